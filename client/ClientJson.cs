@@ -14,6 +14,7 @@ namespace AuthMesh.Client;
     RespectRequiredConstructorParameters = true)]
 [JsonSerializable(typeof(Credentials))]
 [JsonSerializable(typeof(AnswerFields))]
+[JsonSerializable(typeof(LoginAnswer))]
 [JsonSerializable(typeof(ErrorDocument))]
 [JsonSerializable(typeof(StoredSessions))]
 internal sealed partial class ClientJson : JsonSerializerContext;

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Invocation;
+using AuthMesh.Client.Accounts;
 using AuthMesh.Client.CommandLine;
 using AuthMesh.Client.Terminal;
 
@@ -7,6 +8,8 @@ var root = new RootCommand("Signs you in to an AuthMesh server and shows what yo
 {
     GlobalOptions.Server,
     GlobalOptions.Json,
+    Register.Define(),
+    Login.Define(),
 };
 HelpFooter.AddTo(root);
 
