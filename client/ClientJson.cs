@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using AuthMesh.Client.Accounts;
+using AuthMesh.Client.Guarded;
 using AuthMesh.Client.Server;
 using AuthMesh.Client.Sessions;
 using AuthMesh.Client.Terminal;
@@ -15,6 +16,8 @@ namespace AuthMesh.Client;
 [JsonSerializable(typeof(Credentials))]
 [JsonSerializable(typeof(AnswerFields))]
 [JsonSerializable(typeof(LoginAnswer))]
+[JsonSerializable(typeof(ProtectedAnswer))]
+[JsonSerializable(typeof(WhoAmIDocument))]
 [JsonSerializable(typeof(ErrorDocument))]
 [JsonSerializable(typeof(StoredSessions))]
 internal sealed partial class ClientJson : JsonSerializerContext;

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Invocation;
 using AuthMesh.Client.Accounts;
 using AuthMesh.Client.CommandLine;
+using AuthMesh.Client.Guarded;
 using AuthMesh.Client.Terminal;
 
 var root = new RootCommand("Signs you in to an AuthMesh server and shows what your token opens.")
@@ -10,6 +11,9 @@ var root = new RootCommand("Signs you in to an AuthMesh server and shows what yo
     GlobalOptions.Json,
     Register.Define(),
     Login.Define(),
+    WhoAmI.Define(),
+    Protected.Define(),
+    Admin.Define(),
 };
 HelpFooter.AddTo(root);
 
