@@ -4,6 +4,7 @@ using AuthMesh.Client.Guarded;
 using AuthMesh.Client.Server;
 using AuthMesh.Client.Sessions;
 using AuthMesh.Client.Terminal;
+using AuthMesh.Client.Tour;
 
 namespace AuthMesh.Client;
 
@@ -20,4 +21,5 @@ namespace AuthMesh.Client;
 [JsonSerializable(typeof(WhoAmIDocument))]
 [JsonSerializable(typeof(ErrorDocument))]
 [JsonSerializable(typeof(StoredSessions))]
+[JsonSerializable(typeof(TourDocument))]
 internal sealed partial class ClientJson : JsonSerializerContext;

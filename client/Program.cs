@@ -4,6 +4,7 @@ using AuthMesh.Client.Accounts;
 using AuthMesh.Client.CommandLine;
 using AuthMesh.Client.Guarded;
 using AuthMesh.Client.Terminal;
+using AuthMesh.Client.Tour;
 
 var root = new RootCommand("Signs you in to an AuthMesh server and shows what your token opens.")
 {
@@ -14,6 +15,7 @@ var root = new RootCommand("Signs you in to an AuthMesh server and shows what yo
     WhoAmI.Define(),
     Protected.Define(),
     Admin.Define(),
+    TakeTour.Define(),
 };
 HelpFooter.AddTo(root);
 
