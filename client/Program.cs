@@ -1,1 +1,49 @@
-Console.WriteLine("");
+using System.CommandLine;
+using System.CommandLine.Invocation;
+using AuthMesh.Client.Accounts;
+using AuthMesh.Client.CommandLine;
+using AuthMesh.Client.Guarded;
+using AuthMesh.Client.Terminal;
+using AuthMesh.Client.Tour;
+
+var root = new RootCommand("Signs you in to an AuthMesh server and shows what your token opens.")
+{
+    GlobalOptions.Server,
+    GlobalOptions.Json,
+    Register.Define(),
+    Login.Define(),
+    WhoAmI.Define(),
+    Protected.Define(),
+    Admin.Define(),
+    TakeTour.Define(),
+};
+HelpFooter.AddTo(root);
+
+// '@' may begin a username, so "@name" must not be taken for a file of arguments.
+var grammar = new ParserConfiguration { ResponseFileTokenReplacer = null };
+var parsed = root.Parse(args is [] ? ["--help"] : args, grammar);
+var output = new Output(parsed.GetValue(GlobalOptions.Json));
+
+try
+{
+    if (parsed.Action is ParseErrorAction)
+    {
+        throw CommandFailure.Usage(parsed.Errors[^1].Message, $"{HelpFooter.CommandPath(parsed)} --help");
+    }
+
+    return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+}
+catch (CommandFailure failure)
+{
+    output.Fail(failure);
+    return failure.ExitCode;
+}
+catch (OperationCanceledException)
+{
+    return ExitCode.Cancelled;
+}
+catch (IOException exception) // standard output on a full disk
+{
+    Console.Error.WriteLine($"authmesh: {exception.Message}");
+    return ExitCode.Usage;
+}

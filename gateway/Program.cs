@@ -1,1 +1,18 @@
-var app = WebApplication.CreateBuilder(args).Build(); app.Run();
+using AuthMesh;
+using AuthMesh.Gateway;
+using AuthMesh.Settings;
+
+var builder = WebApplication.CreateSlimBuilder(args);
+builder.AddSafeResponseHeaders();
+builder.AddAuthMesh();
+builder.AddGateway();
+
+var app = builder.Build();
+
+app.UseRequestTimeouts();
+
+return await app.RunOrRefuseAsync(gateway => gateway.MapReverseProxy(proxy =>
+{
+    proxy.UseBodyLimit();
+    proxy.UseLoadBalancing();
+}));

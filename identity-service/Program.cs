@@ -1,1 +1,34 @@
-var app = WebApplication.CreateBuilder(args).Build(); app.Run();
+using AuthMesh;
+using AuthMesh.Errors;
+using AuthMesh.Identity;
+using AuthMesh.Identity.Accounts;
+using AuthMesh.Identity.Commands;
+using AuthMesh.Identity.Database;
+using AuthMesh.Identity.Keys;
+using AuthMesh.Identity.Passwords;
+using AuthMesh.Identity.Sessions;
+using AuthMesh.Identity.Startup;
+using AuthMesh.Identity.Tokens;
+using AuthMesh.Settings;
+
+var builder = WebApplication.CreateSlimBuilder(args);
+// The largest body that anybody has reason to send is a name and a password of 256 four-byte characters, escaped.
+builder.WebHost.ConfigureKestrel(kestrel => kestrel.Limits.MaxRequestBodySize = 16 * 1024);
+builder.AddAuthMeshDefaults();
+builder.Services
+    .AddIdentitySettings()
+    .AddDatabase()
+    .AddKeyRing()
+    .AddPasswords()
+    .AddSessions()
+    .AddTokens()
+    .AddPreparation()
+    .AddStrictJson(IdentityJson.Default);
+
+var app = builder.Build();
+
+app.UsePreparedGate();
+app.MapAccounts();
+app.MapMetadata();
+
+return Command.Find(args) is { } command ? await command.RunAsync(app) : await app.RunOrRefuseAsync();

@@ -1,1 +1,20 @@
-var app = WebApplication.CreateBuilder(args).Build(); app.Run();
+using System.Security.Claims;
+using AuthMesh;
+using AuthMesh.Access;
+using AuthMesh.Resource;
+using AuthMesh.Settings;
+using AuthMesh.Tokens;
+
+var builder = WebApplication.CreateSlimBuilder(args);
+builder.AddAuthMesh();
+builder.Services.ConfigureHttpJsonOptions(json => json.SerializerOptions.TypeInfoResolverChain.Insert(0, ResourceJson.Default));
+
+var app = builder.Build();
+
+app.MapGet("/protected", (ClaimsPrincipal user) =>
+    new ProtectedResponse("success", $"You are viewing protected content, {user.Username}!", user.Role));
+
+app.MapGet("/admin", (ClaimsPrincipal user) => new AdminResponse("success", $"Welcome to the admin panel, {user.Username}!"))
+    .RequireAuthorization(Policies.Admin);
+
+return await app.RunOrRefuseAsync();

@@ -1,0 +1,3 @@
+namespace AuthMesh.Client.Accounts;
+
+internal sealed record Credentials(string Username, string Password);

@@ -1,0 +1,30 @@
+using System.CommandLine;
+using AuthMesh.Client.CommandLine;
+using AuthMesh.Client.Sessions;
+
+namespace AuthMesh.Client.Accounts;
+
+internal static class Login
+{
+    public static Command Define()
+    {
+        var command = new Command("login", "Sign in and keep the token for the other commands (with --json it is printed too)");
+        CredentialsInput.AddTo(command);
+        Invocation.On(command, RunAsync);
+        return command;
+    }
+
+    private static async Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellation)
+    {
+        var credentials = await CredentialsInput.ReadAsync(invocation, parsed, isNewPassword: false, cancellation);
+
+        var sentAt = TimeProvider.System.GetUtcNow(); // before the answer, so that we never think a token lives longer than it does
+        var answer = await invocation.Connection.PostAsync("/login", credentials, cancellation);
+        var login = LoginAnswer.From(invocation.Accepted(answer, credentials.Username));
+        var session = new StoredSession(credentials.Username, login.Token, sentAt.AddSeconds(login.ExpiresIn));
+        invocation.Sessions.Remember(invocation.Server, session);
+
+        invocation.Output.Answer(answer);
+        return ExitCode.Ok;
+    }
+}

@@ -1,0 +1,25 @@
+using System.Text.Json.Serialization;
+using AuthMesh.Client.Accounts;
+using AuthMesh.Client.Guarded;
+using AuthMesh.Client.Server;
+using AuthMesh.Client.Sessions;
+using AuthMesh.Client.Terminal;
+using AuthMesh.Client.Tour;
+
+namespace AuthMesh.Client;
+
+// Everything that is read or written as JSON. No reflection, so that the client can be published as one small native file.
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    RespectNullableAnnotations = true,
+    RespectRequiredConstructorParameters = true)]
+[JsonSerializable(typeof(Credentials))]
+[JsonSerializable(typeof(AnswerFields))]
+[JsonSerializable(typeof(LoginAnswer))]
+[JsonSerializable(typeof(ProtectedAnswer))]
+[JsonSerializable(typeof(WhoAmIDocument))]
+[JsonSerializable(typeof(ErrorDocument))]
+[JsonSerializable(typeof(StoredSessions))]
+[JsonSerializable(typeof(TourDocument))]
+internal sealed partial class ClientJson : JsonSerializerContext;

@@ -1,0 +1,50 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+using System.CommandLine.Invocation;
+using System.CommandLine.Parsing;
+using AuthMesh.Client.Server;
+using AuthMesh.Client.Sessions;
+
+namespace AuthMesh.Client.CommandLine;
+
+/// <summary>Adds to the help of every command what System.CommandLine does not know: exit codes, environment, file.</summary>
+internal sealed class HelpFooter(HelpAction help) : SynchronousCommandLineAction
+{
+    public static void AddTo(RootCommand root)
+    {
+        var option = root.Options.OfType<HelpOption>().Single();
+        option.Action = new HelpFooter((HelpAction)option.Action!);
+    }
+
+    public static string CommandPath(ParseResult parsed)
+    {
+        var names = new Stack<string>();
+        for (SymbolResult? at = parsed.CommandResult; at is CommandResult command; at = at.Parent)
+        {
+            names.Push(at.Parent is null ? "authmesh" : command.Command.Name);
+        }
+
+        return string.Join(' ', names);
+    }
+
+    public override int Invoke(ParseResult parseResult)
+    {
+        var result = help.Invoke(parseResult);
+        var writer = parseResult.InvocationConfiguration.Output;
+
+        writer.WriteLine("Exit codes:");
+        foreach (var (code, meaning) in ExitCode.Meanings)
+        {
+            writer.WriteLine($"  {code,-3}  {meaning}");
+        }
+
+        writer.WriteLine();
+        writer.WriteLine("Environment:");
+        writer.WriteLine($"  {ServerAddress.EnvironmentVariable}  the server, where --server is not given");
+        writer.WriteLine("  NO_COLOR         no colours, if set");
+        writer.WriteLine();
+        writer.WriteLine($"Tokens, one for each server, are kept in {SessionFile.Name} in {ConfigurationFolder.Shown},");
+        writer.WriteLine("readable by you alone.");
+        return result;
+    }
+}

@@ -1,0 +1,51 @@
+using System.CommandLine;
+using AuthMesh.Client.Server;
+using AuthMesh.Client.Sessions;
+using AuthMesh.Client.Terminal;
+
+namespace AuthMesh.Client.CommandLine;
+
+/// <summary>What a command works with, made from the global options.</summary>
+internal sealed class Invocation : IDisposable
+{
+    private readonly string serverOption;
+
+    private Invocation(ParseResult parsed)
+    {
+        Output = new Output(parsed.GetValue(GlobalOptions.Json));
+        Sessions = new SessionFile(ConfigurationFolder.Path());
+        Server = ServerAddress.Choose(parsed.GetValue(GlobalOptions.Server), Sessions);
+        serverOption = parsed.GetValue(GlobalOptions.Server) is null ? "" : $" --server {Server}";
+        Connection = new ServerConnection(Server);
+    }
+
+    public Output Output { get; }
+
+    public SessionFile Sessions { get; }
+
+    public ServerAddress Server { get; }
+
+    public ServerConnection Connection { get; }
+
+    public static void On(Command command, Func<Invocation, ParseResult, CancellationToken, Task<int>> run) =>
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            using var invocation = new Invocation(parsed);
+            return await run(invocation, parsed, cancellation);
+        });
+
+    /// <summary>To be called before a password or token goes out.</summary>
+    public void WarnIfOthersCanListen()
+    {
+        if (!Server.IsLoopback && !Server.IsEncrypted)
+        {
+            Output.Warn($"{Server} is not encrypted: whoever is on the way can read passwords and tokens; use https");
+        }
+    }
+
+    /// <summary>The answer, if it is a success; otherwise the command ends, with a hint that names the same server again.</summary>
+    public Answer Accepted(Answer answer, string username) =>
+        answer.IsSuccess ? answer : throw Refusal.From(answer, $"{username}{serverOption}");
+
+    public void Dispose() => Connection.Dispose();
+}

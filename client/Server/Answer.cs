@@ -1,0 +1,65 @@
+using System.Net.Http.Headers;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
+using AuthMesh.Client.CommandLine;
+
+namespace AuthMesh.Client.Server;
+
+/// <summary>What every AuthMesh answer says, success or error.</summary>
+internal sealed record AnswerFields(
+    string? Status = null,
+    string? Message = null,
+    string? Code = null,
+    [property: JsonPropertyName("traceId")] string? TraceId = null,
+    IReadOnlyDictionary<string, string?[]?>? Errors = null);
+
+/// <summary>One HTTP answer. <see cref="Body"/> is missing where it was not a JSON object.</summary>
+internal sealed record Answer(int Status, JsonElement? Body, AnswerFields Fields, TimeSpan? RetryAfter, Uri? RedirectsTo)
+{
+    public const string WrongServerHint = "is this an AuthMesh server? --server names another one";
+
+    public bool IsSuccess => Status == 200 && Fields is { Status: "success", Message: not null };
+
+    public static async Task<Answer> ReadAsync(HttpResponseMessage response, CancellationToken cancellation)
+    {
+        var (body, fields) = Parse(await response.Content.ReadAsByteArrayAsync(cancellation));
+        return new Answer((int)response.StatusCode, body, fields, Delay(response.Headers.RetryAfter), response.Headers.Location);
+    }
+
+    /// <summary>The fields that one command needs besides; it declares them itself.</summary>
+    public T Read<T>(JsonTypeInfo<T> fields)
+    {
+        try
+        {
+            return Body!.Value.Deserialize(fields)!;
+        }
+        catch (JsonException)
+        {
+            throw CommandFailure.Unexpected("The server's answer lacks what this command needs", WrongServerHint);
+        }
+    }
+
+    private static (JsonElement? Body, AnswerFields Fields) Parse(byte[] bytes)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(bytes);
+            using var trial = new Utf8JsonWriter(Stream.Null);
+            document.WriteTo(trial); // throws for what parses but is no text, a lone surrogate: --json could not print it
+            if (document.RootElement.ValueKind == JsonValueKind.Object)
+            {
+                return (document.RootElement.Clone(), document.RootElement.Deserialize(ClientJson.Default.AnswerFields)!);
+            }
+        }
+        catch (Exception exception) when (exception is JsonException or InvalidOperationException)
+        {
+            // A proxy's HTML page, a text, nothing: whoever asked sees it from the missing body.
+        }
+
+        return (null, new AnswerFields());
+    }
+
+    private static TimeSpan? Delay(RetryConditionHeaderValue? retryAfter) =>
+        retryAfter?.Delta ?? (retryAfter?.Date is { } date ? date - TimeProvider.System.GetUtcNow() : null);
+}

@@ -1,0 +1,28 @@
+using AuthMesh.Client.CommandLine;
+
+namespace AuthMesh.Client.Server;
+
+/// <summary>Why no answer came, in words that lead to the cure.</summary>
+internal static class NoAnswer
+{
+    public static CommandFailure From(HttpRequestException exception, ServerAddress server) => exception.HttpRequestError switch
+    {
+        HttpRequestError.ConnectionError => Unavailable(
+            $"Cannot connect to {server}",
+            server.IsLoopback ? "is the mesh running? ./run.sh starts it" : "check the address, the network and that the server is up"),
+        HttpRequestError.NameResolutionError => Unavailable($"No host named {server.Origin.Host} was found", "check the address"),
+        HttpRequestError.SecureConnectionError => Unavailable(
+            $"No secure connection to {server}: {exception.InnerException?.Message ?? exception.Message}",
+            "check that the port speaks https and that this machine trusts its certificate"),
+        HttpRequestError.ResponseEnded => Unavailable($"{server} closed the connection before it answered", "try again"),
+        HttpRequestError.ConfigurationLimitExceeded => CommandFailure.Unexpected(
+            $"The answer from {server} is larger than any that AuthMesh gives", Answer.WrongServerHint),
+        _ => CommandFailure.Unexpected($"{server} does not answer as a web server: {exception.Message}", Answer.WrongServerHint),
+    };
+
+    public static CommandFailure InTime(ServerAddress server, TimeSpan patience) =>
+        Unavailable($"No answer from {server} within {patience.TotalSeconds:0} s", "the server may be overloaded or starting; try again");
+
+    private static CommandFailure Unavailable(string message, string hint) =>
+        new(ExitCode.Unavailable, "unavailable", message, hint);
+}

@@ -1,0 +1,71 @@
+using AuthMesh.Client.CommandLine;
+
+namespace AuthMesh.Client.Server;
+
+/// <summary>An answer that was not a success: which exit code it means, and what to do about it.</summary>
+internal static class Refusal
+{
+    /// <param name="account">As it follows "authmesh login" in a hint.</param>
+    public static CommandFailure From(Answer answer, string account)
+    {
+        if (answer.Status is 429 or 502 or 503 or 504)
+        {
+            return Build(answer, ExitCode.Unavailable, "unavailable", TryAgain(answer.RetryAfter));
+        }
+
+        if (answer.RedirectsTo is { } target)
+        {
+            return CommandFailure.Unexpected(
+                $"The server redirects to {target}; the client does not follow, since a password or token would go along",
+                "if you trust that address, name it with --server");
+        }
+
+        if (answer.Fields is not { Status: "error", Message: not null } || answer.Status < 400)
+        {
+            return Build(answer, ExitCode.UnexpectedAnswer, "unexpected_answer", Answer.WrongServerHint);
+        }
+
+        if (answer.Status >= 500)
+        {
+            return Build(answer, ExitCode.UnexpectedAnswer, "unexpected_answer", "a fault of the server; its log tells more");
+        }
+
+        var exitCode = answer.Status == 401 ? ExitCode.NotSignedIn : ExitCode.Refused;
+        return Build(answer, exitCode, "refused", Hint(answer.Fields.Code, account));
+    }
+
+    private static CommandFailure Build(Answer answer, int exitCode, string code, string? hint)
+    {
+        var message = answer.Fields.Message ?? $"The server's answer ({answer.Status}) is none of AuthMesh's";
+        return new CommandFailure(exitCode, answer.Fields.Code ?? code, message, hint)
+        {
+            Details = Details(answer).ToList(),
+            Answer = answer.Fields.Status == "error" ? answer.Body : null,
+        };
+    }
+
+    private static string? Hint(string? code, string account) => code switch
+    {
+        "username_taken" => $"choose another name, or: authmesh login {account}",
+        "invalid_credentials" => $"check name and password; no account yet? authmesh register {account}",
+        "missing_token" or "invalid_token" => $"sign in again: authmesh login {account}",
+        "forbidden" => "sign in with an account that has the role: authmesh login NAME",
+        _ => null,
+    };
+
+    private static IEnumerable<string> Details(Answer answer)
+    {
+        foreach (var (field, problems) in answer.Fields.Errors ?? new Dictionary<string, string?[]?>())
+        {
+            yield return $"{field}: {string.Join(' ', problems ?? [])}";
+        }
+
+        if (answer is { Status: >= 500, Fields.TraceId: { } traceId })
+        {
+            yield return $"trace id: {traceId}";
+        }
+    }
+
+    private static string TryAgain(TimeSpan? delay) =>
+        delay is { TotalSeconds: > 0 } wait ? $"try again in {Math.Ceiling(wait.TotalSeconds):0} s" : "try again later";
+}

@@ -1,0 +1,88 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using AuthMesh.Client.CommandLine;
+using AuthMesh.Client.Server;
+
+namespace AuthMesh.Client.Sessions;
+
+internal sealed record StoredSession(string Username, string Token, DateTimeOffset ExpiresAt)
+{
+    /// <summary>In the reader's own time zone.</summary>
+    [JsonIgnore]
+    public string ShownExpiry => ExpiresAt.ToLocalTime().ToString("yyyy-MM-dd HH:mm:ss zzz", CultureInfo.InvariantCulture);
+}
+
+internal sealed record StoredSessions(SortedDictionary<string, StoredSession> Servers, string? LastServer = null);
+
+/// <summary>
+/// Who is signed in where. Each token stands under the server that gave it, which is the only one that ever gets to see it.
+/// Of two logins in the same instant the later one wins; the other server's token is then lost, at the cost of a login.
+/// </summary>
+internal sealed class SessionFile(string folder)
+{
+    public const string Name = "sessions.json";
+
+    public string FilePath { get; } = Path.Combine(folder, Name);
+
+    public string? LastServer() => Read().LastServer;
+
+    public StoredSession Require(ServerAddress server)
+    {
+        var stored = Read();
+        if (stored.Servers.TryGetValue(server.ToString(), out var session))
+        {
+            return session;
+        }
+
+        var elsewhere = stored.Servers.Keys.FirstOrDefault();
+        throw new CommandFailure(
+            ExitCode.NotSignedIn,
+            "not_signed_in",
+            $"Not signed in at {server}",
+            $"sign in: authmesh login NAME --server {server}{(elsewhere is null ? "" : $"; you are signed in at {elsewhere}")}");
+    }
+
+    public void Remember(ServerAddress server, StoredSession session)
+    {
+        var stored = Read() with { LastServer = server.ToString() };
+        stored.Servers[server.ToString()] = session;
+        var content = JsonSerializer.SerializeToUtf8Bytes(stored, ClientJson.Default.StoredSessions);
+        try
+        {
+            OwnerOnlyFile.Write(FilePath, content);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw Unusable($"The token cannot be stored: {exception.Message}", "set XDG_CONFIG_HOME to a folder that you can write to");
+        }
+    }
+
+    private StoredSessions Read()
+    {
+        try
+        {
+            var stored = JsonSerializer.Deserialize(File.ReadAllBytes(FilePath), ClientJson.Default.StoredSessions);
+            if (stored is not null && stored.Servers.Values.All(session => session is not null && BearerToken.IsSendable(session.Token)))
+            {
+                return stored;
+            }
+        }
+        catch (Exception exception) when (exception is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return new StoredSessions(Servers: []);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw Unusable($"{FilePath} cannot be read: {exception.Message}", "make it yours again, or delete it and sign in again");
+        }
+        catch (JsonException)
+        {
+            // Falls through to the same end as well-formed JSON of another kind.
+        }
+
+        throw Unusable($"{FilePath} is damaged", "delete this file, then sign in again: authmesh login NAME");
+    }
+
+    private static CommandFailure Unusable(string message, string hint) => new(ExitCode.Usage, "session_file", message, hint);
+}

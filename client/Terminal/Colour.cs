@@ -1,0 +1,19 @@
+namespace AuthMesh.Client.Terminal;
+
+/// <summary>Colours only on a terminal that wants them (no-color.org); meaning never hangs on them.</summary>
+internal static class Colour
+{
+    private static readonly bool IsOn = !Console.IsOutputRedirected
+        && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR"))
+        && Environment.GetEnvironmentVariable("TERM") != "dumb";
+
+    public static string Bold(string text) => Paint(text, "1");
+
+    public static string Dim(string text) => Paint(text, "2");
+
+    public static string Red(string text) => Paint(text, "31");
+
+    public static string Green(string text) => Paint(text, "32");
+
+    private static string Paint(string text, string code) => IsOn ? $"\e[{code}m{text}\e[0m" : text;
+}

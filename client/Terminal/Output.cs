@@ -1,0 +1,85 @@
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using AuthMesh.Client.CommandLine;
+using AuthMesh.Client.Server;
+
+namespace AuthMesh.Client.Terminal;
+
+/// <summary>An error of the client's own, where no server's answer stands for it.</summary>
+internal sealed record ErrorDocument(string Status, string Message, string Code, string? Hint);
+
+/// <summary>For a person: text, errors on standard error. For a program (--json): one document on standard output either way.</summary>
+internal sealed class Output(bool isJson)
+{
+    private readonly TextWriter results = Console.Out;
+    private readonly TextWriter asides = Console.Error;
+
+    public bool IsJson { get; } = isJson;
+
+    public void Line(string text, Func<string, string>? colour = null)
+    {
+        var safe = SafeText.Escape(text);
+        results.WriteLine(colour is null ? safe : colour(safe));
+    }
+
+    /// <summary>What happens meanwhile; not part of the result.</summary>
+    public void Note(string text) => asides.WriteLine(SafeText.Escape(text));
+
+    public void Warn(string text) => asides.WriteLine($"warning: {SafeText.Escape(text)}");
+
+    /// <summary>The server's answer: its message for a person, all of it for a program.</summary>
+    public void Answer(Answer answer)
+    {
+        if (IsJson)
+        {
+            Document(answer.Body!.Value);
+        }
+        else
+        {
+            Line(answer.Fields.Message!);
+        }
+    }
+
+    public void Document<T>(T document, JsonTypeInfo<T> type) => Document(JsonSerializer.SerializeToElement(document, type));
+
+    public void Fail(CommandFailure failure)
+    {
+        if (IsJson)
+        {
+            if (failure.Answer is { } answer)
+            {
+                Document(answer);
+            }
+            else
+            {
+                Document(new ErrorDocument("error", failure.Message, failure.Code, failure.Hint), ClientJson.Default.ErrorDocument);
+            }
+
+            return;
+        }
+
+        asides.WriteLine($"authmesh: {SafeText.Escape(failure.Message)}");
+        foreach (var detail in failure.Details)
+        {
+            asides.WriteLine($"  {SafeText.Escape(detail)}");
+        }
+
+        if (failure.Hint is { } hint)
+        {
+            asides.WriteLine($"hint: {SafeText.Escape(hint)}");
+        }
+    }
+
+    // The writer's default encoder escapes all but plain ASCII, so what was raw in the server's JSON cannot steer a terminal.
+    private void Document(JsonElement document)
+    {
+        using var buffer = new MemoryStream();
+        using (var writer = new Utf8JsonWriter(buffer))
+        {
+            document.WriteTo(writer);
+        }
+
+        results.WriteLine(Encoding.UTF8.GetString(buffer.ToArray()));
+    }
+}

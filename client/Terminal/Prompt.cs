@@ -1,0 +1,73 @@
+using System.Text;
+
+namespace AuthMesh.Client.Terminal;
+
+/// <summary>Asks at the terminal. Questions go to standard error, so that standard output stays clean for --json.</summary>
+internal static class Prompt
+{
+    public static bool IsPossible => !Console.IsInputRedirected;
+
+    public static Task<string> AskAsync(string question, CancellationToken cancellation) =>
+        ReadAsync(question, isHidden: false, cancellation);
+
+    public static Task<string> AskHiddenAsync(string question, CancellationToken cancellation) =>
+        ReadAsync(question, isHidden: true, cancellation);
+
+    private static async Task<string> ReadAsync(string question, bool isHidden, CancellationToken cancellation)
+    {
+        Console.Error.Write(question);
+        try
+        {
+            // ReadKey cannot be cancelled. On Ctrl-C its thread is left behind, and the runtime resets the terminal at exit.
+            return await Task.Run(() => ReadLine(isHidden), CancellationToken.None).WaitAsync(cancellation);
+        }
+        finally
+        {
+            Console.Error.WriteLine();
+        }
+    }
+
+    // Accepted weakness of .NET 10's ReadKey: a character beyond ASCII whose bytes come in two reads yields the one before it again.
+    // Terminals write a character's bytes at once, so that only a line that is cut to pieces on its way shows it.
+    private static string ReadLine(bool isHidden)
+    {
+        var line = new StringBuilder();
+        while (true)
+        {
+            var key = Console.ReadKey(intercept: true);
+            switch (key)
+            {
+                case { Key: ConsoleKey.Enter }:
+                    return line.ToString();
+                case { Key: ConsoleKey.D, Modifiers: ConsoleModifiers.Control } when line.Length == 0:
+                    throw new OperationCanceledException();
+                case { Key: ConsoleKey.U, Modifiers: ConsoleModifiers.Control }:
+                    Erase(line, line.Length, isHidden);
+                    break;
+                case { Key: ConsoleKey.Backspace }:
+                    Erase(line, LastCharacterLength(line), isHidden);
+                    break;
+                case { KeyChar: var character } when !char.IsControl(character):
+                    line.Append(character);
+                    if (!isHidden)
+                    {
+                        Console.Error.Write(character);
+                    }
+
+                    break;
+            }
+        }
+    }
+
+    private static int LastCharacterLength(StringBuilder line) =>
+        line.Length >= 2 && char.IsLowSurrogate(line[^1]) ? 2 : Math.Min(line.Length, 1);
+
+    private static void Erase(StringBuilder line, int count, bool isHidden)
+    {
+        line.Length -= count;
+        if (!isHidden)
+        {
+            Console.Error.Write(string.Concat(Enumerable.Repeat("\b \b", count)));
+        }
+    }
+}

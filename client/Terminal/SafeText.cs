@@ -1,0 +1,33 @@
+using System.Globalization;
+using System.Text;
+
+namespace AuthMesh.Client.Terminal;
+
+/// <summary>
+/// Text from elsewhere, made harmless: a server, or a name, must not move the cursor, recolour the screen or turn the
+/// reading direction, with which a refusal could be made to look like a success.
+/// </summary>
+internal static class SafeText
+{
+    public static string Escape(string text)
+    {
+        var safe = new StringBuilder(text.Length);
+        foreach (var rune in text.EnumerateRunes()) // a lone surrogate comes out as U+FFFD
+        {
+            if (IsHarmless(Rune.GetUnicodeCategory(rune)))
+            {
+                safe.Append(rune);
+            }
+            else
+            {
+                safe.Append(CultureInfo.InvariantCulture, $"\\u{{{rune.Value:x}}}");
+            }
+        }
+
+        return safe.ToString();
+    }
+
+    private static bool IsHarmless(UnicodeCategory category) => category is not (
+        UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator
+        or UnicodeCategory.PrivateUse or UnicodeCategory.OtherNotAssigned);
+}

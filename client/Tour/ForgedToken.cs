@@ -1,0 +1,31 @@
+using System.Buffers.Text;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using AuthMesh.Client.CommandLine;
+using AuthMesh.Client.Server;
+
+namespace AuthMesh.Client.Tour;
+
+/// <summary>A real token whose payload was changed to say "admin" under the old signature: what an attacker tries first.</summary>
+internal static class ForgedToken
+{
+    public static string Promote(string token)
+    {
+        try
+        {
+            if (token.Split('.') is [var header, var payload, var signature])
+            {
+                var claims = JsonNode.Parse(Base64Url.DecodeFromChars(payload))!.AsObject();
+                claims["role"] = "admin";
+                return $"{header}.{Base64Url.EncodeToString(Encoding.UTF8.GetBytes(claims.ToJsonString()))}.{signature}";
+            }
+        }
+        catch (Exception exception) when (exception is FormatException or JsonException or InvalidOperationException)
+        {
+            // Ends as a token of another number of parts does.
+        }
+
+        throw CommandFailure.Unexpected("not sent: the token is no JWT, so there is nothing to forge", Answer.WrongServerHint);
+    }
+}

@@ -1,0 +1,44 @@
+using System.Security.Cryptography;
+using AuthMesh.Client.Accounts;
+
+namespace AuthMesh.Client.Tour;
+
+/// <summary>The steps in their order: what a newcomer should have seen the mesh grant and refuse.</summary>
+internal static class Itinerary
+{
+    public static IReadOnlyList<Step> For(Credentials admin)
+    {
+        // A name of its own for each run, so that the tour can be taken again on the same data.
+        var user = new Credentials($"tour-{Random(8)}", Random(24));
+        var wrong = user with { Password = "not-the-password" };
+        var (name, boss) = (user.Username, admin.Username);
+
+        return
+        [
+            new("A new user registers", Post("/register", user), Ok($"User {name} registered successfully")),
+            new("The same name again is refused", Post("/register", user), Refusal(409, "Username already exists", "username_taken")),
+            new("The user logs in and gets a token", Post("/login", user), Ok($"Welcome {name}!")),
+            new("The token opens the protected data", Get("/protected", new Bearer(name)), Viewing(name, "user")),
+            new("The admin panel stays closed", Get("/admin", new Bearer(name)), Refusal(403, "Admin access required", "forbidden")),
+            new("A wrong password is refused", Post("/login", wrong), Refusal(401, "Invalid credentials", "invalid_credentials")),
+            new("Without a token nothing opens", Get("/protected"), Refusal(401, "Missing or invalid token", "missing_token")),
+            new("A token changed to say \"admin\" no longer fits its signature", Get("/admin", new Bearer(name, IsForged: true)),
+                Refusal(401, "Invalid or expired token", "invalid_token")),
+            new("An admin logs in", Post("/login", admin), Ok($"Welcome {boss}!")),
+            new("An admin sees the protected data too", Get("/protected", new Bearer(boss)), Viewing(boss, "admin")),
+            new("And the admin panel", Get("/admin", new Bearer(boss)), Ok($"Welcome to the admin panel, {boss}!")),
+        ];
+    }
+
+    private static string Random(int length) => RandomNumberGenerator.GetHexString(length, lowercase: true);
+
+    private static StepRequest Post(string path, Credentials credentials) => new("POST", path, Credentials: credentials);
+
+    private static StepRequest Get(string path, Bearer? bearer = null) => new("GET", path, Bearer: bearer);
+
+    private static Expectation Ok(string message) => new(200, message);
+
+    private static Expectation Viewing(string name, string role) => new(200, $"You are viewing protected content, {name}!", Role: role);
+
+    private static Expectation Refusal(int status, string message, string code) => new(status, message, code);
+}

@@ -1,0 +1,29 @@
+using Yarp.ReverseProxy.Configuration;
+
+namespace AuthMesh.Gateway;
+
+/// <summary>
+/// Refuses a route that does not say who may pass and with which methods, at start and whenever the settings are read again. What
+/// the proxy takes for granted otherwise is everybody, with everything.
+/// </summary>
+internal sealed class CompleteRoutes : IProxyConfigFilter
+{
+    public ValueTask<RouteConfig> ConfigureRouteAsync(RouteConfig route, ClusterConfig? cluster, CancellationToken cancel)
+    {
+        var key = $"ReverseProxy:Routes:{route.RouteId}";
+        if (string.IsNullOrWhiteSpace(route.AuthorizationPolicy))
+        {
+            throw new InvalidOperationException(
+                $"{key}:AuthorizationPolicy is not set. Write signed-in, admin or anonymous: every route says who may pass.");
+        }
+
+        if (route.Match.Methods is not { Count: > 0 })
+        {
+            throw new InvalidOperationException($"{key}:Match:Methods is not set. List the methods that the service behind this route answers.");
+        }
+
+        return ValueTask.FromResult(route);
+    }
+
+    public ValueTask<ClusterConfig> ConfigureClusterAsync(ClusterConfig cluster, CancellationToken cancel) => ValueTask.FromResult(cluster);
+}

@@ -1,0 +1,36 @@
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Yarp.ReverseProxy;
+using Yarp.ReverseProxy.Model;
+
+namespace AuthMesh.Gateway;
+
+/// <summary>
+/// A gateway that has just started is not ready before each cluster has a destination that answers: a mesh that says it is ready
+/// must not greet its first caller with 503. Later, or when a cluster stays away, it serves what it can and calls that degraded.
+/// </summary>
+internal sealed class DestinationsHealth(IProxyStateLookup proxy, TimeProvider clock) : IHealthCheck
+{
+    private static readonly TimeSpan StartingTime = TimeSpan.FromSeconds(30);
+
+    private readonly long startedAt = clock.GetTimestamp();
+    private volatile bool wasReady;
+
+    public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
+    {
+        var absent = proxy.GetClusters().Where(cluster => !HasAnswering(cluster)).Select(cluster => cluster.ClusterId).Order().ToList();
+        if (absent.Count == 0)
+        {
+            wasReady = true;
+            return Task.FromResult(HealthCheckResult.Healthy());
+        }
+
+        var description = "no destination answers for " + string.Join(", ", absent);
+        return Task.FromResult(wasReady || clock.GetElapsedTime(startedAt) > StartingTime
+            ? HealthCheckResult.Degraded(description)
+            : HealthCheckResult.Unhealthy(description));
+    }
+
+    // What has not been found absent counts as there, so that a start does not wait for a probe.
+    private static bool HasAnswering(ClusterState cluster) =>
+        cluster.Destinations.Values.Any(destination => destination.Health.Active != DestinationHealth.Unhealthy);
+}

@@ -1,0 +1,29 @@
+using AuthMesh.Settings;
+
+namespace AuthMesh.Gateway;
+
+/// <summary>The one origin: what stands in front of every route, whoever adds it.</summary>
+internal static class GatewayBuilder
+{
+    public static void AddGateway(this WebApplicationBuilder builder)
+    {
+        var services = builder.Services;
+        services.AddSettings<GatewayOptions, GatewayOptionsValidator>()
+            .BindConfiguration(GatewayOptions.Section, binder => binder.ErrorOnUnknownConfiguration = true);
+        services.AddRequestTimeouts();
+        services.AddReverseProxy()
+            .LoadFromConfig(builder.Configuration.GetSection("ReverseProxy"))
+            .ConfigureHttpClient((_, handler) => handler.ConnectTimeout = TimeSpan.FromSeconds(2)) // inner hosts are near or gone
+            .AddConfigFilter<CompleteRoutes>()
+            .AddTransforms<PassedHeaders>();
+        services.AddSingleton<DestinationsHealth>();
+        services.AddHealthChecks().AddCheck<DestinationsHealth>("destinations");
+
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.Limits.MaxRequestBodySize = 64 * 1024; // a route that needs more says so with a MaxRequestBodySize of its own
+            kestrel.Limits.MaxConcurrentConnections = 10_000; // each costs memory before anybody knows who it is
+            kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);
+        });
+    }
+}

@@ -1,0 +1,59 @@
+using AuthMesh.Settings;
+using Microsoft.Extensions.Options;
+using Yarp.ReverseProxy.Transforms;
+using Yarp.ReverseProxy.Transforms.Builder;
+
+namespace AuthMesh.Gateway;
+
+/// <summary>The section <c>Gateway</c>.</summary>
+public sealed class GatewayOptions
+{
+    public const string Section = "Gateway";
+
+    /// <summary>The request headers that services get to see; every other stays at the gateway.</summary>
+    public IList<string> RequestHeaders { get; } = [];
+}
+
+internal sealed class GatewayOptionsValidator : IValidateOptions<GatewayOptions>
+{
+    // Whoever could send these through could claim an address, a session or a connection that is not theirs.
+    private static readonly string[] Never =
+        ["Connection", "Cookie", "Forwarded", "Host", "Keep-Alive", "Proxy-Authorization", "TE", "Trailer", "Transfer-Encoding", "Upgrade"];
+
+    public ValidateOptionsResult Validate(string? name, GatewayOptions options)
+    {
+        var problems = new SettingProblems(GatewayOptions.Section);
+        problems.Unless(
+            options.RequestHeaders.Contains("Authorization", StringComparer.OrdinalIgnoreCase), nameof(options.RequestHeaders),
+            "must contain Authorization: services validate the caller's token by themselves.");
+        foreach (var header in options.RequestHeaders)
+        {
+            problems.Unless(
+                !Never.Contains(header, StringComparer.OrdinalIgnoreCase) && !header.StartsWith("X-Forwarded", StringComparison.OrdinalIgnoreCase),
+                nameof(options.RequestHeaders), $"must not contain {header}: it is the gateway's own to set or to end.");
+        }
+
+        return problems.Result;
+    }
+}
+
+/// <summary>
+/// An allow-list instead of a strip list: an identity header that some service trusts (X-User-Id, X_Forwarded_For, X-Original-URL, …)
+/// is dropped without having to be thought of. X-Forwarded-* are set anew from the connection.
+/// </summary>
+internal sealed class PassedHeaders(IOptions<GatewayOptions> options) : ITransformProvider
+{
+    public void Apply(TransformBuilderContext context)
+    {
+        context.AddRequestHeadersAllowed([.. options.Value.RequestHeaders]);
+        context.AddResponseHeaderRemove("Server", ResponseCondition.Always);
+    }
+
+    public void ValidateRoute(TransformRouteValidationContext context)
+    {
+    }
+
+    public void ValidateCluster(TransformClusterValidationContext context)
+    {
+    }
+}

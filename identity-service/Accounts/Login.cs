@@ -1,0 +1,125 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using AuthMesh.Errors;
+using AuthMesh.Identity.Database;
+using AuthMesh.Identity.Passwords;
+using AuthMesh.Identity.Sessions;
+using AuthMesh.Identity.Tokens;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.EntityFrameworkCore;
+
+namespace AuthMesh.Identity.Accounts;
+
+public sealed record LoginRequest(
+    [property: JsonConverter(typeof(AnyTextConverter))] string? Username = null,
+    [property: JsonConverter(typeof(AnyTextConverter))] string? Password = null);
+
+/// <summary>RFC 6749 §5.1 names the members of the token.</summary>
+public sealed record LoginResponse(
+    string Status, string Message, string Token,
+    [property: JsonPropertyName("token_type")] string TokenType,
+    [property: JsonPropertyName("expires_in")] int ExpiresInSeconds);
+
+internal static partial class Login
+{
+    // One answer for every reason, so that it tells nobody which names exist (OWASP Authentication Cheat Sheet).
+    private static readonly Failure InvalidCredentials = new(StatusCodes.Status401Unauthorized, "invalid_credentials", "Invalid credentials");
+
+    public static void Map(IEndpointRouteBuilder group) => group.MapPost("/login", HandleAsync).AllowAnonymous();
+
+    private static async Task<Results<Ok<LoginResponse>, Failure>> HandleAsync(
+        LoginRequest request, HttpRequest http, IdentityDb db, PasswordHashing passwords, StartSession startSession, AccessTokens tokens,
+        ILogger<LoginRequest> logger, CancellationToken cancellationToken)
+    {
+        if (FindFault(request) is { } fault)
+        {
+            return fault;
+        }
+
+        // 1. Whoever the name belongs to. A name that cannot exist is looked up all the same, as nobody's.
+        var normalized = Username.TryParse(request.Username!)?.Normalized ?? "";
+        var user = await db.Users.AsNoTracking()
+            .Where(user => user.NormalizedUsername == normalized)
+            .Select(user => new { user.Id, user.Username, user.Role, user.Epoch, user.PasswordHash, IsDisabled = user.DisabledAt != null })
+            .FirstOrDefaultAsync(cancellationToken);
+
+        // 2. The same hash work whether or not there is such a user.
+        var verdict = await passwords.VerifyAsync(request.Password!, user?.PasswordHash, cancellationToken);
+        if (verdict is null)
+        {
+            return HashingLane.Full;
+        }
+
+        if (user is null || !verdict.IsMatch || user.IsDisabled)
+        {
+            LogRefused(logger, user?.Id, user is null ? "unknown user" : user.IsDisabled ? "disabled" : "wrong password");
+            return InvalidCredentials;
+        }
+
+        // 3. A hash of an older scheme or cost is replaced while the password is at hand.
+        if (verdict.UpgradedHash is { } upgraded)
+        {
+            await db.Users.Where(row => row.Id == user.Id && row.PasswordHash == user.PasswordHash)
+                .ExecuteUpdateAsync(row => row.SetProperty(u => u.PasswordHash, upgraded), cancellationToken);
+        }
+
+        // 4. The session is written only if nothing about the user changed since the hash was read.
+        if (await startSession.RunAsync(user.Id, user.Epoch, http.Headers.UserAgent.ToString(), cancellationToken) is not { } sessionId)
+        {
+            LogRefused(logger, user.Id, "the account changed while signing in");
+            return InvalidCredentials;
+        }
+
+        LogSignedIn(logger, user.Id, sessionId);
+        var token = tokens.Mint(new TokenSubject(user.Id, user.Username, user.Role, sessionId, user.Epoch));
+        return TypedResults.Ok(new LoginResponse("success", $"Welcome {user.Username}!", token.Value, "Bearer", (int)token.Lifetime.TotalSeconds));
+    }
+
+    // Only what has no value at all is refused for its form; every value takes the path of a failed login.
+    private static Failure? FindFault(LoginRequest request)
+    {
+        var errors = new Dictionary<string, string[]>();
+        if (request.Username is null)
+        {
+            errors["username"] = ["is required"];
+        }
+
+        if (request.Password is null)
+        {
+            errors["password"] = ["is required"];
+        }
+
+        return errors.Count > 0 ? CommonFailures.InvalidRequest("Username and password are required", errors) : null;
+    }
+
+    [LoggerMessage(LogLevel.Information, "User {UserId} signed in with session {SessionId}")]
+    private static partial void LogSignedIn(ILogger logger, Guid userId, Guid sessionId);
+
+    [LoggerMessage(LogLevel.Information, "Login refused for user {UserId}: {Reason}")]
+    private static partial void LogRefused(ILogger logger, Guid? userId, string reason);
+}
+
+/// <summary>Takes any JSON string. What is no text at all becomes one that no user's name or password can equal.</summary>
+internal sealed class AnyTextConverter : JsonConverter<string>
+{
+    private const string Nobodys = "\0"; // refused at registration
+
+    public override string? Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
+    {
+        if (reader.TokenType != JsonTokenType.String)
+        {
+            throw new JsonException("must be a string");
+        }
+
+        try
+        {
+            return reader.GetString();
+        }
+        catch (InvalidOperationException) // a lone surrogate
+        {
+            return Nobodys;
+        }
+    }
+
+    public override void Write(Utf8JsonWriter writer, string value, JsonSerializerOptions options) => writer.WriteStringValue(value);
+}

@@ -1,0 +1,91 @@
+using AuthMesh.Errors;
+using AuthMesh.Identity.Database;
+using AuthMesh.Identity.Passwords;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.EntityFrameworkCore;
+using Npgsql;
+
+namespace AuthMesh.Identity.Accounts;
+
+public sealed record RegisterRequest(string? Username = null, string? Password = null);
+
+public sealed record RegisterResponse(string Status, string Message);
+
+internal static partial class Register
+{
+    private static readonly Failure UsernameTaken = new(StatusCodes.Status409Conflict, "username_taken", "Username already exists");
+
+    public static void Map(IEndpointRouteBuilder group) => group.MapPost("/register", HandleAsync).AllowAnonymous();
+
+    private static async Task<Results<Ok<RegisterResponse>, Failure>> HandleAsync(
+        RegisterRequest request, IdentityDb db, PasswordHashing passwords, TimeProvider clock, ILogger<RegisterRequest> logger,
+        CancellationToken cancellationToken)
+    {
+        if (FindFault(request) is { } fault)
+        {
+            return fault;
+        }
+
+        // 1. A taken name costs a look-up, not a hash.
+        var username = Username.TryParse(request.Username!)!;
+        if (await db.Users.AnyAsync(user => user.NormalizedUsername == username.Normalized, cancellationToken))
+        {
+            return UsernameTaken;
+        }
+
+        // 2. The unique index decides between those who got here together.
+        if (await passwords.HashAsync(request.Password!, cancellationToken) is not { } passwordHash)
+        {
+            return HashingLane.Full;
+        }
+
+        var user = User.Create(username, passwordHash, clock.GetUtcNow());
+        db.Users.Add(user);
+        try
+        {
+            await db.SaveChangesAsync(cancellationToken);
+        }
+        catch (DbUpdateException exception) when (
+            exception.InnerException is PostgresException { SqlState: PostgresErrorCodes.UniqueViolation, ConstraintName: UserMapping.UniqueUsername })
+        {
+            return UsernameTaken;
+        }
+
+        LogRegistered(logger, user.Id);
+        return TypedResults.Ok(new RegisterResponse("success", $"User {user.Username} registered successfully"));
+    }
+
+    private static Failure? FindFault(RegisterRequest request)
+    {
+        var errors = new Dictionary<string, string[]>();
+        if (string.IsNullOrEmpty(request.Username))
+        {
+            errors["username"] = ["is required"];
+        }
+
+        if (string.IsNullOrEmpty(request.Password))
+        {
+            errors["password"] = ["is required"];
+        }
+
+        if (errors.Count > 0)
+        {
+            return CommonFailures.InvalidRequest("Username and password are required", errors);
+        }
+
+        if (Username.TryParse(request.Username!) is null)
+        {
+            errors["username"] = [Username.Rule];
+        }
+
+        if (!Password.IsAcceptable(request.Password!))
+        {
+            errors["password"] = [Password.Rule];
+        }
+
+        return errors.Count > 0 ? CommonFailures.InvalidRequest(errors) : null;
+    }
+
+    [LoggerMessage(LogLevel.Information, "User {UserId} registered")]
+    private static partial void LogRegistered(ILogger logger, Guid userId);
+}

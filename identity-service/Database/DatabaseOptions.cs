@@ -1,0 +1,60 @@
+using AuthMesh.Settings;
+using Npgsql;
+
+namespace AuthMesh.Identity.Database;
+
+/// <summary>The section <c>Identity:Database</c>.</summary>
+public sealed class DatabaseOptions
+{
+    // A caller hears 503 within three seconds when PostgreSQL does not answer: two to connect or to run a command, and half a
+    // second to cancel it. Keepalive finds a peer that vanished without a word; a failover is noticed after a second, not ten.
+    // Twenty connections for each replica leave room for four beside PostgreSQL's default of 100.
+    private const string Defaults =
+        "Timeout=2;Command Timeout=2;Cancellation Timeout=500;Keepalive=15;Host Recheck Seconds=1;Maximum Pool Size=20;"
+        + "Application Name=identity-service;";
+
+    /// <summary>An Npgsql connection string; what it sets wins over the defaults above.</summary>
+    public string ConnectionString { get; set; } = "";
+
+    public string ConnectionStringFile { get; set; } = "";
+
+    /// <summary>A file with the password, where the connection string has none.</summary>
+    public string PasswordFile { get; set; } = "";
+
+    internal NpgsqlConnectionStringBuilder Read()
+    {
+        var builder = new NpgsqlConnectionStringBuilder(Defaults + Secret.Read(ConnectionString, ConnectionStringFile));
+        if (PasswordFile.Length > 0)
+        {
+            builder.Password = Secret.Read("", PasswordFile);
+        }
+
+        return builder;
+    }
+
+    internal void Check(SettingProblems problems, bool isDevelopment)
+    {
+        const string Key = "Database:ConnectionString";
+        var text = Secret.TryRead(ConnectionString, ConnectionStringFile, Key, problems);
+        var password = Secret.TryRead("", PasswordFile, "Database:Password", problems);
+        if (text is null || password is null)
+        {
+            return;
+        }
+
+        try
+        {
+            var builder = new NpgsqlConnectionStringBuilder(text);
+            problems.Unless(
+                !string.IsNullOrEmpty(builder.Host) && !string.IsNullOrEmpty(builder.Database), Key,
+                "must name the server and the database, for example Host=postgres;Database=authmesh;Username=authmesh.");
+            problems.Unless(
+                isDevelopment || !(builder.Password + password).StartsWith(Secret.PresetPrefix, StringComparison.Ordinal), Key,
+                "has the preset password of the quick start, which is public. Give the database one of its own.");
+        }
+        catch (Exception exception) when (exception is ArgumentException or FormatException or KeyNotFoundException)
+        {
+            problems.Unless(false, Key, "is no Npgsql connection string. An example: Host=postgres;Database=authmesh;Username=authmesh.");
+        }
+    }
+}

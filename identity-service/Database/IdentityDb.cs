@@ -1,0 +1,55 @@
+using System.Text.RegularExpressions;
+using AuthMesh.Identity.Accounts;
+using AuthMesh.Identity.Keys;
+using AuthMesh.Identity.Sessions;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Options;
+using Npgsql;
+
+namespace AuthMesh.Identity.Database;
+
+/// <summary>Everything that the identity service keeps. Each entity brings its own mapping.</summary>
+internal sealed partial class IdentityDb(DbContextOptions<IdentityDb> options) : DbContext(options)
+{
+    public DbSet<User> Users => Set<User>();
+
+    public DbSet<Session> Sessions => Set<Session>();
+
+    public DbSet<RingKey> RingKeys => Set<RingKey>();
+
+    protected override void OnModelCreating(ModelBuilder modelBuilder)
+    {
+        modelBuilder.ApplyConfiguration(new UserMapping());
+        modelBuilder.ApplyConfiguration(new SessionMapping());
+        modelBuilder.ApplyConfiguration(new RingKeyMapping());
+
+        // snake_case as everybody writes it in SQL by hand.
+        foreach (var property in modelBuilder.Model.GetEntityTypes().SelectMany(entity => entity.GetProperties()))
+        {
+            property.SetColumnName(WordStart().Replace(property.Name, "_$0").ToLowerInvariant());
+        }
+    }
+
+    [GeneratedRegex("(?<!^)[A-Z]")]
+    private static partial Regex WordStart();
+}
+
+internal static class DatabaseServices
+{
+    public static IServiceCollection AddDatabase(this IServiceCollection services)
+    {
+        services.AddSingleton<NpgsqlDataSource>(provider =>
+        {
+            var connection = provider.GetRequiredService<IOptions<IdentityOptions>>().Value.Database.Read();
+            var builder = new NpgsqlDataSourceBuilder(connection.ConnectionString);
+            builder.UseLoggerFactory(provider.GetRequiredService<ILoggerFactory>());
+            // With several hosts (a primary and its standbys) only the one that takes writes is of use.
+            return connection.Host!.Contains(',', StringComparison.Ordinal)
+                ? builder.BuildMultiHost().WithTargetSession(TargetSessionAttributes.Primary)
+                : builder.Build();
+        });
+        services.AddDbContext<IdentityDb>((provider, db) => db.UseNpgsql(provider.GetRequiredService<NpgsqlDataSource>()));
+        services.AddSingleton(DatabaseUnavailable.Rule);
+        return services;
+    }
+}

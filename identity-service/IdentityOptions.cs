@@ -1,0 +1,59 @@
+using AuthMesh.Identity.Accounts;
+using AuthMesh.Identity.Database;
+using AuthMesh.Identity.Keys;
+using AuthMesh.Identity.Passwords;
+using AuthMesh.Identity.Tokens;
+using AuthMesh.Settings;
+using Microsoft.Extensions.Options;
+
+namespace AuthMesh.Identity;
+
+/// <summary>The section <c>Identity</c>. Each part stands beside its user and knows its own bounds.</summary>
+public sealed class IdentityOptions
+{
+    public const string Section = "Identity";
+
+    /// <summary>Base64 of 32 random bytes that seal the key ring; or see <see cref="MasterKeyFile"/>.</summary>
+    public string MasterKey { get; set; } = "";
+
+    public string MasterKeyFile { get; set; } = "";
+
+    /// <summary>Creates alice, bob and admin with well-known passwords. Development only.</summary>
+    public bool DemoUsers { get; set; }
+
+    public DatabaseOptions Database { get; set; } = new();
+
+    public FirstAdminOptions FirstAdmin { get; set; } = new();
+
+    public HashingOptions Hashing { get; set; } = new();
+
+    public TokenOptions Tokens { get; set; } = new();
+}
+
+internal sealed class IdentityOptionsValidator(IHostEnvironment environment) : IValidateOptions<IdentityOptions>
+{
+    public ValidateOptionsResult Validate(string? name, IdentityOptions options)
+    {
+        var isDevelopment = environment.IsDevelopment();
+        var problems = new SettingProblems(IdentityOptions.Section);
+        options.Database.Check(problems, isDevelopment);
+        Keys.MasterKey.Check(options, problems, isDevelopment);
+        options.Hashing.Check(problems);
+        options.Tokens.Check(problems);
+        options.FirstAdmin.Check(problems);
+        problems.Unless(
+            !options.DemoUsers || isDevelopment, nameof(options.DemoUsers),
+            "must be false outside Development: everybody knows the passwords of the demo users.");
+        return problems.Result;
+    }
+}
+
+internal static class IdentitySettings
+{
+    public static IServiceCollection AddIdentitySettings(this IServiceCollection services)
+    {
+        services.AddSettings<IdentityOptions, IdentityOptionsValidator>()
+            .BindConfiguration(IdentityOptions.Section, binder => binder.ErrorOnUnknownConfiguration = true);
+        return services;
+    }
+}

@@ -1,0 +1,119 @@
+using System.Collections.Frozen;
+using AuthMesh.Identity.Database;
+using AuthMesh.Identity.Tokens;
+using AuthMesh.Keys;
+using AuthMesh.Settings;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Options;
+using Microsoft.IdentityModel.Tokens;
+
+namespace AuthMesh.Identity.Keys;
+
+/// <summary>
+/// The opened keys, as one immutable picture that is replaced whole: whoever signs or verifies takes no lock and never sees half a
+/// change.
+/// </summary>
+internal sealed partial class KeyRing(MasterKey masterKey, TimeProvider clock, ILogger<KeyRing> logger) : IVerificationKeys
+{
+    private volatile Picture? picture;
+
+    public bool IsReady => picture is not null;
+
+    public SigningCredentials SigningCredentials => Current.Credentials;
+
+    public (string Id, byte[] Secret) CurrentPepper => Current.CurrentPepper;
+
+    public IEnumerable<JwkResponse> PublicKeys => Current.SigningKeys.Values.Select(key => key.Jwk);
+
+    public byte[]? FindPepper(string id) => Current.Peppers.GetValueOrDefault(id);
+
+    public ValueTask<KeyLookup> FindAsync(string keyId, CancellationToken cancellationToken) =>
+        ValueTask.FromResult(new KeyLookup(Current.SigningKeys.GetValueOrDefault(keyId)?.Security));
+
+    private Picture Current => picture ?? throw new InvalidOperationException("The key ring is not open yet.");
+
+    /// <summary>Opens every stored key, and makes those that a ring must have where there are none. One replica at a time.</summary>
+    /// <exception cref="StartRefusedException">
+    /// The master key is not the one that the ring was sealed with. Nothing was generated: beside keys that cannot be opened, new
+    /// ones would sign tokens and hash passwords that no other replica understands.
+    /// </exception>
+    public async Task OpenAsync(IdentityDb db, CancellationToken cancellationToken)
+    {
+        var keys = await db.RingKeys.ToListAsync(cancellationToken);
+        if (keys.Find(key => key.TryOpen(masterKey) is null) is { } unopened)
+        {
+            throw new StartRefusedException(
+                $"The master key does not open the stored key ring (key {unopened.Id}). Nothing was changed. Start with the master key "
+                + "that this database was first started with: Identity:MasterKey or Identity:MasterKeyFile.");
+        }
+
+        if (Missing(keys) is { Count: > 0 } missing)
+        {
+            db.RingKeys.AddRange(missing);
+            await db.SaveChangesAsync(cancellationToken);
+            keys.AddRange(missing);
+            LogGenerated(string.Join(", ", missing.Select(key => $"{key.Purpose} {key.State} {key.Id}")));
+        }
+
+        picture = new Picture(keys, masterKey);
+    }
+
+    private List<RingKey> Missing(List<RingKey> keys)
+    {
+        var now = clock.GetUtcNow();
+        var missing = new List<RingKey>();
+        bool Has(RingKeyPurpose purpose, RingKeyState state) => keys.Exists(key => key.Purpose == purpose && key.State == state);
+
+        if (!Has(RingKeyPurpose.Signing, RingKeyState.Current))
+        {
+            missing.Add(RingKey.CreateSigningPair(masterKey, RingKeyState.Current, now));
+        }
+
+        // One is always announced ahead, so that verifiers know it long before it signs.
+        if (!Has(RingKeyPurpose.Signing, RingKeyState.Announced))
+        {
+            missing.Add(RingKey.CreateSigningPair(masterKey, RingKeyState.Announced, now));
+        }
+
+        if (!Has(RingKeyPurpose.Pepper, RingKeyState.Current))
+        {
+            missing.Add(RingKey.CreatePepper(masterKey, now));
+        }
+
+        return missing;
+    }
+
+    [LoggerMessage(LogLevel.Information, "Generated keys: {Keys}")]
+    private partial void LogGenerated(string keys);
+
+    private sealed class Picture
+    {
+        public Picture(List<RingKey> keys, MasterKey masterKey)
+        {
+            SigningKeys = keys.Where(key => key.Purpose == RingKeyPurpose.Signing)
+                .ToFrozenDictionary(key => key.Id, key => new SigningKey(key.State, key.TryOpen(masterKey)!));
+            Peppers = keys.Where(key => key.Purpose == RingKeyPurpose.Pepper).ToFrozenDictionary(key => key.Id, key => key.TryOpen(masterKey)!);
+
+            var pepper = keys.Single(key => key is { Purpose: RingKeyPurpose.Pepper, State: RingKeyState.Current });
+            CurrentPepper = (pepper.Id, Peppers[pepper.Id]);
+            Credentials = new SigningCredentials(
+                SigningKeys.Values.Single(key => key.State == RingKeyState.Current).Security, SecurityAlgorithms.EcdsaSha256);
+        }
+
+        public FrozenDictionary<string, SigningKey> SigningKeys { get; }
+
+        public FrozenDictionary<string, byte[]> Peppers { get; }
+
+        public (string Id, byte[] Secret) CurrentPepper { get; }
+
+        public SigningCredentials Credentials { get; }
+    }
+}
+
+internal static class KeyRingServices
+{
+    public static IServiceCollection AddKeyRing(this IServiceCollection services) => services
+        .AddSingleton(provider => MasterKey.Read(provider.GetRequiredService<IOptions<IdentityOptions>>().Value))
+        .AddSingleton<KeyRing>()
+        .AddSingleton<IVerificationKeys>(provider => provider.GetRequiredService<KeyRing>());
+}

@@ -1,0 +1,76 @@
+using System.Security.Cryptography;
+using System.Text;
+using AuthMesh.Settings;
+
+namespace AuthMesh.Identity.Keys;
+
+/// <summary>
+/// The one secret that is not in the database: it seals all others with AES-256-GCM (NIST SP 800-38D), so that a copy of the database
+/// alone can neither mint a token nor guess at a password.
+/// </summary>
+internal sealed class MasterKey(byte[] key)
+{
+    private const int KeyBytes = 32;
+    private const int NonceBytes = 12;
+    private const int TagBytes = 16;
+
+    public static MasterKey Read(IdentityOptions options) => new(Decode(Secret.Read(options.MasterKey, options.MasterKeyFile))!);
+
+    public static void Check(IdentityOptions options, SettingProblems problems, bool isDevelopment)
+    {
+        const string Key = nameof(IdentityOptions.MasterKey);
+        if (Secret.TryRead(options.MasterKey, options.MasterKeyFile, Key, problems) is not { } text)
+        {
+            return;
+        }
+
+        var decoded = Decode(text);
+        problems.Unless(decoded is not null, Key, "(or MasterKeyFile) must be base64 of 32 random bytes: openssl rand -base64 32.");
+        problems.Unless(
+            isDevelopment || decoded is null || !decoded.AsSpan().StartsWith(Encoding.ASCII.GetBytes(Secret.PresetPrefix)), Key,
+            "is the preset one of the quick start, which is public. Make your own: openssl rand -base64 32.");
+    }
+
+    /// <param name="secret">What to hide.</param>
+    /// <param name="context">What the secret is for; a sealed secret opens in no other place.</param>
+    /// <returns>Nonce, tag and ciphertext in a row.</returns>
+    public byte[] Seal(ReadOnlySpan<byte> secret, string context)
+    {
+        var sealedSecret = new byte[NonceBytes + TagBytes + secret.Length];
+        var nonce = sealedSecret.AsSpan(0, NonceBytes);
+        RandomNumberGenerator.Fill(nonce);
+        using var aes = new AesGcm(key, TagBytes);
+        aes.Encrypt(
+            nonce, secret, sealedSecret.AsSpan(NonceBytes + TagBytes), sealedSecret.AsSpan(NonceBytes, TagBytes), Encoding.UTF8.GetBytes(context));
+        return sealedSecret;
+    }
+
+    /// <returns>The secret, or null where it was sealed with another key, for another place, or was changed since.</returns>
+    public byte[]? TryOpen(ReadOnlySpan<byte> sealedSecret, string context)
+    {
+        if (sealedSecret.Length < NonceBytes + TagBytes)
+        {
+            return null;
+        }
+
+        var secret = new byte[sealedSecret.Length - NonceBytes - TagBytes];
+        try
+        {
+            using var aes = new AesGcm(key, TagBytes);
+            aes.Decrypt(
+                sealedSecret[..NonceBytes], sealedSecret[(NonceBytes + TagBytes)..], sealedSecret.Slice(NonceBytes, TagBytes), secret,
+                Encoding.UTF8.GetBytes(context));
+            return secret;
+        }
+        catch (AuthenticationTagMismatchException)
+        {
+            return null;
+        }
+    }
+
+    private static byte[]? Decode(string text)
+    {
+        var bytes = new byte[KeyBytes + 1];
+        return Convert.TryFromBase64String(text.Trim(), bytes, out var length) && length == KeyBytes ? bytes[..KeyBytes] : null;
+    }
+}

@@ -1,0 +1,78 @@
+using System.Security.Cryptography;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Metadata.Builders;
+
+namespace AuthMesh.Identity.Keys;
+
+internal enum RingKeyPurpose
+{
+    Signing,
+    Pepper,
+}
+
+/// <summary>A signing pair is announced, signs, verifies what it signed, and is gone. A pepper is the current one or an old one.</summary>
+internal enum RingKeyState
+{
+    Announced,
+    Current,
+    Retired,
+}
+
+/// <summary>One independent random key, sealed under the master key.</summary>
+internal sealed class RingKey
+{
+    private RingKey()
+    {
+    }
+
+    /// <summary>A signing key's <c>kid</c>; a pepper's name in stored hashes.</summary>
+    public string Id { get; private set; } = null!;
+
+    public RingKeyPurpose Purpose { get; private set; }
+
+    public RingKeyState State { get; private set; }
+
+    public byte[] SealedSecret { get; private set; } = null!;
+
+    public DateTimeOffset CreatedAt { get; private set; }
+
+    public static RingKey CreateSigningPair(MasterKey masterKey, RingKeyState state, DateTimeOffset now)
+    {
+        using var pair = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        return Create(masterKey, SigningKey.Thumbprint(pair), RingKeyPurpose.Signing, state, pair.ExportPkcs8PrivateKey(), now);
+    }
+
+    public static RingKey CreatePepper(MasterKey masterKey, DateTimeOffset now)
+    {
+        var id = RandomNumberGenerator.GetHexString(8, lowercase: true);
+        return Create(masterKey, id, RingKeyPurpose.Pepper, RingKeyState.Current, RandomNumberGenerator.GetBytes(48), now); // SHA-384's own size
+    }
+
+    public byte[]? TryOpen(MasterKey masterKey) => masterKey.TryOpen(SealedSecret, Context(Id, Purpose));
+
+    private static RingKey Create(
+        MasterKey masterKey, string id, RingKeyPurpose purpose, RingKeyState state, byte[] secret, DateTimeOffset now) => new()
+    {
+        Id = id,
+        Purpose = purpose,
+        State = state,
+        SealedSecret = masterKey.Seal(secret, Context(id, purpose)),
+        CreatedAt = now,
+    };
+
+    // Somebody who can write to the table cannot make one key pass for another.
+    private static string Context(string id, RingKeyPurpose purpose) => $"authmesh key ring 1 {purpose} {id}";
+}
+
+internal sealed class RingKeyMapping : IEntityTypeConfiguration<RingKey>
+{
+    public void Configure(EntityTypeBuilder<RingKey> key)
+    {
+        key.ToTable("ring_keys");
+        key.HasKey(k => k.Id);
+        key.Property(k => k.Purpose).HasConversion<string>();
+        key.Property(k => k.State).HasConversion<string>();
+        // Several replicas agree on one key that signs and one pepper that new hashes use.
+        key.HasIndex(k => k.Purpose).IsUnique().HasFilter("state = 'Current'").HasDatabaseName("ux_ring_keys_current");
+    }
+}

@@ -1,0 +1,41 @@
+using System.Buffers.Text;
+using System.Security.Cryptography;
+using System.Text;
+using AuthMesh.Identity.Tokens;
+using Microsoft.IdentityModel.Tokens;
+
+namespace AuthMesh.Identity.Keys;
+
+/// <summary>A signing pair of the ring, opened.</summary>
+internal sealed class SigningKey
+{
+    public SigningKey(RingKeyState state, byte[] pkcs8)
+    {
+        State = state;
+        var pair = ECDsa.Create(); // kept for the life of the process: tokens may be signed with it at any moment
+        pair.ImportPkcs8PrivateKey(pkcs8, out _);
+        var (x, y) = Coordinates(pair);
+        var id = Thumbprint(pair);
+        Security = new ECDsaSecurityKey(pair) { KeyId = id };
+        Jwk = new JwkResponse("EC", "P-256", "sig", "ES256", id, x, y);
+    }
+
+    public RingKeyState State { get; }
+
+    public ECDsaSecurityKey Security { get; }
+
+    public JwkResponse Jwk { get; }
+
+    /// <summary>The key's name is what it is (RFC 7638 §3.2), so a new key has a new name.</summary>
+    public static string Thumbprint(ECDsa pair)
+    {
+        var (x, y) = Coordinates(pair);
+        return Base64Url.EncodeToString(SHA256.HashData(Encoding.ASCII.GetBytes($$"""{"crv":"P-256","kty":"EC","x":"{{x}}","y":"{{y}}"}""")));
+    }
+
+    private static (string X, string Y) Coordinates(ECDsa pair)
+    {
+        var point = pair.ExportParameters(includePrivateParameters: false).Q;
+        return (Base64Url.EncodeToString(point.X), Base64Url.EncodeToString(point.Y));
+    }
+}

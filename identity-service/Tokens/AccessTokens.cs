@@ -1,0 +1,68 @@
+using AuthMesh.Identity.Keys;
+using AuthMesh.Settings;
+using AuthMesh.Tokens;
+using Microsoft.Extensions.Options;
+using Microsoft.IdentityModel.JsonWebTokens;
+using Microsoft.IdentityModel.Tokens;
+
+namespace AuthMesh.Identity.Tokens;
+
+/// <summary>The section <c>Identity:Tokens</c>.</summary>
+public sealed class TokenOptions
+{
+    /// <summary>How long an access token is good for: 1 minute to 1 hour.</summary>
+    public TimeSpan AccessTokenLifetime { get; set; } = TimeSpan.FromMinutes(30);
+
+    /// <summary>The <c>client_id</c> of the tokens (RFC 9068 §2.2): the mesh is its own only client.</summary>
+    public string ClientId { get; set; } = "authmesh";
+
+    internal void Check(SettingProblems problems)
+    {
+        problems.Unless(
+            AccessTokenLifetime >= TimeSpan.FromMinutes(1) && AccessTokenLifetime <= TimeSpan.FromHours(1), "Tokens:AccessTokenLifetime",
+            "must be 00:01:00 to 01:00:00.");
+        problems.Unless(!string.IsNullOrWhiteSpace(ClientId), "Tokens:ClientId", "must not be empty. Leave it out for \"authmesh\".");
+    }
+}
+
+/// <summary>Whom a token speaks for.</summary>
+internal sealed record TokenSubject(Guid UserId, string Username, string Role, Guid SessionId, int Epoch);
+
+internal sealed record AccessToken(string Value, TimeSpan Lifetime);
+
+/// <summary>Mints access tokens: a JWT as RFC 9068 §2 profiles it, signed with the ring's signing key.</summary>
+internal sealed class AccessTokens(KeyRing ring, IOptions<AuthMeshOptions> mesh, IOptions<IdentityOptions> identity, TimeProvider clock)
+{
+    private static readonly JsonWebTokenHandler Handler = new() { SetDefaultTimesOnTokenCreation = false }; // we set iat and exp, by our clock
+
+    public AccessToken Mint(TokenSubject subject)
+    {
+        var lifetime = identity.Value.Tokens.AccessTokenLifetime;
+        var now = clock.GetUtcNow().UtcDateTime;
+        var token = Handler.CreateToken(new SecurityTokenDescriptor
+        {
+            TokenType = "at+jwt",
+            SigningCredentials = ring.SigningCredentials,
+            Issuer = mesh.Value.Issuer,
+            Audience = mesh.Value.Audience,
+            IssuedAt = now,
+            Expires = now + lifetime,
+            Claims = new Dictionary<string, object>
+            {
+                [AccessTokenClaims.Subject] = subject.UserId.ToString(),
+                ["client_id"] = identity.Value.Tokens.ClientId,
+                ["jti"] = Guid.NewGuid().ToString("N"),
+                [AccessTokenClaims.SessionId] = subject.SessionId.ToString(),
+                [AccessTokenClaims.Epoch] = subject.Epoch,
+                [AccessTokenClaims.PreferredUsername] = subject.Username,
+                [AccessTokenClaims.Role] = subject.Role,
+            },
+        });
+        return new AccessToken(token, lifetime);
+    }
+}
+
+internal static class TokenServices
+{
+    public static IServiceCollection AddTokens(this IServiceCollection services) => services.AddSingleton<AccessTokens>();
+}

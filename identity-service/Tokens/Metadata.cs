@@ -1,0 +1,48 @@
+using AuthMesh.Errors;
+using AuthMesh.Identity.Keys;
+using AuthMesh.Settings;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.Extensions.Options;
+using System.Text.Json.Serialization;
+
+namespace AuthMesh.Identity.Tokens;
+
+/// <summary>What the mesh has of OpenID Connect Discovery 1.0 §3 and RFC 8414 §2: enough for a library to verify tokens.</summary>
+public sealed record DiscoveryResponse(
+    string Issuer,
+    [property: JsonPropertyName("jwks_uri")] string JwksUri,
+    [property: JsonPropertyName("response_types_supported")] IReadOnlyList<string> ResponseTypesSupported,
+    [property: JsonPropertyName("subject_types_supported")] IReadOnlyList<string> SubjectTypesSupported,
+    [property: JsonPropertyName("id_token_signing_alg_values_supported")] IReadOnlyList<string> SigningAlgorithmsSupported,
+    [property: JsonPropertyName("claims_supported")] IReadOnlyList<string> ClaimsSupported);
+
+public sealed record JwksResponse(IReadOnlyList<JwkResponse> Keys);
+
+/// <summary>A public signing key (RFC 7517 §4, RFC 7518 §6.2.1).</summary>
+public sealed record JwkResponse(string Kty, string Crv, string Use, string Alg, string Kid, string X, string Y);
+
+internal static class Metadata
+{
+    // Short enough for a key that is announced now to be known everywhere before it signs, long enough to be asked rarely.
+    private const int MaxAgeSeconds = 300;
+
+    public static void MapMetadata(this IEndpointRouteBuilder app)
+    {
+        var group = app.MapGroup("/.well-known").AllowAnonymous().AddEndpointFilter(async (context, next) =>
+        {
+            var answer = await next(context);
+            context.HttpContext.Response.Headers.CacheControl = $"public, max-age={MaxAgeSeconds}";
+            return answer;
+        });
+        group.MapGet("/openid-configuration", Discovery);
+        group.MapGet("/jwks.json", (KeyRing ring) => TypedResults.Ok(new JwksResponse([.. ring.PublicKeys])));
+    }
+
+    private static Ok<DiscoveryResponse> Discovery(IOptions<AuthMeshOptions> mesh)
+    {
+        var issuer = mesh.Value.Issuer;
+        return TypedResults.Ok(new DiscoveryResponse(
+            issuer, issuer + "/.well-known/jwks.json", [], ["public"], ["ES256"],
+            ["iss", "aud", "sub", "client_id", "sid", "epoch", "jti", "iat", "exp", "preferred_username", "role"]));
+    }
+}

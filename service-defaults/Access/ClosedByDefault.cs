@@ -1,0 +1,56 @@
+using AuthMesh.Errors;
+using Microsoft.AspNetCore.Authorization;
+using Microsoft.AspNetCore.Authorization.Infrastructure;
+using Microsoft.AspNetCore.Authorization.Policy;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace AuthMesh.Access;
+
+/// <summary>Every endpoint requires a signed-in caller unless it says otherwise; a path without an endpoint is simply not there.</summary>
+internal sealed class ClosedByDefault : IAuthorizationMiddlewareResultHandler
+{
+    private readonly AuthorizationMiddlewareResultHandler defaultHandler = new();
+
+    public Task HandleAsync(RequestDelegate next, HttpContext context, AuthorizationPolicy policy, PolicyAuthorizationResult authorizeResult)
+    {
+        if (authorizeResult.Succeeded)
+        {
+            return next(context);
+        }
+
+        switch (context.GetEndpoint())
+        {
+            // Nothing is mapped here. Asking for a token first would send callers to look for one in vain; middleware that
+            // stands behind still runs for signed-in callers only.
+            case null:
+                return CommonFailures.FromStatus(StatusCodes.Status404NotFound).ExecuteAsync(context);
+            // Routing itself put this endpoint there to answer 405 or 415.
+            case not RouteEndpoint:
+                return next(context);
+        }
+
+        if (authorizeResult.Forbidden)
+        {
+            var isForAdmins = policy.Requirements.OfType<RolesAuthorizationRequirement>().Any(roles => roles.AllowedRoles.Contains(Roles.Admin));
+            return CommonFailures.Forbidden(isForAdmins ? "Admin access required" : "Access denied").ExecuteAsync(context);
+        }
+
+        return defaultHandler.HandleAsync(next, context, policy, authorizeResult);
+    }
+}
+
+internal static class ClosedByDefaultServices
+{
+    public static void AddClosedByDefault(this IServiceCollection services)
+    {
+        var signedIn = new AuthorizationPolicyBuilder().RequireAuthenticatedUser().Build();
+        services.AddAuthorizationBuilder()
+            .SetDefaultPolicy(signedIn)
+            .SetFallbackPolicy(signedIn)
+            .AddPolicy(Policies.SignedIn, signedIn)
+            .AddPolicy(Policies.Admin, policy => policy.RequireAuthenticatedUser().RequireRole(Roles.Admin));
+        services.AddSingleton<IAuthorizationMiddlewareResultHandler, ClosedByDefault>();
+    }
+}

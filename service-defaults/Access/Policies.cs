@@ -1,0 +1,11 @@
+namespace AuthMesh.Access;
+
+/// <summary>The names of the policies that every service of the mesh knows.</summary>
+public static class Policies
+{
+    /// <summary>Any caller with a valid access token. It also stands in for every endpoint that names no policy.</summary>
+    public const string SignedIn = "signed-in";
+
+    /// <summary>Callers whose access token says role <c>admin</c>.</summary>
+    public const string Admin = "admin";
+}

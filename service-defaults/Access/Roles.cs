@@ -1,0 +1,11 @@
+namespace AuthMesh.Access;
+
+/// <summary>The values of the <c>role</c> claim.</summary>
+public static class Roles
+{
+    /// <summary>May use what is guarded by <see cref="Policies.Admin"/>.</summary>
+    public const string Admin = "admin";
+
+    /// <summary>Everybody else.</summary>
+    public const string User = "user";
+}

@@ -1,0 +1,67 @@
+using AuthMesh.Access;
+using AuthMesh.Errors;
+using AuthMesh.Health;
+using AuthMesh.Keys;
+using AuthMesh.Settings;
+using AuthMesh.Tokens;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace AuthMesh;
+
+/// <summary>Puts an ASP.NET Core service behind AuthMesh.</summary>
+public static class AuthMeshBuilder
+{
+    /// <summary>
+    /// The one line. Every endpoint then requires a valid access token of the mesh's issuer unless it says
+    /// <c>AllowAnonymous()</c>; <see cref="Policies.Admin"/> names the policy for admins. Errors have the mesh's one shape,
+    /// <c>/health/live</c> and <c>/health/ready</c> answer, and OpenTelemetry is on when <c>OTEL_EXPORTER_OTLP_ENDPOINT</c> is set.
+    /// </summary>
+    /// <remarks>
+    /// Needs two settings, <c>AuthMesh:Issuer</c> and <c>AuthMesh:IdentityUrl</c> (see <see cref="AuthMeshOptions"/>). The service
+    /// is not ready before it holds the issuer's keys, and answers 503 to requests with a token until then. After that it
+    /// validates tokens by itself and needs nobody.
+    /// </remarks>
+    public static IHostApplicationBuilder AddAuthMesh(this IHostApplicationBuilder builder)
+    {
+        builder.AddAuthMeshDefaults();
+
+        var services = builder.Services;
+        services.AddSingleton<IssuerKeys>();
+        services.AddSingleton<IVerificationKeys>(provider => provider.GetRequiredService<IssuerKeys>());
+        services.AddHostedService(provider => provider.GetRequiredService<IssuerKeys>());
+        services.AddOptions<AuthMeshOptions>().Validate(
+            options => AuthMeshOptions.IsHttpUrl(options.IdentityUrl),
+            "AuthMesh:IdentityUrl must be the address at which this service reaches the identity service, for example "
+            + "http://identity-service:8080.");
+        return builder;
+    }
+
+    /// <summary>
+    /// All of <see cref="AddAuthMesh"/> but the source of the keys: the identity service brings its own key ring as
+    /// <see cref="IVerificationKeys"/>.
+    /// </summary>
+    public static IHostApplicationBuilder AddAuthMeshDefaults(this IHostApplicationBuilder builder)
+    {
+        var services = builder.Services;
+        services.TryAddSingleton(TimeProvider.System);
+        services.AddSettings<AuthMeshOptions, AuthMeshOptionsValidator>()
+            .BindConfiguration(AuthMeshOptions.Section, binder => binder.ErrorOnUnknownConfiguration = true);
+        services.AddSingleton<PendingRefusal>();
+        services.AddErrors();
+        services.AddAccessTokens();
+        services.AddClosedByDefault();
+        services.AddHealth();
+        builder.AddTelemetry();
+
+        services.Configure<KestrelServerOptions>(kestrel => kestrel.AddServerHeader = false);
+        // Longer than any request is allowed to take, so that a shutdown cuts nobody off.
+        services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(20));
+        // An exception with its stack for every refused token: the mesh logs outcomes itself.
+        builder.Logging.AddFilter("Microsoft.AspNetCore.Authentication", LogLevel.Warning);
+        return builder;
+    }
+}

@@ -1,0 +1,44 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.WebUtilities;
+
+namespace AuthMesh.Errors;
+
+/// <summary>The failures that any service may answer with.</summary>
+public static class CommonFailures
+{
+    /// <summary>403 for a caller who is known but may not.</summary>
+    public static Failure Forbidden(string message) => new(StatusCodes.Status403Forbidden, "forbidden", message);
+
+    /// <summary>503 for a part that is not there for the moment.</summary>
+    /// <param name="code">A stable snake_case word for programs.</param>
+    /// <param name="message">A sentence for people.</param>
+    /// <param name="retryAfter">When to come back; one second unless given.</param>
+    public static Failure Unavailable(string code, string message, TimeSpan? retryAfter = null) =>
+        new(StatusCodes.Status503ServiceUnavailable, code, message) { RetryAfter = retryAfter ?? TimeSpan.FromSeconds(1) };
+
+    /// <summary>400 that names each field and what is wrong with it; the message repeats the first for people.</summary>
+    public static Failure InvalidRequest(IReadOnlyDictionary<string, string[]> errors) =>
+        InvalidRequest(errors.First() is var (field, texts) ? $"{field}: {texts[0]}" : "", errors);
+
+    /// <summary>400 with a message of its own.</summary>
+    public static Failure InvalidRequest(string message, IReadOnlyDictionary<string, string[]>? errors = null) =>
+        new(StatusCodes.Status400BadRequest, "invalid_request", message) { Errors = errors };
+
+    /// <summary>What a bare status means, for those who set one and wrote no body.</summary>
+    public static Failure FromStatus(int status) => status switch
+    {
+        StatusCodes.Status400BadRequest => InvalidRequest("The request body is missing or cannot be read"),
+        StatusCodes.Status401Unauthorized => new(status, "missing_token", "Missing or invalid token"),
+        StatusCodes.Status403Forbidden => Forbidden("Access denied"),
+        StatusCodes.Status404NotFound => new(status, "not_found", "There is nothing at this path"),
+        StatusCodes.Status405MethodNotAllowed => new(status, "method_not_allowed", "This path does not support the method; see the Allow header"),
+        StatusCodes.Status408RequestTimeout => new(status, "request_timeout", "The request did not arrive in time"),
+        StatusCodes.Status413PayloadTooLarge => new(status, "body_too_large", "The request body is too large"),
+        StatusCodes.Status415UnsupportedMediaType => new(status, "unsupported_media_type", "The request body must be application/json"),
+        StatusCodes.Status429TooManyRequests => new(status, "too_many_requests", "Too many requests"),
+        StatusCodes.Status502BadGateway or StatusCodes.Status503ServiceUnavailable or StatusCodes.Status504GatewayTimeout =>
+            Unavailable("service_unavailable", "The service behind this path is not available right now"),
+        >= 500 => new(status, "internal_error", "Something went wrong on our side; the trace id names it in the log"),
+        _ => new(status, "refused", ReasonPhrases.GetReasonPhrase(status)),
+    };
+}

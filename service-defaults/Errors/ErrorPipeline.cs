@@ -1,0 +1,71 @@
+using System.Text.Json;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Diagnostics;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace AuthMesh.Errors;
+
+/// <summary>What an exception of a service's own means for its caller; null where it is none of this rule's.</summary>
+public sealed record FailureRule(Func<Exception, Failure?> Match);
+
+/// <summary>Renders as a <see cref="Failure"/> whatever nobody rendered: exceptions, and statuses without a body.</summary>
+internal sealed partial class ErrorPipeline(IEnumerable<FailureRule> rules, ILogger<ErrorPipeline> logger)
+    : IStartupFilter, IExceptionHandler, IDeveloperPageExceptionFilter
+{
+    // A startup filter stands before all that a service adds, so that the one line is enough.
+    public Action<IApplicationBuilder> Configure(Action<IApplicationBuilder> next) => app =>
+    {
+        app.UseExceptionHandler(_ => { });
+        app.UseStatusCodePages(context => CommonFailures.FromStatus(context.HttpContext.Response.StatusCode).ExecuteAsync(context.HttpContext));
+        next(app);
+    };
+
+    public async ValueTask<bool> TryHandleAsync(HttpContext httpContext, Exception exception, CancellationToken cancellationToken)
+    {
+        await RenderAsync(httpContext, exception);
+        return true;
+    }
+
+    // In Development the host puts its own exception page between this filter and the service; this keeps it from answering.
+    public Task HandleExceptionAsync(ErrorContext errorContext, Func<ErrorContext, Task> next) =>
+        RenderAsync(errorContext.HttpContext, errorContext.Exception);
+
+    private Task RenderAsync(HttpContext context, Exception exception)
+    {
+        var failure = rules.Select(rule => rule.Match(exception)).FirstOrDefault(match => match is not null);
+        if (failure is null && exception is BadHttpRequestException badRequest)
+        {
+            failure = badRequest.InnerException is JsonException json ? JsonProblem.Describe(json) : CommonFailures.FromStatus(badRequest.StatusCode);
+        }
+
+        if (failure is null)
+        {
+            LogUnexpected(exception);
+            failure = CommonFailures.FromStatus(StatusCodes.Status500InternalServerError);
+        }
+
+        return failure.ExecuteAsync(context);
+    }
+
+    [LoggerMessage(LogLevel.Error, "An exception that nobody expected ended the request")]
+    private partial void LogUnexpected(Exception exception);
+}
+
+internal static class ErrorServices
+{
+    public static void AddErrors(this IServiceCollection services)
+    {
+        services.AddSingleton<ErrorPipeline>();
+        services.AddSingleton<IStartupFilter>(provider => provider.GetRequiredService<ErrorPipeline>());
+        services.AddSingleton<IExceptionHandler>(provider => provider.GetRequiredService<ErrorPipeline>());
+        services.AddSingleton<IDeveloperPageExceptionFilter>(provider => provider.GetRequiredService<ErrorPipeline>());
+        // The exception says what is wrong with a body; without it there would only be a bare 400.
+        services.Configure<RouteHandlerOptions>(options => options.ThrowOnBadRequest = true);
+        services.AddLogging(logging => logging.AddFilter(
+            "Microsoft.AspNetCore.Diagnostics.DeveloperExceptionPageMiddleware", LogLevel.None)); // it logs every bad request as an error
+    }
+}

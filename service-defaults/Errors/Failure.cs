@@ -1,0 +1,71 @@
+using System.Diagnostics;
+using System.Globalization;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.WebUtilities;
+
+namespace AuthMesh.Errors;
+
+/// <summary>
+/// An error on its way to the caller, in the one shape of the mesh. A handler returns it like any other <see cref="IResult"/>;
+/// what middleware refuses is rendered by the same code.
+/// </summary>
+/// <param name="status">The HTTP status, 400 to 599.</param>
+/// <param name="code">A stable snake_case word for programs.</param>
+/// <param name="message">A sentence for people; it holds nothing that the caller did not know.</param>
+public sealed class Failure(int status, string code, string message) : IResult, IStatusCodeHttpResult
+{
+    /// <summary>The HTTP status.</summary>
+    public int Status { get; } = status;
+
+    /// <summary>A stable snake_case word for programs.</summary>
+    public string Code { get; } = code;
+
+    /// <summary>A sentence for people.</summary>
+    public string Message { get; } = message;
+
+    /// <summary>What is wrong with which field, by the field's name on the wire.</summary>
+    public IReadOnlyDictionary<string, string[]>? Errors { get; init; }
+
+    /// <summary>When to come back, sent as <c>Retry-After</c> in whole seconds (RFC 9110 §10.2.3).</summary>
+    public TimeSpan? RetryAfter { get; init; }
+
+    int? IStatusCodeHttpResult.StatusCode => Status;
+
+    /// <summary>Writes the error: JSON, or an RFC 9457 problem where the caller's Accept names that type.</summary>
+    public async Task ExecuteAsync(HttpContext httpContext)
+    {
+        var response = httpContext.Response;
+        response.StatusCode = Status;
+        response.Headers.CacheControl = "no-store";
+        if (RetryAfter is { } retryAfter)
+        {
+            response.Headers.RetryAfter = Math.Ceiling(retryAfter.TotalSeconds).ToString(CultureInfo.InvariantCulture);
+        }
+
+        var traceId = Activity.Current?.TraceId.ToString() ?? httpContext.TraceIdentifier;
+        if (WantsProblem(httpContext.Request))
+        {
+            // "about:blank" says that the problem is no more than its status (RFC 9457 §4.2.1); code tells them apart.
+            var problem = new ProblemBody("about:blank", ReasonPhrases.GetReasonPhrase(Status), Status, Message, Code, traceId, Errors);
+            await response.WriteAsJsonAsync(problem, ErrorJson.Readable.ProblemBody, ProblemBody.ContentType, httpContext.RequestAborted);
+        }
+        else
+        {
+            var error = new ErrorBody("error", Message, Code, traceId, Errors);
+            await response.WriteAsJsonAsync(error, ErrorJson.Readable.ErrorBody, cancellationToken: httpContext.RequestAborted);
+        }
+    }
+
+    private static bool WantsProblem(HttpRequest request)
+    {
+        foreach (var accepted in request.GetTypedHeaders().Accept)
+        {
+            if (accepted.MediaType.Equals(ProblemBody.ContentType, StringComparison.OrdinalIgnoreCase) && accepted.Quality is not 0)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+}

@@ -1,0 +1,30 @@
+using System.Text.Json;
+
+namespace AuthMesh.Errors;
+
+/// <summary>Says which member of a body is wrong and why, in words of our own: the parser's name our classes.</summary>
+internal static class JsonProblem
+{
+    public static Failure Describe(JsonException exception)
+    {
+        if (exception.InnerException is JsonException) // the reader's: what it read is no JSON
+        {
+            return CommonFailures.InvalidRequest("The request body is not valid JSON");
+        }
+
+        if (exception.Path is not ['$', '.', ..] path)
+        {
+            return CommonFailures.InvalidRequest("The request body must be a JSON object");
+        }
+
+        // The parser has no codes for what it refuses; a test pins these texts.
+        var text = exception.Message switch
+        {
+            var message when message.StartsWith("must ", StringComparison.Ordinal) => message, // from a converter of ours
+            var message when message.StartsWith("Duplicate property", StringComparison.Ordinal) => "must not be given twice",
+            var message when message.Contains("could not be mapped", StringComparison.Ordinal) => "is not a known member",
+            _ => "has the wrong type",
+        };
+        return CommonFailures.InvalidRequest(new Dictionary<string, string[]> { [path[2..]] = [text] });
+    }
+}

@@ -1,0 +1,57 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Microsoft.AspNetCore.Http.Json;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace AuthMesh.Errors;
+
+/// <summary>
+/// JSON in which nothing is silently dropped, merged or converted: unknown members, doubled members, members in another case,
+/// wrong types, NUL and lone surrogates are a 400 that names them.
+/// </summary>
+public static class StrictJson
+{
+    /// <summary>Reads the bodies of all requests strictly.</summary>
+    /// <param name="services">The services of the application.</param>
+    /// <param name="context">The generated context that knows the bodies.</param>
+    public static void AddStrictJson(this IServiceCollection services, JsonSerializerContext context) =>
+        services.Configure<JsonOptions>(json =>
+        {
+            var options = json.SerializerOptions;
+            options.TypeInfoResolverChain.Insert(0, context);
+            options.AllowDuplicateProperties = false;
+            options.UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow;
+            options.PropertyNameCaseInsensitive = false;
+            options.NumberHandling = JsonNumberHandling.Strict;
+            options.Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping; // as for errors
+            options.MaxDepth = 8; // no body of ours nests deeper than two
+            options.Converters.Add(new StrictTextConverter());
+        });
+}
+
+/// <summary>Text that PostgreSQL can store and that has only one UTF-8 form.</summary>
+internal sealed class StrictTextConverter : JsonConverter<string>
+{
+    public override string? Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
+    {
+        if (reader.TokenType != JsonTokenType.String)
+        {
+            throw new JsonException("must be a string");
+        }
+
+        string text;
+        try
+        {
+            text = reader.GetString()!;
+        }
+        catch (InvalidOperationException exception) // what the reader throws for \ud800 without its other half
+        {
+            throw new JsonException("must not hold a lone surrogate", exception);
+        }
+
+        return text.Contains('\0', StringComparison.Ordinal) ? throw new JsonException("must not hold U+0000") : text;
+    }
+
+    public override void Write(Utf8JsonWriter writer, string value, JsonSerializerOptions options) => writer.WriteStringValue(value);
+}

@@ -1,0 +1,130 @@
+using System.Collections.Frozen;
+using AuthMesh.Settings;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using Microsoft.IdentityModel.Tokens;
+
+namespace AuthMesh.Keys;
+
+/// <summary>
+/// The keys that the identity service publishes, fetched at its inner address and kept in memory. Once it holds keys, nothing
+/// that happens to the identity service takes them away; a request waits for the network only when it names an unknown key.
+/// </summary>
+internal sealed partial class IssuerKeys(IOptions<AuthMeshOptions> options, TimeProvider clock, ILogger<IssuerKeys> logger)
+    : BackgroundService, IVerificationKeys
+{
+    // Long enough that a storm of forged key ids costs the issuer nothing, short enough for a key that came as a surprise.
+    private static readonly TimeSpan UnknownKeyPause = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan FirstRetry = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan LastRetry = TimeSpan.FromSeconds(4);
+
+    private readonly HttpClient http = new(new SocketsHttpHandler
+    {
+        AllowAutoRedirect = false, // keys come from the configured address and from nowhere else
+        ConnectTimeout = TimeSpan.FromSeconds(2),
+        PooledConnectionLifetime = TimeSpan.FromMinutes(1), // a replica that moved is found again
+    })
+    {
+        Timeout = TimeSpan.FromSeconds(3),
+        MaxResponseContentBufferSize = 64 * 1024,
+    };
+
+    private readonly Uri address = new(new Uri(options.Value.IdentityUrl), "/.well-known/jwks.json");
+    private readonly Lock gate = new();
+    private volatile FrozenDictionary<string, ECDsaSecurityKey> keys = FrozenDictionary<string, ECDsaSecurityKey>.Empty;
+    private Task<bool>? refresh;
+    private long lastRefreshAt;
+
+    public bool IsReady => keys.Count > 0;
+
+    public async ValueTask<KeyLookup> FindAsync(string keyId, CancellationToken cancellationToken)
+    {
+        if (keys.TryGetValue(keyId, out var known))
+        {
+            return new KeyLookup(known);
+        }
+
+        var isReachable = await RefreshUnlessRecent().WaitAsync(cancellationToken);
+        return new KeyLookup(keys.GetValueOrDefault(keyId), IsUnavailable: !isReachable);
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        var retry = FirstRetry;
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            if (await Refresh().WaitAsync(stoppingToken))
+            {
+                retry = FirstRetry;
+                await Task.Delay(options.Value.KeyRefreshInterval, clock, stoppingToken);
+            }
+            else
+            {
+                await Task.Delay(retry, clock, stoppingToken);
+                retry = retry * 2 < LastRetry ? retry * 2 : LastRetry;
+            }
+        }
+    }
+
+    public override void Dispose()
+    {
+        http.Dispose();
+        base.Dispose();
+    }
+
+    private Task<bool> RefreshUnlessRecent()
+    {
+        lock (gate)
+        {
+            return refresh is not null && clock.GetElapsedTime(lastRefreshAt) < UnknownKeyPause ? refresh : Refresh();
+        }
+    }
+
+    /// <summary>Asks the issuer, once for all who wait at the same time.</summary>
+    private Task<bool> Refresh()
+    {
+        lock (gate)
+        {
+            if (refresh is null or { IsCompleted: true })
+            {
+                lastRefreshAt = clock.GetTimestamp();
+                refresh = FetchAsync();
+            }
+
+            return refresh;
+        }
+    }
+
+    private async Task<bool> FetchAsync()
+    {
+        try
+        {
+            var body = await http.GetByteArrayAsync(address);
+            var fetched = JsonWebKeySet.Read(body, keys);
+            if (fetched.Count == 0)
+            {
+                throw new InvalidDataException("The key set holds no ES256 key.");
+            }
+
+            if (!fetched.Keys.ToHashSet().SetEquals(keys.Keys))
+            {
+                LogKeysChanged(string.Join(' ', fetched.Keys));
+            }
+
+            keys = fetched;
+            return true;
+        }
+        catch (Exception exception) when (exception is HttpRequestException or OperationCanceledException or InvalidDataException)
+        {
+            LogKeysUnavailable(address, exception.Message, keys.Count);
+            return false;
+        }
+    }
+
+    [LoggerMessage(LogLevel.Information, "The issuer's keys are now {KeyIds}")]
+    private partial void LogKeysChanged(string keyIds);
+
+    [LoggerMessage(LogLevel.Warning, "No keys from {Address}: {Reason} Still holding {Count}.")]
+    private partial void LogKeysUnavailable(Uri address, string reason, int count);
+}

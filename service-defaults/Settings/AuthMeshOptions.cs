@@ -1,0 +1,65 @@
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Options;
+
+namespace AuthMesh.Settings;
+
+/// <summary>What every service of a mesh must know: the section <c>AuthMesh</c>.</summary>
+public sealed class AuthMeshOptions
+{
+    /// <summary>The configuration section that these settings come from.</summary>
+    public const string Section = "AuthMesh";
+
+    /// <summary>
+    /// The public origin of the mesh and the <c>iss</c> of its tokens, compared character by character (RFC 9068 §4):
+    /// scheme and host, a port where it is not the scheme's own, and no slash at the end. Https outside Development.
+    /// </summary>
+    public string Issuer { get; set; } = "";
+
+    /// <summary>The <c>aud</c> that tokens must carry (RFC 9068 §4).</summary>
+    public string Audience { get; set; } = "authmesh";
+
+    /// <summary>
+    /// Where this service reaches the identity service for its keys. An inner address: it is not the issuer, and the
+    /// <c>jwks_uri</c> of the issuer's metadata is never followed, so that a container's address and a browser's need not agree.
+    /// </summary>
+    public string IdentityUrl { get; set; } = "";
+
+    /// <summary>How far the clocks of issuer and verifier may lie apart: 0 to 30 seconds.</summary>
+    public TimeSpan ClockSkew { get; set; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>How often the issuer's keys are asked for: 1 second to 1 hour.</summary>
+    public TimeSpan KeyRefreshInterval { get; set; } = TimeSpan.FromMinutes(1);
+
+    internal static bool IsHttpUrl(string value) =>
+        Uri.TryCreate(value, UriKind.Absolute, out var url) && url.Scheme is "http" or "https";
+}
+
+internal sealed class AuthMeshOptionsValidator(IHostEnvironment environment) : IValidateOptions<AuthMeshOptions>
+{
+    private static readonly TimeSpan MaximumClockSkew = TimeSpan.FromSeconds(30);
+
+    public ValidateOptionsResult Validate(string? name, AuthMeshOptions options)
+    {
+        var problems = new SettingProblems(AuthMeshOptions.Section);
+        problems.Unless(
+            IsOrigin(options.Issuer), nameof(options.Issuer),
+            "must be the public origin of the mesh, scheme and host without a path or a slash at the end, for example https://auth.example.com.");
+        problems.Unless(
+            environment.IsDevelopment() || !options.Issuer.StartsWith("http://", StringComparison.Ordinal), nameof(options.Issuer),
+            "must be https outside Development. Give the gateway's public https origin, or set ASPNETCORE_ENVIRONMENT=Development.");
+        problems.Unless(
+            !string.IsNullOrWhiteSpace(options.Audience), nameof(options.Audience), "must not be empty. Leave it out for \"authmesh\".");
+        problems.Unless(
+            options.ClockSkew >= TimeSpan.Zero && options.ClockSkew <= MaximumClockSkew, nameof(options.ClockSkew),
+            "must be 00:00:00 to 00:00:30. Larger differences want a time server, not a tolerance.");
+        problems.Unless(
+            options.KeyRefreshInterval >= TimeSpan.FromSeconds(1) && options.KeyRefreshInterval <= TimeSpan.FromHours(1),
+            nameof(options.KeyRefreshInterval), "must be 00:00:01 to 01:00:00.");
+        return problems.Result;
+    }
+
+    // RFC 6454 §6.2 as a browser would write it: what the parser normalises away would never equal a token's iss.
+    private static bool IsOrigin(string value) =>
+        AuthMeshOptions.IsHttpUrl(value) && new Uri(value).GetLeftPart(UriPartial.Authority) == value;
+}

@@ -1,0 +1,135 @@
+using System.Diagnostics.CodeAnalysis;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Options;
+
+namespace AuthMesh.Settings;
+
+/// <summary>The start cannot go on, and waiting would not help. The message says why and what to do.</summary>
+public sealed class StartRefusedException(string message) : Exception(message);
+
+/// <summary>Stops a start with everything that is wrong, in words, instead of the first thing, in a stack trace.</summary>
+public static class StartRefusal
+{
+    /// <summary>
+    /// Has an options class checked at start together with all others. The caller binds it to its section, since the binding
+    /// generator needs the concrete class.
+    /// </summary>
+    public static OptionsBuilder<TOptions> AddSettings<
+        [DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicParameterlessConstructor)] TOptions,
+        [DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] TValidator>(
+        this IServiceCollection services)
+        where TOptions : class
+        where TValidator : class, IValidateOptions<TOptions>
+    {
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<TOptions>, TValidator>());
+        services.AddSingleton(new CheckedSettings(provider => _ = provider.GetRequiredService<IOptions<TOptions>>().Value));
+        return services.AddOptions<TOptions>().ValidateOnStart();
+    }
+
+    /// <summary>Runs the service. A refused start is written to standard error, each problem on a line, and gives exit code 1.</summary>
+    /// <param name="app">The service.</param>
+    /// <param name="map">Maps endpoints that are themselves read from settings, so that these are among what may be refused.</param>
+    public static async Task<int> RunOrRefuseAsync(this WebApplication app, Action<WebApplication>? map = null)
+    {
+        var name = app.Environment.ApplicationName;
+        var problems = FindProblems(app.Services);
+        try
+        {
+            map?.Invoke(app);
+        }
+        catch (Exception exception) when (exception is InvalidOperationException or AggregateException)
+        {
+            problems.AddRange(Causes(exception));
+        }
+
+        if (problems.Count > 0)
+        {
+            return Refuse(name, problems);
+        }
+
+        var refusal = app.Services.GetRequiredService<PendingRefusal>();
+        await app.RunAsync();
+        return refusal.Message is { } message ? Refuse(name, [message]) : 0;
+    }
+
+    /// <summary>Runs a command in place of the service, in a scope of its own, under the same check of all settings.</summary>
+    public static async Task<int> RunCommandAsync(this WebApplication app, Func<IServiceProvider, CancellationToken, Task> command)
+    {
+        if (FindProblems(app.Services) is { Count: > 0 } problems)
+        {
+            return Refuse(app.Environment.ApplicationName, problems);
+        }
+
+        try
+        {
+            await using var scope = app.Services.CreateAsyncScope();
+            await command(scope.ServiceProvider, CancellationToken.None);
+            return 0;
+        }
+        catch (Exception exception) // the operator is at the terminal: a sentence helps more than a stack trace
+        {
+            return Refuse(app.Environment.ApplicationName, [exception.GetBaseException().Message]);
+        }
+    }
+
+    private static List<string> FindProblems(IServiceProvider services)
+    {
+        var problems = new List<string>();
+        foreach (var settings in services.GetServices<CheckedSettings>())
+        {
+            try
+            {
+                settings.Read(services);
+            }
+            catch (OptionsValidationException exception)
+            {
+                problems.AddRange(exception.Failures);
+            }
+            catch (Exception exception) when (exception is InvalidOperationException or StartRefusedException)
+            {
+                problems.Add(exception.Message); // a value of the wrong type: the binder's message names key and type
+            }
+        }
+
+        return problems;
+    }
+
+    private static IEnumerable<string> Causes(Exception exception) => exception switch
+    {
+        AggregateException many => many.InnerExceptions.SelectMany(Causes),
+        { InnerException: { } cause } => Causes(cause),
+        _ => [exception.Message],
+    };
+
+    private static int Refuse(string name, List<string> problems)
+    {
+        Console.Error.WriteLine($"{name} does not start:");
+        foreach (var problem in problems)
+        {
+            Console.Error.WriteLine($"  - {problem}");
+        }
+
+        return 1;
+    }
+}
+
+/// <summary>One section that is read, and thereby checked, before anything else starts.</summary>
+internal sealed record CheckedSettings(Action<IServiceProvider> Read);
+
+/// <summary>Lets work that runs after the start (such as opening the key ring) end the service with words instead of a stack trace.</summary>
+public sealed class PendingRefusal(IHostApplicationLifetime lifetime)
+{
+    /// <summary>Why the service stops, or null while it has no reason to.</summary>
+    public string? Message { get; private set; }
+
+    /// <summary>Stops the service; <see cref="StartRefusal.RunOrRefuseAsync"/> says why and returns 1.</summary>
+    public void Refuse(StartRefusedException reason)
+    {
+        Message = reason.Message;
+        lifetime.StopApplication();
+    }
+}

@@ -1,0 +1,87 @@
+using AuthMesh.Settings;
+using Microsoft.AspNetCore.Authentication.JwtBearer;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
+using Microsoft.IdentityModel.Tokens;
+
+namespace AuthMesh.Tokens;
+
+/// <summary>Bearer authentication (RFC 6750) with every choice that the library leaves open made.</summary>
+internal sealed class AccessTokenAuthentication(IOptions<AuthMeshOptions> options, AccessTokenHandler handler, TimeProvider clock)
+    : IConfigureNamedOptions<JwtBearerOptions>
+{
+    private const string Realm = "Bearer realm=\"authmesh\"";
+
+    public void Configure(string? name, JwtBearerOptions bearer)
+    {
+        if (name != JwtBearerDefaults.AuthenticationScheme)
+        {
+            return; // a service may have schemes of its own
+        }
+
+        var mesh = options.Value;
+        // No Authority: the library would fetch metadata and keys by itself, from where they say and when a token asks for it.
+        bearer.MapInboundClaims = false;
+        bearer.SaveToken = false;
+        bearer.IncludeErrorDetails = false;
+        bearer.TokenHandlers.Clear();
+        bearer.TokenHandlers.Add(handler);
+        bearer.TokenValidationParameters = new TokenValidationParameters
+        {
+            ValidAlgorithms = [SecurityAlgorithms.EcdsaSha256],
+            ValidTypes = ["at+jwt"],
+            ValidIssuer = mesh.Issuer,
+            ValidAudience = mesh.Audience,
+            IgnoreTrailingSlashWhenValidatingAudience = false,
+            TryAllIssuerSigningKeys = false,
+            NameClaimType = AccessTokenClaims.Subject, // a name can change hands; the subject cannot
+            RoleClaimType = AccessTokenClaims.Role,
+            AuthenticationType = JwtBearerDefaults.AuthenticationScheme,
+            LifetimeValidator = (notBefore, expires, _, _) =>
+            {
+                var now = clock.GetUtcNow().UtcDateTime;
+                return expires > now - mesh.ClockSkew && (notBefore is null || notBefore <= now + mesh.ClockSkew);
+            },
+        };
+        bearer.Events = new JwtBearerEvents { OnMessageReceived = RefuseDoubledHeader, OnChallenge = AnswerAsync };
+    }
+
+    public void Configure(JwtBearerOptions bearer) => Configure(Options.DefaultName, bearer);
+
+    private static Task RefuseDoubledHeader(MessageReceivedContext context)
+    {
+        if (context.Request.Headers.Authorization.Count > 1)
+        {
+            context.Fail(TokenRefusal.Doubled());
+        }
+
+        return Task.CompletedTask;
+    }
+
+    private static Task AnswerAsync(JwtBearerChallengeContext context)
+    {
+        context.HandleResponse();
+        var failure = (context.AuthenticateFailure as TokenRefusal ?? TokenRefusal.Missing()).Failure;
+        context.Response.Headers.WWWAuthenticate = failure switch
+        {
+            { Code: "missing_token" } => Realm, // RFC 6750 §3.1: no error code where no token was tried
+            { Code: "invalid_token" } => Realm + ", error=\"invalid_token\", error_description=\"Invalid or expired token\"",
+            { Status: 400 } => Realm + ", error=\"invalid_request\"",
+            _ => default,
+        };
+        return failure.ExecuteAsync(context.HttpContext);
+    }
+}
+
+internal static class AccessTokenServices
+{
+    public static void AddAccessTokens(this IServiceCollection services)
+    {
+        services.AddSingleton<AccessTokenHandler>();
+        services.AddSingleton<IConfigureOptions<JwtBearerOptions>, AccessTokenAuthentication>();
+        services.AddAuthentication(JwtBearerDefaults.AuthenticationScheme).AddJwtBearer();
+
+        // AddAuthentication brings data protection along, which at start writes a key to the home folder that bearer tokens never use.
+        services.Remove(services.First(service => service.ImplementationType?.Name == "DataProtectionHostedService"));
+    }
+}
