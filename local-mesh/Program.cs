@@ -1,1 +1,72 @@
-Console.WriteLine("");
+using System.Collections;
+using System.CommandLine;
+using AuthMesh.LocalMesh;
+using AuthMesh.LocalMesh.Postgres;
+
+if (OperatingSystem.IsWindows())
+{
+    Console.Error.WriteLine("The local mesh needs Linux or macOS. On Windows use WSL 2, or containers: docker compose up --build");
+    return 1;
+}
+
+var port = new Option<int>("--port") { HelpName = "PORT", Description = "The one port that clients use, the gateway's, on localhost", DefaultValueFactory = _ => 8080 };
+var data = new Option<string>("--data") { HelpName = "DIR", Description = "Folder for the database, its master key and the logs; kept between runs", DefaultValueFactory = _ => ".authmesh" };
+var noDemo = new Option<bool>("--no-demo") { Description = "Create no demo users (alice, bob and admin, with published passwords)" };
+var postgres = new Option<PostgresSource>("--postgres") { Description = "Where PostgreSQL comes from: its server binaries on this machine, else a container" };
+var identityPort = new Option<int>("--identity-port") { HelpName = "PORT", Description = "Inner port of the identity service; 0 takes a free one" };
+var resourcePort = new Option<int>("--resource-port") { HelpName = "PORT", Description = "Inner port of the resource service; 0 takes a free one" };
+var postgresPort = new Option<int>("--postgres-port") { HelpName = "PORT", Description = "Port of PostgreSQL; 0 takes a free one" };
+var detach = new Option<bool>("--detach") { Description = "Return when the mesh is ready and leave it running in the background" };
+var stop = new Option<bool>("--stop") { Description = "Stop the mesh that runs on the data folder" };
+
+var command = new RootCommand("""
+    Starts AuthMesh on this machine without containers: PostgreSQL, the identity service, the resource service and the gateway,
+    all on loopback. Ctrl-C stops them all.
+
+    Settings in the environment reach the services, such as Identity__Hashing__WorkFactor=10. With
+    Identity__Database__ConnectionString set, that PostgreSQL is used and none is started.
+    """)
+{
+    port, data, noDemo, postgres, identityPort, resourcePort, postgresPort, detach, stop,
+};
+
+command.SetAction(async parsed =>
+{
+    using var interruption = new Interruption();
+    var folder = Path.GetFullPath(parsed.GetValue(data)!);
+    try
+    {
+        if (parsed.GetValue(stop)) return await Background.StopAsync(folder);
+        if (parsed.GetValue(detach)) return await Background.StartAsync(folder, args, interruption.Token);
+
+        var settings = SettingsInEnvironment();
+        return await Foreground.RunAsync(new MeshOptions
+        {
+            Environment = Environment.GetEnvironmentVariable("ASPNETCORE_ENVIRONMENT") ?? "Development",
+            GatewayPort = parsed.GetValue(port),
+            IdentityPort = parsed.GetValue(identityPort),
+            ResourcePort = parsed.GetValue(resourcePort),
+            PostgresPort = parsed.GetValue(postgresPort),
+            PostgresSource = parsed.GetValue(postgres),
+            ConnectionString = settings.GetValueOrDefault("Identity:Database:ConnectionString"),
+            DataFolder = folder,
+            DemoUsers = !parsed.GetValue(noDemo),
+            Settings = settings,
+            Report = Console.WriteLine,
+        }, interruption.Token);
+    }
+    catch (MeshException problem)
+    {
+        await Console.Error.WriteLineAsync(problem.Message);
+        return 1;
+    }
+});
+
+// The signals are ours: the library would end us after 2 s, with everything still running.
+return await command.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null });
+
+// A person's own settings are meant for the services; the library's other users pass theirs in MeshOptions.
+static Dictionary<string, string> SettingsInEnvironment() => Environment.GetEnvironmentVariables().Cast<DictionaryEntry>()
+    .Select(variable => (Name: (string)variable.Key, Value: (string)variable.Value!))
+    .Where(variable => variable.Name.Contains("__", StringComparison.Ordinal) || variable.Name.StartsWith("OTEL_", StringComparison.Ordinal))
+    .ToDictionary(variable => variable.Name.Replace("__", ":", StringComparison.Ordinal), variable => variable.Value);

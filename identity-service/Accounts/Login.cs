@@ -115,7 +115,7 @@ internal sealed class AnyTextConverter : JsonConverter<string>
         {
             return reader.GetString();
         }
-        catch (InvalidOperationException) // a lone surrogate
+        catch (InvalidOperationException) // a lone surrogate, or bytes that are no UTF-8
         {
             return Nobodys;
         }

@@ -45,9 +45,9 @@ internal sealed class StrictTextConverter : JsonConverter<string>
         {
             text = reader.GetString()!;
         }
-        catch (InvalidOperationException exception) // what the reader throws for \ud800 without its other half
+        catch (InvalidOperationException exception) // what the reader throws for \ud800 without its other half, and for bytes that are no UTF-8
         {
-            throw new JsonException("must not hold a lone surrogate", exception);
+            throw new JsonException("must be Unicode text without lone surrogates", exception);
         }
 
         return text.Contains('\0', StringComparison.Ordinal) ? throw new JsonException("must not hold U+0000") : text;

@@ -61,7 +61,12 @@ internal sealed class AccessTokenAuthentication(IOptions<AuthMeshOptions> option
     private static Task AnswerAsync(JwtBearerChallengeContext context)
     {
         context.HandleResponse();
-        var failure = (context.AuthenticateFailure as TokenRefusal ?? TokenRefusal.Missing()).Failure;
+        var failure = context.AuthenticateFailure switch
+        {
+            null => TokenRefusal.Missing().Failure,
+            TokenRefusal refusal => refusal.Failure,
+            _ => TokenRefusal.Invalid("").Failure,
+        };
         context.Response.Headers.WWWAuthenticate = failure switch
         {
             { Code: "missing_token" } => Realm, // RFC 6750 §3.1: no error code where no token was tried

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Text;
 using System.Text;
 using System.Text.Json;
@@ -18,6 +19,9 @@ internal static class TokenShape
 
     private static readonly string[] Texts = ["iss", "aud", "sub", "client_id", "jti", "sid", "preferred_username", "role"];
     private static readonly string[] Instants = ["exp", "iat"];
+    private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+    private static readonly SearchValues<char> Base64UrlAlphabet =
+        SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_");
 
     /// <returns>Why the text is no token of the mesh, or null and the token's <c>kid</c> where it has the form of one.</returns>
     public static string? FindFault(string token, TimeProvider clock, TimeSpan clockSkew, out string keyId)
@@ -109,12 +113,16 @@ internal static class TokenShape
             return null;
         }
 
-        var bytes = Base64Url.DecodeFromChars(part);
-        return Base64Url.EncodeToString(bytes) == part ? bytes : null;
+        try
+        {
+            var bytes = Base64Url.DecodeFromChars(part);
+            return Base64Url.EncodeToString(bytes) == part ? bytes : null;
+        }
+        catch (FormatException)
+        {
+            return null;
+        }
     }
-
-    private static readonly System.Buffers.SearchValues<char> Base64UrlAlphabet =
-        System.Buffers.SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_");
 
     private static JsonDocument? ReadObject(byte[] json)
     {
@@ -135,6 +143,4 @@ internal static class TokenShape
             return null;
         }
     }
-
-    private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 }

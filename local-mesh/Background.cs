@@ -1,0 +1,45 @@
+using AuthMesh.LocalMesh.Processes;
+
+namespace AuthMesh.LocalMesh;
+
+/// <summary>The same mesh without a terminal: started until it is ready, and stopped by another call.</summary>
+internal static class Background
+{
+    internal static async Task<int> StartAsync(string folder, string[] arguments, CancellationToken stop)
+    {
+        DataFolder.RefuseIfRunning(folder);
+        Directory.CreateDirectory(DataFolder.LogsIn(folder));
+        var log = Path.Combine(DataFolder.LogsIn(folder), "local-mesh.log");
+        LogFile.Rotate(log);
+        var mesh = await ChildProcess.StartAsync(new ChildCommand(
+            "local-mesh", [ServiceOutput.DotNet, typeof(Background).Assembly.Location, .. arguments.Except(["--detach"])], Environment.CurrentDirectory, log)
+        {
+            SignalWhenWeDie = null,
+        });
+
+        for (var shown = 0; ; await Task.WhenAny(mesh.Exited, Task.Delay(100, CancellationToken.None)))
+        {
+            var hasExited = mesh.Exited.IsCompleted; // asked before reading, so that its last line is not missed
+            var written = LogFile.Read(log);
+            Console.Write(written[shown..]);
+            shown = written.Length;
+            if (hasExited) return await mesh.Exited;
+            if (written.Contains(Foreground.ReadyLine, StringComparison.Ordinal)) return 0;
+            if (stop.IsCancellationRequested) mesh.Send(Signal.Terminate);
+        }
+    }
+
+    internal static async Task<int> StopAsync(string folder)
+    {
+        if (DataFolder.RunningIn(folder) is not { } mesh)
+        {
+            Console.WriteLine($"No mesh runs on {folder}");
+            return 0;
+        }
+
+        // Longer than it gives its services and PostgreSQL together.
+        await mesh.EndAsync(Signal.Terminate, TimeSpan.FromSeconds(60));
+        Console.WriteLine($"Stopped the mesh on {folder}, pid {mesh.Pid}");
+        return 0;
+    }
+}

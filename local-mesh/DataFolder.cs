@@ -1,0 +1,102 @@
+using System.Text.Json;
+using AuthMesh.LocalMesh.Processes;
+
+namespace AuthMesh.LocalMesh;
+
+/// <summary>
+/// What one mesh keeps between runs, and the lock that keeps a second mesh out. `mesh.json` says what runs at the moment, so that the
+/// start after a `kill -9` can end exactly that and nothing else.
+/// </summary>
+internal sealed class DataFolder : IDisposable
+{
+    private static readonly JsonSerializerOptions Json = new() { WriteIndented = true };
+
+    private readonly FileStream held;
+
+    private DataFolder(string path, FileStream held) => (Path, this.held) = (path, held);
+
+    internal string Path { get; }
+
+    internal string MasterKeyFile => In("master.key");
+
+    internal string LogOf(string service) => System.IO.Path.Combine(LogsIn(Path), $"{service}.log");
+
+    internal static string LogsIn(string path) => System.IO.Path.Combine(path, "logs");
+
+    private string In(string name) => System.IO.Path.Combine(Path, name);
+
+    internal static DataFolder Open(string path)
+    {
+        path = System.IO.Path.GetFullPath(path);
+        try
+        {
+            Directory.CreateDirectory(LogsIn(path));
+            // The system drops this lock with the process, however it ends. Children do not inherit it.
+            return new(path, new FileStream(System.IO.Path.Combine(path, "mesh.lock"), FileMode.OpenOrCreate, FileAccess.Write, FileShare.None));
+        }
+        catch (UnauthorizedAccessException e)
+        {
+            throw new MeshException($"The user {Environment.UserName} may not use this data folder: {e.Message} Choose another with --data.");
+        }
+        catch (IOException)
+        {
+            RefuseIfRunning(path);
+            throw new MeshException($"Another mesh is starting or stopping on {path}. Try again in a moment, or choose another folder with --data.");
+        }
+    }
+
+    internal static void RefuseIfRunning(string path)
+    {
+        if (RunningIn(path) is { } mesh)
+        {
+            throw new MeshException($"A mesh is running on {path} already, with the pid {mesh.Pid}. Stop it with --stop, or choose another folder with --data.");
+        }
+    }
+
+    /// <summary>The mesh that runs on this folder now.</summary>
+    internal static ProcessIdentity? RunningIn(string path) => ReadRecord(path)?.Mesh is { IsAlive: true } mesh ? mesh : null;
+
+    /// <summary>Ends what a killed mesh left behind: the last that it started first, so PostgreSQL at the end.</summary>
+    internal async Task EndLeftoversAsync(Action<string> report)
+    {
+        foreach (var left in (ReadRecord(Path)?.Children ?? []).Reverse().Where(child => child.IsAlive))
+        {
+            report($"Ending {left.Name}, pid {left.Pid}, left behind by a mesh that was killed");
+            var isPostgres = left.Name == PostgresName;
+            await left.EndAsync(isPostgres ? Signal.Interrupt : Signal.Terminate, TimeSpan.FromSeconds(isPostgres ? 30 : 10));
+        }
+
+        Record([]);
+    }
+
+    internal const string PostgresName = "PostgreSQL";
+
+    internal void Record(IEnumerable<ProcessIdentity?> children)
+    {
+        var self = ProcessIdentity.Of("local-mesh", Environment.ProcessId, Environment.CommandLine);
+        var unfinished = In("mesh.json.new");
+        File.WriteAllText(unfinished, JsonSerializer.Serialize(new RunRecord(self, [.. children.OfType<ProcessIdentity>()]), Json));
+        File.Move(unfinished, In("mesh.json"), overwrite: true);
+    }
+
+    /// <summary>Everything has been stopped in good order.</summary>
+    public void Dispose()
+    {
+        File.Delete(In("mesh.json"));
+        held.Dispose();
+    }
+
+    private static RunRecord? ReadRecord(string path)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<RunRecord>(File.ReadAllText(System.IO.Path.Combine(path, "mesh.json")));
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException or JsonException)
+        {
+            return null;
+        }
+    }
+
+    private sealed record RunRecord(ProcessIdentity? Mesh, IReadOnlyList<ProcessIdentity> Children);
+}

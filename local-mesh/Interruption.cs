@@ -1,0 +1,27 @@
+using System.Runtime.InteropServices;
+
+namespace AuthMesh.LocalMesh;
+
+/// <summary>Ctrl-C, SIGTERM and a closed terminal, as a cancellation: we end when everything that we started has.</summary>
+internal sealed class Interruption : IDisposable
+{
+    private readonly CancellationTokenSource source = new();
+    private readonly List<PosixSignalRegistration> registrations;
+
+    internal Interruption() => registrations =
+    [
+        .. new[] { PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGHUP }.Select(signal => PosixSignalRegistration.Create(signal, context =>
+        {
+            context.Cancel = true;
+            source.Cancel();
+        })),
+    ];
+
+    internal CancellationToken Token => source.Token;
+
+    public void Dispose()
+    {
+        registrations.ForEach(registration => registration.Dispose());
+        source.Dispose();
+    }
+}

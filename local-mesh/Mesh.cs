@@ -1,0 +1,146 @@
+using AuthMesh.LocalMesh.Postgres;
+using AuthMesh.LocalMesh.Processes;
+using Npgsql;
+
+namespace AuthMesh.LocalMesh;
+
+/// <summary>PostgreSQL and the services as processes of this machine. Nothing restarts by itself: what a test kills stays dead.</summary>
+public sealed class Mesh : IAsyncDisposable
+{
+    // YARP's destinations are named, not numbered, in configuration.
+    private static readonly string[] ReplicaNames = ["one", "two", "three", "four", "five", "six", "seven", "eight"];
+
+    private readonly MeshOptions options;
+    private readonly DataFolder folder;
+    private readonly List<ServiceProcess> identities = [], resources = [], gateways = [];
+
+    private Mesh(MeshOptions options, DataFolder folder) => (this.options, this.folder) = (options, folder);
+
+    public ServiceProcess Identity => identities[0];
+
+    public ServiceProcess Resource => resources[0];
+
+    public ServiceProcess Gateway => gateways[0];
+
+    public IReadOnlyList<ServiceProcess> Identities => identities;
+
+    public IReadOnlyList<ServiceProcess> Resources => resources;
+
+    public IReadOnlyList<ServiceProcess> Gateways => gateways;
+
+    public IReadOnlyList<ServiceProcess> Services => [.. identities, .. resources, .. gateways];
+
+    /// <summary>Null where a connection string named a database that runs already.</summary>
+    public IPostgres? Postgres { get; private set; }
+
+    /// <summary>The identity service's database, with the password, for looking into tables.</summary>
+    public string ConnectionString => options.ConnectionString ?? Postgres!.ConnectionString;
+
+    internal Action<string> Report => options.Report;
+
+    /// <summary>Returns when every service is ready. What was started is stopped again if one does not get there.</summary>
+    /// <exception cref="MeshException">With what is wrong, for a person, and the last lines of the log that tells.</exception>
+    public static async Task<Mesh> StartAsync(MeshOptions options, CancellationToken cancellation = default)
+    {
+        var mesh = new Mesh(options, DataFolder.Open(options.DataFolder ?? TemporaryFolder.Create()));
+        try
+        {
+            await mesh.StartAsync(cancellation);
+            return mesh;
+        }
+        catch
+        {
+            await mesh.DisposeAsync();
+            throw;
+        }
+    }
+
+    private async Task StartAsync(CancellationToken cancellation)
+    {
+        await folder.EndLeftoversAsync(Report);
+        foreach (var (port, option) in ((int, string)[])
+            [(options.GatewayPort, "--port"), (options.IdentityPort, "--identity-port"), (options.ResourcePort, "--resource-port"), (options.PostgresPort, "--postgres-port")])
+        {
+            Ports.FreeOr(port, option);
+        }
+
+        MasterKey.Ensure(folder.MasterKeyFile, PostgresSources.HasCluster(folder.Path));
+        if (options.ConnectionString is null)
+        {
+            Postgres = await PostgresSources.StartAsync(folder.Path, options.PostgresSource, options.PostgresPort, Report);
+            RecordWhatRuns();
+            Report($"PostgreSQL answers on 127.0.0.1:{Postgres.Port}: {Postgres.Description}");
+        }
+
+        cancellation.ThrowIfCancellationRequested();
+        await StartServicesAsync();
+        foreach (var service in Services)
+        {
+            await service.WaitUntilReadyAsync(cancellation: cancellation);
+            Report($"{service.Name} is ready at {service.Address.GetLeftPart(UriPartial.Authority)}");
+        }
+    }
+
+    /// <summary>All at once: each waits for what it needs.</summary>
+    private async Task StartServicesAsync()
+    {
+        var gatewayPort = Ports.FreeOr(options.GatewayPort);
+        var issuer = options.Issuer ?? $"http://localhost:{gatewayPort}";
+        await StartReplicasAsync(identities, "identity-service", options.IdentityReplicas, options.IdentityPort, options.IdentitySettings, new(DatabaseSettings())
+        {
+            ["AuthMesh:Issuer"] = issuer,
+            ["Identity:MasterKeyFile"] = folder.MasterKeyFile,
+            ["Identity:DemoUsers"] = options.DemoUsers ? "true" : "false",
+        });
+
+        var inner = new Dictionary<string, string> { ["AuthMesh:Issuer"] = issuer, ["AuthMesh:IdentityUrl"] = Origin(Identity) };
+        await StartReplicasAsync(resources, "resource-service", options.ResourceReplicas, options.ResourcePort, options.ResourceSettings, new(inner));
+        await StartReplicasAsync(gateways, "gateway", options.GatewayReplicas, gatewayPort, options.GatewaySettings, new(
+            [.. inner, .. Destinations("identity", identities), .. Destinations("resource", resources)]));
+    }
+
+    private async Task StartReplicasAsync(
+        List<ServiceProcess> replicas, string name, int count, int firstPort, IReadOnlyDictionary<string, string> own, Dictionary<string, string> settings)
+    {
+        foreach (var (key, value) in options.Settings.Concat(own)) settings[key] = value;
+        for (var replica = 0; replica < count; replica++)
+        {
+            var log = folder.LogOf(replica == 0 ? name : $"{name}-{ReplicaNames[replica]}");
+            var service = await ServiceProcess.StartAsync(name, settings, options.Environment, replica == 0 ? firstPort : 0, log);
+            replicas.Add(service);
+            RecordWhatRuns();
+        }
+    }
+
+    /// <summary>To be called whenever another process than before stands behind a part.</summary>
+    internal void RecordWhatRuns() =>
+        folder.Record([(Postgres as PostgresServer)?.Identity, .. Services.Select(service => service.Identity)]);
+
+    private Dictionary<string, string> DatabaseSettings()
+    {
+        if (Postgres is null) return new() { ["Identity:Database:ConnectionString"] = ConnectionString };
+
+        var withoutPassword = new NpgsqlConnectionStringBuilder(ConnectionString);
+        withoutPassword.Remove("Password");
+        return new()
+        {
+            ["Identity:Database:ConnectionString"] = withoutPassword.ConnectionString,
+            ["Identity:Database:PasswordFile"] = Postgres.PasswordFile,
+        };
+    }
+
+    private static IEnumerable<KeyValuePair<string, string>> Destinations(string cluster, IEnumerable<ServiceProcess> replicas) =>
+        replicas.Select((replica, i) => KeyValuePair.Create($"ReverseProxy:Clusters:{cluster}:Destinations:{ReplicaNames[i]}:Address", $"{Origin(replica)}/"));
+
+    private static string Origin(ServiceProcess service) => service.Address.GetLeftPart(UriPartial.Authority);
+
+    /// <summary>The gateways first, so that what they have let in is still answered; PostgreSQL last.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await Task.WhenAll(gateways.Select(gateway => gateway.StopAsync()));
+        await Task.WhenAll(Services.Select(service => service.StopAsync()));
+        if (Postgres is not null) await Postgres.DisposeAsync();
+        folder.Dispose();
+        if (options.DataFolder is null) TemporaryFolder.Delete(folder.Path);
+    }
+}

@@ -1,0 +1,116 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Security.Cryptography;
+using AuthMesh.LocalMesh.Processes;
+using Npgsql;
+
+namespace AuthMesh.LocalMesh.Postgres;
+
+/// <summary>What is done to a cluster besides running it: made once, opened by a fitting version, freed of a dead or forgotten postmaster.</summary>
+internal static class Cluster
+{
+    internal const string User = "authmesh";
+    internal const string Database = "authmesh";
+
+    /// <summary>scram on loopback even for its owner: any local user reaches the port. UTF8 and C make it the same on every machine.</summary>
+    internal static readonly string[] InitDbOptions = ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"];
+
+    /// <summary>Small, for one person's machine. fsync and full_page_writes keep their defaults: an acknowledged write survives a crash.</summary>
+    internal static readonly string[] Settings =
+    [
+        "-c", "shared_buffers=64MB",
+        "-c", "max_connections=200", // two replicas with Npgsql's default pool of 100
+        "-c", "jit=off",             // short queries only
+    ];
+
+    internal static string NewPassword() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(24));
+
+    internal static PostgresBinaries BinariesFor(ClusterFolder folder, IReadOnlyList<PostgresBinaries> installed)
+    {
+        if (!folder.HasCluster) return installed[0];
+
+        var major = int.Parse(File.ReadAllText(Path.Combine(folder.Data, "PG_VERSION")), CultureInfo.InvariantCulture);
+        return installed.FirstOrDefault(found => found.Major == major) ?? throw new MeshException($"""
+            The cluster in {folder.Data} was made by PostgreSQL {major}, and this machine has PostgreSQL {string.Join(", ", installed.Select(found => found.Major))}.
+            One of these helps:
+              install PostgreSQL {major} beside it;
+              start with another folder: --data DIR;
+              carry the data over with pg_upgrade or pg_dump (PostgreSQL's manual, "Upgrading a PostgreSQL Cluster");
+              remove {folder.Path}, if its users may be lost.
+            """);
+    }
+
+    internal static async Task MakeAsync(ClusterFolder folder, PostgresBinaries binaries)
+    {
+        var unfinished = folder.Data + ".new";
+        if (Directory.Exists(unfinished)) Directory.Delete(unfinished, recursive: true);
+
+        PrivateFile.Write(folder.PasswordFile, NewPassword());
+        folder.HandOver(folder.PasswordFile);
+        var made = await Command.RunAsync(
+            [binaries.InitDb, "--pgdata", unfinished, "--username", User, "--pwfile", folder.PasswordFile, "--no-instructions", .. InitDbOptions],
+            folder.RunAs, folder.Path);
+        if (!made.Succeeded) throw new MeshException($"initdb could not make a cluster in {folder.Path}:{Environment.NewLine}{made.Output}");
+
+        Directory.Move(unfinished, folder.Data); // whole or not at all, also when we are killed here
+    }
+
+    /// <summary>PostgreSQL refuses to start where postmaster.pid names a living process of the same user, whatever that process is.</summary>
+    internal static async Task FreeFromEarlierPostmasterAsync(ClusterFolder folder)
+    {
+        var file = Path.Combine(folder.Data, "postmaster.pid");
+        if (!OperatingSystem.IsLinux() || !File.Exists(file)) return;
+
+        var pid = int.Parse(File.ReadLines(file).First(), CultureInfo.InvariantCulture);
+        if (ProcessIdentity.Of("PostgreSQL", pid, $"postgres -D {folder.Data}") is not { } running) return;
+
+        // A postmaster's working folder is its cluster, so our file seen from there is the same file.
+        var seenFromThere = $"/proc/{pid}/cwd/postmaster.pid";
+        if (!File.Exists(seenFromThere) || File.ReadAllText(seenFromThere) != File.ReadAllText(file)) File.Delete(file);
+        else await running.EndAsync(Signal.Interrupt, TimeSpan.FromSeconds(30));
+    }
+
+    /// <summary>Waits until the server answers and its database exists; stops one that does not get there.</summary>
+    internal static async Task WaitUntilAnswersAsync(IPostgres server)
+    {
+        var waited = Stopwatch.StartNew();
+        while (await WhyNotAsync(server) is { } reason)
+        {
+            var isWorthWaiting = reason is not PostgresException { SqlState: PostgresErrorCodes.InvalidPassword };
+            if (isWorthWaiting && !server.Exited.IsCompleted && waited.Elapsed < TimeSpan.FromSeconds(60))
+            {
+                await Task.WhenAny(server.Exited, Task.Delay(50)); // not listening yet, or still replaying its log after a crash
+                continue;
+            }
+
+            await server.StopAsync();
+            throw new MeshException($"PostgreSQL did not start: {reason.Message}{Environment.NewLine}{LogFile.Tail(server.LogFile)}");
+        }
+    }
+
+    private static async Task<NpgsqlException?> WhyNotAsync(IPostgres server)
+    {
+        var maintenance = new NpgsqlConnectionStringBuilder(server.ConnectionString) { Database = "postgres", Pooling = false, Timeout = 5 };
+        try
+        {
+            await using var connection = new NpgsqlConnection(maintenance.ConnectionString);
+            await connection.OpenAsync();
+            await CreateDatabaseAsync(connection);
+            return null;
+        }
+        catch (NpgsqlException e)
+        {
+            return e;
+        }
+    }
+
+    private static async Task CreateDatabaseAsync(NpgsqlConnection connection)
+    {
+        await using var command = connection.CreateCommand();
+        command.CommandText = $"SELECT 1 FROM pg_database WHERE datname = '{Database}'";
+        if (await command.ExecuteScalarAsync() is not null) return;
+
+        command.CommandText = $"CREATE DATABASE {Database}";
+        await command.ExecuteNonQueryAsync();
+    }
+}

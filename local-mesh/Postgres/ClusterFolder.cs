@@ -1,0 +1,85 @@
+using System.Security.Cryptography;
+using AuthMesh.LocalMesh.Processes;
+
+namespace AuthMesh.LocalMesh.Postgres;
+
+/// <summary>
+/// The folder of one cluster: its files in `data`, beside them its password and log. PostgreSQL refuses to run as root, so for root
+/// it belongs to another user, and where that user cannot reach it, a link there points to a place that it can.
+/// </summary>
+internal sealed record ClusterFolder(string Path, string? RunAs)
+{
+    /// <summary>Its name in a data folder.</summary>
+    internal const string Name = "postgres";
+
+    private const string ReachableByEverybody = "/var/lib/authmesh-local";
+
+    internal string Data => System.IO.Path.Combine(Path, "data");
+
+    internal string PasswordFile => System.IO.Path.Combine(Path, "password");
+
+    internal string LogFile => System.IO.Path.Combine(Path, "postgres.log");
+
+    internal bool HasCluster => Directory.Exists(Data);
+
+    internal static bool HasClusterIn(string dataFolder) => Directory.Exists(System.IO.Path.Combine(dataFolder, Name, "data"));
+
+    internal static ClusterFolder OpenIn(string dataFolder)
+    {
+        var folder = Resolve(System.IO.Path.Combine(dataFolder, Name));
+        var data = System.IO.Path.Combine(folder, "data");
+        if (Directory.Exists(data) && OwnerOf(data) is var owner && owner != Environment.UserName)
+        {
+            return Environment.IsPrivilegedProcess
+                ? new(folder, owner)
+                : throw new MeshException($"The cluster in {data} belongs to the user {owner}. Start as that user or as root, or choose another folder with --data.");
+        }
+
+        if (!Environment.IsPrivilegedProcess)
+        {
+            Directory.CreateDirectory(folder);
+            return new(folder, RunAs: null);
+        }
+
+        var user = Command.Run(["id", "-u", "postgres"]).Succeeded ? "postgres" : "nobody";
+        return new(GiveTo(user, folder), user);
+    }
+
+    /// <summary>Lets the user that PostgreSQL runs as read a file which we made.</summary>
+    internal void HandOver(string file)
+    {
+        if (RunAs is not null) Chown(RunAs, file);
+    }
+
+    private static string GiveTo(string user, string folder)
+    {
+        Directory.CreateDirectory(folder);
+        Chown(user, folder);
+        if (Command.Run(["test", "-w", folder], user).Succeeded) return folder;
+
+        // Random, not derived from the folder's path: a data folder that was removed and made again must not meet its old cluster.
+        var reachable = System.IO.Path.Combine(ReachableByEverybody, Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(6)));
+        Directory.CreateDirectory(reachable);
+        Chown(user, reachable);
+        if (!Command.Run(["test", "-w", reachable], user).Succeeded)
+        {
+            throw new MeshException($"PostgreSQL does not run as root, and the user {user} can write neither to {folder} nor to {reachable}. " +
+                "Choose a folder that it can reach with --data.");
+        }
+
+        Directory.Delete(folder); // empty: no cluster has been made in it
+        Directory.CreateSymbolicLink(folder, reachable);
+        return reachable;
+    }
+
+    private static string Resolve(string folder) => new DirectoryInfo(folder).LinkTarget ?? folder;
+
+    private static void Chown(string user, string path)
+    {
+        if (Command.Run(["chown", user, path]) is { Succeeded: false } failed) throw new MeshException(failed.Output);
+    }
+
+    // .NET does not tell the owner; `ls -ld` is the same everywhere: mode, links, owner.
+    private static string OwnerOf(string path) =>
+        Command.Run(["ls", "-ld", path]).Output.Split(' ', StringSplitOptions.RemoveEmptyEntries)[2];
+}

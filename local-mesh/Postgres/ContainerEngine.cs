@@ -1,0 +1,20 @@
+using AuthMesh.LocalMesh.Processes;
+
+namespace AuthMesh.LocalMesh.Postgres;
+
+/// <summary>The `docker` command line, which podman offers too.</summary>
+internal static class ContainerEngine
+{
+    internal static async Task<bool> AnswersAsync() => (await TryAsync("version", "--format", "{{.Server.Version}}")).Succeeded;
+
+    internal static Task<CommandResult> TryAsync(params string[] arguments) => Command.RunAsync(["docker", .. arguments]);
+
+    /// <summary>Stops the container and waits until its name is free again; does nothing where there is none.</summary>
+    internal static async Task RemoveAsync(string container)
+    {
+        await TryAsync("stop", "--time", "30", container);
+        await TryAsync("rm", "--force", container);
+        var deadline = TimeProvider.System.GetUtcNow().AddSeconds(10);
+        while ((await TryAsync("container", "inspect", container)).Succeeded && TimeProvider.System.GetUtcNow() < deadline) await Task.Delay(100);
+    }
+}

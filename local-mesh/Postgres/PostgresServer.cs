@@ -1,0 +1,96 @@
+using System.Globalization;
+using AuthMesh.LocalMesh.Processes;
+using Npgsql;
+
+namespace AuthMesh.LocalMesh.Postgres;
+
+/// <summary>PostgreSQL from the server binaries on this machine, in a folder of its own, on 127.0.0.1 alone.</summary>
+public sealed class PostgresServer : IPostgres
+{
+    private readonly PostgresBinaries binaries;
+    private readonly ClusterFolder folder;
+    private readonly string? toDelete;
+    private ChildProcess process = null!;
+
+    private PostgresServer(PostgresBinaries binaries, ClusterFolder folder, int port, string? toDelete)
+    {
+        (this.binaries, this.folder, Port, this.toDelete) = (binaries, folder, port, toDelete);
+        ConnectionString = new NpgsqlConnectionStringBuilder
+        {
+            Host = "127.0.0.1",
+            Port = port,
+            Username = Cluster.User,
+            Password = File.ReadAllText(folder.PasswordFile),
+            Database = Cluster.Database,
+        }.ConnectionString;
+    }
+
+    public int Port { get; }
+
+    public string ConnectionString { get; }
+
+    public string PasswordFile => folder.PasswordFile;
+
+    public string LogFile => folder.LogFile;
+
+    public string Description =>
+        $"PostgreSQL {binaries.Major} from {binaries.Folder}, cluster in {folder.Path}" + (folder.RunAs is { } user ? $", run as user {user} because root may not" : "");
+
+    public Task<int> Exited => process.Exited;
+
+    internal ProcessIdentity? Identity => process.Identity;
+
+    /// <summary>Starts the cluster in `postgres` under this folder, making it first if there is none.</summary>
+    /// <param name="folder">Null makes one for this run and deletes it with the server.</param>
+    /// <param name="port">0 takes a free one.</param>
+    /// <exception cref="MeshException">No server binaries of a fitting version, or the server does not start.</exception>
+    public static async Task<PostgresServer> StartAsync(string? folder = null, int port = 0)
+    {
+        var installed = PostgresBinaries.Find();
+        if (installed.Count == 0) throw new MeshException($"There are no PostgreSQL server binaries, {PostgresBinaries.OldestMajor} or newer, on this machine.");
+
+        var toDelete = folder is null ? TemporaryFolder.Create() : null;
+        var cluster = ClusterFolder.OpenIn(Path.GetFullPath(folder ?? toDelete!));
+        var binaries = Cluster.BinariesFor(cluster, installed);
+        if (cluster.HasCluster) await Cluster.FreeFromEarlierPostmasterAsync(cluster);
+        else await Cluster.MakeAsync(cluster, binaries);
+
+        var server = new PostgresServer(binaries, cluster, Ports.FreeOr(port), toDelete);
+        Processes.LogFile.Rotate(server.LogFile);
+        await server.StartAgainAsync();
+        return server;
+    }
+
+    public async Task StartAgainAsync()
+    {
+        process = await ChildProcess.StartAsync(new ChildCommand("PostgreSQL",
+            [
+                binaries.Postgres, "-D", folder.Data, "-p", Port.ToString(CultureInfo.InvariantCulture),
+                "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", .. Cluster.Settings,
+            ],
+            folder.Path, LogFile)
+        {
+            User = folder.RunAs,
+            SignalWhenWeDie = "INT", // a fast shutdown,
+        });
+        await Cluster.WaitUntilAnswersAsync(this);
+    }
+
+    public Task StopAsync() => process.StopAsync(Signal.Interrupt, TimeSpan.FromSeconds(30));
+
+    public async Task KillAsync()
+    {
+        // All at once: a backend left alone may still finish the statement it is in, which a power cut would not let it.
+        process.Send(Signal.Stop);
+        var backends = ProcessIdentity.ChildrenOf(process.Pid).Select(pid => ProcessIdentity.Of("backend", pid, "postgres")).ToList();
+        process.Send(Signal.Kill);
+        foreach (var backend in backends) await (backend?.EndAsync(Signal.Kill, TimeSpan.FromSeconds(5)) ?? Task.CompletedTask);
+        await Exited;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await StopAsync();
+        if (toDelete is not null) TemporaryFolder.Delete(toDelete);
+    }
+}

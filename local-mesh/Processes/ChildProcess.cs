@@ -1,0 +1,111 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+
+namespace AuthMesh.LocalMesh.Processes;
+
+internal sealed record ChildCommand(string Name, IReadOnlyList<string> Command, string WorkingDirectory, string LogFile)
+{
+    /// <summary>The whole environment; null passes ours on.</summary>
+    internal IReadOnlyDictionary<string, string>? Environment { get; init; }
+
+    /// <summary>Another user to run as; only root may.</summary>
+    internal string? User { get; init; }
+
+    /// <summary>The signal, by name, that the child gets when this program dies, however it dies; null lets it live on.</summary>
+    internal string? SignalWhenWeDie { get; init; } = "KILL";
+}
+
+/// <summary>
+/// A process of ours that writes straight into its log file: through a pipe of ours it would lose its output when we are killed.
+/// </summary>
+internal sealed class ChildProcess
+{
+    private readonly Process process;
+
+    private ChildProcess(ChildCommand command, Process process)
+    {
+        this.process = process;
+        Identity = ProcessIdentity.Of(command.Name, process.Id, string.Join(' ', command.Command));
+        Exited = WaitAsync();
+    }
+
+    internal int Pid => process.Id;
+
+    /// <summary>Null if it ended before we could look.</summary>
+    internal ProcessIdentity? Identity { get; }
+
+    /// <summary>Its exit code; 128 + n if signal n ended it.</summary>
+    internal Task<int> Exited { get; }
+
+    internal static Task<ChildProcess> StartAsync(ChildCommand command)
+    {
+        // `exec` keeps the pid, so the process we hold is the program itself and not a shell around it.
+        var start = new ProcessStartInfo("/bin/sh") { WorkingDirectory = command.WorkingDirectory, UserName = command.User };
+        foreach (var argument in (string[])["-c", "exec \"$@\" </dev/null >>\"$0\" 2>&1", command.LogFile, .. Detached(command), .. command.Command])
+        {
+            start.ArgumentList.Add(argument);
+        }
+
+        if (command.Environment is { } environment)
+        {
+            start.Environment.Clear();
+            foreach (var (name, value) in environment) start.Environment[name] = value;
+        }
+
+        return StarterThread.RunAsync(() => new ChildProcess(command, Process.Start(start)!));
+    }
+
+    internal void Send(int signal)
+    {
+        if (!process.HasExited) Signal.Send(process.Id, signal);
+    }
+
+    internal async Task<int> StopAsync(int signal, TimeSpan patience)
+    {
+        Send(signal);
+        Send(Signal.Continue); // a suspended one would heed nothing but SIGKILL
+        await Task.WhenAny(Exited, Task.Delay(patience));
+        Send(Signal.Kill);
+        return await Exited;
+    }
+
+    private async Task<int> WaitAsync()
+    {
+        await process.WaitForExitAsync();
+        return process.ExitCode;
+    }
+
+    // setsid: Ctrl-C in a terminal reaches its whole process group, and PostgreSQL would go before the services have drained.
+    // Both tools come with util-linux. Where they are missing (macOS), the terminal's signal does reach the children.
+    private static string[] Detached(ChildCommand command) => (CanDetach.Value, command.SignalWhenWeDie) switch
+    {
+        (false, _) => [],
+        (true, null) => ["setsid"],
+        (true, { } signal) => ["setsid", "setpriv", "--pdeathsig", signal],
+    };
+
+    private static readonly Lazy<bool> CanDetach = new(() =>
+        OperatingSystem.IsLinux() && Command.Run(["setsid", "setpriv", "--pdeathsig", "KILL", "true"]).Succeeded);
+
+    /// <summary>prctl(2): the death signal comes when the *thread* that started the child ends, so that thread lives as long as we do.</summary>
+    private static class StarterThread
+    {
+        private static readonly Lazy<BlockingCollection<Action>> Work = new(() =>
+        {
+            var work = new BlockingCollection<Action>();
+            new Thread(() => { foreach (var start in work.GetConsumingEnumerable()) start(); }) { IsBackground = true, Name = "child starter" }.Start();
+            return work;
+        });
+
+        internal static Task<ChildProcess> RunAsync(Func<ChildProcess> start)
+        {
+            var started = new TaskCompletionSource<ChildProcess>(TaskCreationOptions.RunContinuationsAsynchronously);
+            Work.Value.Add(() =>
+            {
+                try { started.SetResult(start()); }
+                catch (Exception e) { started.SetException(e); }
+            });
+            return started.Task;
+        }
+    }
+}

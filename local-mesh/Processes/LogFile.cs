@@ -1,0 +1,19 @@
+namespace AuthMesh.LocalMesh.Processes;
+
+/// <summary>One log file per process and run; the run before is kept beside it as `.1`.</summary>
+internal static class LogFile
+{
+    internal static void Rotate(string path)
+    {
+        if (File.Exists(path)) File.Move(path, path + ".1", overwrite: true);
+    }
+
+    internal static string Read(string path) => File.Exists(path) ? File.ReadAllText(path) : "";
+
+    /// <summary>The end of a log as it is shown to a person, with the place of the rest.</summary>
+    internal static string Tail(string path, int lines = 20)
+    {
+        var all = Read(path).TrimEnd().Split('\n');
+        return $"The last lines of {path}:{Environment.NewLine}  {string.Join(Environment.NewLine + "  ", all.TakeLast(lines))}";
+    }
+}

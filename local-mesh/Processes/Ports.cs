@@ -1,0 +1,51 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Net.Sockets;
+using System.Security.Cryptography;
+
+namespace AuthMesh.LocalMesh.Processes;
+
+internal static class Ports
+{
+    // Below every system's ephemeral range (Linux: from 32768): an outgoing connection must not take the port of a service
+    // that is being restarted. Above the ports that people choose by hand.
+    private const int First = 15_000, Last = 31_999;
+
+    private static readonly ConcurrentDictionary<int, bool> HandedOut = new();
+
+    internal static int Free()
+    {
+        for (var attempt = 0; attempt < 1000; attempt++)
+        {
+            var port = RandomNumberGenerator.GetInt32(First, Last + 1);
+            if (HandedOut.TryAdd(port, true) && IsFree(port)) return port;
+        }
+
+        throw new MeshException($"No free port between {First} and {Last} on this machine.");
+    }
+
+    /// <summary>The wish if it can be had, a free port for 0.</summary>
+    /// <param name="option">What a person changes to wish for another.</param>
+    internal static int FreeOr(int wish, string? option = null)
+    {
+        if (wish == 0) return Free();
+        if (IsFree(wish)) return wish;
+        throw new MeshException($"Port {wish} is in use by another program." + (option is null ? "" : $" Choose another with {option}."));
+    }
+
+    private static bool IsFree(int port) => CanListen(IPAddress.Loopback, port) && (!Socket.OSSupportsIPv6 || CanListen(IPAddress.IPv6Loopback, port));
+
+    private static bool CanListen(IPAddress address, int port)
+    {
+        using var listener = new TcpListener(address, port);
+        try
+        {
+            listener.Start();
+            return true;
+        }
+        catch (SocketException e)
+        {
+            return e.SocketErrorCode is SocketError.AddressNotAvailable or SocketError.AddressFamilyNotSupported; // no IPv6 after all
+        }
+    }
+}

@@ -1,0 +1,74 @@
+using System.Diagnostics;
+using System.Globalization;
+
+namespace AuthMesh.LocalMesh.Processes;
+
+/// <summary>
+/// Which process exactly: a pid alone may belong to somebody else by the next start, together with the moment it began it cannot.
+/// </summary>
+internal sealed record ProcessIdentity(string Name, int Pid, string Started, string Command)
+{
+    // Start times on Linux count from boot, so the boot is part of them.
+    private static readonly Lazy<string> Boot = new(() => File.ReadAllText("/proc/sys/kernel/random/boot_id").Trim());
+
+    internal bool IsAlive => StartOf(Pid) == Started;
+
+    /// <summary>Null where the process has ended already.</summary>
+    internal static ProcessIdentity? Of(string name, int pid, string command) =>
+        StartOf(pid) is { } started ? new(name, pid, started, command) : null;
+
+    /// <summary>Ends the process and waits until it is gone; killed if it does not heed the signal in time.</summary>
+    internal async Task EndAsync(int signal, TimeSpan patience)
+    {
+        var waited = Stopwatch.StartNew();
+        if (IsAlive) Signal.Send(Pid, signal);
+        while (IsAlive && waited.Elapsed < patience) await Task.Delay(20);
+        if (IsAlive) Signal.Send(Pid, Signal.Kill);
+        while (IsAlive && waited.Elapsed < patience + TimeSpan.FromSeconds(5)) await Task.Delay(20);
+        if (IsAlive) throw new MeshException($"{Name} (pid {Pid}: {Command}) cannot be ended. End it by hand, then start again.");
+    }
+
+    private static string? StartOf(int pid)
+    {
+        try
+        {
+            if (!OperatingSystem.IsLinux())
+            {
+                using var process = Process.GetProcessById(pid);
+                return process.StartTime.ToUniversalTime().Ticks.ToString(CultureInfo.InvariantCulture);
+            }
+
+            // proc(5): the name in parentheses may hold spaces; behind it come state (field 3) and, as field 22, the start in ticks.
+            var fields = AfterName(File.ReadAllText($"/proc/{pid}/stat"));
+            return fields[0] is "Z" or "X" ? null : $"{fields[19]}@{Boot.Value}"; // a zombie has ended; only its parent has not looked yet
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or InvalidOperationException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>The children of a process, where /proc tells; elsewhere none.</summary>
+    internal static IReadOnlyList<int> ChildrenOf(int parent)
+    {
+        if (!OperatingSystem.IsLinux()) return [];
+
+        List<int> children = [];
+        foreach (var folder in Directory.EnumerateDirectories("/proc"))
+        {
+            if (!int.TryParse(Path.GetFileName(folder), CultureInfo.InvariantCulture, out var pid)) continue;
+            try
+            {
+                if (AfterName(File.ReadAllText($"{folder}/stat"))[1] == parent.ToString(CultureInfo.InvariantCulture)) children.Add(pid);
+            }
+            catch (IOException)
+            {
+                // It ended while we looked.
+            }
+        }
+
+        return children;
+    }
+
+    private static string[] AfterName(string stat) => stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
+}

@@ -1,0 +1,31 @@
+using System.Reflection;
+using System.Runtime.InteropServices;
+
+namespace AuthMesh.LocalMesh;
+
+/// <summary>Where a service lies when it is built: in its own output folder, from which alone it finds its appsettings.json.</summary>
+internal static class ServiceOutput
+{
+    // The runtime that we run on, whether we were started by `dotnet`, by an apphost or by a test runner.
+    internal static string DotNet { get; } = Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "../../../dotnet"));
+
+    private static readonly string Configuration =
+        typeof(ServiceOutput).Assembly.GetCustomAttribute<AssemblyConfigurationAttribute>()?.Configuration ?? "Debug";
+
+    internal static string Dll(string service)
+    {
+        var dll = Path.Combine(Root(), service, "bin", Configuration, "net10.0", $"{service}.dll");
+        return File.Exists(dll) ? dll : throw new MeshException($"{dll} does not exist. Build it first: dotnet build {service} -c {Configuration}");
+    }
+
+    // Tests and benchmarks have a copy of this assembly in their own output, so the way up differs.
+    private static string Root()
+    {
+        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
+        {
+            if (File.Exists(Path.Combine(folder.FullName, "AuthMesh.sln"))) return folder.FullName;
+        }
+
+        throw new MeshException($"No AuthMesh.sln above {AppContext.BaseDirectory}: the local mesh runs from the checkout that it was built in.");
+    }
+}

@@ -1,0 +1,137 @@
+using System.Collections;
+using System.Diagnostics;
+using System.Net;
+using AuthMesh.LocalMesh.Processes;
+
+namespace AuthMesh.LocalMesh;
+
+/// <summary>One replica of one service. What it does with bad settings, signals and a missing dependency is the same as anywhere else.</summary>
+public sealed class ServiceProcess : IAsyncDisposable
+{
+    private static readonly HttpClient Http = new(new SocketsHttpHandler { UseProxy = false }) { Timeout = TimeSpan.FromSeconds(5) };
+
+    private readonly bool deletesLog;
+    private ChildProcess process = null!;
+
+    private ServiceProcess(string name, IReadOnlyDictionary<string, string> settings, string environment, int port, string? logFile)
+    {
+        (Name, Settings, Environment, deletesLog) = (name, settings, environment, logFile is null);
+        // Only the gateway is spoken to by people and browsers, for whom `localhost` may be 127.0.0.1 or ::1.
+        Address = new Uri($"http://{(name == "gateway" ? "localhost" : "127.0.0.1")}:{Ports.FreeOr(port)}");
+        LogFile = logFile ?? Path.GetTempFileName();
+    }
+
+    public string Name { get; }
+
+    public Uri Address { get; }
+
+    /// <summary>What it was started with, for starting another replica of the same.</summary>
+    public IReadOnlyDictionary<string, string> Settings { get; }
+
+    /// <summary>"Development" or "Production".</summary>
+    public string Environment { get; }
+
+    public string LogFile { get; }
+
+    /// <summary>All that it has written so far, restarts included.</summary>
+    public string Output => Processes.LogFile.Read(LogFile);
+
+    /// <summary>Its exit code; 128 + n if signal n ended it.</summary>
+    public Task<int> Exited => process.Exited;
+
+    internal ProcessIdentity? Identity => process.Identity;
+
+    /// <summary>Starts the process and does not wait for more.</summary>
+    /// <param name="name">`identity-service`, `resource-service` or `gateway`.</param>
+    /// <param name="settings">With configuration's own keys, such as `Identity:Hashing:WorkFactor`. Nothing of our environment's settings is passed on.</param>
+    /// <param name="environment">"Development" or "Production".</param>
+    /// <param name="port">On loopback; 0 takes a free one.</param>
+    /// <param name="logFile">Null takes a temporary one.</param>
+    /// <exception cref="MeshException">The service is not built, or the port is taken.</exception>
+    public static async Task<ServiceProcess> StartAsync(
+        string name, IReadOnlyDictionary<string, string> settings, string environment = "Development", int port = 0, string? logFile = null)
+    {
+        var service = new ServiceProcess(name, settings, environment, port, logFile);
+        if (logFile is not null) Processes.LogFile.Rotate(logFile);
+        await service.StartAsync();
+        return service;
+    }
+
+    /// <summary>Waits for 200 at /health/ready.</summary>
+    /// <exception cref="MeshException">It ended or took too long; the message has the last lines of its log.</exception>
+    public async Task WaitUntilReadyAsync(TimeSpan? timeout = null, CancellationToken cancellation = default)
+    {
+        var patience = timeout ?? TimeSpan.FromSeconds(60);
+        var waited = Stopwatch.StartNew();
+        while (!await IsReadyAsync(cancellation))
+        {
+            if (Exited.IsCompleted) throw new MeshException($"{Name} ended with exit code {await Exited} before it was ready. {Processes.LogFile.Tail(LogFile)}");
+            if (waited.Elapsed > patience) throw new MeshException($"{Name} was not ready after {patience.TotalSeconds:0} s. {Processes.LogFile.Tail(LogFile)}");
+            await Task.WhenAny(Exited, Task.Delay(50, cancellation));
+        }
+    }
+
+    /// <exception cref="TimeoutException">It still runs.</exception>
+    public Task<int> WaitForExitAsync(TimeSpan timeout) => Exited.WaitAsync(timeout);
+
+    /// <summary>SIGTERM, and SIGKILL for one that has not ended after 10 s.</summary>
+    public Task<int> StopAsync() => process.StopAsync(Signal.Terminate, TimeSpan.FromSeconds(10));
+
+    public void Kill() => process.Send(Signal.Kill);
+
+    /// <summary>Stops it from running without ending it: its connections stay open and nothing answers (SIGSTOP).</summary>
+    public void Suspend() => process.Send(Signal.Stop);
+
+    public void Resume() => process.Send(Signal.Continue);
+
+    /// <summary>Stops it if it still runs, and starts it on the same port.</summary>
+    public async Task RestartAsync()
+    {
+        await StopAsync();
+        await StartAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await StopAsync();
+        if (deletesLog) File.Delete(LogFile);
+    }
+
+    private async Task StartAsync()
+    {
+        var dll = ServiceOutput.Dll(Name);
+        process = await ChildProcess.StartAsync(new ChildCommand(Name, [ServiceOutput.DotNet, dll], Path.GetDirectoryName(dll)!, LogFile)
+        {
+            Environment = EnvironmentVariables(),
+        });
+    }
+
+    private Dictionary<string, string> EnvironmentVariables()
+    {
+        // A doubled underscore is configuration's separator; such a variable of this shell must not decide what a service does.
+        var variables = System.Environment.GetEnvironmentVariables().Cast<DictionaryEntry>()
+            .Select(variable => (Name: (string)variable.Key, Value: (string)variable.Value!))
+            .Where(variable => !variable.Name.Contains("__", StringComparison.Ordinal)
+                && !variable.Name.StartsWith("ASPNETCORE_", StringComparison.OrdinalIgnoreCase)
+                && !variable.Name.StartsWith("OTEL_", StringComparison.OrdinalIgnoreCase)
+                && variable.Name.ToUpperInvariant() is not ("DOTNET_ENVIRONMENT" or "DOTNET_URLS" or "URLS"))
+            .ToDictionary(variable => variable.Name, variable => variable.Value);
+        variables["ASPNETCORE_ENVIRONMENT"] = Environment;
+        variables["ASPNETCORE_URLS"] = Address.GetLeftPart(UriPartial.Authority);
+        foreach (var (key, value) in Settings) variables[key.Replace(":", "__", StringComparison.Ordinal)] = value;
+        return variables;
+    }
+
+    private async Task<bool> IsReadyAsync(CancellationToken cancellation)
+    {
+        try
+        {
+            using var answer = await Http.GetAsync(new Uri(Address, "/health/ready"), cancellation);
+            return answer.StatusCode == HttpStatusCode.OK;
+        }
+        catch (Exception e) when (e is HttpRequestException or TaskCanceledException && !cancellation.IsCancellationRequested)
+        {
+            return false;
+        }
+    }
+}

@@ -1,0 +1,126 @@
+using AuthMesh.Tests.Harness;
+
+namespace AuthMesh.Tests.Accounts;
+
+/// <summary>What is no name and password at all, on both routes that take one. Nothing of it is stored, and nothing is a 500.</summary>
+public sealed class BodyTests(ProductionMesh mesh)
+{
+    public static TheoryData<string, string> Routes => new(
+        from route in new[] { "/register", "/login" }
+        from body in new[]
+        {
+            "", " ", "null", "[]", "\"text\"", "1", "true", "{", "}", "{\"username\":", "{\"username\":\"abc\",\"password\":\"12345678\"", "\ufeff{}x",
+            "{\"username\":\"abc\",\"password\":\"12345678\"} x", "{\"username\":\"abc\",\"password\":\"12345678\"}{}", "{'username':'abc'}",
+            "{\"username\":\"abc\",\"password\":\"12345678\",}", "{/* */}", "{\"username\":\"\\u12\"}", "username=abc&password=12345678", "\0",
+        }
+        select (route, body));
+
+    [Theory]
+    [MemberData(nameof(Routes))]
+    public async Task A_body_that_is_no_JSON_object_is_refused(string route, string body)
+    {
+        (await mesh.Gateway.PostRawAsync(route, body)).AssertError(400, "invalid_request");
+    }
+
+    public static TheoryData<string, string, string> Members => new(
+        from route in new[] { "/register", "/login" }
+        from row in new[]
+        {
+            ("""{"username":1,"password":"12345678"}""", "username"),
+            ("""{"username":true,"password":"12345678"}""", "username"),
+            ("""{"username":["abc"],"password":"12345678"}""", "username"),
+            ("""{"username":{"$ne":""},"password":"12345678"}""", "username"),
+            ("""{"username":{"a":{"b":{"c":{"d":{"e":{"f":{"g":{"h":{"i":1}}}}}}}}},"password":"12345678"}""", "username"),
+            ("""{"username":"abc","password":12345678}""", "password"),
+            ("""{"username":"abc","password":1e999}""", "password"),
+            ("""{"username":"abc","password":["12345678"]}""", "password"),
+            ("""{"username":"abc","password":{}}""", "password"),
+            ("""{"username":"abc","password":"12345678","role":"admin"}""", "role"),
+            ("""{"username":"abc","password":"12345678","isAdmin":true}""", "isAdmin"),
+            ("""{"username":"abc","password":"12345678","__proto__":{}}""", "__proto__"),
+            ("""{"Username":"abc","password":"12345678"}""", "Username"),
+            ("""{"username":"abc","username":"abd","password":"12345678"}""", "username"),
+            ("""{"username":"abc","\u0075sername":"abd","password":"12345678"}""", "username"),
+            ("""{"username":"abc","password":"12345678","password":"87654321"}""", "password"),
+        }
+        select (route, row.Item1, row.Item2));
+
+    [Theory]
+    [MemberData(nameof(Members))]
+    public async Task A_member_of_the_wrong_type_unknown_or_doubled_is_named(string route, string body, string member)
+    {
+        (await mesh.Gateway.PostRawAsync(route, body)).AssertError(400, "invalid_request", fields: member);
+    }
+
+    [Theory]
+    [InlineData("""{"username":"","password":""}""", "username", "password")]
+    [InlineData("""{"username":"abc"}""", "password")]
+    [InlineData("""{"username":null,"password":"12345678"}""", "username")]
+    public async Task A_registration_without_name_or_password_says_which_is_missing(string body, params string[] fields)
+    {
+        (await mesh.Gateway.PostRawAsync("/register", body)).AssertError(400, "invalid_request", "Username and password are required", fields);
+    }
+
+    [Theory]
+    [InlineData("""{"username":"a\u0000bc","password":"12345678"}""", "username")]
+    [InlineData("""{"username":"a\ud800bc","password":"12345678"}""", "username")]
+    [InlineData("""{"username":"abc","password":"1234\u00005678"}""", "password")]
+    [InlineData("""{"username":"abc","password":"1234\udfff5678"}""", "password")]
+    public async Task Text_that_cannot_be_stored_as_it_is_is_refused_at_registration(string body, string field)
+    {
+        (await mesh.Gateway.PostRawAsync("/register", body)).AssertError(400, "invalid_request", fields: field);
+    }
+
+    [Theory]
+    [InlineData("/register", 400, "invalid_request")]
+    [InlineData("/login", 401, "invalid_credentials")] // a value like any other
+    public async Task Bytes_that_are_no_UTF8_are_refused(string route, int status, string code)
+    {
+        var bytes = "{\"username\":\"abc\",\"password\":\"1234"u8.ToArray().Concat(new byte[] { 0xff, 0xfe }).Concat("5678\"}"u8.ToArray()).ToArray();
+
+        var answer = await mesh.Gateway.SendAsync(HttpMethod.Post, route, new ByteArrayContent(bytes) { Headers = { ContentType = new("application/json") } });
+
+        answer.AssertError(status, code, fields: route == "/register" ? ["password"] : []);
+    }
+
+    [Theory]
+    [InlineData("/register", "text/plain")]
+    [InlineData("/register", "application/x-www-form-urlencoded")]
+    [InlineData("/register", "application/xml")]
+    [InlineData("/login", "text/plain")]
+    [InlineData("/login", "multipart/form-data; boundary=x")]
+    public async Task Another_content_type_is_refused(string route, string contentType)
+    {
+        var answer = await mesh.Gateway.PostRawAsync(route, """{"username":"abc","password":"12345678"}""", contentType);
+
+        answer.AssertError(415, "unsupported_media_type");
+    }
+
+    [Theory]
+    [InlineData("/register", false)]
+    [InlineData("/register", true)]
+    [InlineData("/login", false)]
+    [InlineData("/login", true)]
+    public async Task A_megabyte_is_refused_however_its_length_is_told(string route, bool isChunked)
+    {
+        var body = $$"""{"username":"abc","password":"{{new string('x', 1_000_000)}}"}""";
+        foreach (var caller in new[] { mesh.Gateway, mesh.Identity })
+        {
+            var answer = await caller.SendAsync(
+                HttpMethod.Post, route, new StringContent(body, new System.Net.Http.Headers.MediaTypeHeaderValue("application/json")),
+                request => request.Headers.TransferEncodingChunked = isChunked);
+
+            answer.AssertError(413, "body_too_large");
+        }
+    }
+
+    [Fact]
+    public async Task Nothing_that_was_refused_left_a_trace()
+    {
+        // Names in this class's bodies that would be valid.
+        Assert.Equal(0, await mesh.Database.ScalarAsync<long>("SELECT count(*) FROM users WHERE normalized_username IN ('abc', 'abd')"));
+        Assert.Equal(1, await mesh.Database.ScalarAsync<long>("SELECT count(*) FROM users WHERE role = 'admin'"));
+        (await mesh.Gateway.PostRawAsync("/register", """{"username":"abc","password":"12345678","role":"admin"}""")).AssertError(400, "invalid_request", fields: "role");
+        Assert.Equal(0, await mesh.Database.ScalarAsync<long>("SELECT count(*) FROM users WHERE normalized_username IN ('abc', 'abd')"));
+    }
+}

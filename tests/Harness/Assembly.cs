@@ -1,0 +1,3 @@
+using AuthMesh.Tests.Harness;
+
+[assembly: AssemblyFixture(typeof(ProductionMesh))]

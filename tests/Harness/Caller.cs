@@ -1,0 +1,56 @@
+using System.Net.Http.Headers;
+using System.Net.Http.Json;
+using System.Text;
+
+namespace AuthMesh.Tests.Harness;
+
+/// <summary>A client of one address, over a real socket. It keeps no cookies, follows nothing and sends what it is told.</summary>
+public sealed class Caller(Uri address) : IDisposable
+{
+    private readonly HttpClient http = new(new SocketsHttpHandler { UseCookies = false, AllowAutoRedirect = false, UseProxy = false })
+    {
+        BaseAddress = address,
+        Timeout = TimeSpan.FromSeconds(40),
+    };
+
+    public Uri Address => address;
+
+    public Task<Answer> GetAsync(string path, string? token = null) => SendAsync(HttpMethod.Get, path, null, Bearer(token));
+
+    /// <summary>Posts an anonymous object as JSON.</summary>
+    public Task<Answer> PostAsync(string path, object body) => SendAsync(HttpMethod.Post, path, JsonContent.Create(body));
+
+    /// <summary>Posts text that need not be JSON at all.</summary>
+    public Task<Answer> PostRawAsync(string path, string body, string contentType = "application/json") => SendAsync(
+        HttpMethod.Post, path, new ByteArrayContent(Encoding.UTF8.GetBytes(body)) { Headers = { ContentType = MediaTypeHeaderValue.Parse(contentType) } });
+
+    public async Task<Answer> SendAsync(HttpMethod method, string path, HttpContent? content = null, Action<HttpRequestMessage>? change = null)
+    {
+        using var request = new HttpRequestMessage(method, path) { Content = content };
+        change?.Invoke(request);
+        using var response = await http.SendAsync(request, TestContext.Current.CancellationToken);
+        return await Answer.ReadAsync(response);
+    }
+
+    public Task<Answer> RegisterAsync(string username, string password) => PostAsync("/register", new { username, password });
+
+    public Task<Answer> LoginAsync(string username, string password) => PostAsync("/login", new { username, password });
+
+    /// <summary>Signs in, which must work, and gives the access token.</summary>
+    public async Task<string> TokenAsync(string username, string password)
+    {
+        var answer = await LoginAsync(username, password);
+        Assert.Equal(200, answer.Status);
+        return answer.Token;
+    }
+
+    public void Dispose() => http.Dispose();
+
+    private static Action<HttpRequestMessage> Bearer(string? token) => request =>
+    {
+        if (token is not null)
+        {
+            request.Headers.TryAddWithoutValidation("Authorization", "Bearer " + token);
+        }
+    };
+}

@@ -1,0 +1,52 @@
+using System.Net;
+using System.Text.Json;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace AuthMesh.Tests.Harness;
+
+/// <summary>A service behind the gateway that answers with the request as it arrived, so that a test sees what was passed on.</summary>
+public sealed class Echo : IAsyncDisposable
+{
+    private WebApplication app = null!;
+
+    public Uri Address { get; private set; } = null!;
+
+    public async Task StartAsync()
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        app = builder.Build();
+        app.Urls.Add("http://127.0.0.1:0");
+        app.Run(async context =>
+        {
+            var headers = context.Request.Headers.ToDictionary(header => header.Key, header => header.Value.ToString(), StringComparer.OrdinalIgnoreCase);
+            context.Response.Headers.Server = "a server's name";
+            await context.Response.WriteAsync(JsonSerializer.Serialize(new { context.Request.Method, Path = context.Request.Path.Value, headers }));
+        });
+        await app.StartAsync();
+        Address = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
+    }
+
+    /// <summary>Routes of the gateway: one to this service, and one to a cluster in which nobody answers.</summary>
+    public Dictionary<string, string> RouteSettings() => new()
+    {
+        ["ReverseProxy:Routes:echo:ClusterId"] = "echo",
+        ["ReverseProxy:Routes:echo:Match:Path"] = "/echo/{**rest}",
+        ["ReverseProxy:Routes:echo:Match:Methods:0"] = "GET",
+        ["ReverseProxy:Routes:echo:Match:Methods:1"] = "POST",
+        ["ReverseProxy:Routes:echo:AuthorizationPolicy"] = "anonymous",
+        ["ReverseProxy:Clusters:echo:Destinations:one:Address"] = Address.ToString(),
+        ["ReverseProxy:Routes:nobody:ClusterId"] = "nobody",
+        ["ReverseProxy:Routes:nobody:Match:Path"] = "/nobody",
+        ["ReverseProxy:Routes:nobody:Match:Methods:0"] = "GET",
+        ["ReverseProxy:Routes:nobody:AuthorizationPolicy"] = "signed-in",
+        ["ReverseProxy:Clusters:nobody:Destinations:one:Address"] = "http://127.0.0.1:9/", // discard: nobody listens
+    };
+
+    public async ValueTask DisposeAsync() => await app.DisposeAsync();
+}
