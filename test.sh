@@ -11,7 +11,7 @@ if ! dotnet --version 2>/dev/null | grep -q '^10\.'; then
 fi
 
 # Everything, not just what the tests refer to: they start the services from the services' own output folders.
-dotnet build AuthMesh.sln --nologo --verbosity quiet --consoleLoggerParameters:NoSummary
+dotnet build AuthMesh.sln --nologo --verbosity quiet --consoleLoggerParameters:ErrorsOnly
 
 if docker version >/dev/null 2>&1; then
   # Testcontainers starts a clean-up container of its own before any other, in an image of the version that it was built for, and
