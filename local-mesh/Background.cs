@@ -11,11 +11,9 @@ internal static class Background
         Directory.CreateDirectory(DataFolder.LogsIn(folder));
         var log = Path.Combine(DataFolder.LogsIn(folder), "local-mesh.log");
         LogFile.Rotate(log);
-        var mesh = await ChildProcess.StartAsync(new ChildCommand(
-            "local-mesh", [ServiceOutput.DotNet, typeof(Background).Assembly.Location, .. arguments.Except(["--detach"])], Environment.CurrentDirectory, log)
-        {
-            SignalWhenWeDie = null,
-        });
+        string[] command = [ServiceOutput.DotNet, typeof(Background).Assembly.Location, .. arguments.Except(["--detach"])];
+        var child = new ChildCommand("local-mesh", command, Environment.CurrentDirectory, log) { SignalWhenWeDie = null };
+        var mesh = await ChildProcess.StartAsync(child);
 
         for (var shown = 0; ; await Task.WhenAny(mesh.Exited, Task.Delay(100, CancellationToken.None)))
         {

@@ -9,9 +9,12 @@ namespace AuthMesh.LocalMesh;
 /// </summary>
 internal sealed class DataFolder : IDisposable
 {
+    internal const string PostgresName = "PostgreSQL";
+
     private static readonly JsonSerializerOptions Json = new() { WriteIndented = true };
 
     private readonly FileStream held;
+    private bool hasRecorded;
 
     private DataFolder(string path, FileStream held) => (Path, this.held) = (path, held);
 
@@ -32,16 +35,17 @@ internal sealed class DataFolder : IDisposable
         {
             Directory.CreateDirectory(LogsIn(path));
             // The system drops this lock with the process, however it ends. Children do not inherit it.
-            return new(path, new FileStream(System.IO.Path.Combine(path, "mesh.lock"), FileMode.OpenOrCreate, FileAccess.Write, FileShare.None));
+            var file = System.IO.Path.Combine(path, "mesh.lock");
+            return new(path, new FileStream(file, FileMode.OpenOrCreate, FileAccess.Write, FileShare.None));
         }
         catch (UnauthorizedAccessException e)
         {
-            throw new MeshException($"The user {Environment.UserName} may not use this data folder: {e.Message} Choose another with --data.");
+            throw new MeshException($"The user {Environment.UserName} may not use {path}: {e.Message} Choose another with --data.");
         }
-        catch (IOException)
+        catch (IOException e)
         {
             RefuseIfRunning(path);
-            throw new MeshException($"Another mesh is starting or stopping on {path}. Try again in a moment, or choose another folder with --data.");
+            throw new MeshException($"Another mesh may be starting or stopping on {path}: {e.Message} Try again, or choose another.");
         }
     }
 
@@ -49,7 +53,8 @@ internal sealed class DataFolder : IDisposable
     {
         if (RunningIn(path) is { } mesh)
         {
-            throw new MeshException($"A mesh is running on {path} already, with the pid {mesh.Pid}. Stop it with --stop, or choose another folder with --data.");
+            throw new MeshException($"A mesh runs on {path} already, with the pid {mesh.Pid}. " +
+                "Stop it with --stop, or choose another folder with --data.");
         }
     }
 
@@ -69,20 +74,19 @@ internal sealed class DataFolder : IDisposable
         Record([]);
     }
 
-    internal const string PostgresName = "PostgreSQL";
-
     internal void Record(IEnumerable<ProcessIdentity?> children)
     {
         var self = ProcessIdentity.Of("local-mesh", Environment.ProcessId, Environment.CommandLine);
         var unfinished = In("mesh.json.new");
         File.WriteAllText(unfinished, JsonSerializer.Serialize(new RunRecord(self, [.. children.OfType<ProcessIdentity>()]), Json));
         File.Move(unfinished, In("mesh.json"), overwrite: true);
+        hasRecorded = true;
     }
 
-    /// <summary>Everything has been stopped in good order.</summary>
+    /// <summary>Everything of ours has been stopped. A record of leftovers that could not be ended is not ours to delete.</summary>
     public void Dispose()
     {
-        File.Delete(In("mesh.json"));
+        if (hasRecorded) File.Delete(In("mesh.json"));
         held.Dispose();
     }
 

@@ -3,7 +3,7 @@ using AuthMesh.LocalMesh.Processes;
 
 namespace AuthMesh.LocalMesh;
 
-/// <summary>The key that seals the identity service's keys in the database: beside the cluster, so that a copy of it alone opens nothing.</summary>
+/// <summary>The key that seals the identity service's keys in the database. A copy of that alone opens nothing.</summary>
 internal static class MasterKey
 {
     internal static void Ensure(string file, bool hasCluster)
@@ -12,7 +12,7 @@ internal static class MasterKey
         if (hasCluster)
         {
             throw new MeshException($"""
-                {file} is gone, and the keys in this data folder's cluster cannot be opened without it; a new one would not open them either.
+                {file} is gone. Only it opens the keys in this data folder's cluster; a new one would not.
                 Put the file back from a copy, or start with an empty folder: --data DIR.
                 """);
         }

@@ -1,4 +1,3 @@
-using AuthMesh.LocalMesh.Postgres;
 using AuthMesh.LocalMesh.Processes;
 using Npgsql;
 
@@ -38,6 +37,9 @@ public sealed class Mesh : IAsyncDisposable
 
     internal Action<string> Report => options.Report;
 
+    private bool BringsMasterKey =>
+        options.Settings.Concat(options.IdentitySettings).Any(setting => setting.Key is "Identity:MasterKey" or "Identity:MasterKeyFile");
+
     /// <summary>Returns when every service is ready. What was started is stopped again if one does not get there.</summary>
     /// <exception cref="MeshException">With what is wrong, for a person, and the last lines of the log that tells.</exception>
     public static async Task<Mesh> StartAsync(MeshOptions options, CancellationToken cancellation = default)
@@ -58,13 +60,8 @@ public sealed class Mesh : IAsyncDisposable
     private async Task StartAsync(CancellationToken cancellation)
     {
         await folder.EndLeftoversAsync(Report);
-        foreach (var (port, option) in ((int, string)[])
-            [(options.GatewayPort, "--port"), (options.IdentityPort, "--identity-port"), (options.ResourcePort, "--resource-port"), (options.PostgresPort, "--postgres-port")])
-        {
-            Ports.FreeOr(port, option);
-        }
-
-        MasterKey.Ensure(folder.MasterKeyFile, PostgresSources.HasCluster(folder.Path));
+        RefuseTakenPorts();
+        if (!BringsMasterKey) MasterKey.Ensure(folder.MasterKeyFile, PostgresSources.HasCluster(folder.Path));
         if (options.ConnectionString is null)
         {
             Postgres = await PostgresSources.StartAsync(folder.Path, options.PostgresSource, options.PostgresPort, Report);
@@ -77,8 +74,16 @@ public sealed class Mesh : IAsyncDisposable
         foreach (var service in Services)
         {
             await service.WaitUntilReadyAsync(cancellation: cancellation);
-            Report($"{service.Name} is ready at {service.Address.GetLeftPart(UriPartial.Authority)}");
+            Report($"{service.Name} is ready at {Origin(service)}");
         }
+    }
+
+    private void RefuseTakenPorts()
+    {
+        Ports.RefuseTaken(options.GatewayPort, "--port");
+        Ports.RefuseTaken(options.IdentityPort, "--identity-port");
+        Ports.RefuseTaken(options.ResourcePort, "--resource-port");
+        Ports.RefuseTaken(options.PostgresPort, "--postgres-port");
     }
 
     /// <summary>All at once: each waits for what it needs.</summary>
@@ -86,23 +91,27 @@ public sealed class Mesh : IAsyncDisposable
     {
         var gatewayPort = Ports.FreeOr(options.GatewayPort);
         var issuer = options.Issuer ?? $"http://localhost:{gatewayPort}";
-        await StartReplicasAsync(identities, "identity-service", options.IdentityReplicas, options.IdentityPort, options.IdentitySettings, new(DatabaseSettings())
+        var identity = new Dictionary<string, string>(DatabaseSettings())
         {
             ["AuthMesh:Issuer"] = issuer,
-            ["Identity:MasterKeyFile"] = folder.MasterKeyFile,
             ["Identity:DemoUsers"] = options.DemoUsers ? "true" : "false",
-        });
+        };
+        if (!BringsMasterKey) identity["Identity:MasterKeyFile"] = folder.MasterKeyFile;
+        await StartReplicasAsync(
+            identities, "identity-service", options.IdentityReplicas, options.IdentityPort, Merged(identity, options.IdentitySettings));
 
         var inner = new Dictionary<string, string> { ["AuthMesh:Issuer"] = issuer, ["AuthMesh:IdentityUrl"] = Origin(Identity) };
-        await StartReplicasAsync(resources, "resource-service", options.ResourceReplicas, options.ResourcePort, options.ResourceSettings, new(inner));
-        await StartReplicasAsync(gateways, "gateway", options.GatewayReplicas, gatewayPort, options.GatewaySettings, new(
-            [.. inner, .. Destinations("identity", identities), .. Destinations("resource", resources)]));
+        await StartReplicasAsync(
+            resources, "resource-service", options.ResourceReplicas, options.ResourcePort, Merged(inner, options.ResourceSettings));
+
+        var destinations = Destinations("identity", identities).Concat(Destinations("resource", resources));
+        await StartReplicasAsync(
+            gateways, "gateway", options.GatewayReplicas, gatewayPort, Merged(inner.Concat(destinations), options.GatewaySettings));
     }
 
     private async Task StartReplicasAsync(
-        List<ServiceProcess> replicas, string name, int count, int firstPort, IReadOnlyDictionary<string, string> own, Dictionary<string, string> settings)
+        List<ServiceProcess> replicas, string name, int count, int firstPort, IReadOnlyDictionary<string, string> settings)
     {
-        foreach (var (key, value) in options.Settings.Concat(own)) settings[key] = value;
         for (var replica = 0; replica < count; replica++)
         {
             var log = folder.LogOf(replica == 0 ? name : $"{name}-{ReplicaNames[replica]}");
@@ -110,6 +119,14 @@ public sealed class Mesh : IAsyncDisposable
             replicas.Add(service);
             RecordWhatRuns();
         }
+    }
+
+    /// <summary>What the mesh says itself, over it what was set for every service, over that what was set for this one.</summary>
+    private Dictionary<string, string> Merged(IEnumerable<KeyValuePair<string, string>> own, IReadOnlyDictionary<string, string> forService)
+    {
+        Dictionary<string, string> merged = [];
+        foreach (var (key, value) in own.Concat(options.Settings).Concat(forService)) merged[key] = value;
+        return merged;
     }
 
     /// <summary>To be called whenever another process than before stands behind a part.</summary>
@@ -130,7 +147,8 @@ public sealed class Mesh : IAsyncDisposable
     }
 
     private static IEnumerable<KeyValuePair<string, string>> Destinations(string cluster, IEnumerable<ServiceProcess> replicas) =>
-        replicas.Select((replica, i) => KeyValuePair.Create($"ReverseProxy:Clusters:{cluster}:Destinations:{ReplicaNames[i]}:Address", $"{Origin(replica)}/"));
+        replicas.Zip(ReplicaNames, (replica, name) =>
+            KeyValuePair.Create($"ReverseProxy:Clusters:{cluster}:Destinations:{name}:Address", $"{Origin(replica)}/"));
 
     private static string Origin(ServiceProcess service) => service.Address.GetLeftPart(UriPartial.Authority);
 

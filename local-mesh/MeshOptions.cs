@@ -1,4 +1,3 @@
-using AuthMesh.LocalMesh.Postgres;
 
 namespace AuthMesh.LocalMesh;
 

@@ -1,7 +1,6 @@
 using System.Collections;
 using System.CommandLine;
 using AuthMesh.LocalMesh;
-using AuthMesh.LocalMesh.Postgres;
 
 if (OperatingSystem.IsWindows())
 {
@@ -9,14 +8,17 @@ if (OperatingSystem.IsWindows())
     return 1;
 }
 
-var port = new Option<int>("--port") { HelpName = "PORT", Description = "The one port that clients use, the gateway's, on localhost", DefaultValueFactory = _ => 8080 };
-var data = new Option<string>("--data") { HelpName = "DIR", Description = "Folder for the database, its master key and the logs; kept between runs", DefaultValueFactory = _ => ".authmesh" };
+var port = Described(new Option<int>("--port"), "PORT", "The one port that clients use, the gateway's, on localhost");
+port.DefaultValueFactory = _ => 8080;
+var data = Described(new Option<string>("--data"), "DIR", "Folder of the database, its master key and the logs; kept between runs");
+data.DefaultValueFactory = _ => ".authmesh";
 var noDemo = new Option<bool>("--no-demo") { Description = "Create no demo users (alice, bob and admin, with published passwords)" };
-var postgres = new Option<PostgresSource>("--postgres") { Description = "Where PostgreSQL comes from: its server binaries on this machine, else a container" };
-var identityPort = new Option<int>("--identity-port") { HelpName = "PORT", Description = "Inner port of the identity service; 0 takes a free one" };
-var resourcePort = new Option<int>("--resource-port") { HelpName = "PORT", Description = "Inner port of the resource service; 0 takes a free one" };
-var postgresPort = new Option<int>("--postgres-port") { HelpName = "PORT", Description = "Port of PostgreSQL; 0 takes a free one" };
+var postgres = new Option<PostgresSource>("--postgres") { Description = "PostgreSQL from server binaries, else in a container" };
+var identityPort = Described(new Option<int>("--identity-port"), "PORT", "Inner port of the identity service; 0 takes a free one");
+var resourcePort = Described(new Option<int>("--resource-port"), "PORT", "Inner port of the resource service; 0 takes a free one");
+var postgresPort = Described(new Option<int>("--postgres-port"), "PORT", "Port of PostgreSQL; 0 takes a free one");
 var detach = new Option<bool>("--detach") { Description = "Return when the mesh is ready and leave it running in the background" };
+var check = new Option<bool>("--check") { Description = "Say where PostgreSQL would come from, and start nothing" };
 var stop = new Option<bool>("--stop") { Description = "Stop the mesh that runs on the data folder" };
 
 var command = new RootCommand("""
@@ -27,7 +29,7 @@ var command = new RootCommand("""
     Identity__Database__ConnectionString set, that PostgreSQL is used and none is started.
     """)
 {
-    port, data, noDemo, postgres, identityPort, resourcePort, postgresPort, detach, stop,
+    port, data, noDemo, postgres, identityPort, resourcePort, postgresPort, detach, stop, check,
 };
 
 command.SetAction(async parsed =>
@@ -40,17 +42,26 @@ command.SetAction(async parsed =>
         if (parsed.GetValue(detach)) return await Background.StartAsync(folder, args, interruption.Token);
 
         var settings = SettingsInEnvironment();
+        var connectionString = settings.GetValueOrDefault("Identity:Database:ConnectionString");
+        if (parsed.GetValue(check))
+        {
+            PostgresSource? found = connectionString is null ? await PostgresSources.ChooseAsync(folder, parsed.GetValue(postgres)) : null;
+            Console.WriteLine($"PostgreSQL comes from: {found?.ToString() ?? "the connection string"}");
+            return 0;
+        }
+
+        var environment = Environment.GetEnvironmentVariable("ASPNETCORE_ENVIRONMENT") ?? "Development";
         return await Foreground.RunAsync(new MeshOptions
         {
-            Environment = Environment.GetEnvironmentVariable("ASPNETCORE_ENVIRONMENT") ?? "Development",
+            Environment = environment,
             GatewayPort = parsed.GetValue(port),
             IdentityPort = parsed.GetValue(identityPort),
             ResourcePort = parsed.GetValue(resourcePort),
             PostgresPort = parsed.GetValue(postgresPort),
             PostgresSource = parsed.GetValue(postgres),
-            ConnectionString = settings.GetValueOrDefault("Identity:Database:ConnectionString"),
+            ConnectionString = connectionString,
             DataFolder = folder,
-            DemoUsers = !parsed.GetValue(noDemo),
+            DemoUsers = environment == "Development" && !parsed.GetValue(noDemo),
             Settings = settings,
             Report = Console.WriteLine,
         }, interruption.Token);
@@ -65,8 +76,15 @@ command.SetAction(async parsed =>
 // The signals are ours: the library would end us after 2 s, with everything still running.
 return await command.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null });
 
+static Option<T> Described<T>(Option<T> option, string value, string description)
+{
+    (option.HelpName, option.Description) = (value, description);
+    return option;
+}
+
 // A person's own settings are meant for the services; the library's other users pass theirs in MeshOptions.
 static Dictionary<string, string> SettingsInEnvironment() => Environment.GetEnvironmentVariables().Cast<DictionaryEntry>()
     .Select(variable => (Name: (string)variable.Key, Value: (string)variable.Value!))
-    .Where(variable => variable.Name.Contains("__", StringComparison.Ordinal) || variable.Name.StartsWith("OTEL_", StringComparison.Ordinal))
+    .Where(variable => variable.Name.Contains("__", StringComparison.Ordinal)
+        || variable.Name.StartsWith("OTEL_", StringComparison.Ordinal))
     .ToDictionary(variable => variable.Name.Replace("__", ":", StringComparison.Ordinal), variable => variable.Value);

@@ -15,7 +15,9 @@ internal static class ServiceOutput
     internal static string Dll(string service)
     {
         var dll = Path.Combine(Root(), service, "bin", Configuration, "net10.0", $"{service}.dll");
-        return File.Exists(dll) ? dll : throw new MeshException($"{dll} does not exist. Build it first: dotnet build {service} -c {Configuration}");
+        return File.Exists(dll)
+            ? dll
+            : throw new MeshException($"{dll} does not exist. Build it first: dotnet build {service} -c {Configuration}");
     }
 
     // Tests and benchmarks have a copy of this assembly in their own output, so the way up differs.
@@ -26,6 +28,6 @@ internal static class ServiceOutput
             if (File.Exists(Path.Combine(folder.FullName, "AuthMesh.sln"))) return folder.FullName;
         }
 
-        throw new MeshException($"No AuthMesh.sln above {AppContext.BaseDirectory}: the local mesh runs from the checkout that it was built in.");
+        throw new MeshException($"No AuthMesh.sln above {AppContext.BaseDirectory}: the mesh runs from the checkout that it was built in.");
     }
 }

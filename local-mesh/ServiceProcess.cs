@@ -5,17 +5,20 @@ using AuthMesh.LocalMesh.Processes;
 
 namespace AuthMesh.LocalMesh;
 
-/// <summary>One replica of one service. What it does with bad settings, signals and a missing dependency is the same as anywhere else.</summary>
+/// <summary>One replica of one service, as it runs anywhere: a process that settings, signals and lost dependencies act on.</summary>
 public sealed class ServiceProcess : IAsyncDisposable
 {
     private static readonly HttpClient Http = new(new SocketsHttpHandler { UseProxy = false }) { Timeout = TimeSpan.FromSeconds(5) };
 
+    private readonly string dll;
     private readonly bool deletesLog;
     private ChildProcess process = null!;
 
-    private ServiceProcess(string name, IReadOnlyDictionary<string, string> settings, string environment, int port, string? logFile)
+    private ServiceProcess(
+        string name, IReadOnlyDictionary<string, string> settings, string environment, int port, string? logFile, string? dll)
     {
-        (Name, Settings, Environment, deletesLog) = (name, settings, environment, logFile is null);
+        (Name, Settings, Environment) = (name, settings, environment);
+        (this.dll, deletesLog) = (dll ?? ServiceOutput.Dll(name), logFile is null);
         // Only the gateway is spoken to by people and browsers, for whom `localhost` may be 127.0.0.1 or ::1.
         Address = new Uri($"http://{(name == "gateway" ? "localhost" : "127.0.0.1")}:{Ports.FreeOr(port)}");
         LogFile = logFile ?? Path.GetTempFileName();
@@ -43,15 +46,17 @@ public sealed class ServiceProcess : IAsyncDisposable
 
     /// <summary>Starts the process and does not wait for more.</summary>
     /// <param name="name">`identity-service`, `resource-service` or `gateway`.</param>
-    /// <param name="settings">With configuration's own keys, such as `Identity:Hashing:WorkFactor`. Nothing of our environment's settings is passed on.</param>
+    /// <param name="settings">Keys as in appsettings.json, such as `Identity:Hashing:WorkFactor`. None of our own are passed on.</param>
     /// <param name="environment">"Development" or "Production".</param>
     /// <param name="port">On loopback; 0 takes a free one.</param>
     /// <param name="logFile">Null takes a temporary one.</param>
+    /// <param name="dll">Another service than this checkout's own; null finds it by its name.</param>
     /// <exception cref="MeshException">The service is not built, or the port is taken.</exception>
     public static async Task<ServiceProcess> StartAsync(
-        string name, IReadOnlyDictionary<string, string> settings, string environment = "Development", int port = 0, string? logFile = null)
+        string name, IReadOnlyDictionary<string, string> settings, string environment = "Development", int port = 0,
+        string? logFile = null, string? dll = null)
     {
-        var service = new ServiceProcess(name, settings, environment, port, logFile);
+        var service = new ServiceProcess(name, settings, environment, port, logFile, dll);
         if (logFile is not null) Processes.LogFile.Rotate(logFile);
         await service.StartAsync();
         return service;
@@ -65,8 +70,10 @@ public sealed class ServiceProcess : IAsyncDisposable
         var waited = Stopwatch.StartNew();
         while (!await IsReadyAsync(cancellation))
         {
-            if (Exited.IsCompleted) throw new MeshException($"{Name} ended with exit code {await Exited} before it was ready. {Processes.LogFile.Tail(LogFile)}");
-            if (waited.Elapsed > patience) throw new MeshException($"{Name} was not ready after {patience.TotalSeconds:0} s. {Processes.LogFile.Tail(LogFile)}");
+            var problem = Exited.IsCompleted ? $"ended with exit code {await Exited} before it was ready"
+                : waited.Elapsed > patience ? $"was not ready after {patience.TotalSeconds:0} s"
+                : null;
+            if (problem is not null) throw new MeshException($"{Name} {problem}. {Processes.LogFile.Tail(LogFile)}");
             await Task.WhenAny(Exited, Task.Delay(50, cancellation));
         }
     }
@@ -99,7 +106,6 @@ public sealed class ServiceProcess : IAsyncDisposable
 
     private async Task StartAsync()
     {
-        var dll = ServiceOutput.Dll(Name);
         process = await ChildProcess.StartAsync(new ChildCommand(Name, [ServiceOutput.DotNet, dll], Path.GetDirectoryName(dll)!, LogFile)
         {
             Environment = EnvironmentVariables(),

@@ -4,18 +4,18 @@ using System.Security.Cryptography;
 using AuthMesh.LocalMesh.Processes;
 using Npgsql;
 
-namespace AuthMesh.LocalMesh.Postgres;
+namespace AuthMesh.LocalMesh;
 
-/// <summary>What is done to a cluster besides running it: made once, opened by a fitting version, freed of a dead or forgotten postmaster.</summary>
+/// <summary>What is done to a cluster besides running it: making it, finding the version that fits, waiting until it answers.</summary>
 internal static class Cluster
 {
     internal const string User = "authmesh";
     internal const string Database = "authmesh";
 
-    /// <summary>scram on loopback even for its owner: any local user reaches the port. UTF8 and C make it the same on every machine.</summary>
+    /// <summary>A password even on loopback: every local user reaches the port. UTF8 and C make it the same on every machine.</summary>
     internal static readonly string[] InitDbOptions = ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"];
 
-    /// <summary>Small, for one person's machine. fsync and full_page_writes keep their defaults: an acknowledged write survives a crash.</summary>
+    /// <summary>Small, for one person's machine. Durability keeps its defaults: an acknowledged write survives a crash.</summary>
     internal static readonly string[] Settings =
     [
         "-c", "shared_buffers=64MB",
@@ -30,8 +30,9 @@ internal static class Cluster
         if (!folder.HasCluster) return installed[0];
 
         var major = int.Parse(File.ReadAllText(Path.Combine(folder.Data, "PG_VERSION")), CultureInfo.InvariantCulture);
+        var others = string.Join(", ", installed.Select(found => found.Major));
         return installed.FirstOrDefault(found => found.Major == major) ?? throw new MeshException($"""
-            The cluster in {folder.Data} was made by PostgreSQL {major}, and this machine has PostgreSQL {string.Join(", ", installed.Select(found => found.Major))}.
+            The cluster in {folder.Data} was made by PostgreSQL {major}, and this machine has PostgreSQL {others}.
             One of these helps:
               install PostgreSQL {major} beside it;
               start with another folder: --data DIR;
@@ -47,15 +48,14 @@ internal static class Cluster
 
         PrivateFile.Write(folder.PasswordFile, NewPassword());
         folder.HandOver(folder.PasswordFile);
-        var made = await Command.RunAsync(
-            [binaries.InitDb, "--pgdata", unfinished, "--username", User, "--pwfile", folder.PasswordFile, "--no-instructions", .. InitDbOptions],
-            folder.RunAs, folder.Path);
-        if (!made.Succeeded) throw new MeshException($"initdb could not make a cluster in {folder.Path}:{Environment.NewLine}{made.Output}");
+        string[] command = [binaries.InitDb, "--pgdata", unfinished, "--username", User, "--pwfile", folder.PasswordFile, .. InitDbOptions];
+        var made = await Command.RunAsync(command, folder.RunAs, folder.Path);
+        if (!made.Succeeded) throw new MeshException($"initdb could not make a cluster in {folder.Path}: {made.Output}");
 
         Directory.Move(unfinished, folder.Data); // whole or not at all, also when we are killed here
     }
 
-    /// <summary>PostgreSQL refuses to start where postmaster.pid names a living process of the same user, whatever that process is.</summary>
+    /// <summary>PostgreSQL refuses to start where postmaster.pid names a living process of its user, whatever that process is.</summary>
     internal static async Task FreeFromEarlierPostmasterAsync(ClusterFolder folder)
     {
         var file = Path.Combine(folder.Data, "postmaster.pid");
@@ -90,7 +90,12 @@ internal static class Cluster
 
     private static async Task<NpgsqlException?> WhyNotAsync(IPostgres server)
     {
-        var maintenance = new NpgsqlConnectionStringBuilder(server.ConnectionString) { Database = "postgres", Pooling = false, Timeout = 5 };
+        var maintenance = new NpgsqlConnectionStringBuilder(server.ConnectionString)
+        {
+            Database = "postgres",
+            Pooling = false,
+            Timeout = 5,
+        };
         try
         {
             await using var connection = new NpgsqlConnection(maintenance.ConnectionString);

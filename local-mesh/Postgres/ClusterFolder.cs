@@ -1,7 +1,7 @@
 using System.Security.Cryptography;
 using AuthMesh.LocalMesh.Processes;
 
-namespace AuthMesh.LocalMesh.Postgres;
+namespace AuthMesh.LocalMesh;
 
 /// <summary>
 /// The folder of one cluster: its files in `data`, beside them its password and log. PostgreSQL refuses to run as root, so for root
@@ -32,7 +32,8 @@ internal sealed record ClusterFolder(string Path, string? RunAs)
         {
             return Environment.IsPrivilegedProcess
                 ? new(folder, owner)
-                : throw new MeshException($"The cluster in {data} belongs to the user {owner}. Start as that user or as root, or choose another folder with --data.");
+                : throw new MeshException($"The cluster in {data} belongs to the user {owner}. " +
+                    "Start as that user or as root, or choose another folder with --data.");
         }
 
         if (!Environment.IsPrivilegedProcess)
@@ -63,7 +64,7 @@ internal sealed record ClusterFolder(string Path, string? RunAs)
         Chown(user, reachable);
         if (!Command.Run(["test", "-w", reachable], user).Succeeded)
         {
-            throw new MeshException($"PostgreSQL does not run as root, and the user {user} can write neither to {folder} nor to {reachable}. " +
+            throw new MeshException($"PostgreSQL does not run as root, and the user {user} reaches neither {folder} nor {reachable}. " +
                 "Choose a folder that it can reach with --data.");
         }
 

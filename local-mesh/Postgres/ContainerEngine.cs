@@ -1,6 +1,7 @@
+using System.Diagnostics;
 using AuthMesh.LocalMesh.Processes;
 
-namespace AuthMesh.LocalMesh.Postgres;
+namespace AuthMesh.LocalMesh;
 
 /// <summary>The `docker` command line, which podman offers too.</summary>
 internal static class ContainerEngine
@@ -14,7 +15,10 @@ internal static class ContainerEngine
     {
         await TryAsync("stop", "--time", "30", container);
         await TryAsync("rm", "--force", container);
-        var deadline = TimeProvider.System.GetUtcNow().AddSeconds(10);
-        while ((await TryAsync("container", "inspect", container)).Succeeded && TimeProvider.System.GetUtcNow() < deadline) await Task.Delay(100);
+        var waited = Stopwatch.StartNew();
+        while ((await TryAsync("container", "inspect", container)).Succeeded && waited.Elapsed < TimeSpan.FromSeconds(10))
+        {
+            await Task.Delay(100);
+        }
     }
 }

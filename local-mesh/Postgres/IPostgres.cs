@@ -1,4 +1,4 @@
-namespace AuthMesh.LocalMesh.Postgres;
+namespace AuthMesh.LocalMesh;
 
 /// <summary>A PostgreSQL that we started ourselves: from this machine's server binaries or in a container.</summary>
 public interface IPostgres : IAsyncDisposable

@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Text.RegularExpressions;
 using AuthMesh.LocalMesh.Processes;
 
-namespace AuthMesh.LocalMesh.Postgres;
+namespace AuthMesh.LocalMesh;
 
 /// <summary>An installed PostgreSQL server: `postgres` and `initdb` of one version in one folder.</summary>
 public sealed partial record PostgresBinaries(string Folder, int Major)

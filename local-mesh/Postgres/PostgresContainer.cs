@@ -2,7 +2,7 @@ using System.Security.Cryptography;
 using AuthMesh.LocalMesh.Processes;
 using Npgsql;
 
-namespace AuthMesh.LocalMesh.Postgres;
+namespace AuthMesh.LocalMesh;
 
 /// <summary>
 /// PostgreSQL in a container, for a machine with an engine and no server binaries. Its files are in a named volume: a folder of ours
@@ -73,7 +73,7 @@ internal sealed class PostgresContainer : IPostgres
                 Image, "postgres", .. Cluster.Settings,
             ],
             secret: ("POSTGRES_PASSWORD", password));
-        if (!started.Succeeded) throw new MeshException($"The container engine could not start {Image}:{Environment.NewLine}{started.Output}");
+        if (!started.Succeeded) throw new MeshException($"The container engine could not start {Image}: {started.Output}");
 
         // Follows the log to the container's end, so this one process is both the log file's writer and the notice of the end.
         var log = await ChildProcess.StartAsync(new ChildCommand("docker logs", ["docker", "logs", "--follow", name], "/", LogFile));

@@ -2,7 +2,7 @@ using System.Globalization;
 using AuthMesh.LocalMesh.Processes;
 using Npgsql;
 
-namespace AuthMesh.LocalMesh.Postgres;
+namespace AuthMesh.LocalMesh;
 
 /// <summary>PostgreSQL from the server binaries on this machine, in a folder of its own, on 127.0.0.1 alone.</summary>
 public sealed class PostgresServer : IPostgres
@@ -34,7 +34,8 @@ public sealed class PostgresServer : IPostgres
     public string LogFile => folder.LogFile;
 
     public string Description =>
-        $"PostgreSQL {binaries.Major} from {binaries.Folder}, cluster in {folder.Path}" + (folder.RunAs is { } user ? $", run as user {user} because root may not" : "");
+        $"PostgreSQL {binaries.Major} from {binaries.Folder}, cluster in {folder.Path}" +
+        (folder.RunAs is { } user ? $", run as the user {user} because PostgreSQL refuses root" : "");
 
     public Task<int> Exited => process.Exited;
 
@@ -47,7 +48,7 @@ public sealed class PostgresServer : IPostgres
     public static async Task<PostgresServer> StartAsync(string? folder = null, int port = 0)
     {
         var installed = PostgresBinaries.Find();
-        if (installed.Count == 0) throw new MeshException($"There are no PostgreSQL server binaries, {PostgresBinaries.OldestMajor} or newer, on this machine.");
+        if (installed.Count == 0) throw new MeshException($"No PostgreSQL server binaries, {PostgresBinaries.OldestMajor} or newer, here.");
 
         var toDelete = folder is null ? TemporaryFolder.Create() : null;
         var cluster = ClusterFolder.OpenIn(Path.GetFullPath(folder ?? toDelete!));

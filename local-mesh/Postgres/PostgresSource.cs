@@ -1,4 +1,4 @@
-namespace AuthMesh.LocalMesh.Postgres;
+namespace AuthMesh.LocalMesh;
 
 /// <summary>Where PostgreSQL comes from, where no connection string names one.</summary>
 public enum PostgresSource
@@ -11,37 +11,45 @@ public enum PostgresSource
 
 internal static class PostgresSources
 {
-    internal static bool HasCluster(string dataFolder) =>
-        File.Exists(PostgresContainer.VolumeFile(dataFolder)) || ClusterFolder.HasClusterIn(dataFolder);
+    internal static bool HasCluster(string dataFolder) => MadeWith(dataFolder) != PostgresSource.Any;
 
-    /// <summary>A data folder stays with the source that made its cluster: elsewhere its users would seem to be gone.</summary>
     internal static async Task<IPostgres> StartAsync(string dataFolder, PostgresSource wish, int port, Action<string> report)
     {
-        var madeInContainer = File.Exists(PostgresContainer.VolumeFile(dataFolder));
-        var madeByBinaries = !madeInContainer && ClusterFolder.HasClusterIn(dataFolder);
-        if (madeInContainer && wish == PostgresSource.Binaries || madeByBinaries && wish == PostgresSource.Container)
-        {
-            throw new MeshException($"The cluster of {dataFolder} was made {(madeInContainer ? "in a container" : "by this machine's server binaries")}. " +
-                "Start without --postgres, or with another folder: --data DIR.");
-        }
-
-        if (!madeInContainer && wish != PostgresSource.Container && PostgresBinaries.Find().Count > 0)
+        if (await ChooseAsync(dataFolder, wish) == PostgresSource.Binaries)
         {
             report("Starting PostgreSQL from this machine's server binaries");
             return await PostgresServer.StartAsync(dataFolder, port);
         }
 
-        if (madeByBinaries) throw new MeshException($"The cluster of {dataFolder} needs PostgreSQL's server binaries, and there are none any more. {Cure}");
-        if (wish != PostgresSource.Binaries && await ContainerEngine.AnswersAsync())
+        report("Starting PostgreSQL in a container; the first time its image is fetched");
+        return await PostgresContainer.StartAsync(dataFolder, port);
+    }
+
+    /// <summary>A data folder stays with the source that made its cluster: from another its users would seem to be gone.</summary>
+    /// <exception cref="MeshException">There is none, with what to install.</exception>
+    internal static async Task<PostgresSource> ChooseAsync(string dataFolder, PostgresSource wish)
+    {
+        var made = MadeWith(dataFolder);
+        if (made != PostgresSource.Any && wish != PostgresSource.Any && wish != made)
         {
-            report("Starting PostgreSQL in a container; the first time its image is fetched");
-            return await PostgresContainer.StartAsync(dataFolder, port);
+            throw new MeshException($"The cluster of {dataFolder} was made with --postgres {made}. Keep to it, or choose another --data.");
         }
 
-        throw new MeshException(madeInContainer
-            ? $"The cluster of {dataFolder} is in a container's volume, and no container engine answers. Start the engine, or choose another folder: --data DIR."
-            : $"There is no PostgreSQL to start. {Cure}");
+        var wanted = made == PostgresSource.Any ? wish : made;
+        if (wanted != PostgresSource.Container && PostgresBinaries.Find().Count > 0) return PostgresSource.Binaries;
+        if (wanted != PostgresSource.Binaries && await ContainerEngine.AnswersAsync()) return PostgresSource.Container;
+        throw new MeshException(wanted switch
+        {
+            PostgresSource.Container => $"PostgreSQL is to run in a container, and no engine answers (docker version). {Cure}",
+            PostgresSource.Binaries => $"PostgreSQL is to run from server binaries, and this machine has none. {Cure}",
+            _ => $"There is no PostgreSQL to start. {Cure}",
+        });
     }
+
+    private static PostgresSource MadeWith(string dataFolder) =>
+        File.Exists(PostgresContainer.VolumeFile(dataFolder)) ? PostgresSource.Container
+        : ClusterFolder.HasClusterIn(dataFolder) ? PostgresSource.Binaries
+        : PostgresSource.Any;
 
     private static string Cure => $"""
         One of these helps:

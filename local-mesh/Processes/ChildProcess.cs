@@ -40,12 +40,8 @@ internal sealed class ChildProcess
     internal static Task<ChildProcess> StartAsync(ChildCommand command)
     {
         // `exec` keeps the pid, so the process we hold is the program itself and not a shell around it.
-        var start = new ProcessStartInfo("/bin/sh") { WorkingDirectory = command.WorkingDirectory, UserName = command.User };
-        foreach (var argument in (string[])["-c", "exec \"$@\" </dev/null >>\"$0\" 2>&1", command.LogFile, .. Detached(command), .. command.Command])
-        {
-            start.ArgumentList.Add(argument);
-        }
-
+        string[] arguments = ["-c", "exec \"$@\" </dev/null >>\"$0\" 2>&1", command.LogFile, .. Detached(command), .. command.Command];
+        var start = new ProcessStartInfo("/bin/sh", arguments) { WorkingDirectory = command.WorkingDirectory, UserName = command.User };
         if (command.Environment is { } environment)
         {
             start.Environment.Clear();
@@ -87,13 +83,13 @@ internal sealed class ChildProcess
     private static readonly Lazy<bool> CanDetach = new(() =>
         OperatingSystem.IsLinux() && Command.Run(["setsid", "setpriv", "--pdeathsig", "KILL", "true"]).Succeeded);
 
-    /// <summary>prctl(2): the death signal comes when the *thread* that started the child ends, so that thread lives as long as we do.</summary>
+    /// <summary>prctl(2): the death signal comes when the *thread* that started the child ends; this one lives as long as we do.</summary>
     private static class StarterThread
     {
         private static readonly Lazy<BlockingCollection<Action>> Work = new(() =>
         {
             var work = new BlockingCollection<Action>();
-            new Thread(() => { foreach (var start in work.GetConsumingEnumerable()) start(); }) { IsBackground = true, Name = "child starter" }.Start();
+            new Thread(() => { foreach (var start in work.GetConsumingEnumerable()) start(); }) { IsBackground = true }.Start();
             return work;
         });
 

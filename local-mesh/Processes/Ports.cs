@@ -25,15 +25,22 @@ internal static class Ports
     }
 
     /// <summary>The wish if it can be had, a free port for 0.</summary>
-    /// <param name="option">What a person changes to wish for another.</param>
-    internal static int FreeOr(int wish, string? option = null)
+    internal static int FreeOr(int wish)
     {
         if (wish == 0) return Free();
-        if (IsFree(wish)) return wish;
+        RefuseTaken(wish);
+        return wish;
+    }
+
+    /// <param name="option">What a person changes to wish for another.</param>
+    internal static void RefuseTaken(int wish, string? option = null)
+    {
+        if (wish == 0 || IsFree(wish)) return;
         throw new MeshException($"Port {wish} is in use by another program." + (option is null ? "" : $" Choose another with {option}."));
     }
 
-    private static bool IsFree(int port) => CanListen(IPAddress.Loopback, port) && (!Socket.OSSupportsIPv6 || CanListen(IPAddress.IPv6Loopback, port));
+    private static bool IsFree(int port) =>
+        CanListen(IPAddress.Loopback, port) && (!Socket.OSSupportsIPv6 || CanListen(IPAddress.IPv6Loopback, port));
 
     private static bool CanListen(IPAddress address, int port)
     {
