@@ -1,6 +1,12 @@
 using AuthMesh;
 using AuthMesh.Gateway;
+using AuthMesh.Health;
 using AuthMesh.Settings;
+
+if (await HealthProbe.RunAsync(args) is { } exitCode)
+{
+    return exitCode;
+}
 
 var builder = WebApplication.CreateSlimBuilder(args);
 builder.AddSafeResponseHeaders();

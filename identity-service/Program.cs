@@ -1,5 +1,6 @@
 using AuthMesh;
 using AuthMesh.Errors;
+using AuthMesh.Health;
 using AuthMesh.Identity;
 using AuthMesh.Identity.Accounts;
 using AuthMesh.Identity.Commands;
@@ -10,6 +11,11 @@ using AuthMesh.Identity.Sessions;
 using AuthMesh.Identity.Startup;
 using AuthMesh.Identity.Tokens;
 using AuthMesh.Settings;
+
+if (await HealthProbe.RunAsync(args) is { } exitCode)
+{
+    return exitCode;
+}
 
 var builder = WebApplication.CreateSlimBuilder(args);
 // The largest body that anybody has reason to send is a name and a password of 256 four-byte characters, escaped.

@@ -1,9 +1,15 @@
 using System.Security.Claims;
 using AuthMesh;
 using AuthMesh.Access;
+using AuthMesh.Health;
 using AuthMesh.Resource;
 using AuthMesh.Settings;
 using AuthMesh.Tokens;
+
+if (await HealthProbe.RunAsync(args) is { } exitCode)
+{
+    return exitCode;
+}
 
 var builder = WebApplication.CreateSlimBuilder(args);
 builder.AddAuthMesh();

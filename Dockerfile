@@ -1,0 +1,50 @@
+# All images of the mesh: docker build --target identity-service|resource-service|gateway|client .
+# One stage builds everything once. The images that run hold no shell, no package manager and no SDK.
+
+# On the builder's own architecture, whatever the target's: the compiler needs no emulation.
+FROM --platform=$BUILDPLATFORM mcr.microsoft.com/dotnet/sdk:10.0 AS build
+WORKDIR /source
+ARG TARGETARCH
+
+# What decides about packages comes first, so that a change in the code restores nothing. The packages themselves are part of
+# this layer; only the downloads are in a mount, which an empty or imported cache may lack.
+COPY global.json Directory.Build.props Directory.Packages.props ./
+COPY service-defaults/service-defaults.csproj service-defaults/packages.lock.json service-defaults/
+COPY identity-service/identity-service.csproj identity-service/packages.lock.json identity-service/
+COPY resource-service/resource-service.csproj resource-service/packages.lock.json resource-service/
+COPY gateway/gateway.csproj gateway/packages.lock.json gateway/
+COPY client/client.csproj client/packages.lock.json client/
+RUN --mount=type=cache,target=/root/.local/share/NuGet \
+    for project in identity-service resource-service gateway client; do \
+      dotnet restore $project --locked-mode || exit; \
+    done
+
+COPY . .
+RUN for project in identity-service resource-service gateway client; do \
+      dotnet publish $project --no-restore --arch $TARGETARCH --no-self-contained \
+        -p:UseAppHost=false --output /published/$project || exit; \
+    done
+
+
+FROM mcr.microsoft.com/dotnet/aspnet:10.0-noble-chiseled AS runtime
+WORKDIR /app
+# The runtime's door for debuggers is a socket in /tmp, the one thing it would write: without it the file system can be read-only.
+ENV DOTNET_EnableDiagnostics=0
+# The image's own unprivileged user, in numbers, so that an orchestrator can tell that it is not root.
+USER 1654
+
+FROM runtime AS identity-service
+COPY --from=build /published/identity-service .
+ENTRYPOINT ["dotnet", "identity-service.dll"]
+
+FROM runtime AS resource-service
+COPY --from=build /published/resource-service .
+ENTRYPOINT ["dotnet", "resource-service.dll"]
+
+FROM runtime AS gateway
+COPY --from=build /published/gateway .
+ENTRYPOINT ["dotnet", "gateway.dll"]
+
+FROM runtime AS client
+COPY --from=build /published/client .
+ENTRYPOINT ["dotnet", "authmesh.dll"]

@@ -1,0 +1,72 @@
+using System.Net;
+using System.Text.Json;
+using Microsoft.AspNetCore.Http;
+
+namespace AuthMesh.Health;
+
+/// <summary>
+/// What a container's health check runs: <c>dotnet SERVICE.dll health</c> asks the service that runs beside it whether it is
+/// ready. For images that hold neither a shell nor curl.
+/// </summary>
+public static class HealthProbe
+{
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(2); // it answers in milliseconds or it is not well
+
+    /// <summary>
+    /// Asks <c>/health/ready</c> over loopback and writes what it answers. To be called before anything is built, so that a probe
+    /// costs little and needs no valid settings. The address is the first plain http one of <c>ASPNETCORE_URLS</c> or, without
+    /// these, port one of <c>ASPNETCORE_HTTP_PORTS</c>; an address that is set in any other way is not found.
+    /// </summary>
+    /// <param name="args">The arguments of the process.</param>
+    /// <returns>The exit code, 0 where the service is ready and 1 where it is not; null where the arguments ask for no probe.</returns>
+    public static async Task<int?> RunAsync(string[] args)
+    {
+        if (args is not ["health"])
+        {
+            return null;
+        }
+
+        var url = new Uri($"{FindOrigin()}/health/ready");
+        try
+        {
+            // No proxy: what is set for the way out of the network does not lead to loopback.
+            using var http = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { Timeout = Timeout };
+            using var answer = await http.GetAsync(url);
+            Console.WriteLine(ReadMessage(await answer.Content.ReadAsStringAsync()) ?? $"{url} answers {(int)answer.StatusCode}");
+            return answer.IsSuccessStatusCode ? 0 : 1;
+        }
+        catch (Exception exception) when (exception is HttpRequestException or OperationCanceledException)
+        {
+            Console.WriteLine($"{url} does not answer: {exception.GetBaseException().Message}");
+            return 1;
+        }
+    }
+
+    private static string FindOrigin()
+    {
+        if (Environment.GetEnvironmentVariable("ASPNETCORE_URLS") is not { Length: > 0 } urls)
+        {
+            var ports = Environment.GetEnvironmentVariable("ASPNETCORE_HTTP_PORTS");
+            return $"http://127.0.0.1:{ports?.Split(';')[0] ?? "5000"}";
+        }
+
+        var addresses = urls.Split(';').Select(BindingAddress.Parse).ToArray();
+        var address = Array.Find(addresses, address => address.Scheme == Uri.UriSchemeHttp) ?? addresses[0];
+        // A name, a + or a * binds every address; so do 0.0.0.0 and [::], which are none to call.
+        var isBoundAlone = IPAddress.TryParse(address.Host, out var ip) && !ip.Equals(IPAddress.Any) && !ip.Equals(IPAddress.IPv6Any);
+        return $"http://{(isBoundAlone ? address.Host : "127.0.0.1")}:{address.Port}";
+    }
+
+    private static string? ReadMessage(string body)
+    {
+        try
+        {
+            using var json = JsonDocument.Parse(body);
+            return json.RootElement.GetProperty("message").GetString();
+        }
+        catch (Exception exception) when (exception is JsonException or KeyNotFoundException or InvalidOperationException)
+        {
+            return null; // something else listens there
+        }
+    }
+}

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Runs every test. Arguments go on to the test runner: ./test.sh --filter-class '*LoginTests'
+# PostgreSQL comes from a container where an engine answers, otherwise from the server binaries on this machine; where there is
+# neither, root gets the distribution's, and anybody else hears what to install. The exit status is the tests'.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+if ! dotnet --version 2>/dev/null | grep -q '^10\.'; then
+  echo "The .NET SDK 10.0 is missing: https://dotnet.microsoft.com/download/dotnet/10.0 (Ubuntu: apt-get install dotnet-sdk-10.0)" >&2
+  exit 1
+fi
+
+# Everything, not just what the tests refer to: they start the services from the services' own output folders.
+dotnet build AuthMesh.sln --nologo --verbosity quiet --consoleLoggerParameters:ErrorsOnly
+
+if docker version >/dev/null 2>&1; then
+  # Testcontainers starts a clean-up container of its own before any other, in an image of the version that it was built for, and
+  # fails where that can be neither found nor pulled. The fixtures remove what they start; without the clean-up container, only a
+  # test run that is killed leaves a PostgreSQL behind.
+  image=$(tr -d '\0' <tests/bin/Debug/net10.0/Testcontainers.dll | grep -ao -m 1 'testcontainers/ryuk:[0-9.]*' || true)
+  if ! docker image inspect "$image" >/dev/null 2>&1 && ! timeout 60 docker pull --quiet "$image" >/dev/null 2>&1; then
+    export TESTCONTAINERS_RYUK_DISABLED=true
+  fi
+else
+  local-mesh/ensure-postgres.sh
+fi
+
+exec dotnet test --project tests --no-build "$@"
