@@ -104,7 +104,7 @@ public sealed class DemoUserTests(ProductionMesh mesh)
 
         var removed = await own.RunAsync("Production", "remove-demo-users");
         Assert.Equal(0, removed.ExitCode);
-        Assert.EndsWith("Removed 3 demo users.\n", removed.Output, StringComparison.Ordinal);
+        Assert.Contains("Removed 3 demo users.\n", removed.Output, StringComparison.Ordinal);
         Assert.Equal("carol", await own.Database.ScalarAsync<string>("SELECT string_agg(username, ' ') FROM users"));
 
         await using var production = await StartReadyAsync(own, "Production");

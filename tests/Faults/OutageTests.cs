@@ -17,6 +17,7 @@ public sealed class OutageTests(OwnMesh mesh)
         await mesh.WholeAsync();
         var (name, password, token) = await mesh.SignUpAsync();
 
+        var logsBefore = Verifiers.Select(verifier => verifier.Output.Length).ToList();
         mesh.Mesh.Identity.Kill();
         await mesh.Mesh.Identity.Exited;
 
@@ -24,7 +25,9 @@ public sealed class OutageTests(OwnMesh mesh)
         AssertComeBackLater(await mesh.Gateway.LoginAsync(name, password), "service_unavailable");
         AssertComeBackLater(await mesh.Gateway.RegisterAsync(ProductionMesh.NewName(), password), "service_unavailable");
         AssertComeBackLater(await mesh.Gateway.GetAsync("/.well-known/jwks.json"), "service_unavailable");
-        await AssertStillValidatedAsync(token);
+        await Patience.UntilAsync(() => Verifiers.Zip(logsBefore).All(
+            verifier => verifier.First.Output[verifier.Second..].Contains("No keys from", StringComparison.Ordinal)));
+        await AssertStillValidatedAsync(token); // also after they have asked for newer keys in vain
 
         await mesh.Mesh.Identity.RestartAsync();
 
@@ -130,6 +133,8 @@ public sealed class OutageTests(OwnMesh mesh)
 
         await Patience.UntilAsync(() => identity.LoginAsync(name, password), answer => answer.Status == 200);
     }
+
+    private IEnumerable<ServiceProcess> Verifiers => [mesh.Mesh.Gateway, mesh.Mesh.Resource];
 
     private async Task AssertStillValidatedAsync(string token)
     {

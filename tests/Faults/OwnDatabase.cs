@@ -43,7 +43,7 @@ internal sealed class OwnDatabase : IAsyncDisposable
             ["ASPNETCORE_ENVIRONMENT"] = environment,
             ["ASPNETCORE_URLS"] = "http://127.0.0.1:0",
         },
-        folder: folder);
+        folder: Path.GetDirectoryName(Checkout.Dll("identity-service"))); // where its appsettings.json lies
 
     /// <summary>Every row of a table, every column of it, as text that differs as soon as one byte does.</summary>
     public Task<string> DumpAsync(string table) =>

@@ -30,6 +30,7 @@ public sealed class OwnMesh : IAsyncLifetime
         {
             Environment = "Production",
             Issuer = ProductionMesh.Issuer,
+            Settings = new Dictionary<string, string> { ["AuthMesh:KeyRefreshInterval"] = "00:00:01" }, // an outage meets a refresh
             IdentitySettings = new Dictionary<string, string>
             {
                 ["Identity:FirstAdmin:GeneratedPasswordFile"] = Path.Combine(folder, "admin-password"),
