@@ -6,12 +6,27 @@ namespace AuthMesh.Gateway;
 /// <summary>Answers 413 before anything is forwarded, where the announced length already says that the route takes no such body.</summary>
 internal static class BodyLimit
 {
+    // A client that is still sending when the connection closes may never see the answer, so this much is read and dropped first.
+    private const long Drained = 4 * 1024 * 1024;
+
     private static readonly Failure TooLarge = CommonFailures.FromStatus(StatusCodes.Status413PayloadTooLarge);
 
-    public static void UseBodyLimit(this IReverseProxyApplicationBuilder proxy) => proxy.Use((context, next) =>
+    public static void UseBodyLimit(this IReverseProxyApplicationBuilder proxy) => proxy.Use(async (context, next) =>
     {
-        var limit = context.GetReverseProxyFeature().Route.Config.MaxRequestBodySize
-            ?? context.Features.Get<IHttpMaxRequestBodySizeFeature>()?.MaxRequestBodySize;
-        return context.Request.ContentLength > limit ? TooLarge.ExecuteAsync(context) : next(context);
+        var size = context.Features.GetRequiredFeature<IHttpMaxRequestBodySizeFeature>();
+        if (context.Request.ContentLength > (context.GetReverseProxyFeature().Route.Config.MaxRequestBodySize ?? size.MaxRequestBodySize))
+        {
+            await TooLarge.ExecuteAsync(context);
+            await context.Response.CompleteAsync();
+            if (context.Request.ContentLength <= Drained && !size.IsReadOnly)
+            {
+                size.MaxRequestBodySize = Drained;
+                await context.Request.Body.CopyToAsync(Stream.Null, context.RequestAborted);
+            }
+        }
+        else
+        {
+            await next(context);
+        }
     });
 }

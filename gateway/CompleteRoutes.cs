@@ -3,7 +3,7 @@ using Yarp.ReverseProxy.Configuration;
 namespace AuthMesh.Gateway;
 
 /// <summary>
-/// Refuses a route that does not say who may pass and with which methods, at start and whenever the settings are read again. What
+/// Refuses a route that does not say who may pass, with which methods and to where, at start and whenever the settings are read again. What
 /// the proxy takes for granted otherwise is everybody, with everything.
 /// </summary>
 internal sealed class CompleteRoutes : IProxyConfigFilter
@@ -20,6 +20,11 @@ internal sealed class CompleteRoutes : IProxyConfigFilter
         if (route.Match.Methods is not { Count: > 0 })
         {
             throw new InvalidOperationException($"{key}:Match:Methods is not set. List the methods that the service behind this route answers.");
+        }
+
+        if (cluster is null)
+        {
+            throw new InvalidOperationException($"{key}:ClusterId names {route.ClusterId}, and there is no such cluster under ReverseProxy:Clusters.");
         }
 
         return ValueTask.FromResult(route);

@@ -34,22 +34,27 @@ internal sealed partial class ErrorPipeline(IEnumerable<FailureRule> rules, ILog
     public Task HandleExceptionAsync(ErrorContext errorContext, Func<ErrorContext, Task> next) =>
         RenderAsync(errorContext.HttpContext, errorContext.Exception);
 
-    private Task RenderAsync(HttpContext context, Exception exception)
+    private Task RenderAsync(HttpContext context, Exception exception) => Describe(exception).ExecuteAsync(context);
+
+    private Failure Describe(Exception exception)
     {
-        var failure = rules.Select(rule => rule.Match(exception)).FirstOrDefault(match => match is not null);
-        if (failure is null && exception is BadHttpRequestException badRequest)
+        if (rules.Select(rule => rule.Match(exception)).FirstOrDefault(match => match is not null) is { } foreseen)
         {
-            failure = badRequest.InnerException is JsonException json ? JsonProblem.Describe(json) : CommonFailures.FromStatus(badRequest.StatusCode);
+            LogForeseen(foreseen.Code, exception.GetBaseException().Message);
+            return foreseen;
         }
 
-        if (failure is null)
+        if (exception is BadHttpRequestException badRequest)
         {
-            LogUnexpected(exception);
-            failure = CommonFailures.FromStatus(StatusCodes.Status500InternalServerError);
+            return badRequest.InnerException is JsonException json ? JsonProblem.Describe(json) : CommonFailures.FromStatus(badRequest.StatusCode);
         }
 
-        return failure.ExecuteAsync(context);
+        LogUnexpected(exception);
+        return CommonFailures.FromStatus(StatusCodes.Status500InternalServerError);
     }
+
+    [LoggerMessage(LogLevel.Warning, "A request failed with {Code}: {Reason}")]
+    private partial void LogForeseen(string code, string reason);
 
     [LoggerMessage(LogLevel.Error, "An exception that nobody expected ended the request")]
     private partial void LogUnexpected(Exception exception);

@@ -1,0 +1,101 @@
+using System.Globalization;
+using System.Reflection;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using AuthMesh.Identity;
+using AuthMesh.Identity.Accounts;
+using AuthMesh.Identity.Database;
+using AuthMesh.Identity.Keys;
+using AuthMesh.Identity.Passwords;
+using AuthMesh.Identity.Sessions;
+using AuthMesh.Identity.Tokens;
+using Microsoft.AspNetCore.Authorization;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace AuthMesh.Tests.Conventions;
+
+/// <summary>House rules that somebody would break by forgetting.</summary>
+public sealed class ConventionTests
+{
+    [Fact]
+    public void These_endpoints_of_the_identity_service_and_no_others_are_anonymous() => Assert.Equal(
+        ["GET /.well-known/jwks.json", "GET /.well-known/openid-configuration", "POST /login", "POST /register"],
+        IdentityEndpoints().Where(IsAnonymous).Select(Name).Order(StringComparer.Ordinal));
+
+    [Fact]
+    public void Every_endpoint_of_the_identity_service_says_who_may_call_it() =>
+        Assert.All(IdentityEndpoints(), endpoint => Assert.True(
+            IsAnonymous(endpoint) || endpoint.Metadata.GetMetadata<IAuthorizeData>() is not null, Name(endpoint)));
+
+    [Theory]
+    [InlineData("anonymous", "/.well-known/jwks.json", "/.well-known/openid-configuration", "/login", "/register")]
+    [InlineData("signed-in", "/protected")]
+    [InlineData("admin", "/admin")]
+    public void These_routes_of_the_gateway_and_no_others_have_the_policy(string policy, params string[] paths) => Assert.Equal(
+        paths, GatewayRoutes().Where(route => Text(route, "AuthorizationPolicy") == policy).Select(PathOf).Order(StringComparer.Ordinal));
+
+    [Fact]
+    public void Every_route_of_the_gateway_names_its_policy_methods_body_limit_and_time() =>
+        Assert.All(GatewayRoutes(), route =>
+        {
+            Assert.Contains(Text(route, "AuthorizationPolicy"), new[] { "anonymous", "signed-in", "admin" });
+            Assert.NotEmpty(route.GetProperty("Match").GetProperty("Methods").EnumerateArray());
+            Assert.DoesNotContain("{", PathOf(route), StringComparison.Ordinal); // no catch-all of ours
+            Assert.InRange(route.GetProperty("MaxRequestBodySize").GetInt64(), 0, 16 * 1024);
+            Assert.InRange(TimeSpan.Parse(Text(route, "Timeout")!, CultureInfo.InvariantCulture), TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(30));
+        });
+
+    [Fact]
+    public void What_crosses_the_wire_is_a_public_sealed_record_that_the_generated_context_knows()
+    {
+        var known = typeof(IdentityJson).GetCustomAttributesData()
+            .Where(attribute => attribute.AttributeType == typeof(JsonSerializableAttribute))
+            .Select(attribute => (Type)attribute.ConstructorArguments[0].Value!)
+            .OrderBy(type => type.Name).ToList();
+        // By name, as one would look for them: a body that the context does not know is a 500 when it is first answered.
+        var bodies = typeof(IdentityJson).Assembly.GetTypes()
+            .Where(type => type.Name.EndsWith("Request", StringComparison.Ordinal) || type.Name.EndsWith("Response", StringComparison.Ordinal))
+            .Where(type => type != typeof(JwkResponse)) // a part of another
+            .OrderBy(type => type.Name).ToList();
+
+        Assert.Equal(bodies, known);
+        Assert.All(known, type => Assert.True(type.IsPublic && type.IsSealed && type.GetMethod("<Clone>$") is not null, type.Name));
+    }
+
+    [Fact]
+    public void Entities_change_only_through_their_own_verbs()
+    {
+        Type[] entities = [typeof(User), typeof(Session), typeof(RingKey)];
+
+        Assert.All(entities.SelectMany(entity => entity.GetProperties()), property => Assert.False(property.SetMethod?.IsPublic ?? false, property.Name));
+        Assert.All(entities, entity => Assert.Empty(entity.GetConstructors(BindingFlags.Instance | BindingFlags.Public)));
+    }
+
+    private static IReadOnlyList<RouteEndpoint> IdentityEndpoints()
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Services.AddDatabase().AddKeyRing().AddPasswords().AddSessions().AddTokens();
+        var app = builder.Build();
+        app.MapAccounts();
+        app.MapMetadata();
+        return [.. ((IEndpointRouteBuilder)app).DataSources.SelectMany(source => source.Endpoints).Cast<RouteEndpoint>()];
+    }
+
+    private static List<JsonElement> GatewayRoutes()
+    {
+        var settings = JsonElement.Parse(File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "gateway.appsettings.json")));
+        return [.. settings.GetProperty("ReverseProxy").GetProperty("Routes").EnumerateObject().Select(route => route.Value)];
+    }
+
+    private static bool IsAnonymous(Endpoint endpoint) => endpoint.Metadata.GetMetadata<IAllowAnonymous>() is not null;
+
+    private static string Name(RouteEndpoint endpoint) =>
+        string.Join(',', endpoint.Metadata.GetMetadata<HttpMethodMetadata>()?.HttpMethods ?? []) + " " + endpoint.RoutePattern.RawText;
+
+    private static string? Text(JsonElement members, string name) => members.GetProperty(name).GetString();
+
+    private static string PathOf(JsonElement route) => route.GetProperty("Match").GetProperty("Path").GetString()!;
+}

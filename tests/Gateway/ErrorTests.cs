@@ -1,0 +1,113 @@
+using System.Globalization;
+using System.Net.Http.Headers;
+using AuthMesh.LocalMesh;
+using AuthMesh.Tests.Harness;
+
+namespace AuthMesh.Tests.Gateway;
+
+public sealed class ErrorTests(ProductionMesh mesh)
+{
+    [Fact]
+    public async Task A_cluster_in_which_nobody_answers_is_503_with_a_time_to_come_back()
+    {
+        var (_, _, token) = await mesh.SignUpAsync();
+
+        var answer = await mesh.Gateway.GetAsync("/nobody", token);
+
+        answer.AssertError(503, "service_unavailable");
+        Assert.Equal("1", answer.Header("Retry-After"));
+        (await mesh.Gateway.GetAsync("/nobody")).AssertError(401, "missing_token");
+    }
+
+    [Theory]
+    [InlineData("POST", "/login", "{}", 400, "invalid_request", "Bad Request")]
+    [InlineData("GET", "/protected", null, 401, "missing_token", "Unauthorized")]
+    [InlineData("GET", "/nothing", null, 404, "not_found", "Not Found")]
+    [InlineData("GET", "/login", null, 405, "method_not_allowed", "Method Not Allowed")]
+    public async Task Whoever_asks_for_a_problem_gets_the_same_error_as_RFC_9457_has_it(
+        string method, string path, string? body, int status, string code, string title)
+    {
+        foreach (var accept in new[] { "application/problem+json", "text/html, application/problem+json;q=0.5" })
+        {
+            var content = body is null ? null : new StringContent(body, new MediaTypeHeaderValue("application/json"));
+            var answer = await mesh.Gateway.SendAsync(
+                new HttpMethod(method), path, content, request => request.Headers.TryAddWithoutValidation("Accept", accept));
+
+            Assert.Equal(status, answer.Status);
+            Assert.Equal("application/problem+json", answer.ContentHeaders.ContentType?.MediaType);
+            Assert.Equal("about:blank", answer.Member("type"));
+            Assert.Equal(title, answer.Member("title"));
+            Assert.Equal(status.ToString(CultureInfo.InvariantCulture), answer.Member("status"));
+            Assert.Equal(code, answer.Code);
+            Assert.False(string.IsNullOrEmpty(answer.Member("detail")));
+            Assert.Matches("^[0-9a-f]{32}$", answer.Member("traceId"));
+            Assert.Equal(body is not null, answer.Json.TryGetProperty("errors", out _));
+        }
+    }
+
+    [Theory]
+    [InlineData("application/json")]
+    [InlineData("*/*")]
+    [InlineData("application/problem+json;q=0")]
+    [InlineData("not a media type")]
+    public async Task Everybody_else_gets_the_plain_shape(string accept)
+    {
+        var answer = await mesh.Gateway.SendAsync(
+            HttpMethod.Get, "/protected", change: request => request.Headers.TryAddWithoutValidation("Accept", accept));
+
+        answer.AssertError(401, "missing_token");
+    }
+
+    [Fact]
+    public async Task The_trace_id_of_an_error_is_the_callers_own_where_it_sent_one()
+    {
+        const string TraceId = "0af7651916cd43dd8448eb211c80319c";
+
+        var answer = await mesh.Gateway.SendAsync(
+            HttpMethod.Post, "/login", new StringContent("{}", new MediaTypeHeaderValue("application/json")),
+            request => request.Headers.TryAddWithoutValidation("traceparent", $"00-{TraceId}-b7ad6b7169203331-01"));
+
+        Assert.Equal(TraceId, answer.Member("traceId"));
+    }
+
+    [Fact]
+    public async Task A_body_on_a_route_that_takes_none_is_refused()
+    {
+        var answer = await mesh.Gateway.SendAsync(HttpMethod.Get, "/.well-known/jwks.json", new StringContent("a body"));
+
+        answer.AssertError(413, "body_too_large");
+    }
+
+    [Fact]
+    public async Task Development_shows_no_other_errors_than_Production()
+    {
+        await using var development = await Mesh.StartAsync(new MeshOptions
+        {
+            ConnectionString = await mesh.Postgres.CreateDatabaseAsync(),
+            DemoUsers = true,
+            IdentitySettings = new Dictionary<string, string> { ["Identity:Hashing:WorkFactor"] = "4" },
+        }, TestContext.Current.CancellationToken);
+        using var gateway = new Caller(development.Gateway.Address);
+        using var identity = new Caller(development.Identity.Address);
+
+        foreach (var caller in new[] { gateway, identity })
+        {
+            (await caller.PostRawAsync("/login", "{")).AssertError(400, "invalid_request", "The request body is not valid JSON");
+            (await caller.PostRawAsync("/login", """{"username":"abc","password":1}""")).AssertError(400, "invalid_request", fields: "password");
+            (await caller.PostRawAsync("/login", "{}", "text/plain")).AssertError(415, "unsupported_media_type");
+            (await caller.PostRawAsync("/login", new string('x', 20_000))).AssertError(413, "body_too_large");
+            (await caller.GetAsync("/login")).AssertError(405, "method_not_allowed");
+            (await caller.GetAsync("/nothing")).AssertError(404, "not_found");
+        }
+
+        Assert.Equal(200, (await gateway.LoginAsync("alice", "password123")).Status);
+
+        // An exception that nobody foresaw: the table is gone.
+        await new Database(development.ConnectionString).ExecuteAsync("ALTER TABLE users RENAME TO nobodys");
+        var answer = await gateway.LoginAsync("alice", "password123");
+        answer.AssertError(500, "internal_error");
+        Assert.DoesNotContain("users", answer.Text, StringComparison.Ordinal);
+        Assert.DoesNotContain("Npgsql", answer.Text, StringComparison.Ordinal);
+        Assert.Contains("42P01", development.Identity.Output, StringComparison.Ordinal); // the log has it
+    }
+}

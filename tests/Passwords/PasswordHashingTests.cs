@@ -1,0 +1,127 @@
+using System.Diagnostics.Metrics;
+using System.Security.Cryptography;
+using AuthMesh.Identity;
+using AuthMesh.Identity.Keys;
+using AuthMesh.Identity.Passwords;
+using AuthMesh.Tests.Harness;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
+using Bcrypt = BCrypt.Net.BCrypt;
+
+namespace AuthMesh.Tests.Passwords;
+
+/// <summary>Counts bcrypt rounds, since a wall clock on a shared machine shows nothing.</summary>
+public sealed class PasswordHashingTests(ProductionMesh mesh) : IAsyncLifetime
+{
+    private const int WorkFactor = 7;
+    private const long FullCost = 1L << WorkFactor;
+
+    private readonly ServiceProvider services = new ServiceCollection().AddMetrics().BuildServiceProvider();
+    private readonly IOptions<IdentityOptions> options = Options.Create(new IdentityOptions { Hashing = { WorkFactor = WorkFactor, Threads = 1 } });
+    private KeyRing ring = null!;
+    private HashingLane lane = null!;
+    private PasswordHashing passwords = null!;
+
+    public static TheoryData<string, string?> FailedLogins => new()
+    {
+        { "an unknown user", null },
+        { "today's hash", "today" },
+        { "plain bcrypt of today's cost", Bcrypt.HashPassword("the password", WorkFactor) },
+        { "plain bcrypt of the cheapest cost", Bcrypt.HashPassword("the password", 4) },
+        { "plain bcrypt of a lower cost", Bcrypt.HashPassword("the password", WorkFactor - 1) },
+        { "a hash that cannot be read", "nonsense" },
+        { "a hash under a pepper that is gone", $"hmac-sha384+bcrypt:gone:{Bcrypt.HashPassword("the password", WorkFactor)}" },
+    };
+
+    [Theory]
+    [MemberData(nameof(FailedLogins))]
+    public async Task Every_failed_login_costs_the_same_hash_work(string reason, string? stored)
+    {
+        stored = stored == "today" ? await passwords.HashAsync("the password", TestContext.Current.CancellationToken) : stored;
+
+        var (verdict, rounds) = await CountAsync(() => passwords.VerifyAsync("not the password", stored, TestContext.Current.CancellationToken));
+
+        Assert.False(verdict!.IsMatch, reason);
+        Assert.Equal(FullCost, rounds);
+    }
+
+    [Fact]
+    public async Task A_password_of_any_length_costs_the_same_and_is_compared_whole()
+    {
+        foreach (var length in new[] { 8, 72, 73, 256, 10_000 })
+        {
+            var password = new string('x', length);
+            var stored = await passwords.HashAsync(password, TestContext.Current.CancellationToken);
+
+            var (right, rounds) = await CountAsync(() => passwords.VerifyAsync(password, stored, TestContext.Current.CancellationToken));
+            var (wrong, wrongRounds) = await CountAsync(() => passwords.VerifyAsync(password[..^1] + "y", stored, TestContext.Current.CancellationToken));
+
+            Assert.Equal((true, FullCost), (right!.IsMatch, rounds));
+            Assert.Null(right.UpgradedHash);
+            Assert.Equal((false, FullCost), (wrong!.IsMatch, wrongRounds));
+        }
+    }
+
+    [Fact]
+    public async Task An_older_scheme_or_cost_is_upgraded_when_the_password_is_right()
+    {
+        foreach (var cost in new[] { 4, WorkFactor, WorkFactor + 1 })
+        {
+            var verdict = await passwords.VerifyAsync("the password", Bcrypt.HashPassword("the password", cost), TestContext.Current.CancellationToken);
+
+            Assert.True(verdict!.IsMatch);
+            Assert.Contains($"$2a$0{WorkFactor}$", verdict.UpgradedHash, StringComparison.Ordinal);
+            Assert.True((await passwords.VerifyAsync("the password", verdict.UpgradedHash, TestContext.Current.CancellationToken))!.IsMatch);
+        }
+    }
+
+    [Fact]
+    public async Task The_same_password_never_gives_the_same_hash_and_another_pepper_opens_none()
+    {
+        var first = await passwords.HashAsync("the password", TestContext.Current.CancellationToken);
+        var second = await passwords.HashAsync("the password", TestContext.Current.CancellationToken);
+        Assert.NotEqual(first, second);
+
+        // Without the pepper the bcrypt part is worth nothing: not the password itself, and not its unkeyed digest, opens it.
+        var bare = StoredHash.TryParse(first!)!.Bcrypt;
+        Assert.False(Bcrypt.Verify("the password", bare));
+        Assert.False(Bcrypt.Verify(Convert.ToBase64String(SHA384.HashData("the password"u8)), bare));
+    }
+
+    public async ValueTask InitializeAsync()
+    {
+        var database = new Database(await mesh.Postgres.CreateDatabaseAsync());
+        await using var db = database.Open();
+        await Microsoft.EntityFrameworkCore.RelationalDatabaseFacadeExtensions.MigrateAsync(db.Database);
+        ring = new KeyRing(new MasterKey(RandomNumberGenerator.GetBytes(32)), TimeProvider.System, NullLogger<KeyRing>.Instance);
+        await ring.OpenAsync(db, default);
+        lane = new HashingLane(options);
+        passwords = new PasswordHashing(lane, ring, options, services.GetRequiredService<IMeterFactory>(), NullLogger<PasswordHashing>.Instance);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        lane.Dispose();
+        await services.DisposeAsync();
+    }
+
+    private async Task<(T Result, long Rounds)> CountAsync<T>(Func<Task<T>> work)
+    {
+        var rounds = 0L;
+        using var listener = new MeterListener
+        {
+            InstrumentPublished = (instrument, listener) =>
+            {
+                if (instrument.Name == "authmesh.password.rounds" && instrument.Meter.Scope == services.GetRequiredService<IMeterFactory>())
+                {
+                    listener.EnableMeasurementEvents(instrument);
+                }
+            },
+        };
+        listener.SetMeasurementEventCallback<long>((_, measurement, _, _) => Interlocked.Add(ref rounds, measurement));
+        listener.Start();
+        var result = await work();
+        return (result, rounds);
+    }
+}

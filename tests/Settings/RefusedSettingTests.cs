@@ -1,0 +1,129 @@
+using System.Text;
+using AuthMesh.LocalMesh;
+using AuthMesh.Tests.Harness;
+
+namespace AuthMesh.Tests.Settings;
+
+/// <summary>Each bad setting stops the start, with its full key and without a stack trace.</summary>
+public sealed class RefusedSettingTests
+{
+    private const string Connection = "Host=127.0.0.1;Port=9;Database=d;Username=u;Password=p"; // nobody listens there
+    private const string Password = "Identity:Database:PasswordFile";
+    private static readonly string MasterKey = Convert.ToBase64String(Enumerable.Range(1, 32).Select(i => (byte)i).ToArray());
+    private static readonly string PresetMasterKey = Convert.ToBase64String(Encoding.ASCII.GetBytes("authmesh-development-master-key!"));
+
+    public static TheoryData<string, string, string, string> Rows => new()
+    {
+        { "resource-service", "AuthMesh:Issuer", "", "must be the public origin" },
+        { "resource-service", "AuthMesh:Issuer", "auth.example.com", "must be the public origin" },
+        { "resource-service", "AuthMesh:Issuer", "https://auth.example.com/", "must be the public origin" },
+        { "resource-service", "AuthMesh:Issuer", "https://auth.example.com:443", "must be the public origin" },
+        { "resource-service", "AuthMesh:Issuer", "http://auth.example.com", "must be https outside Development" },
+        { "resource-service", "AuthMesh:IdentityUrl", "", "must be the address" },
+        { "resource-service", "AuthMesh:IdentityUrl", "identity-service:8080", "must be the address" },
+        { "resource-service", "AuthMesh:Audience", " ", "must not be empty" },
+        { "resource-service", "AuthMesh:ClockSkew", "00:01:00", "must be 00:00:00 to 00:00:30" },
+        { "resource-service", "AuthMesh:ClockSkew", "soon", "AuthMesh:ClockSkew" },
+        { "resource-service", "AuthMesh:KeyRefreshInterval", "00:00:00", "must be 00:00:01 to 01:00:00" },
+        { "resource-service", "AuthMesh:Isuer", "https://a.example", "Isuer" },
+        { "gateway", "AuthMesh:Issuer", "http://auth.example.com", "must be https outside Development" },
+        { "gateway", "Gateway:RequestHeaders:12", "Cookie", "must not contain Cookie" },
+        { "gateway", "Gateway:RequestHeaders:12", "X-Forwarded-For", "must not contain X-Forwarded-For" },
+        { "gateway", "Gateway:RequestHeaders:3", "Nothing", "must contain Authorization" },
+        { "gateway", "ReverseProxy:Routes:login:AuthorizationPolicy", "", "ReverseProxy:Routes:login:AuthorizationPolicy is not set" },
+        { "gateway", "ReverseProxy:Routes:login:AuthorizationPolicy", "everybody", "everybody" },
+        { "gateway", "ReverseProxy:Routes:new:Match:Path", "/new", "ReverseProxy:Routes:new:AuthorizationPolicy is not set" },
+        { "gateway", "ReverseProxy:Routes:login:ClusterId", "nowhere", "ReverseProxy:Routes:login:ClusterId names nowhere" },
+        { "identity-service", "AuthMesh:Issuer", "http://auth.example.com", "must be https outside Development" },
+        { "identity-service", "Identity:MasterKey", "", "must be base64 of 32 random bytes" },
+        { "identity-service", "Identity:MasterKey", "c2hvcnQ=", "must be base64 of 32 random bytes" },
+        { "identity-service", "Identity:MasterKey", PresetMasterKey, "is the preset one of the quick start" },
+        { "identity-service", "Identity:MasterKeyFile", "/nowhere/master.key", "Identity:MasterKey and MasterKeyFile are both set" },
+        { "identity-service", Password, "/nowhere/password", "names a file that cannot be read" },
+        { "identity-service", "Identity:Database:ConnectionString", "", "must name the server and the database" },
+        { "identity-service", "Identity:Database:ConnectionString", "Host=h;Nonsense=1", "is no Npgsql connection string" },
+        { "identity-service", "Identity:Database:ConnectionString", "Host=h;Database=d;Password=authmesh-development", "has the preset password" },
+        { "identity-service", "Identity:DemoUsers", "true", "must be false outside Development" },
+        { "identity-service", "Identity:DemoUsers", "perhaps", "Identity:DemoUsers" },
+        { "identity-service", "Identity:Hashing:WorkFactor", "3", "must be 4 to 16" },
+        { "identity-service", "Identity:Hashing:WorkFactor", "17", "must be 4 to 16" },
+        { "identity-service", "Identity:Hashing:QueueLength", "63", "must be 64 to 10000" },
+        { "identity-service", "Identity:Hashing:Threads", "-1", "must be 0 (as many as cores) to 64" },
+        { "identity-service", "Identity:Tokens:AccessTokenLifetime", "02:00:00", "must be 00:01:00 to 01:00:00" },
+        { "identity-service", "Identity:FirstAdmin:Username", "an admin", "must be 3 to 64 of the characters" },
+        { "identity-service", "Identity:FirstAdmin:PasswordFile", "/nowhere/password", "names a file that cannot be read" },
+        { "identity-service", "Identity:Hashing:WorkFaktor", "12", "WorkFaktor" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Rows))]
+    public async Task A_bad_setting_stops_the_start_and_is_named(string service, string key, string value, string problem)
+    {
+        var output = await RefusedAsync(service, new Dictionary<string, string> { [key] = value });
+
+        Assert.Contains(problem, output, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", output, StringComparison.Ordinal);
+        Assert.DoesNotContain(MasterKey, output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Several_bad_settings_are_reported_together()
+    {
+        var output = await RefusedAsync("identity-service", new Dictionary<string, string>
+        {
+            ["AuthMesh:Issuer"] = "http://auth.example.com",
+            ["AuthMesh:ClockSkew"] = "00:05:00",
+            ["Identity:MasterKey"] = PresetMasterKey,
+            ["Identity:Hashing:WorkFactor"] = "40",
+            ["Identity:DemoUsers"] = "true",
+        });
+
+        Assert.Contains("identity-service does not start:", output, StringComparison.Ordinal);
+        Assert.Equal(5, output.Split("\n  - ").Length - 1);
+        foreach (var key in new[] { "AuthMesh:Issuer", "AuthMesh:ClockSkew", "Identity:MasterKey", "Identity:Hashing:WorkFactor", "Identity:DemoUsers" })
+        {
+            Assert.Contains($"  - {key} ", output, StringComparison.Ordinal);
+        }
+
+        Assert.DoesNotContain(PresetMasterKey, output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("resource-service")]
+    [InlineData("gateway")]
+    [InlineData("identity-service")]
+    public async Task The_settings_that_each_row_changes_start_the_service(string name)
+    {
+        await using var service = await ServiceProcess.StartAsync(name, Good(name), "Production");
+        using var caller = new Caller(service.Address);
+
+        await Patience.UntilAsync(async () =>
+        {
+            try
+            {
+                return (await caller.GetAsync("/health/live")).Status == 200;
+            }
+            catch (HttpRequestException) // it does not listen yet
+            {
+                return false;
+            }
+        });
+    }
+
+    private static async Task<string> RefusedAsync(string name, Dictionary<string, string> bad)
+    {
+        var settings = new Dictionary<string, string>(Good(name).Concat(bad).GroupBy(setting => setting.Key).Select(group => group.Last()));
+        await using var service = await ServiceProcess.StartAsync(name, settings, "Production");
+        Assert.Equal(1, await service.WaitForExitAsync(TimeSpan.FromSeconds(60)));
+        return service.Output;
+    }
+
+    private static Dictionary<string, string> Good(string name) => name == "identity-service"
+        ? new()
+        {
+            ["AuthMesh:Issuer"] = ProductionMesh.Issuer,
+            ["Identity:Database:ConnectionString"] = Connection,
+            ["Identity:MasterKey"] = MasterKey,
+        }
+        : new() { ["AuthMesh:Issuer"] = ProductionMesh.Issuer, ["AuthMesh:IdentityUrl"] = "http://127.0.0.1:9" };
+}

@@ -1,0 +1,198 @@
+using System.Buffers.Text;
+using System.Security.Cryptography;
+using System.Text.Json;
+using AuthMesh.LocalMesh;
+using AuthMesh.Tests.Harness;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+
+namespace AuthMesh.Tests.Tokens;
+
+/// <summary>A verifier and an issuer whose keys the test changes.</summary>
+public sealed class IssuerKeysTests : IAsyncLifetime
+{
+    private readonly Issuer issuer = new();
+    private ServiceProcess resource = null!;
+    private Caller caller = null!;
+
+    [Fact]
+    public async Task A_storm_of_forged_key_ids_costs_the_issuer_next_to_nothing_and_harms_nobody()
+    {
+        var good = Sign(issuer.Publish());
+        await UntilAsync(async () => (await caller.GetAsync("/protected", good)).Status == 200);
+        var askedBefore = issuer.TimesAsked;
+
+        for (var i = 0; i < 300; i++)
+        {
+            var forged = new Forge("forged-" + i, ECDsa.Create(ECCurve.NamedCurves.nistP256));
+            (await caller.GetAsync("/protected", forged.Sign(forged.Header(), Forge.Claims()))).AssertError(401, "invalid_token");
+            if (i % 10 == 0)
+            {
+                Assert.Equal(200, (await caller.GetAsync("/protected", good)).Status);
+            }
+        }
+
+        Assert.InRange(issuer.TimesAsked - askedBefore, 0, 10);
+    }
+
+    [Fact]
+    public async Task A_key_that_appears_is_learnt_and_one_that_disappears_is_forgotten()
+    {
+        var first = issuer.Publish();
+        await UntilAsync(async () => (await caller.GetAsync("/protected", Sign(first))).Status == 200);
+
+        var second = issuer.Publish(); // beside the first
+        await UntilAsync(async () => (await caller.GetAsync("/protected", Sign(second))).Status == 200);
+        Assert.Equal(200, (await caller.GetAsync("/protected", Sign(first))).Status);
+
+        issuer.Withdraw(first);
+        await UntilAsync(async () => (await caller.GetAsync("/protected", Sign(first))).Status == 401);
+        Assert.Equal(200, (await caller.GetAsync("/protected", Sign(second))).Status);
+    }
+
+    [Theory]
+    [InlineData(500, "")]
+    [InlineData(200, "<html>")]
+    [InlineData(200, "{}")]
+    [InlineData(200, """{"keys":[]}""")]
+    [InlineData(200, """{"keys":[{"kty":"EC","crv":"P-256","kid":"a","x":"AA","y":"AA"}]}""")]
+    [InlineData(200, """{"keys":[null,{"kty":"RSA","kid":"a","n":"AA","e":"AQAB"}]}""")]
+    [InlineData(302, "")]
+    public async Task An_answer_that_holds_no_keys_takes_none_away_and_makes_an_unknown_key_503(int status, string body)
+    {
+        var known = issuer.Publish();
+        await UntilAsync(async () => (await caller.GetAsync("/protected", Sign(known))).Status == 200);
+
+        issuer.AnswerInstead(status, body);
+        var unknown = new Forge("not yet known", ECDsa.Create(ECCurve.NamedCurves.nistP256));
+        await UntilAsync(async () => (await caller.GetAsync("/protected", Sign(unknown))).Status == 503);
+
+        var answer = await caller.GetAsync("/protected", Sign(unknown));
+        answer.AssertError(503, "keys_unavailable");
+        Assert.NotNull(answer.Header("Retry-After"));
+        Assert.Equal(200, (await caller.GetAsync("/protected", Sign(known))).Status);
+        (await caller.GetAsync("/protected")).AssertError(401, "missing_token");
+    }
+
+    [Fact]
+    public async Task Before_it_holds_a_key_a_verifier_is_not_ready_and_answers_503_to_tokens_only()
+    {
+        (await caller.GetAsync("/health/ready")).AssertError(503, "not_ready", "Not ready: waiting for the signing keys");
+        Assert.Equal(200, (await caller.GetAsync("/health/live")).Status);
+        (await caller.GetAsync("/protected", Sign(new Forge("any", ECDsa.Create(ECCurve.NamedCurves.nistP256))))).AssertError(503, "keys_unavailable");
+        (await caller.GetAsync("/protected")).AssertError(401, "missing_token");
+        (await caller.GetAsync("/protected", "junk")).AssertError(401, "invalid_token");
+
+        var key = issuer.Publish();
+
+        await UntilAsync(async () => (await caller.GetAsync("/health/ready")).Status == 200);
+        Assert.Equal(200, (await caller.GetAsync("/protected", Sign(key))).Status);
+    }
+
+    public async ValueTask InitializeAsync()
+    {
+        await issuer.StartAsync();
+        resource = await ServiceProcess.StartAsync("resource-service", new Dictionary<string, string>
+        {
+            ["AuthMesh:Issuer"] = ProductionMesh.Issuer,
+            ["AuthMesh:IdentityUrl"] = issuer.Address.ToString(),
+            ["AuthMesh:KeyRefreshInterval"] = "00:00:01",
+        });
+        caller = new Caller(resource.Address);
+        await UntilAsync(async () => (await caller.GetAsync("/health/live")).Status == 200);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        caller.Dispose();
+        await resource.DisposeAsync();
+        await issuer.DisposeAsync();
+    }
+
+    private static string Sign(Forge key) => key.Sign(key.Header(), Forge.Claims());
+
+    private static Task UntilAsync(Func<Task<bool>> condition) => Patience.UntilAsync(async () =>
+    {
+        try
+        {
+            return await condition();
+        }
+        catch (HttpRequestException) // it does not listen yet
+        {
+            return false;
+        }
+    });
+
+    /// <summary>An identity service of which only the key set exists.</summary>
+    private sealed class Issuer : IAsyncDisposable
+    {
+        private readonly List<Forge> keys = [];
+        private (int Status, string Body)? instead;
+        private WebApplication app = null!;
+        private int timesAsked;
+
+        public Uri Address { get; private set; } = null!;
+
+        public int TimesAsked => Volatile.Read(ref timesAsked);
+
+        public async Task StartAsync()
+        {
+            var builder = WebApplication.CreateSlimBuilder();
+            builder.Logging.ClearProviders();
+            app = builder.Build();
+            app.Urls.Add("http://127.0.0.1:0");
+            app.Run(async context =>
+            {
+                Interlocked.Increment(ref timesAsked);
+                var (status, body) = instead ?? (200, KeySet());
+                context.Response.StatusCode = status;
+                context.Response.Headers.Location = "/elsewhere";
+                await context.Response.WriteAsync(context.Request.Path == "/.well-known/jwks.json" ? body : KeySet());
+            });
+            await app.StartAsync();
+            Address = new Uri(app.Urls.First());
+        }
+
+        public Forge Publish()
+        {
+            var key = new Forge(Guid.NewGuid().ToString("N"), ECDsa.Create(ECCurve.NamedCurves.nistP256));
+            lock (keys)
+            {
+                keys.Add(key);
+            }
+
+            return key;
+        }
+
+        public void Withdraw(Forge key)
+        {
+            lock (keys)
+            {
+                keys.Remove(key);
+            }
+        }
+
+        public void AnswerInstead(int status, string body) => instead = (status, body);
+
+        public ValueTask DisposeAsync() => app.DisposeAsync();
+
+        private string KeySet()
+        {
+            lock (keys)
+            {
+                return JsonSerializer.Serialize(new { keys = keys.Select(Jwk) });
+            }
+        }
+
+        private static object Jwk(Forge key)
+        {
+            var point = key.Key.ExportParameters(includePrivateParameters: false).Q;
+            return new
+            {
+                kty = "EC", crv = "P-256", use = "sig", alg = "ES256", kid = key.KeyId,
+                x = Base64Url.EncodeToString(point.X), y = Base64Url.EncodeToString(point.Y),
+            };
+        }
+    }
+}
