@@ -1,3 +1,4 @@
+using System.Text;
 using AuthMesh.Settings;
 
 namespace AuthMesh.Gateway;
@@ -13,7 +14,11 @@ internal static class GatewayBuilder
         services.AddRequestTimeouts();
         services.AddReverseProxy()
             .LoadFromConfig(builder.Configuration.GetSection("ReverseProxy"))
-            .ConfigureHttpClient((_, handler) => handler.ConnectTimeout = TimeSpan.FromSeconds(2)) // inner hosts are near or gone
+            .ConfigureHttpClient((_, handler) =>
+            {
+                handler.ConnectTimeout = TimeSpan.FromSeconds(2); // inner hosts are near or gone
+                handler.RequestHeaderEncodingSelector = (_, _) => Encoding.UTF8; // as the gateway reads them; ASCII would fail the request
+            })
             .AddConfigFilter<CompleteRoutes>()
             .AddTransforms<PassedHeaders>();
         services.AddSingleton<DestinationsHealth>();

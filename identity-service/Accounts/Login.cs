@@ -43,21 +43,22 @@ internal static partial class Login
             .Select(user => new { user.Id, user.Username, user.Role, user.Epoch, user.PasswordHash, IsDisabled = user.DisabledAt != null })
             .FirstOrDefaultAsync(cancellationToken);
 
-        // 2. The same hash work whether or not there is such a user.
-        var verdict = await passwords.VerifyAsync(request.Password!, user?.PasswordHash, cancellationToken);
+        // 2. The same hash work whether or not there is such a user, and whether or not it may sign in.
+        var passwordHash = user is { IsDisabled: false } ? user.PasswordHash : null;
+        var verdict = await passwords.VerifyAsync(request.Password!, passwordHash, cancellationToken);
         if (verdict is null)
         {
             return HashingLane.Full;
         }
 
-        if (user is null || !verdict.IsMatch || user.IsDisabled)
+        if (user is null || !verdict.IsMatch)
         {
             LogRefused(logger, user?.Id, user is null ? "unknown user" : user.IsDisabled ? "disabled" : "wrong password");
             return InvalidCredentials;
         }
 
-        // 3. A hash of an older scheme or cost is replaced while the password is at hand.
-        if (verdict.UpgradedHash is { } upgraded)
+        // 3. A hash of an older scheme or cost is replaced while the password is at hand; at the next login where there is no time.
+        if (verdict.IsOutdated && await passwords.HashAsync(request.Password!, cancellationToken) is { } upgraded)
         {
             await db.Users.Where(row => row.Id == user.Id && row.PasswordHash == user.PasswordHash)
                 .ExecuteUpdateAsync(row => row.SetProperty(u => u.PasswordHash, upgraded), cancellationToken);

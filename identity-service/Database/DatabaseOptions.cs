@@ -7,9 +7,9 @@ namespace AuthMesh.Identity.Database;
 public sealed class DatabaseOptions
 {
     // A caller hears 503 within three seconds when PostgreSQL does not answer: three to get a connection, or two to run a command
-    // and half a second to cancel it. Keepalive finds a peer that vanished without a word; a failover is noticed after a second, not ten.
-    // Twenty connections for each replica leave room for four beside PostgreSQL's default of 100. Kerberos, which Npgsql would try
-    // first, wants a library that the service's image does not hold; without it, that is a complaint in the log and a round trip.
+    // and half a second to cancel it. Keepalive finds a peer that vanished without a word; a failover is noticed after a second, not
+    // ten. Twenty connections for each replica leave room for four beside PostgreSQL's default of 100. Kerberos, which Npgsql would
+    // try first, wants a library that the service's image does not hold; without it, that is a complaint in the log and a round trip.
     private const string Defaults =
         "Timeout=3;Command Timeout=2;Cancellation Timeout=500;Keepalive=15;Host Recheck Seconds=1;Maximum Pool Size=20;"
         + "GSS Encryption Mode=Disable;Application Name=identity-service;";

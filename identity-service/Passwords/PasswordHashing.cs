@@ -68,12 +68,11 @@ internal sealed partial class PasswordHashing
         var isMatch = IsMatch(pepper is null ? password : Key(pepper, password), hash) && hash != nobodys;
         if (isMatch)
         {
-            var isCurrent = hash.PepperId == ring.CurrentPepper.Id && hash.WorkFactor == workFactor;
-            return new PasswordVerdict(true, isCurrent ? null : Hash(password));
+            return new PasswordVerdict(true, hash.PepperId != ring.CurrentPepper.Id || hash.WorkFactor != workFactor);
         }
 
         TopUp(hash.WorkFactor);
-        return new PasswordVerdict(false, null);
+        return new PasswordVerdict(false, false);
     }
 
     private bool IsMatch(string key, StoredHash hash)
@@ -111,8 +110,8 @@ internal sealed partial class PasswordHashing
 }
 
 /// <param name="IsMatch">Whether it is the user's password.</param>
-/// <param name="UpgradedHash">What to store instead, where the hash was of an older scheme, pepper or cost.</param>
-internal sealed record PasswordVerdict(bool IsMatch, string? UpgradedHash);
+/// <param name="IsOutdated">Whether the hash that matched is of an older scheme, pepper or cost.</param>
+internal sealed record PasswordVerdict(bool IsMatch, bool IsOutdated);
 
 internal static class PasswordServices
 {

@@ -17,7 +17,7 @@ internal sealed class StartSession(IdentityDb db, TimeProvider clock)
     public async Task<Guid?> RunAsync(Guid userId, int epoch, string userAgent, CancellationToken cancellationToken)
     {
         var id = Guid.CreateVersion7(clock.GetUtcNow());
-        var device = userAgent.Length <= MaximumDeviceLength ? userAgent : userAgent[..MaximumDeviceLength];
+        var device = Shorten(userAgent);
         var written = await db.Database.ExecuteSqlAsync(
             $"""
             INSERT INTO sessions (id, user_id, epoch, created_at, last_used_at, expires_at, device)
@@ -27,6 +27,11 @@ internal sealed class StartSession(IdentityDb db, TimeProvider clock)
             cancellationToken);
         return written == 1 ? id : null;
     }
+
+    // Never through the middle of a surrogate pair: half a character cannot be stored.
+    private static string Shorten(string text) => text.Length <= MaximumDeviceLength ? text
+        : char.IsHighSurrogate(text[MaximumDeviceLength - 1]) ? text[..(MaximumDeviceLength - 1)]
+        : text[..MaximumDeviceLength];
 }
 
 internal static class SessionServices

@@ -61,7 +61,12 @@ internal static class Cluster
         var file = Path.Combine(folder.Data, "postmaster.pid");
         if (!OperatingSystem.IsLinux() || !File.Exists(file)) return;
 
-        var pid = int.Parse(File.ReadLines(file).First(), CultureInfo.InvariantCulture);
+        if (!int.TryParse(File.ReadLines(file).FirstOrDefault(), CultureInfo.InvariantCulture, out var pid))
+        {
+            File.Delete(file); // cut short by a crash of the machine; PostgreSQL leaves the decision to us
+            return;
+        }
+
         if (ProcessIdentity.Of("PostgreSQL", pid, $"postgres -D {folder.Data}") is not { } running) return;
 
         // A postmaster's working folder is its cluster, so our file seen from there is the same file.

@@ -26,7 +26,8 @@ internal sealed record ClusterFolder(string Path, string? RunAs)
 
     internal static ClusterFolder OpenIn(string dataFolder)
     {
-        var folder = Resolve(System.IO.Path.Combine(dataFolder, Name));
+        var folder = System.IO.Path.Combine(dataFolder, Name);
+        if (new DirectoryInfo(folder).LinkTarget is { } elsewhere) folder = System.IO.Path.Combine(dataFolder, elsewhere);
         var data = System.IO.Path.Combine(folder, "data");
         if (Directory.Exists(data) && OwnerOf(data) is var owner && owner != Environment.UserName)
         {
@@ -72,8 +73,6 @@ internal sealed record ClusterFolder(string Path, string? RunAs)
         Directory.CreateSymbolicLink(folder, reachable);
         return reachable;
     }
-
-    private static string Resolve(string folder) => new DirectoryInfo(folder).LinkTarget ?? folder;
 
     private static void Chown(string user, string path)
     {

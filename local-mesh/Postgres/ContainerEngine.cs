@@ -3,7 +3,7 @@ using AuthMesh.LocalMesh.Processes;
 
 namespace AuthMesh.LocalMesh;
 
-/// <summary>The `docker` command line, which podman offers too.</summary>
+/// <summary>The `docker` command line.</summary>
 internal static class ContainerEngine
 {
     internal static async Task<bool> AnswersAsync() => (await TryAsync("version", "--format", "{{.Server.Version}}")).Succeeded;
@@ -13,7 +13,7 @@ internal static class ContainerEngine
     /// <summary>Stops the container and waits until its name is free again; does nothing where there is none.</summary>
     internal static async Task RemoveAsync(string container)
     {
-        await TryAsync("stop", "--time", "30", container);
+        await TryAsync("stop", "-t", "30", container);
         await TryAsync("rm", "--force", container);
         var waited = Stopwatch.StartNew();
         while ((await TryAsync("container", "inspect", container)).Succeeded && waited.Elapsed < TimeSpan.FromSeconds(10))

@@ -42,7 +42,7 @@ internal sealed record ProcessIdentity(string Name, int Pid, string Started, str
             var fields = AfterName(File.ReadAllText($"/proc/{pid}/stat"));
             return fields[0] is "Z" or "X" ? null : $"{fields[19]}@{Boot.Value}"; // a zombie has ended; only its parent has not looked yet
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or InvalidOperationException)
+        catch (Exception e) when (HasEnded(e))
         {
             return null;
         }
@@ -61,14 +61,18 @@ internal sealed record ProcessIdentity(string Name, int Pid, string Started, str
             {
                 if (AfterName(File.ReadAllText($"{folder}/stat"))[1] == parent.ToString(CultureInfo.InvariantCulture)) children.Add(pid);
             }
-            catch (IOException)
+            catch (Exception e) when (HasEnded(e))
             {
-                // It ended while we looked.
+                // It cannot be a child that is left to kill.
             }
         }
 
         return children;
     }
+
+    // What reading a process gives that ended before or while we looked.
+    private static bool HasEnded(Exception e) =>
+        e is IOException or UnauthorizedAccessException or ArgumentException or InvalidOperationException;
 
     private static string[] AfterName(string stat) => stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
 }

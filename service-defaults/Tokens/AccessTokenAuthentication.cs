@@ -87,6 +87,9 @@ internal static class AccessTokenServices
         services.AddAuthentication(JwtBearerDefaults.AuthenticationScheme).AddJwtBearer();
 
         // AddAuthentication brings data protection along, which at start writes a key to the home folder that bearer tokens never use.
-        services.Remove(services.First(service => service.ImplementationType?.Name == "DataProtectionHostedService"));
+        if (services.FirstOrDefault(service => service.ImplementationType?.Name == "DataProtectionHostedService") is { } unused)
+        {
+            services.Remove(unused);
+        }
     }
 }

@@ -43,6 +43,28 @@ public sealed class LoginTests(ProductionMesh mesh)
         Assert.Equal("a-device/1.0", device);
     }
 
+    [Theory]
+    [InlineData("")]
+    [InlineData("🦊 browser/1.0")]
+    [InlineData("200 characters and the last is half an emoji")]
+    [InlineData("a thousand")]
+    public async Task Any_User_Agent_signs_in(string userAgent)
+    {
+        var (name, password, _) = await mesh.SignUpAsync();
+        userAgent = userAgent.StartsWith("200", StringComparison.Ordinal) ? new string('a', 199) + "🦊" : userAgent.StartsWith("a ", StringComparison.Ordinal) ? new string('a', 1000) : userAgent;
+        var body = $$"""{"username":"{{name}}","password":"{{password}}"}""";
+
+        var answer = await RawHttp.SendAsync(
+            mesh.Gateway.Address,
+            $"POST /login HTTP/1.1\r\nHost: x\r\nUser-Agent: {userAgent}\r\nContent-Type: application/json\r\nContent-Length: {body.Length}\r\nConnection: close\r\n\r\n{body}");
+
+        Assert.StartsWith("HTTP/1.1 200 ", answer, StringComparison.Ordinal);
+        var device = await mesh.Database.ScalarAsync<string>(
+            "SELECT device FROM sessions s JOIN users u ON u.id = s.user_id WHERE u.normalized_username = $1 ORDER BY s.id DESC LIMIT 1", name);
+        Assert.StartsWith(device, userAgent, StringComparison.Ordinal);
+        Assert.InRange(device.Length, Math.Min(userAgent.Length, 199), 200);
+    }
+
     [Fact]
     public async Task Every_login_is_a_session_of_its_own()
     {

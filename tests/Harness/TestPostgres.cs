@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using AuthMesh.LocalMesh.Postgres;
+using AuthMesh.LocalMesh;
 using Npgsql;
 using Testcontainers.PostgreSql;
 
