@@ -30,7 +30,8 @@ internal sealed class DestinationsHealth(IProxyStateLookup proxy, TimeProvider c
             : HealthCheckResult.Unhealthy(description));
     }
 
-    // What has not been found absent counts as there, so that a start does not wait for a probe.
+    // Before its first probe nobody knows; that counts as there only where nobody will ever probe.
     private static bool HasAnswering(ClusterState cluster) =>
-        cluster.Destinations.Values.Any(destination => destination.Health.Active != DestinationHealth.Unhealthy);
+        cluster.Model.Config.HealthCheck?.Active?.Enabled is not true
+        || cluster.Destinations.Values.Any(destination => destination.Health.Active == DestinationHealth.Healthy);
 }

@@ -23,7 +23,8 @@ internal sealed partial class KeyRing(MasterKey masterKey, TimeProvider clock, I
 
     public (string Id, byte[] Secret) CurrentPepper => Current.CurrentPepper;
 
-    public IEnumerable<JwkResponse> PublicKeys => Current.SigningKeys.Values.Select(key => key.Jwk);
+    /// <summary>In one order, so that every replica publishes the same document.</summary>
+    public IEnumerable<JwkResponse> PublicKeys => Current.SigningKeys.Values.Select(key => key.Jwk).OrderBy(key => key.Kid, StringComparer.Ordinal);
 
     public byte[]? FindPepper(string id) => Current.Peppers.GetValueOrDefault(id);
 

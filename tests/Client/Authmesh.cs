@@ -1,0 +1,47 @@
+using System.Text.Json;
+using AuthMesh.Tests.Harness;
+
+namespace AuthMesh.Tests.Client;
+
+/// <summary>The built client as its users run it, with a configuration folder of its own.</summary>
+internal sealed class Authmesh : IDisposable
+{
+    private readonly string home = Directory.CreateTempSubdirectory("authmesh-tests-").FullName;
+
+    public string Folder => Path.Combine(home, "authmesh");
+
+    public string SessionFile => Path.Combine(Folder, "sessions.json");
+
+    public Task<Finished> RunAsync(params string[] arguments) => PipeAsync("", arguments);
+
+    /// <param name="input">What is piped in, such as a password.</param>
+    /// <param name="arguments">As they are typed behind `authmesh`.</param>
+    public Task<Finished> PipeAsync(string input, params string[] arguments) => Finished.RunAsync(
+        [Checkout.DotNet, Checkout.Dll("client", "authmesh"), .. arguments],
+        new Dictionary<string, string> { ["XDG_CONFIG_HOME"] = home, ["NO_COLOR"] = "1" },
+        input);
+
+    public void Dispose() => Directory.Delete(home, recursive: true);
+}
+
+internal static class ClientAnswers
+{
+    /// <summary>The one document that `--json` promises: one line, nothing before or behind it, nothing on standard error.</summary>
+    public static JsonElement Document(this Finished command)
+    {
+        Assert.Empty(command.Errors);
+        Assert.Equal(command.Output.IndexOf('\n', StringComparison.Ordinal), command.Output.Length - 1);
+        return JsonElement.Parse(command.Output);
+    }
+
+    public static string? Member(this JsonElement document, string name) =>
+        document.TryGetProperty(name, out var value) ? value.ToString() : null;
+
+    public static void AssertFailed(this Finished command, int exitCode, params string[] said)
+    {
+        Assert.Equal(exitCode, command.ExitCode);
+        Assert.Empty(command.Output);
+        Assert.All(said, text => Assert.Contains(text, command.Errors, StringComparison.Ordinal));
+        Assert.DoesNotContain("   at ", command.Errors, StringComparison.Ordinal); // no stack trace
+    }
+}

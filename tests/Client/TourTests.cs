@@ -1,0 +1,97 @@
+using AuthMesh.LocalMesh;
+using AuthMesh.Tests.Faults;
+using AuthMesh.Tests.Harness;
+
+namespace AuthMesh.Tests.Client;
+
+/// <summary>The tour is what `run.sh` and a newcomer judge a mesh by, so it must neither pass nor fail wrongly.</summary>
+[Collection<TakingTurns>]
+public sealed class TourTests(ProductionMesh production, DevelopmentMesh development) : IClassFixture<DevelopmentMesh>, IDisposable
+{
+    private readonly Authmesh authmesh = new();
+
+    [Fact]
+    public async Task All_steps_of_the_quick_start_are_as_expected_and_again_on_the_same_data()
+    {
+        for (var walk = 0; walk < 2; walk++)
+        {
+            var tour = await authmesh.RunAsync("tour", "--server", development.Server);
+
+            Assert.Equal(0, tour.ExitCode);
+            Assert.EndsWith("\n11 of 11 steps as expected\n", tour.Output, StringComparison.Ordinal);
+            Assert.DoesNotContain("NOT AS EXPECTED", tour.Output, StringComparison.Ordinal);
+            Assert.DoesNotContain("admin123", tour.Output, StringComparison.Ordinal);
+            Assert.False(File.Exists(authmesh.SessionFile)); // nobody's own sign-in is touched
+        }
+    }
+
+    [Fact]
+    public async Task For_a_program_the_tour_is_one_document()
+    {
+        var tour = await authmesh.RunAsync("tour", "--json", "--server", development.Server);
+
+        Assert.Equal(0, tour.ExitCode);
+        var document = tour.Document();
+        Assert.Equal(("success", "11"), (document.Member("status"), document.Member("steps_as_expected")));
+        Assert.Equal(
+            [200, 409, 200, 200, 403, 401, 401, 401, 200, 200, 200],
+            document.GetProperty("steps").EnumerateArray().Select(step => step.GetProperty("http_status").GetInt32()));
+    }
+
+    [Fact]
+    public async Task A_mesh_without_demo_users_fails_the_admins_steps_and_says_which()
+    {
+        var tour = await authmesh.RunAsync("tour", "--server", Origin(production.Gateway.Address));
+
+        Assert.Equal(5, tour.ExitCode);
+        Assert.Contains(
+            """
+             9. An admin logs in
+                POST /login {"username":"admin","password":"..."}
+                401 Invalid credentials (invalid_credentials)
+                NOT AS EXPECTED, should be: 200 Welcome admin!
+            """,
+            tour.Output, StringComparison.Ordinal);
+        Assert.Equal(3, System.Text.RegularExpressions.Regex.Count(tour.Output, "NOT AS EXPECTED"));
+        Assert.EndsWith("\n8 of 11 steps as expected\n", tour.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Another_admin_takes_the_tour_with_a_password_from_a_file()
+    {
+        var file = Path.Combine(Directory.CreateDirectory(authmesh.Folder).FullName, "password");
+        await File.WriteAllTextAsync(file, ProductionMesh.AdminPassword + "\n", TestContext.Current.CancellationToken);
+
+        var tour = await authmesh.RunAsync("tour", "--admin-name", "admin", "--admin-password-file", file, "--server", Origin(production.Gateway.Address));
+
+        Assert.Equal(0, tour.ExitCode);
+        Assert.EndsWith("\n11 of 11 steps as expected\n", tour.Output, StringComparison.Ordinal);
+    }
+
+    public void Dispose() => authmesh.Dispose();
+
+    private static string Origin(Uri address) => address.GetLeftPart(UriPartial.Authority);
+}
+
+/// <summary>The mesh of the quick start: Development with demo users.</summary>
+public sealed class DevelopmentMesh(ProductionMesh production) : IAsyncLifetime
+{
+    private Mesh mesh = null!;
+
+    public string Server => mesh.Gateway.Address.GetLeftPart(UriPartial.Authority);
+
+    public async ValueTask InitializeAsync() => mesh = await Mesh.StartAsync(new MeshOptions
+    {
+        DemoUsers = true,
+        ConnectionString = await production.Postgres.CreateDatabaseAsync(),
+        IdentitySettings = new Dictionary<string, string> { ["Identity:Hashing:WorkFactor"] = "4" },
+    });
+
+    public async ValueTask DisposeAsync()
+    {
+        if (mesh is not null)
+        {
+            await mesh.DisposeAsync();
+        }
+    }
+}

@@ -1,0 +1,127 @@
+using AuthMesh.LocalMesh;
+using AuthMesh.Tests.Harness;
+using Microsoft.IdentityModel.JsonWebTokens;
+
+namespace AuthMesh.Tests.Faults;
+
+/// <summary>The users of the quick start: made in Development, never forced on anybody, and nowhere else.</summary>
+[Collection<TakingTurns>]
+public sealed class DemoUserTests(ProductionMesh mesh)
+{
+    private static readonly (string Name, string Password, string Role)[] DemoUsers =
+        [("alice", "password123", "user"), ("bob", "qwerty456", "user"), ("admin", "admin123", "admin")];
+
+    [Fact]
+    public async Task Development_makes_them_with_their_roles_a_mark_todays_hash_and_a_warning()
+    {
+        await using var own = await OwnDatabase.CreateAsync(mesh);
+        own.Settings["Identity:DemoUsers"] = "true";
+        own.Settings.Remove("Identity:Hashing:WorkFactor");
+        await using var service = await StartReadyAsync(own, "Development");
+        using var identity = new Caller(service.Address);
+
+        foreach (var (name, password, role) in DemoUsers)
+        {
+            Assert.Equal(role, RoleIn(await identity.TokenAsync(name, password)));
+            Assert.Equal(1, await own.Database.ScalarAsync<long>(
+                "SELECT count(*) FROM users WHERE username = $1 AND role = $2 AND is_demo AND password_hash LIKE 'hmac-sha384+bcrypt:%:$2_$12$%'", name, role));
+        }
+
+        (await identity.LoginAsync("alice", "qwerty456")).AssertError(401, "invalid_credentials");
+        Assert.Equal(DemoUsers.Length, await own.Database.CountUsersAsync());
+        Assert.Contains("warn:", service.Output, StringComparison.Ordinal);
+        Assert.Contains("Demo users alice, bob and admin exist with passwords that everybody knows", service.Output, StringComparison.Ordinal);
+
+        Assert.Equal(200, (await identity.RegisterAsync("carol", "a password of her own")).Status);
+        Assert.False(await own.Database.ScalarAsync<bool>("SELECT is_demo FROM users WHERE username = 'carol'"));
+    }
+
+    [Fact]
+    public async Task A_restart_resets_no_password_and_promotes_nobody()
+    {
+        await using var own = await OwnDatabase.CreateAsync(mesh);
+        own.Settings["Identity:DemoUsers"] = "true";
+        await using var service = await StartReadyAsync(own, "Development");
+        using var identity = new Caller(service.Address);
+        Assert.Equal(200, (await identity.RegisterAsync("carol", "a password of her own")).Status);
+        await own.Database.ExecuteAsync("UPDATE users SET password_hash = (SELECT password_hash FROM users WHERE username = 'carol') WHERE username = 'alice'");
+        await own.Database.ExecuteAsync("UPDATE users SET role = 'admin' WHERE username = 'bob'");
+        await own.Database.ExecuteAsync("UPDATE users SET role = 'user' WHERE username = 'admin'");
+        var before = await own.DumpAsync("users");
+
+        await service.RestartAsync();
+        await service.WaitUntilReadyAsync(cancellation: TestContext.Current.CancellationToken);
+
+        // With bob as the admin there is one, so the first admin is not made either.
+        Assert.Equal(before, await own.DumpAsync("users"));
+        Assert.Equal("user", RoleIn(await identity.TokenAsync("alice", "a password of her own")));
+        Assert.Equal("admin", RoleIn(await identity.TokenAsync("bob", "qwerty456")));
+        Assert.Equal("user", RoleIn(await identity.TokenAsync("admin", "admin123")));
+        (await identity.LoginAsync("alice", "password123")).AssertError(401, "invalid_credentials");
+    }
+
+    [Fact]
+    public async Task A_name_that_somebody_has_already_stays_theirs()
+    {
+        await using var own = await OwnDatabase.CreateAsync(mesh);
+        own.Settings["Identity:FirstAdmin:Username"] = "chief";
+        await using var service = await StartReadyAsync(own, "Development");
+        using var identity = new Caller(service.Address);
+        Assert.Equal(200, (await identity.RegisterAsync("Bob", "bob's own password")).Status);
+        Assert.Equal(200, (await identity.RegisterAsync("admin", "admin's own password")).Status);
+        var before = await own.Database.ScalarAsync<string>("SELECT string_agg(u::text, E'\\n' ORDER BY u::text) FROM users u WHERE normalized_username IN ('bob', 'admin')");
+        await service.StopAsync();
+
+        own.Settings["Identity:DemoUsers"] = "true";
+        await using var withDemoUsers = await StartReadyAsync(own, "Development");
+        using var again = new Caller(withDemoUsers.Address);
+
+        Assert.Equal(before, await own.Database.ScalarAsync<string>("SELECT string_agg(u::text, E'\\n' ORDER BY u::text) FROM users u WHERE normalized_username IN ('bob', 'admin')"));
+        Assert.Equal("user", RoleIn(await again.TokenAsync("bob", "bob's own password")));
+        Assert.Equal("user", RoleIn(await again.TokenAsync("admin", "admin's own password")));
+        (await again.LoginAsync("bob", "qwerty456")).AssertError(401, "invalid_credentials");
+        (await again.LoginAsync("admin", "admin123")).AssertError(401, "invalid_credentials");
+        Assert.Equal("user", RoleIn(await again.TokenAsync("alice", "password123"))); // the name that was free
+    }
+
+    [Fact]
+    public async Task Production_refuses_to_start_beside_them_and_names_the_command_that_cures_it()
+    {
+        await using var own = await OwnDatabase.CreateAsync(mesh);
+        own.Settings["Identity:DemoUsers"] = "true";
+        await using (var development = await StartReadyAsync(own, "Development"))
+        {
+            using var identity = new Caller(development.Address);
+            Assert.Equal(200, (await identity.RegisterAsync("carol", "a password of her own")).Status);
+        }
+
+        own.Settings["Identity:DemoUsers"] = "false";
+        var before = await own.DumpAsync("users");
+        var refused = await own.RunAsync("Production");
+        Assert.Equal(1, refused.ExitCode);
+        Assert.Contains("remove-demo-users", refused.Errors, StringComparison.Ordinal);
+        Assert.Equal(before, await own.DumpAsync("users"));
+
+        var removed = await own.RunAsync("Production", "remove-demo-users");
+        Assert.Equal(0, removed.ExitCode);
+        Assert.EndsWith("Removed 3 demo users.\n", removed.Output, StringComparison.Ordinal);
+        Assert.Equal("carol", await own.Database.ScalarAsync<string>("SELECT string_agg(username, ' ') FROM users"));
+
+        await using var production = await StartReadyAsync(own, "Production");
+        using var cured = new Caller(production.Address);
+        Assert.Equal(200, (await cured.LoginAsync("carol", "a password of her own")).Status);
+        foreach (var (name, password, _) in DemoUsers)
+        {
+            (await cured.LoginAsync(name, password)).AssertError(401, "invalid_credentials");
+        }
+    }
+
+    private static async Task<ServiceProcess> StartReadyAsync(OwnDatabase own, string environment)
+    {
+        var service = await own.StartAsync(environment);
+        await service.WaitUntilReadyAsync(cancellation: TestContext.Current.CancellationToken);
+        return service;
+    }
+
+    private static string RoleIn(string token) => new JsonWebToken(token).GetClaim("role").Value;
+}

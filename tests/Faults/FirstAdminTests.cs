@@ -1,0 +1,151 @@
+using AuthMesh.LocalMesh;
+using AuthMesh.Tests.Harness;
+using Microsoft.IdentityModel.JsonWebTokens;
+
+namespace AuthMesh.Tests.Faults;
+
+/// <summary>Somebody may administer a new mesh, only one, and whoever loses the password gets it back at the machine itself.</summary>
+[Collection<TakingTurns>]
+public sealed class FirstAdminTests(ProductionMesh mesh)
+{
+    [Fact]
+    public async Task Without_a_password_one_is_made_once_and_only_its_owners_file_holds_it()
+    {
+        await using var own = await OwnDatabase.CreateAsync(mesh);
+        var file = own.FileIn("generated-password");
+        await File.WriteAllTextAsync(file, "left behind, and readable by all", TestContext.Current.CancellationToken);
+        await using var service = await StartReadyAsync(own);
+        using var identity = new Caller(service.Address);
+
+        var password = (await File.ReadAllTextAsync(file, TestContext.Current.CancellationToken)).TrimEnd('\n');
+        Assert.Matches("^[A-Za-z0-9]{24}$", password);
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(file));
+        Assert.Equal("admin", RoleIn(await identity.TokenAsync("admin", password)));
+        Assert.Contains($"the password is in {file}", service.Output, StringComparison.Ordinal);
+
+        var before = await own.DumpAsync("users");
+        await service.RestartAsync();
+        await service.WaitUntilReadyAsync(cancellation: TestContext.Current.CancellationToken);
+
+        Assert.Equal(before, await own.DumpAsync("users"));
+        Assert.Equal(password, (await File.ReadAllTextAsync(file, TestContext.Current.CancellationToken)).TrimEnd('\n'));
+        Assert.Equal("admin", RoleIn(await identity.TokenAsync("admin", password)));
+        Assert.DoesNotContain(password, service.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_generated_password_that_cannot_be_kept_makes_no_admin()
+    {
+        await using var own = await OwnDatabase.CreateAsync(mesh);
+        own.Settings["Identity:FirstAdmin:GeneratedPasswordFile"] = own.FileIn("no-such-folder/password");
+
+        var refused = await own.RunAsync("Production");
+
+        Assert.Equal(1, refused.ExitCode);
+        Assert.Contains("Identity:FirstAdmin:GeneratedPasswordFile", refused.Errors, StringComparison.Ordinal);
+        Assert.Equal(0, await own.Database.CountUsersAsync());
+    }
+
+    [Fact]
+    public async Task An_ordinary_user_with_the_admins_name_is_not_promoted_and_the_start_says_so()
+    {
+        await using var own = await OwnDatabase.CreateAsync(mesh);
+        await using (var service = await StartReadyAsync(own))
+        {
+            using var identity = new Caller(service.Address);
+            Assert.Equal(200, (await identity.RegisterAsync("Chief", "an ordinary password")).Status);
+        }
+
+        await own.Database.ExecuteAsync("DELETE FROM users WHERE role = 'admin'");
+        var before = await own.DumpAsync("users");
+        own.Settings["Identity:FirstAdmin:Username"] = "chief";
+        var refused = await own.RunAsync("Production");
+        Assert.Equal(1, refused.ExitCode);
+        Assert.Contains("already belongs to an ordinary user", refused.Errors, StringComparison.Ordinal);
+        Assert.Contains("Identity:FirstAdmin:Username", refused.Errors, StringComparison.Ordinal);
+        Assert.Equal(before, await own.DumpAsync("users"));
+
+        own.Settings["Identity:FirstAdmin:Username"] = "another-chief";
+        await using var cured = await StartReadyAsync(own);
+        Assert.Equal("another-chief", await own.Database.ScalarAsync<string>("SELECT string_agg(username, ' ') FROM users WHERE role = 'admin'"));
+    }
+
+    [Fact]
+    public async Task A_password_file_needs_eight_characters_and_its_line_end_is_not_one()
+    {
+        await using var own = await OwnDatabase.CreateAsync(mesh);
+        own.Settings["Identity:FirstAdmin:PasswordFile"] = own.FileIn("password");
+        await File.WriteAllTextAsync(own.FileIn("password"), "sEvEn-7\n", TestContext.Current.CancellationToken);
+
+        var refused = await own.RunAsync("Production");
+        Assert.Equal(1, refused.ExitCode);
+        Assert.Contains("Identity:FirstAdmin:PasswordFile", refused.Errors, StringComparison.Ordinal);
+        Assert.Contains("8 to 256 characters", refused.Errors, StringComparison.Ordinal);
+        Assert.DoesNotContain("sEvEn-7", refused.Output + refused.Errors, StringComparison.Ordinal);
+
+        await File.WriteAllTextAsync(own.FileIn("password"), "eIgHt--8\n", TestContext.Current.CancellationToken);
+        await using var service = await StartReadyAsync(own);
+        using var identity = new Caller(service.Address);
+        Assert.Equal("admin", RoleIn(await identity.TokenAsync("admin", "eIgHt--8")));
+        Assert.DoesNotContain("eIgHt--8", service.Output, StringComparison.Ordinal);
+        Assert.False(File.Exists(own.FileIn("generated-password")));
+    }
+
+    [Fact]
+    public async Task A_lost_admin_is_recovered_with_a_new_password_that_is_told_once()
+    {
+        await using var own = await OwnDatabase.CreateAsync(mesh);
+        own.Settings["Identity:FirstAdmin:PasswordFile"] = own.FileIn("password");
+        await File.WriteAllTextAsync(own.FileIn("password"), "the old password", TestContext.Current.CancellationToken);
+        await using var service = await StartReadyAsync(own);
+        using var identity = new Caller(service.Address);
+        Assert.Equal(200, (await identity.RegisterAsync("carol", "an ordinary password")).Status);
+        await own.Database.ExecuteAsync("UPDATE users SET disabled_at = now() WHERE username = 'admin'");
+
+        // 1. The admin that there is, beside the running service.
+        var recovered = await own.RunAsync("Production", "recover-admin", "ADMIN");
+        Assert.Equal(0, recovered.ExitCode);
+        Assert.Equal("admin", RoleIn(await identity.TokenAsync("admin", PasswordIn(recovered))));
+        (await identity.LoginAsync("admin", "the old password")).AssertError(401, "invalid_credentials");
+        Assert.Equal(1, await own.Database.ScalarAsync<int>("SELECT epoch FROM users WHERE username = 'admin'")); // what was issued before ends
+
+        // 2. Again: another password.
+        var again = await own.RunAsync("Production", "recover-admin", "admin");
+        Assert.NotEqual(PasswordIn(recovered), PasswordIn(again));
+        (await identity.LoginAsync("admin", PasswordIn(recovered))).AssertError(401, "invalid_credentials");
+
+        // 3. Nobody is promoted this way.
+        var before = await own.DumpAsync("users");
+        var refused = await own.RunAsync("Production", "recover-admin", "carol");
+        Assert.Equal(1, refused.ExitCode);
+        Assert.Contains("carol is an ordinary user", refused.Errors, StringComparison.Ordinal);
+        Assert.Equal(before, await own.DumpAsync("users"));
+        Assert.Equal("user", RoleIn(await identity.TokenAsync("carol", "an ordinary password")));
+
+        // 4. A name that is free becomes an admin, a name that cannot be is refused, and so are commands that do not exist.
+        var made = await own.RunAsync("Production", "recover-admin", "Second.Admin");
+        Assert.Equal("admin", RoleIn(await identity.TokenAsync("second.admin", PasswordIn(made))));
+        Assert.Equal(1, (await own.RunAsync("Production", "recover-admin", "a b")).ExitCode);
+        var unknown = await own.RunAsync("Production", "promote", "carol");
+        Assert.Equal(1, unknown.ExitCode);
+        Assert.Contains("recover-admin NAME", unknown.Errors, StringComparison.Ordinal);
+        Assert.Equal(2, await own.Database.ScalarAsync<long>("SELECT count(*) FROM users WHERE role = 'admin'"));
+    }
+
+    private static async Task<ServiceProcess> StartReadyAsync(OwnDatabase own)
+    {
+        var service = await own.StartAsync();
+        await service.WaitUntilReadyAsync(cancellation: TestContext.Current.CancellationToken);
+        return service;
+    }
+
+    private static string PasswordIn(Finished command)
+    {
+        var password = command.Output.TrimEnd('\n').Split(' ')[^1];
+        Assert.Matches("^[A-Za-z0-9]{24}$", password);
+        Assert.Single(System.Text.RegularExpressions.Regex.Matches(command.Output + command.Errors, password));
+        return password;
+    }
+
+    private static string RoleIn(string token) => new JsonWebToken(token).GetClaim("role").Value;
+}

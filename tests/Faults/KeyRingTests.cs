@@ -1,0 +1,75 @@
+using AuthMesh.Tests.Harness;
+
+namespace AuthMesh.Tests.Faults;
+
+/// <summary>The stored ring and the master key belong together; without one of them a start touches nothing.</summary>
+[Collection<TakingTurns>]
+public sealed class KeyRingTests(ProductionMesh mesh)
+{
+    private static readonly string[] Tables = ["ring_keys", "users", "sessions", "\"__EFMigrationsHistory\""];
+
+    [Fact]
+    public async Task A_master_key_that_does_not_open_the_ring_stops_the_start_and_touches_nothing()
+    {
+        await using var own = await OwnDatabase.CreateAsync(mesh);
+        await using var service = await own.StartAsync();
+        await service.WaitUntilReadyAsync(cancellation: TestContext.Current.CancellationToken);
+        using var identity = new Caller(service.Address);
+        Assert.Equal(200, (await identity.RegisterAsync("carol", "a password of her own")).Status);
+        Assert.Equal(200, (await identity.LoginAsync("carol", "a password of her own")).Status);
+        var keys = (await identity.GetAsync("/.well-known/jwks.json")).Text;
+        await service.StopAsync();
+        var before = await DumpAsync(own);
+        Assert.All(before, Assert.NotEmpty);
+
+        var right = own.Settings["Identity:MasterKey"];
+        own.Settings["Identity:MasterKey"] = OwnDatabase.NewMasterKey();
+        foreach (var arguments in (string[][])[[], ["remove-demo-users"], ["recover-admin", "admin"]])
+        {
+            var refused = await own.RunAsync("Production", arguments);
+            Assert.Equal(1, refused.ExitCode);
+            Assert.Contains("The master key does not open the stored key ring", refused.Errors, StringComparison.Ordinal);
+            Assert.DoesNotContain(own.Settings["Identity:MasterKey"], refused.Output + refused.Errors, StringComparison.Ordinal);
+            Assert.Equal(before, await DumpAsync(own));
+        }
+
+        own.Settings["Identity:MasterKey"] = right;
+        await service.RestartAsync(); // with the settings that it had
+        await service.WaitUntilReadyAsync(cancellation: TestContext.Current.CancellationToken);
+        Assert.Equal(keys, (await identity.GetAsync("/.well-known/jwks.json")).Text);
+        Assert.Equal(200, (await identity.LoginAsync("carol", "a password of her own")).Status);
+    }
+
+    [Theory]
+    [InlineData("UPDATE ring_keys SET sealed_secret = set_byte(sealed_secret, 40, get_byte(sealed_secret, 40) # 1) WHERE purpose = 'Pepper'")]
+    [InlineData("UPDATE ring_keys SET sealed_secret = substring(sealed_secret for 20) WHERE state = 'Announced'")]
+    [InlineData("UPDATE ring_keys SET sealed_secret = (SELECT sealed_secret FROM ring_keys WHERE state = 'Announced') WHERE purpose = 'Signing'")]
+    public async Task A_ring_that_was_tampered_with_stops_the_start_and_nothing_is_put_in_its_place(string tampering)
+    {
+        await using var own = await OwnDatabase.CreateAsync(mesh);
+        await using (var service = await own.StartAsync())
+        {
+            await service.WaitUntilReadyAsync(cancellation: TestContext.Current.CancellationToken);
+        }
+
+        Assert.NotEqual(0, await own.Database.ExecuteAsync(tampering));
+        var before = await DumpAsync(own);
+
+        var refused = await own.RunAsync("Production");
+
+        Assert.Equal(1, refused.ExitCode);
+        Assert.Contains("does not open the stored key ring", refused.Errors, StringComparison.Ordinal);
+        Assert.Equal(before, await DumpAsync(own));
+    }
+
+    private static async Task<List<string>> DumpAsync(OwnDatabase own)
+    {
+        var dumps = new List<string>();
+        foreach (var table in Tables)
+        {
+            dumps.Add(await own.DumpAsync(table));
+        }
+
+        return dumps;
+    }
+}

@@ -1,0 +1,57 @@
+using System.Security.Cryptography;
+using AuthMesh.LocalMesh;
+using AuthMesh.Tests.Harness;
+
+namespace AuthMesh.Tests.Faults;
+
+/// <summary>An empty database and a folder for secrets, on which identity services are started with nothing else around them.</summary>
+internal sealed class OwnDatabase : IAsyncDisposable
+{
+    private readonly string folder = Directory.CreateTempSubdirectory("authmesh-tests-").FullName;
+
+    private OwnDatabase(string connectionString)
+    {
+        Database = new Database(connectionString);
+        Settings = new()
+        {
+            ["AuthMesh:Issuer"] = ProductionMesh.Issuer,
+            ["Identity:Database:ConnectionString"] = connectionString + ";Maximum Pool Size=5",
+            ["Identity:MasterKey"] = NewMasterKey(),
+            ["Identity:FirstAdmin:GeneratedPasswordFile"] = FileIn("generated-password"),
+            ["Identity:Hashing:WorkFactor"] = "4",
+        };
+    }
+
+    public Database Database { get; }
+
+    /// <summary>What the next service or command is started with.</summary>
+    public Dictionary<string, string> Settings { get; }
+
+    public static async Task<OwnDatabase> CreateAsync(ProductionMesh mesh) => new(await mesh.Postgres.CreateDatabaseAsync());
+
+    public static string NewMasterKey() => Convert.ToBase64String(RandomNumberGenerator.GetBytes(32));
+
+    public string FileIn(string name) => Path.Combine(folder, name);
+
+    public Task<ServiceProcess> StartAsync(string environment = "Production") => ServiceProcess.StartAsync("identity-service", Settings, environment);
+
+    /// <summary>Runs a service, or a command in its place, that has to end by itself.</summary>
+    public Task<Finished> RunAsync(string environment, params string[] arguments) => Finished.RunAsync(
+        [Checkout.DotNet, Checkout.Dll("identity-service"), .. arguments],
+        new Dictionary<string, string>(Settings.Select(setting => KeyValuePair.Create(setting.Key.Replace(":", "__", StringComparison.Ordinal), setting.Value)))
+        {
+            ["ASPNETCORE_ENVIRONMENT"] = environment,
+            ["ASPNETCORE_URLS"] = "http://127.0.0.1:0",
+        },
+        folder: folder);
+
+    /// <summary>Every row of a table, every column of it, as text that differs as soon as one byte does.</summary>
+    public Task<string> DumpAsync(string table) =>
+        Database.ScalarAsync<string>($"SELECT coalesce(string_agg(t::text, E'\\n' ORDER BY t::text), '') FROM {table} t");
+
+    public ValueTask DisposeAsync()
+    {
+        Directory.Delete(folder, recursive: true);
+        return ValueTask.CompletedTask;
+    }
+}

@@ -1,0 +1,65 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace AuthMesh.Tests.Faults;
+
+/// <summary>
+/// Stands between a service and PostgreSQL and can fall silent: connections are accepted and stay open, and nothing comes back. That is
+/// what a suspended server, a full disk or a cut cable look like from here, wherever PostgreSQL runs.
+/// </summary>
+internal sealed class Relay : IDisposable
+{
+    private readonly TcpListener listener = new(IPAddress.Loopback, 0);
+    private readonly CancellationTokenSource closed = new();
+    private readonly int target;
+    private volatile TaskCompletionSource speaking = new();
+
+    public Relay(int target)
+    {
+        this.target = target;
+        speaking.SetResult();
+        listener.Start();
+        _ = AcceptAsync();
+    }
+
+    public int Port => ((IPEndPoint)listener.LocalEndpoint).Port;
+
+    public void FallSilent() => speaking = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public void Speak() => speaking.TrySetResult();
+
+    public void Dispose()
+    {
+        closed.Cancel();
+        listener.Dispose();
+        closed.Dispose();
+    }
+
+    private async Task AcceptAsync()
+    {
+        while (!closed.IsCancellationRequested)
+        {
+            _ = ServeAsync(await listener.AcceptTcpClientAsync(closed.Token), closed.Token);
+        }
+    }
+
+    private async Task ServeAsync(TcpClient near, CancellationToken closing)
+    {
+        using (near)
+        using (var far = new TcpClient())
+        {
+            await far.ConnectAsync(IPAddress.Loopback, target, closing);
+            await Task.WhenAny(PumpAsync(near, far, closing), PumpAsync(far, near, closing));
+        }
+    }
+
+    private async Task PumpAsync(TcpClient from, TcpClient to, CancellationToken closing)
+    {
+        var buffer = new byte[16 * 1024];
+        while (await from.GetStream().ReadAsync(buffer, closing) is > 0 and var count)
+        {
+            await speaking.Task.WaitAsync(closing);
+            await to.GetStream().WriteAsync(buffer.AsMemory(0, count), closing);
+        }
+    }
+}

@@ -1,0 +1,93 @@
+using AuthMesh.Tests.Harness;
+
+namespace AuthMesh.Tests.Faults;
+
+/// <summary>A service that starts before what it needs waits for it, says so, and becomes ready by itself.</summary>
+[Collection<TakingTurns>]
+public sealed class StartOrderTests(OwnMesh mesh)
+{
+    [Fact]
+    public async Task With_PostgreSQL_last_and_empty_each_service_waits_and_says_what_for()
+    {
+        await mesh.WholeAsync();
+        var (name, password, token) = await mesh.SignUpAsync();
+        await mesh.Database.ExecuteAsync("DROP SCHEMA public CASCADE; CREATE SCHEMA public");
+        await StopAllAsync();
+        await mesh.Postgres.StopAsync();
+        var logBefore = mesh.Mesh.Identity.Output.Length;
+
+        await mesh.Mesh.Gateway.RestartAsync();
+        await mesh.Mesh.Resource.RestartAsync();
+        await AssertWaitsAsync(mesh.Gateway, "waiting for the signing keys", "no destination answers for identity");
+        await AssertWaitsAsync(mesh.Resource, "waiting for the signing keys");
+        await AssertTokensCannotBeCheckedAsync(token);
+
+        await mesh.Mesh.Identity.RestartAsync();
+        await AssertWaitsAsync(mesh.Identity, "waiting for PostgreSQL", "waiting for the signing keys");
+        await AssertWaitsAsync(mesh.Gateway, "waiting for the signing keys");
+        foreach (var identity in new[] { mesh.Identity, mesh.Gateway })
+        {
+            // The gateway looks every two seconds who is there; until then it answers for the identity service itself.
+            var answer = await Patience.UntilAsync(() => identity.LoginAsync(name, password), answer => answer.Code == "not_ready");
+            answer.AssertError(503, "not_ready");
+            Assert.Equal("1", answer.Header("Retry-After"));
+            (await identity.GetAsync("/.well-known/jwks.json")).AssertError(503, "not_ready");
+        }
+
+        Assert.Equal(200, (await mesh.Identity.GetAsync("/health/live")).Status);
+        await AssertTokensCannotBeCheckedAsync(token);
+        Assert.Contains("Waiting for PostgreSQL", mesh.Mesh.Identity.Output[logBefore..], StringComparison.Ordinal);
+
+        await mesh.Postgres.StartAgainAsync();
+
+        foreach (var service in new[] { mesh.Identity, mesh.Resource, mesh.Gateway })
+        {
+            await Patience.UntilAsync(() => service.GetAsync("/health/ready"), answer => answer.Status == 200);
+        }
+
+        var (_, _, newToken) = await mesh.SignUpAsync();
+        Assert.Equal(200, (await mesh.Gateway.GetAsync("/protected", newToken)).Status);
+        (await mesh.Gateway.GetAsync("/protected", token)).AssertError(401, "invalid_token"); // of a ring that is gone: known to be nobody's now
+    }
+
+    [Fact]
+    public async Task With_the_gateway_before_the_resource_service_it_waits_for_it()
+    {
+        await mesh.WholeAsync();
+        await StopAllAsync();
+
+        await mesh.Mesh.Identity.RestartAsync();
+        await mesh.Mesh.Identity.WaitUntilReadyAsync(cancellation: TestContext.Current.CancellationToken);
+        await mesh.Mesh.Gateway.RestartAsync();
+        await AssertWaitsAsync(mesh.Gateway, "no destination answers for resource");
+        var (_, _, token) = await mesh.SignUpAsync();
+        (await mesh.Gateway.GetAsync("/protected", token)).AssertError(503, "service_unavailable");
+
+        await mesh.Mesh.Resource.RestartAsync();
+
+        await mesh.Mesh.Resource.WaitUntilReadyAsync(cancellation: TestContext.Current.CancellationToken);
+        await mesh.Mesh.Gateway.WaitUntilReadyAsync(cancellation: TestContext.Current.CancellationToken);
+        await Patience.UntilAsync(() => mesh.Gateway.GetAsync("/protected", token), answer => answer.Status == 200);
+    }
+
+    private async Task StopAllAsync() => await Task.WhenAll(mesh.Mesh.Services.Select(service => service.StopAsync()));
+
+    private static async Task AssertWaitsAsync(Caller service, params string[] reasons)
+    {
+        var answer = await Patience.UntilAsync(
+            () => service.GetAsync("/health/ready"), answer => reasons.All(reason => answer.Text.Contains(reason, StringComparison.Ordinal)));
+        answer.AssertError(503, "not_ready");
+        Assert.NotNull(answer.Header("Retry-After"));
+    }
+
+    private async Task AssertTokensCannotBeCheckedAsync(string token)
+    {
+        foreach (var verifier in new[] { mesh.Gateway, mesh.Resource })
+        {
+            var answer = await verifier.GetAsync("/protected", token);
+            answer.AssertError(503, "keys_unavailable"); // a 401 would have the caller throw a good token away
+            Assert.NotNull(answer.Header("Retry-After"));
+            (await verifier.GetAsync("/protected")).AssertError(401, "missing_token");
+        }
+    }
+}

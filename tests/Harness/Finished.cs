@@ -1,0 +1,73 @@
+using System.Diagnostics;
+
+namespace AuthMesh.Tests.Harness;
+
+/// <summary>A program that ran to its end.</summary>
+public sealed record Finished(int ExitCode, string Output, string Errors)
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3); // for the slowest, a build
+
+    /// <param name="command">The program and its arguments.</param>
+    /// <param name="environment">What is set besides; settings of this shell that a program of ours would heed are taken out.</param>
+    /// <param name="input">What stands in standard input, which is never a terminal.</param>
+    /// <param name="folder">Where it runs; null is a folder that means nothing to it.</param>
+    public static async Task<Finished> RunAsync(
+        IReadOnlyList<string> command, IReadOnlyDictionary<string, string>? environment = null, string input = "", string? folder = null)
+    {
+        using var process = Start(command, environment, folder);
+        try
+        {
+            await process.StandardInput.WriteAsync(input);
+            process.StandardInput.Close();
+        }
+        catch (IOException)
+        {
+            // It ended without reading, as it may.
+        }
+
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        deadline.CancelAfter(Patience);
+        try
+        {
+            var output = process.StandardOutput.ReadToEndAsync(deadline.Token);
+            var errors = process.StandardError.ReadToEndAsync(deadline.Token);
+            await process.WaitForExitAsync(deadline.Token);
+            return new Finished(process.ExitCode, await output, await errors);
+        }
+        finally
+        {
+            process.Kill(entireProcessTree: true); // does nothing to one that has ended
+        }
+    }
+
+    /// <summary>Starts a program with all three streams in the caller's hands.</summary>
+    public static Process Start(IReadOnlyList<string> command, IReadOnlyDictionary<string, string>? environment = null, string? folder = null)
+    {
+        var start = new ProcessStartInfo(command[0], command.Skip(1))
+        {
+            WorkingDirectory = folder ?? Path.GetTempPath(),
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        foreach (var name in start.Environment.Keys.Where(IsSetting).ToList())
+        {
+            start.Environment.Remove(name);
+        }
+
+        foreach (var (name, value) in environment ?? new Dictionary<string, string>())
+        {
+            start.Environment[name] = value;
+        }
+
+        return Process.Start(start)!;
+    }
+
+    public override string ToString() => $"exit code {ExitCode}\n{Output}\n{Errors}";
+
+    private static bool IsSetting(string name) =>
+        name.Contains("__", StringComparison.Ordinal)
+        || name.StartsWith("ASPNETCORE_", StringComparison.Ordinal)
+        || name.StartsWith("OTEL_", StringComparison.Ordinal)
+        || name is "DOTNET_ENVIRONMENT" or "DOTNET_URLS" or "AUTHMESH_SERVER";
+}
