@@ -1,0 +1,130 @@
+using AuthMesh.Tests.Faults;
+using AuthMesh.Tests.Harness;
+using Npgsql;
+
+namespace AuthMesh.Tests.LocalMesh;
+
+/// <summary>Starting, stopping, being killed and being started wrongly: data stays, processes do not.</summary>
+[Collection<TakingTurns>]
+public sealed class MeshProgramTests(MeshProgram mesh) : IClassFixture<MeshProgram>
+{
+    private const string Password = "a password for a test";
+
+    [Fact]
+    public async Task What_it_started_ends_with_it_and_its_accounts_come_back_with_it()
+    {
+        await mesh.RunAsync();
+        var name = await RegisterAsync();
+        var pids = mesh.Pids;
+        Assert.InRange(pids.Count, 3, 4); // PostgreSQL is among them where it is no container
+        Assert.All(pids, pid => Assert.True(MeshProgram.IsAlive(pid)));
+
+        Assert.Equal(0, await mesh.StopAsync());
+
+        Assert.DoesNotContain(pids, MeshProgram.IsAlive);
+        await Assert.ThrowsAsync<HttpRequestException>(() => mesh.Gateway.GetAsync("/health/live"));
+        var password = await PasswordAsync();
+        await Assert.ThrowsAsync<NpgsqlException>(() => ConnectAsync(password));
+
+        await mesh.RunAsync();
+
+        Assert.Equal(200, (await mesh.Gateway.LoginAsync(name, Password)).Status);
+        (await mesh.Gateway.LoginAsync(name, "not " + Password)).AssertError(401, "invalid_credentials");
+    }
+
+    [Fact]
+    public async Task After_kill_9_the_next_start_is_ready_and_nothing_of_the_last_one_is_left()
+    {
+        await mesh.RunAsync();
+        var name = await RegisterAsync();
+        var pids = mesh.Pids;
+
+        await mesh.KillAsync();
+        await mesh.RunAsync();
+
+        Assert.DoesNotContain(pids, MeshProgram.IsAlive);
+        Assert.Empty(mesh.Pids.Intersect(pids));
+        Assert.Equal(200, (await mesh.Gateway.LoginAsync(name, Password)).Status);
+        Assert.Equal(200, (await mesh.Gateway.RegisterAsync(ProductionMesh.NewName(), Password)).Status);
+    }
+
+    [Fact]
+    public async Task A_second_mesh_on_its_folder_or_port_is_refused_and_the_first_runs_on()
+    {
+        await mesh.RunAsync();
+        var pids = mesh.Pids;
+
+        var sameFolder = await MeshProgram.RefusedAsync(mesh.Folder);
+        Assert.Equal(1, sameFolder.ExitCode);
+        Assert.Contains(mesh.Folder, sameFolder.Errors, StringComparison.Ordinal);
+        Assert.Contains("--data", sameFolder.Errors, StringComparison.Ordinal);
+
+        var another = Directory.CreateTempSubdirectory("authmesh-tests-").FullName;
+        var samePort = await MeshProgram.RefusedAsync(another, "--port", $"{mesh.Address.Port}");
+        Assert.Equal(1, samePort.ExitCode);
+        Assert.Contains($"Port {mesh.Address.Port} is in use", samePort.Errors, StringComparison.Ordinal);
+        Assert.Contains("--port", samePort.Errors, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(Path.Combine(another, "postgres"))); // refused before anything was made
+        Directory.Delete(another, recursive: true);
+
+        Assert.Equal(pids, mesh.Pids);
+        Assert.All(pids, pid => Assert.True(MeshProgram.IsAlive(pid)));
+        Assert.Equal(200, (await mesh.Gateway.GetAsync("/health/ready")).Status);
+    }
+
+    [Fact]
+    public async Task The_database_opens_to_its_password_alone()
+    {
+        await mesh.RunAsync();
+
+        Assert.Equal("scram-sha-256", await ConnectAsync(await PasswordAsync()));
+        var wrong = await Assert.ThrowsAsync<PostgresException>(() => ConnectAsync("not the password"));
+        Assert.Equal(PostgresErrorCodes.InvalidPassword, wrong.SqlState);
+        var none = await Assert.ThrowsAsync<NpgsqlException>(() => ConnectAsync(password: null));
+        Assert.Contains("SCRAM", none.Message, StringComparison.Ordinal); // the server asked for one
+    }
+
+    [Fact]
+    public async Task The_master_key_is_its_owners_and_without_it_the_data_is_not_started_on()
+    {
+        await mesh.RunAsync();
+        var name = await RegisterAsync();
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(mesh.MasterKeyFile));
+        Assert.Equal(mesh.Folder, Path.GetDirectoryName(mesh.MasterKeyFile)); // beside the cluster, not in it
+        await mesh.StopAsync();
+
+        var kept = mesh.MasterKeyFile + ".kept";
+        File.Move(mesh.MasterKeyFile, kept);
+        var refused = await MeshProgram.RefusedAsync(mesh.Folder);
+        Assert.Equal(1, refused.ExitCode);
+        Assert.Contains(mesh.MasterKeyFile, refused.Errors, StringComparison.Ordinal);
+        Assert.False(File.Exists(mesh.MasterKeyFile));
+
+        File.Move(kept, mesh.MasterKeyFile);
+        await mesh.RunAsync();
+        Assert.Equal(200, (await mesh.Gateway.LoginAsync(name, Password)).Status);
+    }
+
+    private async Task<string> RegisterAsync()
+    {
+        var name = ProductionMesh.NewName();
+        Assert.Equal(200, (await mesh.Gateway.RegisterAsync(name, Password)).Status);
+        return name;
+    }
+
+    private Task<string> PasswordAsync() =>
+        File.ReadAllTextAsync(Path.Combine(mesh.Folder, "postgres", "password"), TestContext.Current.CancellationToken);
+
+    /// <returns>The methods by which this server lets anybody in.</returns>
+    private async Task<string> ConnectAsync(string? password)
+    {
+        var settings = new NpgsqlConnectionStringBuilder
+        {
+            Host = "127.0.0.1", Port = mesh.PostgresPort, Username = "authmesh", Database = "authmesh", Password = password, Pooling = false, Timeout = 5,
+        };
+        await using var connection = new NpgsqlConnection(settings.ConnectionString);
+        await connection.OpenAsync(TestContext.Current.CancellationToken);
+        await using var command = new NpgsqlCommand("SELECT string_agg(DISTINCT auth_method, ' ') FROM pg_hba_file_rules", connection);
+        return (string)(await command.ExecuteScalarAsync(TestContext.Current.CancellationToken))!;
+    }
+}

@@ -1,0 +1,145 @@
+using System.Text.Json;
+using AuthMesh.LocalMesh;
+using AuthMesh.Tests.Faults;
+using AuthMesh.Tests.Harness;
+
+namespace AuthMesh.Tests.Promise;
+
+/// <summary>What the README promises a team: the package, one line, two settings and one route put their own service behind the gateway.</summary>
+[Collection<TakingTurns>]
+public sealed class OneLineTests(ProductionMesh mesh) : IDisposable
+{
+    private const string Program = """
+        using System.Security.Claims;
+        using AuthMesh;
+        using AuthMesh.Access;
+        using AuthMesh.Tokens;
+
+        var builder = WebApplication.CreateBuilder(args);
+        builder.AddAuthMesh();
+
+        var app = builder.Build();
+        app.MapGet("/notes", (ClaimsPrincipal user) => new Note("success", $"The notes of {user.Username}"));
+        app.MapGet("/notes/admin", () => new Note("success", "Everybody's notes")).RequireAuthorization(Policies.Admin);
+        app.Run();
+
+        public sealed record Note(string Status, string Message);
+        """;
+
+    private const string Project = """
+        <Project Sdk="Microsoft.NET.Sdk.Web">
+          <PropertyGroup>
+            <TargetFramework>net10.0</TargetFramework>
+            <Nullable>enable</Nullable>
+            <ImplicitUsings>enable</ImplicitUsings>
+            <TreatWarningsAsErrors>true</TreatWarningsAsErrors>
+          </PropertyGroup>
+          <ItemGroup>
+            <PackageReference Include="AuthMesh.ServiceDefaults" Version="VERSION" />
+          </ItemGroup>
+        </Project>
+        """;
+
+    // Besides the sources of this machine, whichever they are.
+    private const string Sources = """<configuration><packageSources><add key="packages" value="../packages" /></packageSources></configuration>""";
+
+    // No helper of the build may outlive it and hold its output open.
+    private static readonly string[] WithoutServers = ["-nodeReuse:false", "-p:UseSharedCompilation=false"];
+
+    // Below the system's folder for temporary files, so that nothing of this solution's build settings reaches it.
+    private readonly string folder = Directory.CreateTempSubdirectory("authmesh-tests-").FullName;
+    private readonly string version = $"0.0.0-test.{Guid.NewGuid():N}";
+
+    [Fact]
+    public async Task A_new_service_is_guarded_by_one_line_and_reached_by_one_route()
+    {
+        await PackAsync();
+        var dll = await BuildAsync();
+        await using var notes = await ServiceProcess.StartAsync(
+            "notes",
+            new Dictionary<string, string>
+            {
+                ["AuthMesh:Issuer"] = ProductionMesh.Issuer,
+                ["AuthMesh:IdentityUrl"] = mesh.Mesh.Identity.Address.GetLeftPart(UriPartial.Authority),
+            },
+            "Production", dll: dll);
+        await using var gateway = await ServiceProcess.StartAsync(
+            "gateway",
+            new Dictionary<string, string>(mesh.Mesh.Gateway.Settings)
+            {
+                ["ReverseProxy:Routes:notes:ClusterId"] = "notes",
+                ["ReverseProxy:Routes:notes:Match:Path"] = "/notes/{**rest}",
+                ["ReverseProxy:Routes:notes:Match:Methods:0"] = "GET",
+                ["ReverseProxy:Routes:notes:AuthorizationPolicy"] = "signed-in",
+                ["ReverseProxy:Clusters:notes:Destinations:one:Address"] = notes.Address.GetLeftPart(UriPartial.Authority),
+            },
+            "Production");
+        await notes.WaitUntilReadyAsync(cancellation: TestContext.Current.CancellationToken);
+        await gateway.WaitUntilReadyAsync(cancellation: TestContext.Current.CancellationToken);
+        var (name, _, token) = await mesh.SignUpAsync();
+        var admin = await mesh.AdminTokenAsync();
+
+        // The service by itself keeps the promise too: it trusts nothing because the gateway let it through.
+        foreach (var address in new[] { gateway.Address, notes.Address })
+        {
+            using var caller = new Caller(address);
+            var own = await caller.GetAsync("/notes", token);
+            Assert.Equal((200, $"The notes of {name}"), (own.Status, own.Message));
+            Assert.Equal(200, (await caller.GetAsync("/notes", admin)).Status);
+            (await caller.GetAsync("/notes")).AssertError(401, "missing_token", "Missing or invalid token");
+            (await caller.GetAsync("/notes", token[..^8] + "AAAAAAAA")).AssertError(401, "invalid_token", "Invalid or expired token");
+            (await caller.GetAsync("/notes/admin", token)).AssertError(403, "forbidden", "Admin access required");
+            (await caller.GetAsync("/notes/admin")).AssertError(401, "missing_token");
+            var everybodys = await caller.GetAsync("/notes/admin", admin);
+            Assert.Equal((200, "Everybody's notes"), (everybodys.Status, everybodys.Message));
+            (await caller.GetAsync("/notes/nothing", token)).AssertError(404, "not_found");
+        }
+    }
+
+    public void Dispose()
+    {
+        foreach (var packages in GlobalPackages())
+        {
+            var ours = Path.Combine(packages, "authmesh.servicedefaults", version);
+            if (Directory.Exists(ours))
+            {
+                Directory.Delete(ours, recursive: true);
+            }
+        }
+
+        Directory.Delete(folder, recursive: true);
+    }
+
+    private async Task PackAsync()
+    {
+        // Everything that this writes stands in our folder: the project's own output is somebody else's, perhaps in use.
+        var packed = await Finished.RunAsync(
+            [
+                Checkout.DotNet, "pack", Path.Combine(Checkout.Root, "service-defaults"), "--nologo", "-p:Version=" + version,
+                "--artifacts-path", Path.Combine(folder, "artifacts"), "--output", Path.Combine(folder, "packages"), .. WithoutServers,
+            ],
+            folder: Checkout.Root);
+        Assert.True(packed.ExitCode == 0, packed.ToString());
+    }
+
+    private async Task<string> BuildAsync()
+    {
+        var project = Directory.CreateDirectory(Path.Combine(folder, "notes")).FullName;
+        await File.WriteAllTextAsync(Path.Combine(project, "Program.cs"), Program, TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(Path.Combine(project, "nuget.config"), Sources, TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(
+            Path.Combine(project, "notes.csproj"), Project.Replace("VERSION", version, StringComparison.Ordinal), TestContext.Current.CancellationToken);
+        var built = await Finished.RunAsync(
+            [Checkout.DotNet, "build", project, "--nologo", "--output", Path.Combine(folder, "output"), .. WithoutServers], folder: project);
+        Assert.True(built.ExitCode == 0, built.ToString());
+        return Path.Combine(folder, "output", "notes.dll");
+    }
+
+    private List<string> GlobalPackages()
+    {
+        var assets = Path.Combine(folder, "notes", "obj", "project.assets.json");
+        return File.Exists(assets)
+            ? JsonElement.Parse(File.ReadAllText(assets)).GetProperty("packageFolders").EnumerateObject().Select(packages => packages.Name).ToList()
+            : [];
+    }
+}
