@@ -61,7 +61,8 @@ public sealed class ClosedByDefaultTests(ProductionMesh mesh) : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        var builder = WebApplication.CreateSlimBuilder();
+        // No settings of another service that lie beside the tests.
+        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = Path.GetTempPath() });
         builder.Logging.SetMinimumLevel(LogLevel.Critical);
         builder.Configuration["AuthMesh:Issuer"] = ProductionMesh.Issuer;
         builder.Configuration["AuthMesh:IdentityUrl"] = mesh.Identity.Address.ToString();
@@ -82,6 +83,7 @@ public sealed class ClosedByDefaultTests(ProductionMesh mesh) : IAsyncLifetime
     public async ValueTask DisposeAsync()
     {
         caller.Dispose();
+        await app.StopAsync();
         await app.DisposeAsync();
     }
 }
