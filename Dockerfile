@@ -28,8 +28,6 @@ RUN for project in identity-service resource-service gateway client; do \
 
 FROM mcr.microsoft.com/dotnet/aspnet:10.0-noble-chiseled AS runtime
 WORKDIR /app
-# The runtime's door for debuggers is a socket in /tmp, the one thing it would write: without it the file system can be read-only.
-ENV DOTNET_EnableDiagnostics=0
 # The image's own unprivileged user, in numbers, so that an orchestrator can tell that it is not root.
 USER 1654
 

@@ -5,12 +5,13 @@
 #   ./run.sh --local    as processes of this machine in any case; needs the .NET SDK and PostgreSQL
 #   ./run.sh --stop     stops what either has started; the data is kept
 #
-# AUTHMESH_PORT=9090 chooses another port. The exit status is the walk's.
+# AUTHMESH_PORT=9090 chooses another port, AUTHMESH_DATA=DIR another folder for the local mesh. The exit status is the walk's.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
 export AUTHMESH_PORT="${AUTHMESH_PORT:-8080}"
 server="http://localhost:$AUTHMESH_PORT"
+data="${AUTHMESH_DATA:-.authmesh}"
 mesh=local-mesh/bin/Debug/net10.0/local-mesh.dll
 
 engine_answers() { docker compose version >/dev/null 2>&1 && docker version >/dev/null 2>&1; }
@@ -21,7 +22,7 @@ require_sdk() {
   exit 1
 }
 
-stop_local() { if [ -f "$mesh" ]; then dotnet "$mesh" --data .authmesh --stop; fi; }
+stop_local() { if [ -f "$mesh" ]; then dotnet "$mesh" --data "$data" --stop; fi; }
 
 start_in_containers() {
   docker compose up --build --wait
@@ -34,7 +35,7 @@ start_on_this_machine() {
   echo "Building"
   for project in local-mesh client; do dotnet build "$project" --nologo --verbosity quiet --consoleLoggerParameters:ErrorsOnly; done
   local-mesh/ensure-postgres.sh
-  dotnet "$mesh" --data .authmesh --port "$AUTHMESH_PORT" --detach
+  dotnet "$mesh" --data "$data" --port "$AUTHMESH_PORT" --detach
   tour=(dotnet run --project client --no-build -- tour --server "$server")
 }
 

@@ -9,7 +9,7 @@ internal static class GatewayBuilder
     public static void AddGateway(this WebApplicationBuilder builder)
     {
         var services = builder.Services;
-        services.AddSettings<GatewayOptions, GatewayOptionsValidator>()
+        services.AddSettings<GatewayOptions, GatewayOptionsValidator>(GatewayOptions.Section)
             .BindConfiguration(GatewayOptions.Section, binder => binder.ErrorOnUnknownConfiguration = true);
         services.AddRequestTimeouts();
         services.AddReverseProxy()

@@ -8,14 +8,18 @@ if (await HealthProbe.RunAsync(args) is { } exitCode)
     return exitCode;
 }
 
-var builder = WebApplication.CreateSlimBuilder(args);
+var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions
+{
+    Args = args,
+    ContentRootPath = AppContext.BaseDirectory, // appsettings.json is found from wherever the service is started
+});
 builder.AddSafeResponseHeaders();
 builder.AddAuthMesh();
 builder.AddGateway();
 
 var app = builder.Build();
 
-app.UseRequestTimeouts();
+app.UseTimeouts();
 
 return await app.RunOrRefuseAsync(gateway => gateway.MapReverseProxy(proxy =>
 {

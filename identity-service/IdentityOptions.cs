@@ -52,7 +52,7 @@ internal static class IdentitySettings
 {
     public static IServiceCollection AddIdentitySettings(this IServiceCollection services)
     {
-        services.AddSettings<IdentityOptions, IdentityOptionsValidator>()
+        services.AddSettings<IdentityOptions, IdentityOptionsValidator>(IdentityOptions.Section)
             .BindConfiguration(IdentityOptions.Section, binder => binder.ErrorOnUnknownConfiguration = true);
         return services;
     }

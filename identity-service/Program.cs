@@ -17,7 +17,11 @@ if (await HealthProbe.RunAsync(args) is { } exitCode)
     return exitCode;
 }
 
-var builder = WebApplication.CreateSlimBuilder(args);
+var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions
+{
+    Args = args,
+    ContentRootPath = AppContext.BaseDirectory, // appsettings.json is found from wherever the service is started
+});
 // The largest body that anybody has reason to send is a name and a password of 256 four-byte characters, escaped.
 builder.WebHost.ConfigureKestrel(kestrel => kestrel.Limits.MaxRequestBodySize = 16 * 1024);
 builder.AddAuthMeshDefaults();

@@ -22,6 +22,9 @@ internal sealed class DataFolder : IDisposable
 
     internal string MasterKeyFile => In("master.key");
 
+    /// <summary>Where the identity service leaves the password of an admin that it had to make up.</summary>
+    internal string FirstAdminPasswordFile => In("first-admin-password");
+
     internal string LogOf(string service) => System.IO.Path.Combine(LogsIn(Path), $"{service}.log");
 
     internal static string LogsIn(string path) => System.IO.Path.Combine(path, "logs");

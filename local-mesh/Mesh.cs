@@ -35,6 +35,9 @@ public sealed class Mesh : IAsyncDisposable
     /// <summary>The identity service's database, with the password, for looking into tables.</summary>
     public string ConnectionString => options.ConnectionString ?? Postgres!.ConnectionString;
 
+    /// <summary>Where the first admin's password is, where it was generated and still lies there; null otherwise.</summary>
+    public string? FirstAdminPasswordFile => File.Exists(folder.FirstAdminPasswordFile) ? folder.FirstAdminPasswordFile : null;
+
     internal Action<string> Report => options.Report;
 
     private bool BringsMasterKey =>
@@ -95,6 +98,7 @@ public sealed class Mesh : IAsyncDisposable
         {
             ["AuthMesh:Issuer"] = issuer,
             ["Identity:DemoUsers"] = options.DemoUsers ? "true" : "false",
+            ["Identity:FirstAdmin:GeneratedPasswordFile"] = folder.FirstAdminPasswordFile,
         };
         if (!BringsMasterKey) identity["Identity:MasterKeyFile"] = folder.MasterKeyFile;
         await StartReplicasAsync(

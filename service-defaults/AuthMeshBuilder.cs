@@ -34,8 +34,8 @@ public static class AuthMeshBuilder
         services.AddSingleton<IVerificationKeys>(provider => provider.GetRequiredService<IssuerKeys>());
         services.AddHostedService(provider => provider.GetRequiredService<IssuerKeys>());
         services.AddOptions<AuthMeshOptions>().Validate(
-            options => AuthMeshOptions.IsHttpUrl(options.IdentityUrl),
-            "AuthMesh:IdentityUrl must be the address at which this service reaches the identity service, for example "
+            options => AuthMeshOptions.IsOrigin(options.IdentityUrl.TrimEnd('/')),
+            "AuthMesh:IdentityUrl must be the address at which this service reaches the identity service, without a path, for example "
             + "http://identity-service:8080.");
         return builder;
     }
@@ -48,7 +48,7 @@ public static class AuthMeshBuilder
     {
         var services = builder.Services;
         services.TryAddSingleton(TimeProvider.System);
-        services.AddSettings<AuthMeshOptions, AuthMeshOptionsValidator>()
+        services.AddSettings<AuthMeshOptions, AuthMeshOptionsValidator>(AuthMeshOptions.Section)
             .BindConfiguration(AuthMeshOptions.Section, binder => binder.ErrorOnUnknownConfiguration = true);
         services.AddSingleton<PendingRefusal>();
         services.AddErrors();

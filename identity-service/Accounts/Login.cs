@@ -51,6 +51,11 @@ internal static partial class Login
             return HashingLane.Full;
         }
 
+        if (verdict.Fault is { } hashFault)
+        {
+            LogUnusableHash(logger, user!.Id, hashFault);
+        }
+
         if (user is null || !verdict.IsMatch)
         {
             LogRefused(logger, user?.Id, user is null ? "unknown user" : user.IsDisabled ? "disabled" : "wrong password");
@@ -95,6 +100,9 @@ internal static partial class Login
 
     [LoggerMessage(LogLevel.Information, "User {UserId} signed in with session {SessionId}")]
     private static partial void LogSignedIn(ILogger logger, Guid userId, Guid sessionId);
+
+    [LoggerMessage(LogLevel.Error, "The stored password hash of user {UserId} cannot be used: {Reason}")]
+    private static partial void LogUnusableHash(ILogger logger, Guid userId, string reason);
 
     [LoggerMessage(LogLevel.Information, "Login refused for user {UserId}: {Reason}")]
     private static partial void LogRefused(ILogger logger, Guid? userId, string reason);

@@ -37,6 +37,7 @@ internal sealed record Command(string Name, string Usage, int Arguments, Func<IS
     /// <summary>Runs the command instead of the service; what it did goes to standard output.</summary>
     public Task<int> RunAsync(WebApplication app) => app.RunCommandAsync(async (services, cancellationToken) =>
     {
+        await using var turn = await services.GetRequiredService<PreparationLock>().TakeAsync(cancellationToken);
         await services.GetRequiredService<Migrate>().RunAsync(cancellationToken);
         await services.GetRequiredService<KeyRing>().OpenAsync(services.GetRequiredService<IdentityDb>(), cancellationToken);
         Console.WriteLine(await Work(services, Values, cancellationToken));

@@ -33,6 +33,8 @@ public sealed class DatabaseOptions
         return builder;
     }
 
+    private static bool IsPreset(string? password) => password?.StartsWith(Secret.PresetPrefix, StringComparison.Ordinal) == true;
+
     internal void Check(SettingProblems problems, bool isDevelopment)
     {
         const string Key = "Database:ConnectionString";
@@ -50,8 +52,10 @@ public sealed class DatabaseOptions
                 !string.IsNullOrEmpty(builder.Host) && !string.IsNullOrEmpty(builder.Database), Key,
                 "must name the server and the database, for example Host=postgres;Database=authmesh;Username=authmesh.");
             problems.Unless(
-                isDevelopment || !(builder.Password + password).StartsWith(Secret.PresetPrefix, StringComparison.Ordinal), Key,
+                isDevelopment || !(IsPreset(builder.Password) || IsPreset(password)), Key,
                 "has the preset password of the quick start, which is public. Give the database one of its own.");
+            problems.Unless(
+                string.IsNullOrEmpty(builder.Password) || PasswordFile.Length == 0, Key, "has a password, and Database:PasswordFile is set. Keep one.");
         }
         catch (Exception exception) when (exception is ArgumentException or FormatException or KeyNotFoundException)
         {

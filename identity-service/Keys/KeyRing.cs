@@ -35,8 +35,8 @@ internal sealed partial class KeyRing(MasterKey masterKey, TimeProvider clock, I
 
     /// <summary>Opens every stored key, and makes those that a ring must have where there are none. One replica at a time.</summary>
     /// <exception cref="StartRefusedException">
-    /// The master key is not the one that the ring was sealed with. Nothing was generated: beside keys that cannot be opened, new
-    /// ones would sign tokens and hash passwords that no other replica understands.
+    /// The master key is not the one that the ring was sealed with, or the ring is gone while users are there. Nothing was generated:
+    /// beside what cannot be opened, new keys would sign tokens and hash passwords that no other replica understands.
     /// </exception>
     public async Task OpenAsync(IdentityDb db, CancellationToken cancellationToken)
     {
@@ -50,6 +50,13 @@ internal sealed partial class KeyRing(MasterKey masterKey, TimeProvider clock, I
 
         if (Missing(keys) is { Count: > 0 } missing)
         {
+            if (missing.Exists(key => key.Purpose == RingKeyPurpose.Pepper) && await db.Users.AnyAsync(cancellationToken))
+            {
+                throw new StartRefusedException(
+                    "There are users but no pepper to check their passwords with: the table ring_keys has lost rows. Nothing was changed. "
+                    + "Restore it from the backup that the users come from.");
+            }
+
             db.RingKeys.AddRange(missing);
             await db.SaveChangesAsync(cancellationToken);
             keys.AddRange(missing);

@@ -23,6 +23,6 @@ public sealed class HashingOptions
         problems.Unless(
             WorkFactor is >= SmallestWorkFactor and <= LargestWorkFactor, "Hashing:WorkFactor", "must be 4 to 16; 10 is the least for real users.");
         problems.Unless(Threads is >= 0 and <= 64, "Hashing:Threads", "must be 0 (as many as cores) to 64.");
-        problems.Unless(QueueLength is >= 64 and <= 10_000, "Hashing:QueueLength", "must be 64 to 10000.");
+        problems.Unless(QueueLength is >= 64 and <= 1_000, "Hashing:QueueLength", "must be 64 to 1000: who waits longer has left.");
     }
 }

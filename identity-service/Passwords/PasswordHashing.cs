@@ -12,21 +12,18 @@ namespace AuthMesh.Identity.Passwords;
 /// than 72 bytes and stumbles over NUL, 64 characters of base64 have neither problem, and without the pepper a stolen table cannot
 /// be guessed at.
 /// </summary>
-internal sealed partial class PasswordHashing
+internal sealed class PasswordHashing
 {
     private readonly HashingLane lane;
     private readonly KeyRing ring;
-    private readonly ILogger<PasswordHashing> logger;
     private readonly int workFactor;
     private readonly StoredHash nobodys;
     private readonly Counter<long> rounds;
 
-    public PasswordHashing(
-        HashingLane lane, KeyRing ring, IOptions<IdentityOptions> options, IMeterFactory meters, ILogger<PasswordHashing> logger)
+    public PasswordHashing(HashingLane lane, KeyRing ring, IOptions<IdentityOptions> options, IMeterFactory meters)
     {
         this.lane = lane;
         this.ring = ring;
-        this.logger = logger;
         workFactor = options.Value.Hashing.WorkFactor;
         // Right in form and equal to nothing: checking against it costs what checking against a user's hash costs.
         nobodys = new StoredHash(null, Bcrypt.GenerateSalt(workFactor) + new string('.', 31), workFactor);
@@ -59,13 +56,23 @@ internal sealed partial class PasswordHashing
         var pepper = hash?.PepperId is { } pepperId ? ring.FindPepper(pepperId) : null;
         if (stored is not null && (hash is null || (hash.PepperId is not null && pepper is null)))
         {
-            LogUnusable(hash is null ? "its form is unknown" : "its pepper is not in the ring");
-            hash = null;
+            return Refuse(password, hash is null ? "its form is unknown" : "its pepper is not in the ring");
         }
 
         hash ??= nobodys;
-        // Plain bcrypt takes the first 72 bytes of the password itself, as the system did that the hash came from.
-        var isMatch = IsMatch(pepper is null ? password : Key(pepper, password), hash) && hash != nobodys;
+        bool isMatch;
+        try
+        {
+            // Plain bcrypt takes the first 72 bytes of the password itself, as the system did that the hash came from.
+            isMatch = Bcrypt.Verify(pepper is null ? password : Key(pepper, password), hash.Bcrypt) && hash != nobodys;
+        }
+        // Two kinds of exception for text that is no bcrypt hash behind a form that looked like one.
+        catch (Exception exception) when (exception is ArgumentException or global::BCrypt.Net.SaltParseException)
+        {
+            return Refuse(password, "bcrypt cannot read it");
+        }
+
+        Count(hash.WorkFactor);
         if (isMatch)
         {
             return new PasswordVerdict(true, hash.PepperId != ring.CurrentPepper.Id || hash.WorkFactor != workFactor);
@@ -75,20 +82,8 @@ internal sealed partial class PasswordHashing
         return new PasswordVerdict(false, false);
     }
 
-    private bool IsMatch(string key, StoredHash hash)
-    {
-        Count(hash.WorkFactor);
-        try
-        {
-            return Bcrypt.Verify(key, hash.Bcrypt);
-        }
-        // Three kinds of exception, all for text that is no bcrypt hash behind a form that looked like one.
-        catch (Exception exception) when (exception is ArgumentException or global::BCrypt.Net.SaltParseException)
-        {
-            LogUnusable("bcrypt cannot read it");
-            return false;
-        }
-    }
+    // A hash that cannot be used costs what any other does.
+    private PasswordVerdict Refuse(string password, string fault) => Verify(password, stored: null) with { Fault = fault };
 
     /// <summary>Spends what a cheaper hash saved, so that time does not tell it from today's: 2^n + … + 2^(m-1) = 2^m - 2^n.</summary>
     private void TopUp(int spentWorkFactor)
@@ -104,14 +99,15 @@ internal sealed partial class PasswordHashing
 
     private static string Key(byte[] pepper, string password) =>
         Convert.ToBase64String(HMACSHA384.HashData(pepper, Encoding.UTF8.GetBytes(password)));
-
-    [LoggerMessage(LogLevel.Error, "A stored password hash cannot be used, so its user cannot sign in: {Reason}")]
-    private partial void LogUnusable(string reason);
 }
 
 /// <param name="IsMatch">Whether it is the user's password.</param>
 /// <param name="IsOutdated">Whether the hash that matched is of an older scheme, pepper or cost.</param>
-internal sealed record PasswordVerdict(bool IsMatch, bool IsOutdated);
+internal sealed record PasswordVerdict(bool IsMatch, bool IsOutdated)
+{
+    /// <summary>Why the stored hash could not be used at all, so that its user cannot sign in; null where it could.</summary>
+    public string? Fault { get; init; }
+}
 
 internal static class PasswordServices
 {

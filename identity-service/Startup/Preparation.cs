@@ -17,11 +17,12 @@ internal sealed partial class Preparation(IServiceScopeFactory scopes, PendingRe
     private static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(500);
 
     private volatile bool isComplete;
+    private volatile string waitsFor = "preparing schema, keys and first users";
 
     public bool IsComplete => isComplete;
 
     public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
-        Task.FromResult(isComplete ? HealthCheckResult.Healthy() : HealthCheckResult.Unhealthy("waiting for PostgreSQL"));
+        Task.FromResult(isComplete ? HealthCheckResult.Healthy() : HealthCheckResult.Unhealthy(waitsFor));
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -43,6 +44,7 @@ internal sealed partial class Preparation(IServiceScopeFactory scopes, PendingRe
             catch (Exception exception) when (DatabaseUnavailable.FindCause(exception) is not null)
             {
                 // The cure lies outside: an address, a password, a server that is still starting. Said once for each reason.
+                waitsFor = "waiting for PostgreSQL";
                 var reason = DatabaseUnavailable.FindCause(exception)!.Message;
                 if (lastReason != reason)
                 {

@@ -26,9 +26,10 @@ internal sealed class ClosedByDefault : IAuthorizationMiddlewareResultHandler
             // stands behind still runs for signed-in callers only.
             case null:
                 return CommonFailures.FromStatus(StatusCodes.Status404NotFound).ExecuteAsync(context);
-            // Routing itself put this endpoint there to answer 405 or 415.
-            case not RouteEndpoint:
-                return next(context);
+            // Routing itself put this endpoint there, to answer that the path takes no such method or content. It is asked directly:
+            // what stands behind the authorization stays closed.
+            case { DisplayName: "405 HTTP Method Not Supported" or "415 HTTP Unsupported Media Type", RequestDelegate: { } refuse } and not RouteEndpoint:
+                return refuse(context);
         }
 
         if (authorizeResult.Forbidden)

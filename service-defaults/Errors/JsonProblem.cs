@@ -12,10 +12,13 @@ internal static class JsonProblem
             return CommonFailures.InvalidRequest("The request body is not valid JSON");
         }
 
-        if (exception.Path is not ['$', '.', ..] path)
+        if (exception.Path is null or "$")
         {
             return CommonFailures.InvalidRequest("The request body must be a JSON object");
         }
+
+        // "$.name", or "$['a name']" where the name is no word.
+        var member = exception.Path.TrimStart('$').TrimStart('.').Replace("['", "", StringComparison.Ordinal).Replace("']", "", StringComparison.Ordinal);
 
         // The parser has no codes for what it refuses; a test pins these texts.
         var text = exception.Message switch
@@ -25,6 +28,6 @@ internal static class JsonProblem
             var message when message.Contains("could not be mapped", StringComparison.Ordinal) => "is not a known member",
             _ => "has the wrong type",
         };
-        return CommonFailures.InvalidRequest(new Dictionary<string, string[]> { [path[2..]] = [text] });
+        return CommonFailures.InvalidRequest(new Dictionary<string, string[]> { [member] = [text] });
     }
 }

@@ -47,10 +47,10 @@ public static class HealthProbe
         if (Environment.GetEnvironmentVariable("ASPNETCORE_URLS") is not { Length: > 0 } urls)
         {
             var ports = Environment.GetEnvironmentVariable("ASPNETCORE_HTTP_PORTS");
-            return $"http://127.0.0.1:{ports?.Split(';')[0] ?? "5000"}";
+            return $"http://127.0.0.1:{(string.IsNullOrEmpty(ports) ? "5000" : ports.Split(';')[0])}";
         }
 
-        var addresses = urls.Split(';').Select(BindingAddress.Parse).ToArray();
+        var addresses = urls.Split(';', StringSplitOptions.RemoveEmptyEntries).Select(BindingAddress.Parse).ToArray();
         var address = Array.Find(addresses, address => address.Scheme == Uri.UriSchemeHttp) ?? addresses[0];
         // A name, a + or a * binds every address; so do 0.0.0.0 and [::], which are none to call.
         var isBoundAlone = IPAddress.TryParse(address.Host, out var ip) && !ip.Equals(IPAddress.Any) && !ip.Equals(IPAddress.IPv6Any);

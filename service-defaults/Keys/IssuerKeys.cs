@@ -16,12 +16,13 @@ internal sealed partial class IssuerKeys(IOptions<AuthMeshOptions> options, Time
 {
     // Long enough that a storm of forged key ids costs the issuer nothing, short enough for a key that came as a surprise.
     private static readonly TimeSpan UnknownKeyPause = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan FirstRetry = TimeSpan.FromMilliseconds(250);
-    private static readonly TimeSpan LastRetry = TimeSpan.FromSeconds(4);
+    private static readonly TimeSpan RetryWithoutKeys = TimeSpan.FromMilliseconds(250); // nothing else keeps this service from being ready
+    private static readonly TimeSpan RetryWithKeys = TimeSpan.FromSeconds(5);
 
     private readonly HttpClient http = new(new SocketsHttpHandler
     {
-        AllowAutoRedirect = false, // keys come from the configured address and from nowhere else
+        AllowAutoRedirect = false, // keys come from the configured address and from nowhere else,
+        UseProxy = false, // whatever the environment says about the way to the internet
         ConnectTimeout = TimeSpan.FromSeconds(2),
         PooledConnectionLifetime = TimeSpan.FromMinutes(1), // a replica that moved is found again
     })
@@ -35,6 +36,7 @@ internal sealed partial class IssuerKeys(IOptions<AuthMeshOptions> options, Time
     private volatile FrozenDictionary<string, ECDsaSecurityKey> keys = FrozenDictionary<string, ECDsaSecurityKey>.Empty;
     private Task<bool>? refresh;
     private long lastRefreshAt;
+    private string? lastFault;
 
     public bool IsReady => keys.Count > 0;
 
@@ -51,19 +53,10 @@ internal sealed partial class IssuerKeys(IOptions<AuthMeshOptions> options, Time
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        var retry = FirstRetry;
         while (!stoppingToken.IsCancellationRequested)
         {
-            if (await Refresh().WaitAsync(stoppingToken))
-            {
-                retry = FirstRetry;
-                await Task.Delay(options.Value.KeyRefreshInterval, clock, stoppingToken);
-            }
-            else
-            {
-                await Task.Delay(retry, clock, stoppingToken);
-                retry = retry * 2 < LastRetry ? retry * 2 : LastRetry;
-            }
+            var pause = await Refresh().WaitAsync(stoppingToken) ? options.Value.KeyRefreshInterval : IsReady ? RetryWithKeys : RetryWithoutKeys;
+            await Task.Delay(pause, clock, stoppingToken);
         }
     }
 
@@ -113,11 +106,17 @@ internal sealed partial class IssuerKeys(IOptions<AuthMeshOptions> options, Time
             }
 
             keys = fetched;
+            lastFault = null;
             return true;
         }
         catch (Exception exception) when (exception is HttpRequestException or OperationCanceledException or InvalidDataException)
         {
-            LogKeysUnavailable(address, exception.Message, keys.Count);
+            if (lastFault != exception.Message) // once for each reason, however long it lasts
+            {
+                lastFault = exception.Message;
+                LogKeysUnavailable(address, exception.Message, keys.Count);
+            }
+
             return false;
         }
     }

@@ -31,8 +31,9 @@ public sealed class AuthMeshOptions
     /// <summary>How often the issuer's keys are asked for: 1 second to 1 hour.</summary>
     public TimeSpan KeyRefreshInterval { get; set; } = TimeSpan.FromMinutes(1);
 
-    internal static bool IsHttpUrl(string value) =>
-        Uri.TryCreate(value, UriKind.Absolute, out var url) && url.Scheme is "http" or "https";
+    /// <summary>Scheme, host and a port at most, as a browser would write an origin (RFC 6454 §6.2).</summary>
+    internal static bool IsOrigin(string value) =>
+        Uri.TryCreate(value, UriKind.Absolute, out var url) && url.Scheme is "http" or "https" && url.GetLeftPart(UriPartial.Authority) == value;
 }
 
 internal sealed class AuthMeshOptionsValidator(IHostEnvironment environment) : IValidateOptions<AuthMeshOptions>
@@ -43,7 +44,7 @@ internal sealed class AuthMeshOptionsValidator(IHostEnvironment environment) : I
     {
         var problems = new SettingProblems(AuthMeshOptions.Section);
         problems.Unless(
-            IsOrigin(options.Issuer), nameof(options.Issuer),
+            AuthMeshOptions.IsOrigin(options.Issuer), nameof(options.Issuer),
             "must be the public origin of the mesh, scheme and host without a path or a slash at the end, for example https://auth.example.com.");
         problems.Unless(
             environment.IsDevelopment() || !options.Issuer.StartsWith("http://", StringComparison.Ordinal), nameof(options.Issuer),
@@ -58,8 +59,4 @@ internal sealed class AuthMeshOptionsValidator(IHostEnvironment environment) : I
             nameof(options.KeyRefreshInterval), "must be 00:00:01 to 01:00:00.");
         return problems.Result;
     }
-
-    // RFC 6454 §6.2 as a browser would write it: what the parser normalises away would never equal a token's iss.
-    private static bool IsOrigin(string value) =>
-        AuthMeshOptions.IsHttpUrl(value) && new Uri(value).GetLeftPart(UriPartial.Authority) == value;
 }

@@ -21,12 +21,12 @@ public static class StartRefusal
     public static OptionsBuilder<TOptions> AddSettings<
         [DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicParameterlessConstructor)] TOptions,
         [DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] TValidator>(
-        this IServiceCollection services)
+        this IServiceCollection services, string section)
         where TOptions : class
         where TValidator : class, IValidateOptions<TOptions>
     {
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<TOptions>, TValidator>());
-        services.AddSingleton(new CheckedSettings(provider => _ = provider.GetRequiredService<IOptions<TOptions>>().Value));
+        services.AddSingleton(new CheckedSettings(section, provider => _ = provider.GetRequiredService<IOptions<TOptions>>().Value));
         return services.AddOptions<TOptions>().ValidateOnStart();
     }
 
@@ -89,13 +89,22 @@ public static class StartRefusal
             {
                 problems.AddRange(exception.Failures);
             }
-            catch (Exception exception) when (exception is InvalidOperationException or StartRefusedException)
+            catch (InvalidOperationException exception)
             {
-                problems.Add(exception.Message); // a value of the wrong type: the binder's message names key and type
+                problems.Add(DescribeBinding(settings.Section, exception.Message));
             }
         }
 
         return problems;
+    }
+
+    // A value of the wrong type, where the binder names the full key, or a key that does not exist, where it names our class.
+    private static string DescribeBinding(string section, string message)
+    {
+        const string Unknown = "were not found on the instance of ";
+        return message.Contains(Unknown, StringComparison.Ordinal)
+            ? $"{section} has no setting {message[(message.LastIndexOf(": ", StringComparison.Ordinal) + 2)..].Replace("'", "", StringComparison.Ordinal)}."
+            : message;
     }
 
     private static IEnumerable<string> Causes(Exception exception) => exception switch
@@ -118,7 +127,7 @@ public static class StartRefusal
 }
 
 /// <summary>One section that is read, and thereby checked, before anything else starts.</summary>
-internal sealed record CheckedSettings(Action<IServiceProvider> Read);
+internal sealed record CheckedSettings(string Section, Action<IServiceProvider> Read);
 
 /// <summary>Lets work that runs after the start (such as opening the key ring) end the service with words instead of a stack trace.</summary>
 public sealed class PendingRefusal(IHostApplicationLifetime lifetime)

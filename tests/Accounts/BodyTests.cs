@@ -39,6 +39,8 @@ public sealed class BodyTests(ProductionMesh mesh)
             ("""{"username":"abc","password":"12345678","isAdmin":true}""", "isAdmin"),
             ("""{"username":"abc","password":"12345678","__proto__":{}}""", "__proto__"),
             ("""{"Username":"abc","password":"12345678"}""", "Username"),
+            ("""{"username":"abc","password":"12345678","a b":1}""", "a b"),
+            ("""{"username":"abc","password":"12345678","":1}""", ""),
             ("""{"username":"abc","username":"abd","password":"12345678"}""", "username"),
             ("""{"username":"abc","\u0075sername":"abd","password":"12345678"}""", "username"),
             ("""{"username":"abc","password":"12345678","password":"87654321"}""", "password"),

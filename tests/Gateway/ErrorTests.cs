@@ -19,6 +19,15 @@ public sealed class ErrorTests(ProductionMesh mesh)
         (await mesh.Gateway.GetAsync("/nobody")).AssertError(401, "missing_token");
     }
 
+    [Fact]
+    public async Task A_service_that_takes_longer_than_the_route_allows_is_503_too()
+    {
+        var answer = await mesh.Gateway.GetAsync("/slow");
+
+        answer.AssertError(503, "service_unavailable");
+        Assert.Equal("1", answer.Header("Retry-After"));
+    }
+
     [Theory]
     [InlineData("POST", "/login", "{}", 400, "invalid_request", "Bad Request")]
     [InlineData("GET", "/protected", null, 401, "missing_token", "Unauthorized")]

@@ -24,6 +24,11 @@ public sealed class Echo : IAsyncDisposable
         app.Urls.Add("http://127.0.0.1:0");
         app.Run(async context =>
         {
+            if (context.Request.Path == "/slow")
+            {
+                await Task.Delay(Timeout.Infinite, context.RequestAborted);
+            }
+
             var headers = context.Request.Headers.ToDictionary(header => header.Key, header => header.Value.ToString(), StringComparer.OrdinalIgnoreCase);
             context.Response.Headers.Server = "a server's name";
             await context.Response.WriteAsync(JsonSerializer.Serialize(new { context.Request.Method, Path = context.Request.Path.Value, headers }));
@@ -32,7 +37,7 @@ public sealed class Echo : IAsyncDisposable
         Address = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
     }
 
-    /// <summary>Routes of the gateway: one to this service, and one to a cluster in which nobody answers.</summary>
+    /// <summary>Routes of the gateway: to this service, to what it never answers, and to a cluster in which there is nobody.</summary>
     public Dictionary<string, string> RouteSettings() => new()
     {
         ["ReverseProxy:Routes:echo:ClusterId"] = "echo",
@@ -41,6 +46,11 @@ public sealed class Echo : IAsyncDisposable
         ["ReverseProxy:Routes:echo:Match:Methods:1"] = "POST",
         ["ReverseProxy:Routes:echo:AuthorizationPolicy"] = "anonymous",
         ["ReverseProxy:Clusters:echo:Destinations:one:Address"] = Address.ToString(),
+        ["ReverseProxy:Routes:slow:ClusterId"] = "echo",
+        ["ReverseProxy:Routes:slow:Match:Path"] = "/slow",
+        ["ReverseProxy:Routes:slow:Match:Methods:0"] = "GET",
+        ["ReverseProxy:Routes:slow:AuthorizationPolicy"] = "anonymous",
+        ["ReverseProxy:Routes:slow:Timeout"] = "00:00:01",
         ["ReverseProxy:Routes:nobody:ClusterId"] = "nobody",
         ["ReverseProxy:Routes:nobody:Match:Path"] = "/nobody",
         ["ReverseProxy:Routes:nobody:Match:Methods:0"] = "GET",

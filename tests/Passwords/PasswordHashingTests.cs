@@ -31,6 +31,7 @@ public sealed class PasswordHashingTests(ProductionMesh mesh) : IAsyncLifetime
         { "plain bcrypt of the cheapest cost", Bcrypt.HashPassword("the password", 4) },
         { "plain bcrypt of a lower cost", Bcrypt.HashPassword("the password", WorkFactor - 1) },
         { "a hash that cannot be read", "nonsense" },
+        { "a hash that bcrypt itself cannot read", "$2a$07$!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!" },
         { "a hash under a pepper that is gone", $"hmac-sha384+bcrypt:gone:{Bcrypt.HashPassword("the password", WorkFactor)}" },
     };
 
@@ -96,7 +97,7 @@ public sealed class PasswordHashingTests(ProductionMesh mesh) : IAsyncLifetime
         ring = new KeyRing(new MasterKey(RandomNumberGenerator.GetBytes(32)), TimeProvider.System, NullLogger<KeyRing>.Instance);
         await ring.OpenAsync(db, default);
         lane = new HashingLane(options);
-        passwords = new PasswordHashing(lane, ring, options, services.GetRequiredService<IMeterFactory>(), NullLogger<PasswordHashing>.Instance);
+        passwords = new PasswordHashing(lane, ring, options, services.GetRequiredService<IMeterFactory>());
     }
 
     public async ValueTask DisposeAsync()

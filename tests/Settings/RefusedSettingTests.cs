@@ -12,6 +12,8 @@ public sealed class RefusedSettingTests
     private static readonly string MasterKey = Convert.ToBase64String(Enumerable.Range(1, 32).Select(i => (byte)i).ToArray());
     private static readonly string PresetMasterKey = Convert.ToBase64String(Encoding.ASCII.GetBytes("authmesh-development-master-key!"));
 
+    private static readonly string PresetPasswordFile = WritePreset();
+
     public static TheoryData<string, string, string, string> Rows => new()
     {
         { "resource-service", "AuthMesh:Issuer", "", "must be the public origin" },
@@ -21,11 +23,12 @@ public sealed class RefusedSettingTests
         { "resource-service", "AuthMesh:Issuer", "http://auth.example.com", "must be https outside Development" },
         { "resource-service", "AuthMesh:IdentityUrl", "", "must be the address" },
         { "resource-service", "AuthMesh:IdentityUrl", "identity-service:8080", "must be the address" },
+        { "resource-service", "AuthMesh:IdentityUrl", "http://identity-service/path", "must be the address" },
         { "resource-service", "AuthMesh:Audience", " ", "must not be empty" },
         { "resource-service", "AuthMesh:ClockSkew", "00:01:00", "must be 00:00:00 to 00:00:30" },
         { "resource-service", "AuthMesh:ClockSkew", "soon", "AuthMesh:ClockSkew" },
         { "resource-service", "AuthMesh:KeyRefreshInterval", "00:00:00", "must be 00:00:01 to 01:00:00" },
-        { "resource-service", "AuthMesh:Isuer", "https://a.example", "Isuer" },
+        { "resource-service", "AuthMesh:Isuer", "https://a.example", "AuthMesh has no setting Isuer" },
         { "gateway", "AuthMesh:Issuer", "http://auth.example.com", "must be https outside Development" },
         { "gateway", "Gateway:RequestHeaders:12", "Cookie", "must not contain Cookie" },
         { "gateway", "Gateway:RequestHeaders:12", "X-Forwarded-For", "must not contain X-Forwarded-For" },
@@ -43,16 +46,17 @@ public sealed class RefusedSettingTests
         { "identity-service", "Identity:Database:ConnectionString", "", "must name the server and the database" },
         { "identity-service", "Identity:Database:ConnectionString", "Host=h;Nonsense=1", "is no Npgsql connection string" },
         { "identity-service", "Identity:Database:ConnectionString", "Host=h;Database=d;Password=authmesh-development", "has the preset password" },
+        { "identity-service", "Identity:Database:PasswordFile", PresetPasswordFile, "has the preset password" },
         { "identity-service", "Identity:DemoUsers", "true", "must be false outside Development" },
         { "identity-service", "Identity:DemoUsers", "perhaps", "Identity:DemoUsers" },
         { "identity-service", "Identity:Hashing:WorkFactor", "3", "must be 4 to 16" },
         { "identity-service", "Identity:Hashing:WorkFactor", "17", "must be 4 to 16" },
-        { "identity-service", "Identity:Hashing:QueueLength", "63", "must be 64 to 10000" },
+        { "identity-service", "Identity:Hashing:QueueLength", "63", "must be 64 to 1000" },
         { "identity-service", "Identity:Hashing:Threads", "-1", "must be 0 (as many as cores) to 64" },
         { "identity-service", "Identity:Tokens:AccessTokenLifetime", "02:00:00", "must be 00:01:00 to 01:00:00" },
         { "identity-service", "Identity:FirstAdmin:Username", "an admin", "must be 3 to 64 of the characters" },
         { "identity-service", "Identity:FirstAdmin:PasswordFile", "/nowhere/password", "names a file that cannot be read" },
-        { "identity-service", "Identity:Hashing:WorkFaktor", "12", "WorkFaktor" },
+        { "identity-service", "Identity:Hashing:WorkFaktor", "12", "Identity has no setting WorkFaktor" },
     };
 
     [Theory]
@@ -108,6 +112,13 @@ public sealed class RefusedSettingTests
                 return false;
             }
         });
+    }
+
+    private static string WritePreset()
+    {
+        var file = Path.Combine(Path.GetTempPath(), "authmesh-tests-preset-password");
+        File.WriteAllText(file, "authmesh-development\n");
+        return file;
     }
 
     private static async Task<string> RefusedAsync(string name, Dictionary<string, string> bad)

@@ -1,0 +1,89 @@
+using System.Security.Claims;
+using AuthMesh.Access;
+using AuthMesh.Tests.Harness;
+using AuthMesh.Tokens;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+
+namespace AuthMesh.Tests.Access;
+
+/// <summary>A team's service with the one line, in which everything else was forgotten.</summary>
+public sealed class ClosedByDefaultTests(ProductionMesh mesh) : IAsyncLifetime
+{
+    private WebApplication app = null!;
+    private Caller caller = null!;
+
+    [Theory]
+    [InlineData("GET", "/notes")]
+    [InlineData("GET", "/notes/admin")]
+    [InlineData("GET", "/file")]
+    public async Task Without_a_token_nothing_opens_that_does_not_say_so(string method, string path) =>
+        (await caller.SendAsync(new HttpMethod(method), path)).AssertError(401, "missing_token");
+
+    [Fact]
+    public async Task An_endpoint_that_says_so_is_open_to_everybody() => Assert.Equal("open", (await caller.GetAsync("/open")).Text);
+
+    [Theory]
+    [InlineData("POST", "/file", 405, "method_not_allowed")] // an endpoint of routing's own stands here, which names no policy
+    [InlineData("GET", "/elsewhere", 404, "not_found")] // and here none at all
+    public async Task What_middleware_serves_behind_the_authorization_stays_closed_too(string method, string path, int status, string code)
+    {
+        var answer = await caller.SendAsync(new HttpMethod(method), path);
+
+        answer.AssertError(status, code);
+        Assert.DoesNotContain("a secret", answer.Text, StringComparison.Ordinal);
+
+        var (_, _, token) = await mesh.SignUpAsync();
+        Assert.Equal("a secret", (await caller.SendAsync(new HttpMethod(method), path, change: request => request.Headers.Authorization = new("Bearer", token))).Text);
+    }
+
+    [Fact]
+    public async Task With_a_token_the_caller_is_who_the_token_says()
+    {
+        var (name, _, token) = await mesh.SignUpAsync();
+
+        Assert.Equal(name, (await caller.GetAsync("/notes", token)).Text);
+        (await caller.GetAsync("/notes/admin", token)).AssertError(403, "forbidden", "Admin access required");
+        Assert.Equal("for admins", (await caller.GetAsync("/notes/admin", await mesh.AdminTokenAsync())).Text);
+    }
+
+    [Fact]
+    public async Task An_exception_is_a_500_in_the_one_shape_and_keeps_its_detail_to_itself()
+    {
+        var (_, _, token) = await mesh.SignUpAsync();
+
+        var answer = await caller.GetAsync("/broken", token);
+
+        answer.AssertError(500, "internal_error");
+        Assert.DoesNotContain("on purpose", answer.Text, StringComparison.Ordinal);
+    }
+
+    public async ValueTask InitializeAsync()
+    {
+        // No settings of another service that lie beside the tests.
+        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = Path.GetTempPath() });
+        builder.Logging.SetMinimumLevel(LogLevel.Critical);
+        builder.Configuration["AuthMesh:Issuer"] = ProductionMesh.Issuer;
+        builder.Configuration["AuthMesh:IdentityUrl"] = mesh.Identity.Address.ToString();
+        builder.AddAuthMesh();
+        app = builder.Build();
+        app.Urls.Add("http://127.0.0.1:0");
+        app.Use((context, next) => context.Request.Path.Value is "/file" or "/elsewhere" ? context.Response.WriteAsync("a secret") : next(context));
+        app.MapGet("/file", () => "never reached");
+        app.MapGet("/notes", (ClaimsPrincipal user) => user.Username);
+        app.MapGet("/notes/admin", () => "for admins").RequireAuthorization(Policies.Admin);
+        app.MapGet("/open", () => "open").AllowAnonymous();
+        app.MapGet("/broken", string () => throw new InvalidOperationException("on purpose"));
+        await app.StartAsync();
+        caller = new Caller(new Uri(app.Urls.First()));
+        await Patience.UntilAsync(async () => (await caller.GetAsync("/health/ready")).Status == 200);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        caller.Dispose();
+        await app.StopAsync();
+        await app.DisposeAsync();
+    }
+}

@@ -1,0 +1,73 @@
+using System.Security.Cryptography;
+using AuthMesh.Identity.Accounts;
+using AuthMesh.Identity.Database;
+using AuthMesh.Identity.Keys;
+using AuthMesh.Settings;
+using AuthMesh.Tests.Harness;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace AuthMesh.Tests.Keys;
+
+public sealed class KeyRingTests(ProductionMesh mesh)
+{
+    private readonly MasterKey masterKey = new(RandomNumberGenerator.GetBytes(32));
+
+    [Fact]
+    public async Task An_empty_database_gets_a_signing_key_an_announced_one_and_a_pepper_once()
+    {
+        await using var db = await EmptyAsync();
+
+        await Ring(masterKey).OpenAsync(db, TestContext.Current.CancellationToken);
+        var made = await KeysAsync(db);
+        await Ring(masterKey).OpenAsync(db, TestContext.Current.CancellationToken);
+
+        Assert.Equal(["Pepper Current", "Signing Announced", "Signing Current"], made.Select(key => $"{key.Purpose} {key.State}").Order(StringComparer.Ordinal));
+        Assert.Equal(made.Select(key => key.Id), (await KeysAsync(db)).Select(key => key.Id));
+    }
+
+    [Fact]
+    public async Task Another_master_key_stops_it_and_leaves_everything_as_it_was()
+    {
+        await using var db = await EmptyAsync();
+        await Ring(masterKey).OpenAsync(db, TestContext.Current.CancellationToken);
+        var before = (await KeysAsync(db)).Select(key => Convert.ToHexString(key.SealedSecret)).ToList();
+        // One that is missing would be made anew, if anything were.
+        await db.RingKeys.Where(key => key.State == RingKeyState.Announced).ExecuteDeleteAsync(TestContext.Current.CancellationToken);
+
+        var wrong = Ring(new MasterKey(RandomNumberGenerator.GetBytes(32)));
+
+        await Assert.ThrowsAsync<StartRefusedException>(() => wrong.OpenAsync(db, TestContext.Current.CancellationToken));
+        Assert.False(wrong.IsReady);
+        var after = (await KeysAsync(db)).Select(key => Convert.ToHexString(key.SealedSecret)).ToList();
+        Assert.Equal(2, after.Count);
+        Assert.Subset(before.ToHashSet(), after.ToHashSet());
+    }
+
+    [Fact]
+    public async Task No_pepper_is_made_beside_users_whose_pepper_is_gone()
+    {
+        await using var db = await EmptyAsync();
+        await Ring(masterKey).OpenAsync(db, TestContext.Current.CancellationToken);
+        db.Users.Add(User.Create(Username.TryParse("somebody")!, "a hash", TimeProvider.System.GetUtcNow()));
+        await db.SaveChangesAsync(TestContext.Current.CancellationToken);
+        await Ring(masterKey).OpenAsync(db, TestContext.Current.CancellationToken); // all is well so far
+
+        await db.RingKeys.ExecuteDeleteAsync(TestContext.Current.CancellationToken);
+
+        await Assert.ThrowsAsync<StartRefusedException>(() => Ring(masterKey).OpenAsync(db, TestContext.Current.CancellationToken));
+        Assert.Empty(await KeysAsync(db));
+    }
+
+    private static KeyRing Ring(MasterKey key) => new(key, TimeProvider.System, NullLogger<KeyRing>.Instance);
+
+    private static Task<List<RingKey>> KeysAsync(IdentityDb db) =>
+        db.RingKeys.AsNoTracking().OrderBy(key => key.Id).ToListAsync(TestContext.Current.CancellationToken);
+
+    private async Task<IdentityDb> EmptyAsync()
+    {
+        var db = new Database(await mesh.Postgres.CreateDatabaseAsync()).Open();
+        await db.Database.MigrateAsync(TestContext.Current.CancellationToken);
+        return db;
+    }
+}
