@@ -54,6 +54,34 @@ public sealed class OutageTests(OwnMesh mesh)
         await Patience.UntilAsync(() => mesh.Gateway.LoginAsync(name, password), answer => answer.Status == 200);
     }
 
+    [Fact]
+    public async Task A_login_that_a_hanging_identity_service_does_not_answer_in_the_routes_time_is_503()
+    {
+        await mesh.WholeAsync();
+        var (name, password, _) = await mesh.SignUpAsync();
+        var settings = new Dictionary<string, string>(mesh.Mesh.Gateway.Settings)
+        {
+            ["ReverseProxy:Routes:login:Timeout"] = "00:00:01",
+            ["ReverseProxy:Clusters:identity:HealthCheck:Active:Enabled"] = "false", // so that it is the time that ends the wait
+        };
+        await using var impatient = await ServiceProcess.StartAsync("gateway", settings, mesh.Mesh.Gateway.Environment);
+        await impatient.WaitUntilReadyAsync(cancellation: TestContext.Current.CancellationToken);
+        using var gateway = new Caller(impatient.Address);
+        Assert.Equal(200, (await gateway.LoginAsync(name, password)).Status);
+
+        mesh.Mesh.Identity.Suspend();
+        try
+        {
+            AssertComeBackLater(await gateway.LoginAsync(name, password), "service_unavailable");
+        }
+        finally
+        {
+            mesh.Mesh.Identity.Resume();
+        }
+
+        await Patience.UntilAsync(() => gateway.LoginAsync(name, password), answer => answer.Status == 200);
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]

@@ -5,14 +5,16 @@ namespace AuthMesh.Tests.Harness;
 /// <summary>A program that ran to its end.</summary>
 public sealed record Finished(int ExitCode, string Output, string Errors)
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3); // for the slowest, a build
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1), PatienceWithBuilds = TimeSpan.FromMinutes(5);
 
     /// <param name="command">The program and its arguments.</param>
     /// <param name="environment">What is set besides; settings of this shell that a program of ours would heed are taken out.</param>
     /// <param name="input">What stands in standard input, which is never a terminal.</param>
     /// <param name="folder">Where it runs; null is a folder that means nothing to it.</param>
+    /// <param name="isBuild">Whether it restores and compiles, which takes its time.</param>
     public static async Task<Finished> RunAsync(
-        IReadOnlyList<string> command, IReadOnlyDictionary<string, string>? environment = null, string input = "", string? folder = null)
+        IReadOnlyList<string> command, IReadOnlyDictionary<string, string>? environment = null, string input = "", string? folder = null,
+        bool isBuild = false)
     {
         using var process = Start(command, environment, folder);
         try
@@ -26,7 +28,7 @@ public sealed record Finished(int ExitCode, string Output, string Errors)
         }
 
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        deadline.CancelAfter(Patience);
+        deadline.CancelAfter(isBuild ? PatienceWithBuilds : Patience);
         try
         {
             var output = process.StandardOutput.ReadToEndAsync(deadline.Token);

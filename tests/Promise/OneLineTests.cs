@@ -118,7 +118,7 @@ public sealed class OneLineTests(ProductionMesh mesh) : IDisposable
                 Checkout.DotNet, "pack", Path.Combine(Checkout.Root, "service-defaults"), "--nologo", "-p:Version=" + version,
                 "--artifacts-path", Path.Combine(folder, "artifacts"), "--output", Path.Combine(folder, "packages"), .. WithoutServers,
             ],
-            folder: Checkout.Root);
+            folder: Checkout.Root, isBuild: true);
         Assert.True(packed.ExitCode == 0, packed.ToString());
     }
 
@@ -130,7 +130,8 @@ public sealed class OneLineTests(ProductionMesh mesh) : IDisposable
         await File.WriteAllTextAsync(
             Path.Combine(project, "notes.csproj"), Project.Replace("VERSION", version, StringComparison.Ordinal), TestContext.Current.CancellationToken);
         var built = await Finished.RunAsync(
-            [Checkout.DotNet, "build", project, "--nologo", "--output", Path.Combine(folder, "output"), .. WithoutServers], folder: project);
+            [Checkout.DotNet, "build", project, "--nologo", "--output", Path.Combine(folder, "output"), .. WithoutServers], folder: project,
+            isBuild: true);
         Assert.True(built.ExitCode == 0, built.ToString());
         return Path.Combine(folder, "output", "notes.dll");
     }
