@@ -115,10 +115,9 @@ internal static class TokenShape
 
         try
         {
-            var bytes = Base64Url.DecodeFromChars(part);
-            return Base64Url.EncodeToString(bytes) == part ? bytes : null;
+            return Base64Url.DecodeFromChars(part);
         }
-        catch (FormatException)
+        catch (FormatException) // bits left over, which would give one token many spellings
         {
             return null;
         }
