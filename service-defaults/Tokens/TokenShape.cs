@@ -43,16 +43,14 @@ internal static class TokenShape
             return "not canonical base64url";
         }
 
-        if (ReadObject(header) is not { } headerMembers || ReadObject(payload) is not { } claims)
+        using var headerMembers = ReadObject(header);
+        using var claims = ReadObject(payload);
+        if (headerMembers is null || claims is null)
         {
             return "not two JSON objects without doubled members";
         }
 
-        using (headerMembers)
-        using (claims)
-        {
-            return FindHeaderFault(headerMembers.RootElement, out keyId) ?? FindClaimFault(claims.RootElement, clock.GetUtcNow() + clockSkew);
-        }
+        return FindHeaderFault(headerMembers.RootElement, out keyId) ?? FindClaimFault(claims.RootElement, clock.GetUtcNow() + clockSkew);
     }
 
     // Exactly three members: with that, no crit, b64, zip, jku, jwk, x5u or x5c can ask for anything (RFC 8725 §3.10).
