@@ -66,6 +66,21 @@ public sealed class LoginTests(ProductionMesh mesh)
     }
 
     [Fact]
+    public async Task What_a_terminal_would_obey_does_not_become_part_of_a_devices_name()
+    {
+        var (name, password, _) = await mesh.SignUpAsync();
+        var body = $$"""{"username":"{{name}}","password":"{{password}}"}""";
+
+        var answer = await RawHttp.SendAsync(
+            mesh.Gateway.Address,
+            $"POST /login HTTP/1.1\r\nHost: x\r\nUser-Agent: a\u001b[31mb\u007f\r\nContent-Type: application/json\r\nContent-Length: {body.Length}\r\nConnection: close\r\n\r\n{body}");
+
+        Assert.StartsWith("HTTP/1.1 200 ", answer, StringComparison.Ordinal);
+        Assert.Equal("a[31mb", await mesh.Database.ScalarAsync<string>(
+            "SELECT device FROM sessions s JOIN users u ON u.id = s.user_id WHERE u.normalized_username = $1 ORDER BY s.id DESC LIMIT 1", name));
+    }
+
+    [Fact]
     public async Task Every_login_is_a_session_of_its_own()
     {
         var (name, password, first) = await mesh.SignUpAsync();

@@ -116,6 +116,21 @@ public sealed class DemoUserTests(ProductionMesh mesh)
         }
     }
 
+    [Fact]
+    public async Task A_demo_admin_that_was_recovered_is_a_demo_user_no_more()
+    {
+        await using var own = await OwnDatabase.CreateAsync(mesh);
+        own.Settings["Identity:DemoUsers"] = "true";
+        await (await StartReadyAsync(own, "Development")).DisposeAsync();
+        own.Settings["Identity:DemoUsers"] = "false";
+
+        Assert.Equal(0, (await own.RunAsync("Production", "recover-admin", "admin")).ExitCode);
+
+        Assert.Contains("Removed 2 demo users.", (await own.RunAsync("Production", "remove-demo-users")).Output, StringComparison.Ordinal);
+        Assert.Equal("admin", await own.Database.ScalarAsync<string>("SELECT string_agg(username, ' ') FROM users"));
+        await (await StartReadyAsync(own, "Production")).DisposeAsync();
+    }
+
     private static async Task<ServiceProcess> StartReadyAsync(OwnDatabase own, string environment)
     {
         var service = await own.StartAsync(environment);

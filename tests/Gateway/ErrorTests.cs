@@ -80,6 +80,19 @@ public sealed class ErrorTests(ProductionMesh mesh)
     }
 
     [Fact]
+    public async Task A_body_that_breaks_off_is_the_callers_fault_and_leaves_no_stack_trace()
+    {
+        var written = mesh.Mesh.Gateway.Output.Length;
+
+        var answer = await RawHttp.SendAsync(
+            mesh.Gateway.Address, "POST /login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nZ\r\n");
+
+        Assert.StartsWith("HTTP/1.1 400 ", answer, StringComparison.Ordinal);
+        Assert.Contains("\"code\":\"invalid_request\"", answer, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", mesh.Mesh.Gateway.Output[written..], StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_body_on_a_route_that_takes_none_is_refused()
     {
         var answer = await mesh.Gateway.SendAsync(HttpMethod.Get, "/.well-known/jwks.json", new StringContent("a body"));

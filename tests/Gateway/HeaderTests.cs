@@ -64,6 +64,16 @@ public sealed class HeaderTests(ProductionMesh mesh)
     }
 
     [Fact]
+    public async Task As_many_headers_as_the_gateway_lets_in_reach_the_service_behind_it()
+    {
+        var answer = await mesh.Gateway.SendAsync(
+            HttpMethod.Get, "/.well-known/jwks.json",
+            change: request => Assert.True(request.Headers.TryAddWithoutValidation("User-Agent", new string('a', 32_600))));
+
+        Assert.Equal(200, answer.Status);
+    }
+
+    [Fact]
     public async Task A_services_own_Server_header_stays_at_the_gateway()
     {
         var answer = await mesh.Gateway.GetAsync("/echo/x");

@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using System.Text;
 using AuthMesh.LocalMesh;
 using AuthMesh.Tests.Harness;
@@ -92,6 +94,17 @@ public sealed class RefusedSettingTests
         }
 
         Assert.DoesNotContain(PresetMasterKey, output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_address_that_is_taken_stops_the_start_in_words()
+    {
+        using var holder = new TcpListener(IPAddress.Loopback, 0);
+        holder.Start();
+
+        var output = await RefusedAsync("resource-service", new() { ["ASPNETCORE_URLS"] = $"http://{holder.LocalEndpoint}" });
+
+        Assert.Contains("  - Failed to bind to address", output, StringComparison.Ordinal);
     }
 
     [Theory]
