@@ -8,6 +8,7 @@ internal static class BodyLimit
 {
     // A client that is still sending when the connection closes may never see the answer, so this much is read and dropped first.
     private const long Drained = 4 * 1024 * 1024;
+    private static readonly TimeSpan DrainTime = TimeSpan.FromSeconds(3);
 
     private static readonly Failure TooLarge = CommonFailures.FromStatus(StatusCodes.Status413PayloadTooLarge);
 
@@ -21,7 +22,7 @@ internal static class BodyLimit
             if (context.Request.ContentLength <= Drained && !size.IsReadOnly)
             {
                 size.MaxRequestBodySize = Drained;
-                await context.Request.Body.CopyToAsync(Stream.Null, context.RequestAborted);
+                await DrainAsync(context);
             }
         }
         else
@@ -29,4 +30,18 @@ internal static class BodyLimit
             await next(context);
         }
     });
+
+    private static async Task DrainAsync(HttpContext context)
+    {
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
+        patience.CancelAfter(DrainTime);
+        try
+        {
+            await context.Request.Body.CopyToAsync(Stream.Null, patience.Token);
+        }
+        catch (Exception exception) when (exception is IOException or OperationCanceledException)
+        {
+            context.Abort(); // the answer is out; whoever dawdles or left does not keep the connection
+        }
+    }
 }

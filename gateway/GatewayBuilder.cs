@@ -26,6 +26,7 @@ internal static class GatewayBuilder
 
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
+            kestrel.Limits.MaxRequestHeadersTotalSize = 32 * 1024;
             kestrel.Limits.MaxRequestBodySize = 64 * 1024; // a route that needs more says so with a MaxRequestBodySize of its own
             kestrel.Limits.MaxConcurrentConnections = 10_000; // each costs memory before anybody knows who it is
             kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);

@@ -36,7 +36,8 @@ internal sealed class DataFolder : IDisposable
         path = System.IO.Path.GetFullPath(path);
         try
         {
-            Directory.CreateDirectory(LogsIn(path));
+            Directory.CreateDirectory(path);
+            Directory.CreateDirectory(LogsIn(path), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
             // The system drops this lock with the process, however it ends. Children do not inherit it.
             var file = System.IO.Path.Combine(path, "mesh.lock");
             return new(path, new FileStream(file, FileMode.OpenOrCreate, FileAccess.Write, FileShare.None));

@@ -106,11 +106,11 @@ public sealed class Mesh : IAsyncDisposable
 
         var inner = new Dictionary<string, string> { ["AuthMesh:Issuer"] = issuer, ["AuthMesh:IdentityUrl"] = Origin(Identity) };
         await StartReplicasAsync(
-            resources, "resource-service", options.ResourceReplicas, options.ResourcePort, Merged(inner, options.ResourceSettings));
+            resources, "resource-service", options.ResourceReplicas, options.ResourcePort, MergedOutside(inner, options.ResourceSettings));
 
         var destinations = Destinations("identity", identities).Concat(Destinations("resource", resources));
         await StartReplicasAsync(
-            gateways, "gateway", options.GatewayReplicas, gatewayPort, Merged(inner.Concat(destinations), options.GatewaySettings));
+            gateways, "gateway", options.GatewayReplicas, gatewayPort, MergedOutside(inner.Concat(destinations), options.GatewaySettings));
     }
 
     private async Task StartReplicasAsync(
@@ -130,6 +130,14 @@ public sealed class Mesh : IAsyncDisposable
     {
         Dictionary<string, string> merged = [];
         foreach (var (key, value) in own.Concat(options.Settings).Concat(forService)) merged[key] = value;
+        return merged;
+    }
+
+    // Only the identity service may know the master key and the way to the database.
+    private Dictionary<string, string> MergedOutside(IEnumerable<KeyValuePair<string, string>> own, IReadOnlyDictionary<string, string> forService)
+    {
+        var merged = Merged(own, forService);
+        foreach (var key in merged.Keys.Where(key => key.StartsWith("Identity:", StringComparison.OrdinalIgnoreCase)).ToList()) merged.Remove(key);
         return merged;
     }
 

@@ -68,7 +68,7 @@ public sealed class ServiceProcess : IAsyncDisposable
     {
         var patience = timeout ?? TimeSpan.FromSeconds(60);
         var waited = Stopwatch.StartNew();
-        while (!await IsReadyAsync(cancellation))
+        while (Exited.IsCompleted || !await IsReadyAsync(cancellation)) // where it has ended, something else may answer on its port
         {
             var problem = Exited.IsCompleted ? $"ended with exit code {await Exited} before it was ready"
                 : waited.Elapsed > patience ? $"was not ready after {patience.TotalSeconds:0} s"
@@ -81,8 +81,8 @@ public sealed class ServiceProcess : IAsyncDisposable
     /// <exception cref="TimeoutException">It still runs.</exception>
     public Task<int> WaitForExitAsync(TimeSpan timeout) => Exited.WaitAsync(timeout);
 
-    /// <summary>SIGTERM, and SIGKILL for one that has not ended after 10 s.</summary>
-    public Task<int> StopAsync() => process.StopAsync(Signal.Terminate, TimeSpan.FromSeconds(10));
+    /// <summary>SIGTERM, and SIGKILL for one that has not ended after 25 s: requests in flight get up to 20.</summary>
+    public Task<int> StopAsync() => process.StopAsync(Signal.Terminate, TimeSpan.FromSeconds(25));
 
     public void Kill() => process.Send(Signal.Kill);
 

@@ -57,7 +57,11 @@ public static class AuthMeshBuilder
         services.AddHealth();
         builder.AddTelemetry();
 
-        services.Configure<KestrelServerOptions>(kestrel => kestrel.AddServerHeader = false);
+        services.Configure<KestrelServerOptions>(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxRequestHeadersTotalSize = 40 * 1024; // what the gateway lets in, and what it adds
+        });
         // Longer than any request is allowed to take, so that a shutdown cuts nobody off.
         services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(20));
         // An exception with its stack for every refused token: the mesh logs outcomes itself.

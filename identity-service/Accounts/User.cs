@@ -48,6 +48,7 @@ internal sealed class User
     {
         PasswordHash = passwordHash;
         DisabledAt = null;
+        IsDemo = false; // the password is nobody else's any more
         Epoch++;
     }
 }

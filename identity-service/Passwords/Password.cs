@@ -7,7 +7,7 @@ internal static class Password
     public const int MaximumLength = 256;
     public const string Rule = "must be 8 to 256 characters";
 
-    /// <summary>Counts code points, so that an emoji is one. NUL and lone surrogates never get here: the JSON reader refuses them.</summary>
+    /// <summary>Counts code points, so that an emoji is one.</summary>
     public static bool IsAcceptable(string password)
     {
         var length = 0;
@@ -16,6 +16,6 @@ internal static class Password
             length++;
         }
 
-        return length is >= MinimumLength and <= MaximumLength;
+        return length is >= MinimumLength and <= MaximumLength && !password.Contains('\0', StringComparison.Ordinal);
     }
 }

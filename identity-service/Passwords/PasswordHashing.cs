@@ -63,8 +63,8 @@ internal sealed class PasswordHashing
         bool isMatch;
         try
         {
-            // Plain bcrypt takes the first 72 bytes of the password itself, as the system did that the hash came from.
-            isMatch = Bcrypt.Verify(pepper is null ? password : Key(pepper, password), hash.Bcrypt) && hash != nobodys;
+            isMatch = Bcrypt.Verify(pepper is null ? password : Key(pepper, password), hash.Bcrypt)
+                && hash != nobodys && !IsAliasOfAnother(password, hash);
         }
         // Two kinds of exception for text that is no bcrypt hash behind a form that looked like one.
         catch (Exception exception) when (exception is ArgumentException or global::BCrypt.Net.SaltParseException)
@@ -75,12 +75,19 @@ internal sealed class PasswordHashing
         Count(hash.WorkFactor);
         if (isMatch)
         {
-            return new PasswordVerdict(true, hash.PepperId != ring.CurrentPepper.Id || hash.WorkFactor != workFactor);
+            var isOutdated = hash.PepperId != ring.CurrentPepper.Id || hash.WorkFactor != workFactor;
+            return new PasswordVerdict(true, isOutdated && !IsCut(password, hash));
         }
 
         TopUp(hash.WorkFactor);
         return new PasswordVerdict(false, false);
     }
+
+    // Plain bcrypt repeats the password behind a NUL until it has 72 bytes, so "abc" and "abc\0abc" have one hash.
+    private static bool IsAliasOfAnother(string password, StoredHash hash) => hash.PepperId is null && password.Contains('\0', StringComparison.Ordinal);
+
+    // Plain bcrypt reads 72 bytes. What was typed behind them was not checked, so it must not become part of a new hash.
+    private static bool IsCut(string password, StoredHash hash) => hash.PepperId is null && Encoding.UTF8.GetByteCount(password) > 72;
 
     // A hash that cannot be used costs what any other does.
     private PasswordVerdict Refuse(string password, string fault) => Verify(password, stored: null) with { Fault = fault };
@@ -102,7 +109,7 @@ internal sealed class PasswordHashing
 }
 
 /// <param name="IsMatch">Whether it is the user's password.</param>
-/// <param name="IsOutdated">Whether the hash that matched is of an older scheme, pepper or cost.</param>
+/// <param name="IsOutdated">Whether the hash that matched is of an older scheme, pepper or cost and can be replaced by a new one.</param>
 internal sealed record PasswordVerdict(bool IsMatch, bool IsOutdated)
 {
     /// <summary>Why the stored hash could not be used at all, so that its user cannot sign in; null where it could.</summary>

@@ -17,7 +17,7 @@ internal sealed class StartSession(IdentityDb db, TimeProvider clock)
     public async Task<Guid?> RunAsync(Guid userId, int epoch, string userAgent, CancellationToken cancellationToken)
     {
         var id = Guid.CreateVersion7(clock.GetUtcNow());
-        var device = Shorten(userAgent);
+        var device = Describe(userAgent);
         var written = await db.Database.ExecuteSqlAsync(
             $"""
             INSERT INTO sessions (id, user_id, epoch, created_at, last_used_at, expires_at, device)
@@ -28,10 +28,14 @@ internal sealed class StartSession(IdentityDb db, TimeProvider clock)
         return written == 1 ? id : null;
     }
 
-    // Never through the middle of a surrogate pair: half a character cannot be stored.
-    private static string Shorten(string text) => text.Length <= MaximumDeviceLength ? text
-        : char.IsHighSurrogate(text[MaximumDeviceLength - 1]) ? text[..(MaximumDeviceLength - 1)]
-        : text[..MaximumDeviceLength];
+    // Without what a terminal would obey, and never through the middle of a surrogate pair: half a character cannot be stored.
+    private static string Describe(string userAgent)
+    {
+        var text = string.Concat(userAgent.Where(c => !char.IsControl(c)));
+        return text.Length <= MaximumDeviceLength ? text
+            : char.IsHighSurrogate(text[MaximumDeviceLength - 1]) ? text[..(MaximumDeviceLength - 1)]
+            : text[..MaximumDeviceLength];
+    }
 }
 
 internal static class SessionServices

@@ -99,7 +99,7 @@ internal static class PreparationServices
         return services;
     }
 
-    /// <summary>Until the preparation is done, every request but those for health is answered 503.</summary>
+    /// <summary>Until the preparation is done, every endpoint but those for health answers 503.</summary>
     public static void UsePreparedGate(this WebApplication app)
     {
         var preparation = app.Services.GetRequiredService<Preparation>();

@@ -1,4 +1,5 @@
 using AuthMesh.Errors;
+using Microsoft.AspNetCore.Authentication.JwtBearer;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Authorization.Infrastructure;
 using Microsoft.AspNetCore.Authorization.Policy;
@@ -46,12 +47,13 @@ internal static class ClosedByDefaultServices
 {
     public static void AddClosedByDefault(this IServiceCollection services)
     {
-        var signedIn = new AuthorizationPolicyBuilder().RequireAuthenticatedUser().Build();
+        // The scheme is named, so that a service with a second scheme does not let its callers pass for the mesh's.
+        var signedIn = new AuthorizationPolicyBuilder(JwtBearerDefaults.AuthenticationScheme).RequireAuthenticatedUser().Build();
         services.AddAuthorizationBuilder()
             .SetDefaultPolicy(signedIn)
             .SetFallbackPolicy(signedIn)
             .AddPolicy(Policies.SignedIn, signedIn)
-            .AddPolicy(Policies.Admin, policy => policy.RequireAuthenticatedUser().RequireRole(Roles.Admin));
+            .AddPolicy(Policies.Admin, policy => policy.Combine(signedIn).RequireRole(Roles.Admin));
         services.AddSingleton<IAuthorizationMiddlewareResultHandler, ClosedByDefault>();
     }
 }

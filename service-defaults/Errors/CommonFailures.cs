@@ -27,14 +27,14 @@ public static class CommonFailures
     /// <summary>What a bare status means, for those who set one and wrote no body.</summary>
     public static Failure FromStatus(int status) => status switch
     {
-        StatusCodes.Status400BadRequest => InvalidRequest("The request body is missing or cannot be read"),
+        StatusCodes.Status400BadRequest => InvalidRequest("The request is incomplete or malformed"),
         StatusCodes.Status401Unauthorized => new(status, "missing_token", "Missing or invalid token"),
         StatusCodes.Status403Forbidden => Forbidden("Access denied"),
         StatusCodes.Status404NotFound => new(status, "not_found", "There is nothing at this path"),
         StatusCodes.Status405MethodNotAllowed => new(status, "method_not_allowed", "This path does not support the method; see the Allow header"),
         StatusCodes.Status408RequestTimeout => new(status, "request_timeout", "The request did not arrive in time"),
         StatusCodes.Status413PayloadTooLarge => new(status, "body_too_large", "The request body is too large"),
-        StatusCodes.Status415UnsupportedMediaType => new(status, "unsupported_media_type", "The request body must be application/json"),
+        StatusCodes.Status415UnsupportedMediaType => new(status, "unsupported_media_type", "The request body must be application/json, in UTF-8"),
         StatusCodes.Status429TooManyRequests => new(status, "too_many_requests", "Too many requests"),
         StatusCodes.Status502BadGateway or StatusCodes.Status503ServiceUnavailable or StatusCodes.Status504GatewayTimeout =>
             Unavailable("service_unavailable", "The service behind this path is not available right now"),

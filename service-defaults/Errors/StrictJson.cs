@@ -1,8 +1,12 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Json;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Net.Http.Headers;
 
 namespace AuthMesh.Errors;
 
@@ -15,7 +19,9 @@ public static class StrictJson
     /// <summary>Reads the bodies of all requests strictly.</summary>
     /// <param name="services">The services of the application.</param>
     /// <param name="context">The generated context that knows the bodies.</param>
-    public static void AddStrictJson(this IServiceCollection services, JsonSerializerContext context) =>
+    public static void AddStrictJson(this IServiceCollection services, JsonSerializerContext context)
+    {
+        services.AddSingleton<IStartupFilter, Utf8Json>();
         services.Configure<JsonOptions>(json =>
         {
             var options = json.SerializerOptions;
@@ -28,6 +34,33 @@ public static class StrictJson
             options.MaxDepth = 8; // no body of ours nests deeper than two
             options.Converters.Add(new StrictTextConverter());
         });
+    }
+}
+
+/// <summary>
+/// JSON between systems is UTF-8 (RFC 8259 §8.1). Any other charset would be converted before the strict reader sees the text, and
+/// lone surrogates with it; one that the runtime does not know would be an exception.
+/// </summary>
+internal sealed class Utf8Json : IStartupFilter
+{
+    public Action<IApplicationBuilder> Configure(Action<IApplicationBuilder> next) => app =>
+    {
+        app.Use((context, proceed) =>
+        {
+            if (MediaTypeHeaderValue.TryParse(context.Request.ContentType, out var type) && type.Charset.HasValue)
+            {
+                if (!HeaderUtilities.RemoveQuotes(type.Charset).Equals("utf-8", StringComparison.OrdinalIgnoreCase))
+                {
+                    return CommonFailures.FromStatus(StatusCodes.Status415UnsupportedMediaType).ExecuteAsync(context);
+                }
+
+                context.Request.ContentType = type.MediaType.ToString();
+            }
+
+            return proceed(context);
+        });
+        next(app);
+    };
 }
 
 /// <summary>Text that PostgreSQL can store and that has only one UTF-8 form.</summary>

@@ -1,3 +1,4 @@
+using System.Text;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
@@ -33,7 +34,8 @@ public sealed class AuthMeshOptions
 
     /// <summary>Scheme, host and a port at most, as a browser would write an origin (RFC 6454 §6.2).</summary>
     internal static bool IsOrigin(string value) =>
-        Uri.TryCreate(value, UriKind.Absolute, out var url) && url.Scheme is "http" or "https" && url.GetLeftPart(UriPartial.Authority) == value;
+        Uri.TryCreate(value, UriKind.Absolute, out var url) && url.Scheme is "http" or "https" && url.GetLeftPart(UriPartial.Authority) == value
+        && url.UserInfo.Length == 0 && Ascii.IsValid(value);
 }
 
 internal sealed class AuthMeshOptionsValidator(IHostEnvironment environment) : IValidateOptions<AuthMeshOptions>

@@ -52,7 +52,15 @@ public static class StartRefusal
         }
 
         var refusal = app.Services.GetRequiredService<PendingRefusal>();
-        await app.RunAsync();
+        try
+        {
+            await app.RunAsync();
+        }
+        catch (IOException exception) // an address that is taken, or not this machine's
+        {
+            return Refuse(name, [exception.Message]);
+        }
+
         return refusal.Message is { } message ? Refuse(name, [message]) : 0;
     }
 

@@ -21,6 +21,9 @@ internal sealed class AccessTokenAuthentication(IOptions<AuthMeshOptions> option
 
         var mesh = options.Value;
         // No Authority: the library would fetch metadata and keys by itself, from where they say and when a token asks for it.
+        bearer.Authority = null;
+        bearer.MetadataAddress = null!;
+        bearer.Audience = null;
         bearer.MapInboundClaims = false;
         bearer.SaveToken = false;
         bearer.IncludeErrorDetails = false;
@@ -83,8 +86,9 @@ internal static class AccessTokenServices
     public static void AddAccessTokens(this IServiceCollection services)
     {
         services.AddSingleton<AccessTokenHandler>();
-        services.AddSingleton<IConfigureOptions<JwtBearerOptions>, AccessTokenAuthentication>();
         services.AddAuthentication(JwtBearerDefaults.AuthenticationScheme).AddJwtBearer();
+        // After AddJwtBearer, which would otherwise read Authentication:Schemes:Bearer over it and undo every choice made above.
+        services.AddSingleton<IConfigureOptions<JwtBearerOptions>, AccessTokenAuthentication>();
 
         // AddAuthentication brings data protection along, which at start writes a key to the home folder that bearer tokens never use.
         if (services.FirstOrDefault(service => service.ImplementationType?.Name == "DataProtectionHostedService") is { } unused)

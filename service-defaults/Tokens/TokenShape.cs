@@ -43,16 +43,14 @@ internal static class TokenShape
             return "not canonical base64url";
         }
 
-        if (ReadObject(header) is not { } headerMembers || ReadObject(payload) is not { } claims)
+        using var headerMembers = ReadObject(header);
+        using var claims = ReadObject(payload);
+        if (headerMembers is null || claims is null)
         {
             return "not two JSON objects without doubled members";
         }
 
-        using (headerMembers)
-        using (claims)
-        {
-            return FindHeaderFault(headerMembers.RootElement, out keyId) ?? FindClaimFault(claims.RootElement, clock.GetUtcNow() + clockSkew);
-        }
+        return FindHeaderFault(headerMembers.RootElement, out keyId) ?? FindClaimFault(claims.RootElement, clock.GetUtcNow() + clockSkew);
     }
 
     // Exactly three members: with that, no crit, b64, zip, jku, jwk, x5u or x5c can ask for anything (RFC 8725 §3.10).
@@ -115,10 +113,9 @@ internal static class TokenShape
 
         try
         {
-            var bytes = Base64Url.DecodeFromChars(part);
-            return Base64Url.EncodeToString(bytes) == part ? bytes : null;
+            return Base64Url.DecodeFromChars(part);
         }
-        catch (FormatException)
+        catch (FormatException) // bits left over, which would give one token many spellings
         {
             return null;
         }

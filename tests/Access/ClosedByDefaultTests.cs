@@ -1,14 +1,19 @@
 using System.Security.Claims;
+using System.Text.Encodings.Web;
+using System.Text.Json;
 using AuthMesh.Access;
 using AuthMesh.Tests.Harness;
 using AuthMesh.Tokens;
+using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 
 namespace AuthMesh.Tests.Access;
 
-/// <summary>A team's service with the one line, in which everything else was forgotten.</summary>
+/// <summary>A team's service with the one line, in which much was forgotten and some was added that weakens other services.</summary>
 public sealed class ClosedByDefaultTests(ProductionMesh mesh) : IAsyncLifetime
 {
     private WebApplication app = null!;
@@ -59,6 +64,27 @@ public sealed class ClosedByDefaultTests(ProductionMesh mesh) : IAsyncLifetime
         Assert.DoesNotContain("on purpose", answer.Text, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("iss", "https://elsewhere.example")]
+    [InlineData("aud", "elsewhere")]
+    [InlineData("exp", 1000000000)]
+    public async Task No_other_section_of_the_settings_loosens_the_validation(string claim, object value)
+    {
+        var good = mesh.Forge.Sign(mesh.Forge.Header(), Forge.Claims());
+        var bad = mesh.Forge.Sign(mesh.Forge.Header().ToJsonString(), Forge.With(Forge.Claims(), claim, JsonSerializer.SerializeToNode(value)));
+
+        Assert.Equal("forged", (await caller.GetAsync("/notes", good)).Text);
+        (await caller.GetAsync("/notes", bad)).AssertError(401, "invalid_token");
+    }
+
+    [Fact]
+    public async Task A_second_scheme_lets_nobody_pass_for_a_caller_of_the_mesh_and_serves_the_endpoints_that_name_it()
+    {
+        (await caller.GetAsync("/notes")).AssertError(401, "missing_token");
+        (await caller.GetAsync("/notes/admin")).AssertError(401, "missing_token");
+        Assert.Equal("by the other scheme", (await caller.GetAsync("/other")).Text);
+    }
+
     public async ValueTask InitializeAsync()
     {
         // No settings of another service that lie beside the tests.
@@ -66,7 +92,12 @@ public sealed class ClosedByDefaultTests(ProductionMesh mesh) : IAsyncLifetime
         builder.Logging.SetMinimumLevel(LogLevel.Critical);
         builder.Configuration["AuthMesh:Issuer"] = ProductionMesh.Issuer;
         builder.Configuration["AuthMesh:IdentityUrl"] = mesh.Identity.Address.ToString();
+        // What "dotnet user-jwts" writes, at its worst: the framework would read it over the mesh's validation.
+        builder.Configuration["Authentication:Schemes:Bearer:ValidateIssuer"] = "false";
+        builder.Configuration["Authentication:Schemes:Bearer:ValidateAudience"] = "false";
+        builder.Configuration["Authentication:Schemes:Bearer:ValidIssuer"] = "https://elsewhere.example";
         builder.AddAuthMesh();
+        builder.Services.AddAuthentication("Anybody").AddScheme<AuthenticationSchemeOptions, Anybody>("Anybody", null);
         app = builder.Build();
         app.Urls.Add("http://127.0.0.1:0");
         app.Use((context, next) => context.Request.Path.Value is "/file" or "/elsewhere" ? context.Response.WriteAsync("a secret") : next(context));
@@ -74,6 +105,7 @@ public sealed class ClosedByDefaultTests(ProductionMesh mesh) : IAsyncLifetime
         app.MapGet("/notes", (ClaimsPrincipal user) => user.Username);
         app.MapGet("/notes/admin", () => "for admins").RequireAuthorization(Policies.Admin);
         app.MapGet("/open", () => "open").AllowAnonymous();
+        app.MapGet("/other", () => "by the other scheme").RequireAuthorization(policy => policy.AddAuthenticationSchemes("Anybody").RequireAuthenticatedUser());
         app.MapGet("/broken", string () => throw new InvalidOperationException("on purpose"));
         await app.StartAsync();
         caller = new Caller(new Uri(app.Urls.First()));
@@ -85,5 +117,16 @@ public sealed class ClosedByDefaultTests(ProductionMesh mesh) : IAsyncLifetime
         caller.Dispose();
         await app.StopAsync();
         await app.DisposeAsync();
+    }
+
+    /// <summary>Signs everybody in as an admin.</summary>
+    private sealed class Anybody(IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory logger, UrlEncoder encoder)
+        : AuthenticationHandler<AuthenticationSchemeOptions>(options, logger, encoder)
+    {
+        protected override Task<AuthenticateResult> HandleAuthenticateAsync()
+        {
+            var identity = new ClaimsIdentity([new Claim("role", "admin"), new Claim(ClaimTypes.Role, "admin")], Scheme.Name);
+            return Task.FromResult(AuthenticateResult.Success(new AuthenticationTicket(new ClaimsPrincipal(identity), Scheme.Name)));
+        }
     }
 }

@@ -91,11 +91,27 @@ public sealed class BodyTests(ProductionMesh mesh)
     [InlineData("/register", "application/xml")]
     [InlineData("/login", "text/plain")]
     [InlineData("/login", "multipart/form-data; boundary=x")]
+    [InlineData("/register", "application/json; charset=utf-16")]
+    [InlineData("/register", "application/json; charset=iso-8859-1")]
+    [InlineData("/login", "application/json; charset=nonsense")]
+    [InlineData("/login", "application/json; charset=\"\"")]
     public async Task Another_content_type_is_refused(string route, string contentType)
     {
         var answer = await mesh.Gateway.PostRawAsync(route, """{"username":"abc","password":"12345678"}""", contentType);
 
         answer.AssertError(415, "unsupported_media_type");
+    }
+
+    [Theory]
+    [InlineData("application/json; charset=utf-8")]
+    [InlineData("application/json; charset=UTF-8")]
+    [InlineData("application/json; charset=\"utf-8\"")]
+    [InlineData("APPLICATION/JSON")]
+    public async Task JSON_in_UTF8_is_read_however_its_type_is_spelt(string contentType)
+    {
+        var answer = await mesh.Gateway.PostRawAsync("/login", """{"username":"nobody-at-all","password":"12345678"}""", contentType);
+
+        answer.AssertError(401, "invalid_credentials");
     }
 
     [Theory]

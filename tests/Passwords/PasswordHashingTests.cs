@@ -77,6 +77,21 @@ public sealed class PasswordHashingTests(ProductionMesh mesh) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_plain_bcrypt_did_not_read_is_neither_matched_nor_stored()
+    {
+        var cancellation = TestContext.Current.CancellationToken;
+        var imported = Bcrypt.HashPassword("abc12345", 4);
+        Assert.Equal(new PasswordVerdict(true, true), await passwords.VerifyAsync("abc12345", imported, cancellation));
+        Assert.False((await passwords.VerifyAsync("abc12345\0abc12345", imported, cancellation))!.IsMatch);
+        Assert.False((await passwords.VerifyAsync("\0", Bcrypt.HashPassword("", 4), cancellation))!.IsMatch);
+
+        var long72 = new string('a', 72);
+        var cut = Bcrypt.HashPassword(long72 + "-the-rest", 4);
+        Assert.Equal(new PasswordVerdict(true, false), await passwords.VerifyAsync(long72 + "-a-typo", cut, cancellation));
+        Assert.Equal(new PasswordVerdict(true, true), await passwords.VerifyAsync(long72, cut, cancellation));
+    }
+
+    [Fact]
     public async Task The_same_password_never_gives_the_same_hash_and_another_pepper_opens_none()
     {
         var first = await passwords.HashAsync("the password", TestContext.Current.CancellationToken);

@@ -20,6 +20,8 @@ public sealed class RefusedSettingTests
         { "resource-service", "AuthMesh:Issuer", "auth.example.com", "must be the public origin" },
         { "resource-service", "AuthMesh:Issuer", "https://auth.example.com/", "must be the public origin" },
         { "resource-service", "AuthMesh:Issuer", "https://auth.example.com:443", "must be the public origin" },
+        { "resource-service", "AuthMesh:Issuer", "https://user:password@auth.example.com", "must be the public origin" },
+        { "resource-service", "AuthMesh:Issuer", "https://аuth.example.com", "must be the public origin" }, // its first letter is Cyrillic
         { "resource-service", "AuthMesh:Issuer", "http://auth.example.com", "must be https outside Development" },
         { "resource-service", "AuthMesh:IdentityUrl", "", "must be the address" },
         { "resource-service", "AuthMesh:IdentityUrl", "identity-service:8080", "must be the address" },
