@@ -7,10 +7,11 @@ namespace AuthMesh.Identity.Database;
 public sealed class DatabaseOptions
 {
     // A caller hears 503 at once when PostgreSQL is gone, and within three seconds when it is slow: three to get a connection, or two
-    // to run a command and half a second to cancel it. One that accepts connections and never answers costs the first caller
-    // five, since the cancellation waits for a connection too. Keepalive finds a peer that vanished without a word; a failover is noticed after a second, not
-    // ten. Twenty connections for each replica leave room for four beside PostgreSQL's default of 100. Kerberos, which Npgsql would
-    // try first, wants a library that the service's image does not hold; without it, that is a complaint in the log and a round trip.
+    // to run a command and half a second to cancel it. One that accepts connections and never answers costs the first caller five,
+    // since the cancellation waits for a connection too. Keepalive finds a peer that vanished without a word; a failover is noticed
+    // after a second, not ten. Twenty connections for each replica leave room for four beside PostgreSQL's default of 100. Kerberos,
+    // which Npgsql would try first, wants a library that the service's image does not hold; without it, that is a complaint in the
+    // log and a round trip.
     private const string Defaults =
         "Timeout=3;Command Timeout=2;Cancellation Timeout=500;Keepalive=15;Host Recheck Seconds=1;Maximum Pool Size=20;"
         + "GSS Encryption Mode=Disable;Application Name=identity-service;";
