@@ -39,7 +39,7 @@ internal sealed class PreparationLock(NpgsqlDataSource dataSource)
             {
                 await command.ExecuteNonQueryAsync();
             }
-            catch (NpgsqlException)
+            catch (Exception exception) when (exception is NpgsqlException or InvalidOperationException) // lost just now, or earlier
             {
                 // the server let go of the lock together with the connection
             }
