@@ -39,7 +39,8 @@ internal sealed class GatewayOptionsValidator : IValidateOptions<GatewayOptions>
 
 /// <summary>
 /// An allow-list instead of a strip list: an identity header that some service trusts (X-User-Id, X_Forwarded_For, X-Original-URL, …)
-/// is dropped without having to be thought of. X-Forwarded-* are set anew from the connection.
+/// is dropped without having to be thought of. X-Forwarded-* are set anew from the connection. Trace context (traceparent,
+/// tracestate, baggage) is not copied but continued, so callers choose it; SECURITY.md says what follows.
 /// </summary>
 internal sealed class PassedHeaders(IOptions<GatewayOptions> options) : ITransformProvider
 {
