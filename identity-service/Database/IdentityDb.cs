@@ -1,6 +1,7 @@
 using System.Text.RegularExpressions;
 using AuthMesh.Identity.Accounts;
 using AuthMesh.Identity.Keys;
+using AuthMesh.Identity.Revocations;
 using AuthMesh.Identity.Sessions;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
@@ -17,11 +18,17 @@ internal sealed partial class IdentityDb(DbContextOptions<IdentityDb> options) :
 
     public DbSet<RingKey> RingKeys => Set<RingKey>();
 
+    public DbSet<Revocation> Revocations => Set<Revocation>();
+
+    public DbSet<Verifier> Verifiers => Set<Verifier>();
+
     protected override void OnModelCreating(ModelBuilder modelBuilder)
     {
         modelBuilder.ApplyConfiguration(new UserMapping());
         modelBuilder.ApplyConfiguration(new SessionMapping());
         modelBuilder.ApplyConfiguration(new RingKeyMapping());
+        modelBuilder.ApplyConfiguration(new RevocationMapping());
+        modelBuilder.ApplyConfiguration(new VerifierMapping());
 
         // snake_case as everybody writes it in SQL by hand.
         foreach (var property in modelBuilder.Model.GetEntityTypes().SelectMany(entity => entity.GetProperties()))

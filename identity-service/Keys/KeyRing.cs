@@ -21,12 +21,16 @@ internal sealed partial class KeyRing(MasterKey masterKey, TimeProvider clock, I
 
     public SigningCredentials SigningCredentials => Current.Credentials;
 
-    public (string Id, byte[] Secret) CurrentPepper => Current.CurrentPepper;
+    public (string Id, byte[] Secret) CurrentPepper => Current.Peppers.Current;
+
+    public (string Id, byte[] Secret) CurrentRefreshTokenKey => Current.RefreshTokenKeys.Current;
 
     /// <summary>In one order, so that every replica publishes the same document.</summary>
     public IEnumerable<JwkResponse> PublicKeys => Current.SigningKeys.Values.Select(key => key.Jwk).OrderBy(key => key.Kid, StringComparer.Ordinal);
 
-    public byte[]? FindPepper(string id) => Current.Peppers.GetValueOrDefault(id);
+    public byte[]? FindPepper(string id) => Current.Peppers.All.GetValueOrDefault(id);
+
+    public byte[]? FindRefreshTokenKey(string id) => Current.RefreshTokenKeys.All.GetValueOrDefault(id);
 
     public ValueTask<KeyLookup> FindAsync(string keyId, CancellationToken cancellationToken) =>
         ValueTask.FromResult(new KeyLookup(Current.SigningKeys.GetValueOrDefault(keyId)?.Security));
@@ -88,6 +92,11 @@ internal sealed partial class KeyRing(MasterKey masterKey, TimeProvider clock, I
             missing.Add(RingKey.CreatePepper(masterKey, now));
         }
 
+        if (!Has(RingKeyPurpose.RefreshToken, RingKeyState.Current))
+        {
+            missing.Add(RingKey.CreateRefreshTokenKey(masterKey, now));
+        }
+
         return missing;
     }
 
@@ -100,21 +109,30 @@ internal sealed partial class KeyRing(MasterKey masterKey, TimeProvider clock, I
         {
             SigningKeys = keys.Where(key => key.Purpose == RingKeyPurpose.Signing)
                 .ToFrozenDictionary(key => key.Id, key => new SigningKey(key.State, key.TryOpen(masterKey)!));
-            Peppers = keys.Where(key => key.Purpose == RingKeyPurpose.Pepper).ToFrozenDictionary(key => key.Id, key => key.TryOpen(masterKey)!);
-
-            var pepper = keys.Single(key => key is { Purpose: RingKeyPurpose.Pepper, State: RingKeyState.Current });
-            CurrentPepper = (pepper.Id, Peppers[pepper.Id]);
             Credentials = new SigningCredentials(
                 SigningKeys.Values.Single(key => key.State == RingKeyState.Current).Security, SecurityAlgorithms.EcdsaSha256);
+            Peppers = Secrets.Open(keys, RingKeyPurpose.Pepper, masterKey);
+            RefreshTokenKeys = Secrets.Open(keys, RingKeyPurpose.RefreshToken, masterKey);
         }
 
         public FrozenDictionary<string, SigningKey> SigningKeys { get; }
 
-        public FrozenDictionary<string, byte[]> Peppers { get; }
-
-        public (string Id, byte[] Secret) CurrentPepper { get; }
-
         public SigningCredentials Credentials { get; }
+
+        public Secrets Peppers { get; }
+
+        public Secrets RefreshTokenKeys { get; }
+    }
+
+    /// <summary>The symmetric keys of one purpose: one that is used for what is new, all that may have been used before.</summary>
+    private sealed record Secrets((string Id, byte[] Secret) Current, FrozenDictionary<string, byte[]> All)
+    {
+        public static Secrets Open(List<RingKey> keys, RingKeyPurpose purpose, MasterKey masterKey)
+        {
+            var all = keys.Where(key => key.Purpose == purpose).ToFrozenDictionary(key => key.Id, key => key.TryOpen(masterKey)!);
+            var current = keys.Single(key => key.Purpose == purpose && key.State == RingKeyState.Current).Id;
+            return new Secrets((current, all[current]), all);
+        }
     }
 }
 

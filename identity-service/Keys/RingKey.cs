@@ -8,9 +8,12 @@ internal enum RingKeyPurpose
 {
     Signing,
     Pepper,
+    RefreshToken,
 }
 
-/// <summary>A signing pair is announced, signs, verifies what it signed, and is gone. A pepper is the current one or an old one.</summary>
+/// <summary>
+/// A signing pair is announced, signs, verifies what it signed, and is gone. A pepper or an HMAC key is the current one or an old one.
+/// </summary>
 internal enum RingKeyState
 {
     Announced,
@@ -25,7 +28,7 @@ internal sealed class RingKey
     {
     }
 
-    /// <summary>A signing key's <c>kid</c>; a pepper's name in stored hashes.</summary>
+    /// <summary>A signing key's <c>kid</c>; a pepper's name in stored hashes; 8 hexadecimal digits for an HMAC key.</summary>
     public string Id { get; private set; } = null!;
 
     public RingKeyPurpose Purpose { get; private set; }
@@ -36,19 +39,29 @@ internal sealed class RingKey
 
     public DateTimeOffset CreatedAt { get; private set; }
 
+    /// <summary>Since when it signs, or is what new hashes and tokens use; null while it is only announced.</summary>
+    public DateTimeOffset? ActivatedAt { get; private set; }
+
+    /// <summary>Since when it only verifies what it made before.</summary>
+    public DateTimeOffset? RetiredAt { get; private set; }
+
     public static RingKey CreateSigningPair(MasterKey masterKey, RingKeyState state, DateTimeOffset now)
     {
         using var pair = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         return Create(masterKey, SigningKey.Thumbprint(pair), RingKeyPurpose.Signing, state, pair.ExportPkcs8PrivateKey(), now);
     }
 
-    public static RingKey CreatePepper(MasterKey masterKey, DateTimeOffset now)
-    {
-        var id = RandomNumberGenerator.GetHexString(8, lowercase: true);
-        return Create(masterKey, id, RingKeyPurpose.Pepper, RingKeyState.Current, RandomNumberGenerator.GetBytes(48), now); // SHA-384's own size
-    }
+    /// <summary>SHA-384's own size.</summary>
+    public static RingKey CreatePepper(MasterKey masterKey, DateTimeOffset now) => CreateSecret(masterKey, RingKeyPurpose.Pepper, 48, now);
+
+    /// <summary>SHA-256's own size.</summary>
+    public static RingKey CreateRefreshTokenKey(MasterKey masterKey, DateTimeOffset now) =>
+        CreateSecret(masterKey, RingKeyPurpose.RefreshToken, 32, now);
 
     public byte[]? TryOpen(MasterKey masterKey) => masterKey.TryOpen(SealedSecret, Context(Id, Purpose));
+
+    private static RingKey CreateSecret(MasterKey masterKey, RingKeyPurpose purpose, int bytes, DateTimeOffset now) => Create(
+        masterKey, RandomNumberGenerator.GetHexString(8, lowercase: true), purpose, RingKeyState.Current, RandomNumberGenerator.GetBytes(bytes), now);
 
     private static RingKey Create(
         MasterKey masterKey, string id, RingKeyPurpose purpose, RingKeyState state, byte[] secret, DateTimeOffset now) => new()
@@ -58,6 +71,7 @@ internal sealed class RingKey
         State = state,
         SealedSecret = masterKey.Seal(secret, Context(id, purpose)),
         CreatedAt = now,
+        ActivatedAt = state == RingKeyState.Current ? now : null,
     };
 
     // Somebody who can write to the table cannot make one key pass for another.

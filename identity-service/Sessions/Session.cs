@@ -27,17 +27,35 @@ internal sealed class Session
     /// <summary>The caller's User-Agent, by which the user may recognise the device.</summary>
     public string Device { get; private set; } = null!;
 
+    /// <summary>The address that the sign-in came from, as the gateway saw it; empty where nobody trustworthy said.</summary>
+    public string Network { get; private set; } = "";
+
+    /// <summary>How often the refresh token was rotated. The newest token carries this number, the one before it is the previous.</summary>
+    public int RefreshCounter { get; private set; }
+
+    /// <summary>When it was rotated last; null before the first time.</summary>
+    public DateTimeOffset? RefreshedAt { get; private set; }
+
+    /// <summary>SHA-256 of the session cookie. Nothing derives the cookie from what a token or a table shows.</summary>
+    public byte[] CookieHash { get; private set; } = [];
+
     public DateTimeOffset? EndedAt { get; private set; }
 }
 
 internal sealed class SessionMapping : IEntityTypeConfiguration<Session>
 {
+    public const int MaximumNetworkLength = 64; // an IPv6 address with a zone
+
     public void Configure(EntityTypeBuilder<Session> session)
     {
         session.ToTable("sessions");
         session.HasKey(s => s.Id);
         session.Property(s => s.Id).ValueGeneratedNever();
         session.Property(s => s.Device).HasMaxLength(StartSession.MaximumDeviceLength);
+        session.Property(s => s.Network).HasMaxLength(MaximumNetworkLength).HasDefaultValue("");
+        session.Property(s => s.RefreshCounter).HasDefaultValue(0);
+        session.HasIndex(s => s.CookieHash).IsUnique().HasFilter("cookie_hash <> ''").HasDatabaseName("ux_sessions_cookie_hash");
+        session.Property(s => s.CookieHash).HasDefaultValueSql("''::bytea"); // what sessions from before the cookie have
         session.HasOne<User>().WithMany().HasForeignKey(s => s.UserId).OnDelete(DeleteBehavior.Cascade);
     }
 }

@@ -7,6 +7,7 @@ using AuthMesh.Identity.Accounts;
 using AuthMesh.Identity.Database;
 using AuthMesh.Identity.Keys;
 using AuthMesh.Identity.Passwords;
+using AuthMesh.Identity.Revocations;
 using AuthMesh.Identity.Sessions;
 using AuthMesh.Identity.Tokens;
 using Microsoft.AspNetCore.Authorization;
@@ -68,7 +69,7 @@ public sealed class ConventionTests
     [Fact]
     public void Entities_change_only_through_their_own_verbs()
     {
-        Type[] entities = [typeof(User), typeof(Session), typeof(RingKey)];
+        Type[] entities = [typeof(User), typeof(Session), typeof(RingKey), typeof(Verifier)];
 
         Assert.All(entities.SelectMany(entity => entity.GetProperties()), property => Assert.False(property.SetMethod?.IsPublic ?? false, property.Name));
         Assert.All(entities, entity => Assert.Empty(entity.GetConstructors(BindingFlags.Instance | BindingFlags.Public)));

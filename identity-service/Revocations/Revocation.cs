@@ -1,0 +1,40 @@
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Metadata.Builders;
+
+namespace AuthMesh.Identity.Revocations;
+
+/// <summary>
+/// One entry of the ordered log of what verifiers must know. Rows are written by triggers (see the migration), at the commit of whatever
+/// they tell of and by whoever made it happen, so that no code and no operator at a psql prompt can forget to.
+/// </summary>
+/// <param name="Position">
+/// Its place in the log. It is given under a lock that is held until the commit, so the order of numbers is the order of commits and
+/// a reader who has seen one number has seen all below it.
+/// </param>
+/// <param name="Mark">
+/// Random. Position and mark together name the entry: in a database that was restored from an older copy, another entry gets the
+/// same position, but never the same mark.
+/// </param>
+/// <param name="Kind">One of <see cref="RevocationKind"/>.</param>
+/// <param name="Subject">The session's id, the user's id or the key's id; empty for <see cref="RevocationKind.KeysChanged"/>.</param>
+/// <param name="Epoch">For <see cref="RevocationKind.UserBelowEpoch"/>: tokens of that user with a smaller epoch are refused.</param>
+/// <param name="WrittenAt">By PostgreSQL's clock.</param>
+internal sealed record Revocation(long Position, Guid Mark, string Kind, string Subject, int? Epoch, DateTimeOffset WrittenAt);
+
+internal static class RevocationKind
+{
+    public const string SessionEnded = "session-ended";
+    public const string UserBelowEpoch = "user-below-epoch";
+    public const string KeyDistrusted = "key-distrusted";
+    public const string KeysChanged = "keys-changed";
+}
+
+internal sealed class RevocationMapping : IEntityTypeConfiguration<Revocation>
+{
+    public void Configure(EntityTypeBuilder<Revocation> revocation)
+    {
+        revocation.ToTable("revocations");
+        revocation.HasKey(r => r.Position);
+        revocation.Property(r => r.Position).ValueGeneratedNever(); // the trigger's to give
+    }
+}

@@ -1,0 +1,37 @@
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Metadata.Builders;
+
+namespace AuthMesh.Identity.Revocations;
+
+/// <summary>One running process that checks tokens, as it reported itself: a gateway, a resource service, an identity service.</summary>
+internal sealed class Verifier
+{
+    private Verifier()
+    {
+    }
+
+    /// <summary>Made anew at each start of the process.</summary>
+    public Guid Instance { get; private set; }
+
+    /// <summary>What a person would look for: the service and its machine.</summary>
+    public string Name { get; private set; } = null!;
+
+    /// <summary>The signing keys that it holds. A key signs only when every verifier holds it.</summary>
+    public string[] KeyIds { get; private set; } = [];
+
+    /// <summary>When a replica of the identity service last had it on its feed.</summary>
+    public DateTimeOffset SeenAt { get; private set; }
+}
+
+internal sealed class VerifierMapping : IEntityTypeConfiguration<Verifier>
+{
+    public const int MaximumNameLength = 200;
+
+    public void Configure(EntityTypeBuilder<Verifier> verifier)
+    {
+        verifier.ToTable("verifiers");
+        verifier.HasKey(v => v.Instance);
+        verifier.Property(v => v.Instance).ValueGeneratedNever();
+        verifier.Property(v => v.Name).HasMaxLength(MaximumNameLength);
+    }
+}
