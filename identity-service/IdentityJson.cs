@@ -1,6 +1,7 @@
 using System.Text.Json.Serialization;
 using AuthMesh.Identity.Accounts;
 using AuthMesh.Identity.Keys;
+using AuthMesh.Identity.Revocations;
 using AuthMesh.Identity.Tokens;
 
 namespace AuthMesh.Identity;
@@ -10,6 +11,8 @@ namespace AuthMesh.Identity;
 [JsonSerializable(typeof(RegisterResponse))]
 [JsonSerializable(typeof(LoginRequest))]
 [JsonSerializable(typeof(LoginResponse))]
+[JsonSerializable(typeof(HoldKeysRequest))]
+[JsonSerializable(typeof(HoldKeysResponse))]
 [JsonSerializable(typeof(JwksResponse))]
 [JsonSerializable(typeof(DiscoveryResponse))]
 internal sealed partial class IdentityJson : JsonSerializerContext;

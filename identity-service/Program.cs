@@ -5,8 +5,10 @@ using AuthMesh.Identity;
 using AuthMesh.Identity.Accounts;
 using AuthMesh.Identity.Commands;
 using AuthMesh.Identity.Database;
+using AuthMesh.Identity.Internal;
 using AuthMesh.Identity.Keys;
 using AuthMesh.Identity.Passwords;
+using AuthMesh.Identity.Revocations;
 using AuthMesh.Identity.Sessions;
 using AuthMesh.Identity.Startup;
 using AuthMesh.Identity.Tokens;
@@ -31,6 +33,8 @@ builder.Services
     .AddKeyRing()
     .AddPasswords()
     .AddSessions()
+    .AddRevocations()
+    .AddInternal()
     .AddTokens()
     .AddPreparation()
     .AddStrictJson(IdentityJson.Default);
@@ -40,5 +44,9 @@ var app = builder.Build();
 app.UsePreparedGate();
 app.MapAccounts();
 app.MapMetadata();
+
+var services = app.MapInternal();
+Feed.Map(services);
+HoldKeys.Map(services);
 
 return Command.Find(args) is { } command ? await command.RunAsync(app) : await app.RunOrRefuseAsync();

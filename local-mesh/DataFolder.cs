@@ -22,6 +22,9 @@ internal sealed class DataFolder : IDisposable
 
     internal string MasterKeyFile => In("master.key");
 
+    /// <summary>What the services of the mesh know each other by; a service of your own that joins needs it too.</summary>
+    internal string ServiceKeyFile => In("service.key");
+
     /// <summary>Where the identity service leaves the password of an admin that it had to make up.</summary>
     internal string FirstAdminPasswordFile => In("first-admin-password");
 

@@ -40,6 +40,8 @@ public sealed class Mesh : IAsyncDisposable
 
     internal Action<string> Report => options.Report;
 
+    private bool BringsServiceKey => options.Settings.Keys.Any(key => key is "AuthMesh:ServiceKey" or "AuthMesh:ServiceKeyFile");
+
     private bool BringsMasterKey =>
         options.Settings.Concat(options.IdentitySettings).Any(setting => setting.Key is "Identity:MasterKey" or "Identity:MasterKeyFile");
 
@@ -65,6 +67,7 @@ public sealed class Mesh : IAsyncDisposable
         await folder.EndLeftoversAsync(Report);
         RefuseTakenPorts();
         if (!BringsMasterKey) MasterKey.Ensure(folder.MasterKeyFile, PostgresSources.HasCluster(folder.Path));
+        if (!BringsServiceKey) ServiceKey.Ensure(folder.ServiceKeyFile);
         if (options.ConnectionString is null)
         {
             Postgres = await PostgresSources.StartAsync(folder.Path, options.PostgresSource, options.PostgresPort, Report);
@@ -94,9 +97,10 @@ public sealed class Mesh : IAsyncDisposable
     {
         var gatewayPort = Ports.FreeOr(options.GatewayPort);
         var issuer = options.Issuer ?? $"http://localhost:{gatewayPort}";
-        var identity = new Dictionary<string, string>(DatabaseSettings())
+        var common = new Dictionary<string, string> { ["AuthMesh:Issuer"] = issuer };
+        if (!BringsServiceKey) common["AuthMesh:ServiceKeyFile"] = folder.ServiceKeyFile;
+        var identity = new Dictionary<string, string>([.. common, .. DatabaseSettings()])
         {
-            ["AuthMesh:Issuer"] = issuer,
             ["Identity:DemoUsers"] = options.DemoUsers ? "true" : "false",
             ["Identity:FirstAdmin:GeneratedPasswordFile"] = folder.FirstAdminPasswordFile,
         };
@@ -104,7 +108,7 @@ public sealed class Mesh : IAsyncDisposable
         await StartReplicasAsync(
             identities, "identity-service", options.IdentityReplicas, options.IdentityPort, Merged(identity, options.IdentitySettings));
 
-        var inner = new Dictionary<string, string> { ["AuthMesh:Issuer"] = issuer, ["AuthMesh:IdentityUrl"] = Origin(Identity) };
+        var inner = new Dictionary<string, string>(common) { ["AuthMesh:IdentityUrl"] = string.Join(',', identities.Select(Origin)) };
         await StartReplicasAsync(
             resources, "resource-service", options.ResourceReplicas, options.ResourcePort, MergedOutside(inner, options.ResourceSettings));
 

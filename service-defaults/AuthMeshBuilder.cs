@@ -1,7 +1,9 @@
 using AuthMesh.Access;
 using AuthMesh.Errors;
 using AuthMesh.Health;
+using AuthMesh.Issuer;
 using AuthMesh.Keys;
+using AuthMesh.Revocations;
 using AuthMesh.Settings;
 using AuthMesh.Tokens;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -21,28 +23,32 @@ public static class AuthMeshBuilder
     /// <c>/health/live</c> and <c>/health/ready</c> answer, and OpenTelemetry is on when <c>OTEL_EXPORTER_OTLP_ENDPOINT</c> is set.
     /// </summary>
     /// <remarks>
-    /// Needs two settings, <c>AuthMesh:Issuer</c> and <c>AuthMesh:IdentityUrl</c> (see <see cref="AuthMeshOptions"/>). The service
-    /// is not ready before it holds the issuer's keys, and answers 503 to requests with a token until then. After that it
-    /// validates tokens by itself and needs nobody.
+    /// Needs three settings, <c>AuthMesh:Issuer</c>, <c>AuthMesh:IdentityUrl</c> and <c>AuthMesh:ServiceKey</c> (see
+    /// <see cref="AuthMeshOptions"/>). The service is not ready before it holds the issuer's keys and knows every ended session, and
+    /// answers 503 to requests with a token until then. After that it validates tokens by itself and needs nobody.
     /// </remarks>
     public static IHostApplicationBuilder AddAuthMesh(this IHostApplicationBuilder builder)
     {
         builder.AddAuthMeshDefaults();
 
         var services = builder.Services;
+        services.AddSingleton<IssuerConnection>();
         services.AddSingleton<IssuerKeys>();
         services.AddSingleton<IVerificationKeys>(provider => provider.GetRequiredService<IssuerKeys>());
         services.AddHostedService(provider => provider.GetRequiredService<IssuerKeys>());
+        services.AddSingleton<VerifierReport>();
+        services.AddHostedService(provider => provider.GetRequiredService<VerifierReport>());
+        services.AddHostedService<RevocationFeed>();
         services.AddOptions<AuthMeshOptions>().Validate(
-            options => AuthMeshOptions.IsOrigin(options.IdentityUrl.TrimEnd('/')),
+            options => options.IdentityOrigins.All(AuthMeshOptions.IsOrigin),
             "AuthMesh:IdentityUrl must be the address at which this service reaches the identity service, without a path, for example "
-            + "http://identity-service:8080.");
+            + "http://identity-service:8080; several are separated by commas.");
         return builder;
     }
 
     /// <summary>
-    /// All of <see cref="AddAuthMesh"/> but the source of the keys: the identity service brings its own key ring as
-    /// <see cref="IVerificationKeys"/>.
+    /// All of <see cref="AddAuthMesh"/> but the sources of keys and revocations: the identity service brings its own key ring as
+    /// <see cref="IVerificationKeys"/>, and follows its own log of revocations.
     /// </summary>
     public static IHostApplicationBuilder AddAuthMeshDefaults(this IHostApplicationBuilder builder)
     {
@@ -52,6 +58,7 @@ public static class AuthMeshBuilder
             .BindConfiguration(AuthMeshOptions.Section, binder => binder.ErrorOnUnknownConfiguration = true);
         services.AddSingleton<PendingRefusal>();
         services.AddErrors();
+        services.AddSingleton<RevokedAccess>();
         services.AddAccessTokens();
         services.AddClosedByDefault();
         services.AddHealth();

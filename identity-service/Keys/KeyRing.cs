@@ -25,6 +25,9 @@ internal sealed partial class KeyRing(MasterKey masterKey, TimeProvider clock, I
 
     public (string Id, byte[] Secret) CurrentRefreshTokenKey => Current.RefreshTokenKeys.Current;
 
+    /// <summary>The signing keys, as verifiers name them.</summary>
+    public IReadOnlyList<string> KeyIds => Current.SigningKeys.Keys;
+
     /// <summary>In one order, so that every replica publishes the same document.</summary>
     public IEnumerable<JwkResponse> PublicKeys => Current.SigningKeys.Values.Select(key => key.Jwk).OrderBy(key => key.Kid, StringComparer.Ordinal);
 
@@ -70,6 +73,14 @@ internal sealed partial class KeyRing(MasterKey masterKey, TimeProvider clock, I
         picture = new Picture(keys, masterKey);
     }
 
+    /// <summary>Takes over what another replica, or an operator's command, did to the ring.</summary>
+    public async Task ReloadAsync(IdentityDb db, CancellationToken cancellationToken)
+    {
+        var keys = await db.RingKeys.AsNoTracking().ToListAsync(cancellationToken);
+        picture = new Picture(keys, masterKey);
+        LogReloaded(string.Join(' ', KeyIds));
+    }
+
     private List<RingKey> Missing(List<RingKey> keys)
     {
         var now = clock.GetUtcNow();
@@ -102,6 +113,9 @@ internal sealed partial class KeyRing(MasterKey masterKey, TimeProvider clock, I
 
     [LoggerMessage(LogLevel.Information, "Generated keys: {Keys}")]
     private partial void LogGenerated(string keys);
+
+    [LoggerMessage(LogLevel.Information, "The signing keys are now {KeyIds}")]
+    private partial void LogReloaded(string keyIds);
 
     private sealed class Picture
     {

@@ -1,3 +1,5 @@
+using System.Diagnostics.CodeAnalysis;
+using AuthMesh.Errors;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;
 
@@ -6,6 +8,11 @@ namespace AuthMesh.Identity.Revocations;
 /// <summary>One running process that checks tokens, as it reported itself: a gateway, a resource service, an identity service.</summary>
 internal sealed class Verifier
 {
+    public const int MaximumNameLength = 200;
+
+    public static readonly Failure InvalidName = CommonFailures.InvalidRequest(
+        new Dictionary<string, string[]> { ["name"] = [$"must be 1 to {MaximumNameLength} characters without control characters"] });
+
     private Verifier()
     {
     }
@@ -21,17 +28,17 @@ internal sealed class Verifier
 
     /// <summary>When a replica of the identity service last had it on its feed.</summary>
     public DateTimeOffset SeenAt { get; private set; }
+
+    public static bool IsName([NotNullWhen(true)] string? name) => name is { Length: > 0 and <= MaximumNameLength } && !name.Any(char.IsControl);
 }
 
 internal sealed class VerifierMapping : IEntityTypeConfiguration<Verifier>
 {
-    public const int MaximumNameLength = 200;
-
     public void Configure(EntityTypeBuilder<Verifier> verifier)
     {
         verifier.ToTable("verifiers");
         verifier.HasKey(v => v.Instance);
         verifier.Property(v => v.Instance).ValueGeneratedNever();
-        verifier.Property(v => v.Name).HasMaxLength(MaximumNameLength);
+        verifier.Property(v => v.Name).HasMaxLength(Verifier.MaximumNameLength);
     }
 }

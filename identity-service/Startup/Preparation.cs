@@ -16,25 +16,28 @@ internal sealed partial class Preparation(IServiceScopeFactory scopes, PendingRe
 {
     private static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(500);
 
-    private volatile bool isComplete;
+    private readonly TaskCompletionSource completed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile string waitsFor = "preparing schema, keys and first users";
 
-    public bool IsComplete => isComplete;
+    public bool IsComplete => completed.Task.IsCompleted;
+
+    /// <summary>Ends when everything is in place; never, where the start is refused.</summary>
+    public Task Completed => completed.Task;
 
     public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
-        Task.FromResult(isComplete ? HealthCheckResult.Healthy() : HealthCheckResult.Unhealthy(waitsFor));
+        Task.FromResult(IsComplete ? HealthCheckResult.Healthy() : HealthCheckResult.Unhealthy(waitsFor));
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         await Task.Yield(); // the server starts listening meanwhile
         string? lastReason = null;
-        while (!isComplete)
+        while (!IsComplete)
         {
             try
             {
                 await RunAsync(stoppingToken);
-                isComplete = true;
                 LogComplete();
+                completed.SetResult();
             }
             catch (StartRefusedException exception)
             {

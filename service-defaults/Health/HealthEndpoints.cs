@@ -1,6 +1,7 @@
 using System.Text.Json.Serialization;
 using AuthMesh.Errors;
 using AuthMesh.Keys;
+using AuthMesh.Revocations;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
@@ -81,7 +82,7 @@ internal static class HealthServices
 {
     public static void AddHealth(this IServiceCollection services)
     {
-        services.AddHealthChecks().AddCheck<KeysHealth>("keys");
+        services.AddHealthChecks().AddCheck<KeysHealth>("keys").AddCheck<RevocationsHealth>("revocations");
         services.AddSingleton<IStartupFilter, HealthEndpoints>();
         // An error line for every probe of a service that still starts; what it waits for is in its own log.
         services.AddLogging(logging => logging.AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.None));

@@ -1,4 +1,6 @@
 using System.Collections.Frozen;
+using AuthMesh.Issuer;
+using AuthMesh.Revocations;
 using AuthMesh.Settings;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -8,10 +10,11 @@ using Microsoft.IdentityModel.Tokens;
 namespace AuthMesh.Keys;
 
 /// <summary>
-/// The keys that the identity service publishes, fetched at its inner address and kept in memory. Once it holds keys, nothing
+/// The keys that the identity service publishes, fetched at its inner addresses and kept in memory. Once it holds keys, nothing
 /// that happens to the identity service takes them away; a request waits for the network only when it names an unknown key.
 /// </summary>
-internal sealed partial class IssuerKeys(IOptions<AuthMeshOptions> options, TimeProvider clock, ILogger<IssuerKeys> logger)
+internal sealed partial class IssuerKeys(
+    IssuerConnection issuer, RevokedAccess revoked, IOptions<AuthMeshOptions> options, TimeProvider clock, ILogger<IssuerKeys> logger)
     : BackgroundService, IVerificationKeys
 {
     // Long enough that a storm of forged key ids costs the issuer nothing, short enough for a key that came as a surprise.
@@ -19,19 +22,6 @@ internal sealed partial class IssuerKeys(IOptions<AuthMeshOptions> options, Time
     private static readonly TimeSpan RetryWithoutKeys = TimeSpan.FromMilliseconds(250); // nothing else keeps this service from being ready
     private static readonly TimeSpan RetryWithKeys = TimeSpan.FromSeconds(5);
 
-    private readonly HttpClient http = new(new SocketsHttpHandler
-    {
-        AllowAutoRedirect = false, // keys come from the configured address and from nowhere else,
-        UseProxy = false, // whatever the environment says about the way to the internet
-        ConnectTimeout = TimeSpan.FromSeconds(2),
-        PooledConnectionLifetime = TimeSpan.FromMinutes(1), // a replica that moved is found again
-    })
-    {
-        Timeout = TimeSpan.FromSeconds(3),
-        MaxResponseContentBufferSize = 64 * 1024,
-    };
-
-    private readonly Uri address = new(new Uri(options.Value.IdentityUrl), "/.well-known/jwks.json");
     private readonly Lock gate = new();
     private volatile FrozenDictionary<string, ECDsaSecurityKey> keys = FrozenDictionary<string, ECDsaSecurityKey>.Empty;
     private Task<bool>? refresh;
@@ -39,6 +29,8 @@ internal sealed partial class IssuerKeys(IOptions<AuthMeshOptions> options, Time
     private string? lastFault;
 
     public bool IsReady => keys.Count > 0;
+
+    public IEnumerable<string> KeyIds => keys.Keys;
 
     public async ValueTask<KeyLookup> FindAsync(string keyId, CancellationToken cancellationToken)
     {
@@ -48,7 +40,26 @@ internal sealed partial class IssuerKeys(IOptions<AuthMeshOptions> options, Time
         }
 
         var isReachable = await RefreshUnlessRecent().WaitAsync(cancellationToken);
-        return new KeyLookup(keys.GetValueOrDefault(keyId), IsUnavailable: !isReachable);
+        // Without news from the issuer, a key that is unknown here may be a new one.
+        return new KeyLookup(keys.GetValueOrDefault(keyId), IsUnavailable: !isReachable || revoked.IsStale);
+    }
+
+    /// <summary>Fetches the keys as they are now: an answer that is under way may be from before they changed.</summary>
+    /// <returns>Whether the issuer answered.</returns>
+    public async Task<bool> FetchAgainAsync(CancellationToken cancellationToken)
+    {
+        Task<bool>? underWay;
+        lock (gate)
+        {
+            underWay = refresh;
+        }
+
+        if (underWay is { IsCompleted: false })
+        {
+            await underWay.WaitAsync(cancellationToken);
+        }
+
+        return await Refresh().WaitAsync(cancellationToken);
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -58,12 +69,6 @@ internal sealed partial class IssuerKeys(IOptions<AuthMeshOptions> options, Time
             var pause = await Refresh().WaitAsync(stoppingToken) ? options.Value.KeyRefreshInterval : IsReady ? RetryWithKeys : RetryWithoutKeys;
             await Task.Delay(pause, clock, stoppingToken);
         }
-    }
-
-    public override void Dispose()
-    {
-        http.Dispose();
-        base.Dispose();
     }
 
     private Task<bool> RefreshUnlessRecent()
@@ -93,8 +98,10 @@ internal sealed partial class IssuerKeys(IOptions<AuthMeshOptions> options, Time
     {
         try
         {
-            var body = await http.GetByteArrayAsync(address);
-            var fetched = JsonWebKeySet.Read(body, keys);
+            using var answer = await issuer.SendAsync(
+                static () => new HttpRequestMessage(HttpMethod.Get, new Uri("/.well-known/jwks.json", UriKind.Relative)), CancellationToken.None);
+            answer.EnsureSuccessStatusCode();
+            var fetched = JsonWebKeySet.Read(await answer.Content.ReadAsByteArrayAsync(), keys);
             if (fetched.Count == 0)
             {
                 throw new InvalidDataException("The key set holds no ES256 key.");
@@ -109,12 +116,12 @@ internal sealed partial class IssuerKeys(IOptions<AuthMeshOptions> options, Time
             lastFault = null;
             return true;
         }
-        catch (Exception exception) when (exception is HttpRequestException or OperationCanceledException or InvalidDataException)
+        catch (Exception exception) when (exception is HttpRequestException or InvalidDataException)
         {
             if (lastFault != exception.Message) // once for each reason, however long it lasts
             {
                 lastFault = exception.Message;
-                LogKeysUnavailable(address, exception.Message, keys.Count);
+                LogKeysUnavailable(exception.Message, keys.Count);
             }
 
             return false;
@@ -124,6 +131,6 @@ internal sealed partial class IssuerKeys(IOptions<AuthMeshOptions> options, Time
     [LoggerMessage(LogLevel.Information, "The issuer's keys are now {KeyIds}")]
     private partial void LogKeysChanged(string keyIds);
 
-    [LoggerMessage(LogLevel.Warning, "No keys from {Address}: {Reason} Still holding {Count}.")]
-    private partial void LogKeysUnavailable(Uri address, string reason, int count);
+    [LoggerMessage(LogLevel.Warning, "No keys from the identity service: {Reason} Still holding {Count}.")]
+    private partial void LogKeysUnavailable(string reason, int count);
 }

@@ -23,8 +23,21 @@ public sealed class AuthMeshOptions
     /// <summary>
     /// Where this service reaches the identity service for its keys. An inner address: it is not the issuer, and the
     /// <c>jwks_uri</c> of the issuer's metadata is never followed, so that a container's address and a browser's need not agree.
+    /// Several, separated by commas, where replicas have addresses of their own: this service then listens to all of them.
     /// </summary>
     public string IdentityUrl { get; set; } = "";
+
+    /// <summary>
+    /// The secret by which the services of a mesh know each other, at least 32 characters; or see <see cref="ServiceKeyFile"/>. With it
+    /// a service hears of revocations; without it nobody may.
+    /// </summary>
+    public string ServiceKey { get; set; } = "";
+
+    /// <summary>A file with the <see cref="ServiceKey"/>.</summary>
+    public string ServiceKeyFile { get; set; } = "";
+
+    /// <summary>How news of ended sessions is treated.</summary>
+    public RevocationOptions Revocations { get; set; } = new();
 
     /// <summary>How far the clocks of issuer and verifier may lie apart: 0 to 30 seconds.</summary>
     public TimeSpan ClockSkew { get; set; } = TimeSpan.FromSeconds(10);
@@ -32,14 +45,43 @@ public sealed class AuthMeshOptions
     /// <summary>How often the issuer's keys are asked for: 1 second to 1 hour.</summary>
     public TimeSpan KeyRefreshInterval { get; set; } = TimeSpan.FromMinutes(1);
 
+    /// <summary><see cref="IdentityUrl"/>, taken apart.</summary>
+    internal IReadOnlyList<string> IdentityOrigins =>
+        [.. IdentityUrl.Split(',', StringSplitOptions.TrimEntries).Select(origin => origin.TrimEnd('/'))];
+
     /// <summary>Scheme, host and a port at most, as a browser would write an origin (RFC 6454 §6.2).</summary>
     internal static bool IsOrigin(string value) =>
         Uri.TryCreate(value, UriKind.Absolute, out var url) && url.Scheme is "http" or "https" && url.GetLeftPart(UriPartial.Authority) == value
         && url.UserInfo.Length == 0 && Ascii.IsValid(value);
 }
 
+/// <summary>The section <c>AuthMesh:Revocations</c>.</summary>
+public sealed class RevocationOptions
+{
+    /// <summary>
+    /// How long this service believes that it has heard of every ended session without the identity service confirming it, which it
+    /// does every 2 seconds: 5 seconds to 1 hour. Longer silence makes this service degraded.
+    /// </summary>
+    public TimeSpan StaleAfter { get; set; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>What happens to requests with a token after that.</summary>
+    public OnStale OnStale { get; set; }
+}
+
+/// <summary>Availability or certainty, where one cannot have both.</summary>
+public enum OnStale
+{
+    /// <summary>Tokens are accepted until they expire, as if nothing were revoked meanwhile.</summary>
+    Accept,
+
+    /// <summary>Requests with a token are answered 503 until the news arrive again.</summary>
+    Reject,
+}
+
 internal sealed class AuthMeshOptionsValidator(IHostEnvironment environment) : IValidateOptions<AuthMeshOptions>
 {
+    private const int MinimumServiceKeyLength = 32; // characters; what openssl rand -base64 32 prints has 44
+
     private static readonly TimeSpan MaximumClockSkew = TimeSpan.FromSeconds(30);
 
     public ValidateOptionsResult Validate(string? name, AuthMeshOptions options)
@@ -59,6 +101,25 @@ internal sealed class AuthMeshOptionsValidator(IHostEnvironment environment) : I
         problems.Unless(
             options.KeyRefreshInterval >= TimeSpan.FromSeconds(1) && options.KeyRefreshInterval <= TimeSpan.FromHours(1),
             nameof(options.KeyRefreshInterval), "must be 00:00:01 to 01:00:00.");
+        problems.Unless(
+            options.Revocations.StaleAfter >= TimeSpan.FromSeconds(5) && options.Revocations.StaleAfter <= TimeSpan.FromHours(1),
+            "Revocations:StaleAfter", "must be 00:00:05 to 01:00:00. The news are confirmed every 2 seconds.");
+        problems.Unless(Enum.IsDefined(options.Revocations.OnStale), "Revocations:OnStale", "must be Accept or Reject.");
+        CheckServiceKey(options, problems);
         return problems.Result;
+    }
+
+    private void CheckServiceKey(AuthMeshOptions options, SettingProblems problems)
+    {
+        const string Key = nameof(options.ServiceKey);
+        if (Secret.TryRead(options.ServiceKey, options.ServiceKeyFile, Key, problems) is { } serviceKey)
+        {
+            problems.Unless(
+                serviceKey.Length >= MinimumServiceKeyLength && serviceKey.All(c => c is > ' ' and <= '~'), Key,
+                "(or ServiceKeyFile) must be at least 32 visible ASCII characters, the same in every service of the mesh: openssl rand -base64 32.");
+            problems.Unless(
+                environment.IsDevelopment() || !serviceKey.StartsWith(Secret.PresetPrefix, StringComparison.Ordinal), Key,
+                "is the preset one of the quick start, which is public. Make your own: openssl rand -base64 32.");
+        }
     }
 }

@@ -1,5 +1,8 @@
+using System.Globalization;
+using System.Security.Claims;
 using AuthMesh.Errors;
 using AuthMesh.Keys;
+using AuthMesh.Revocations;
 using AuthMesh.Settings;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -10,7 +13,7 @@ namespace AuthMesh.Tokens;
 
 /// <summary>Validates an access token (RFC 9068 §4): its form, then the key it names, then signature, issuer, audience and lifetime.</summary>
 internal sealed partial class AccessTokenHandler(
-    IVerificationKeys keys, IOptions<AuthMeshOptions> options, TimeProvider clock, ILogger<AccessTokenHandler> logger) : JsonWebTokenHandler
+    IVerificationKeys keys, RevokedAccess revoked, IOptions<AuthMeshOptions> options, TimeProvider clock, ILogger<AccessTokenHandler> logger) : JsonWebTokenHandler
 {
     public override async Task<TokenValidationResult> ValidateTokenAsync(string token, TokenValidationParameters validationParameters)
     {
@@ -28,9 +31,26 @@ internal sealed partial class AccessTokenHandler(
         var parameters = validationParameters.Clone();
         parameters.IssuerSigningKey = lookup.Key;
         var result = await base.ValidateTokenAsync(token, parameters);
-        // The library's texts quote the token; the type of its exception says enough.
-        return result.IsValid ? result : Refuse(TokenRefusal.Invalid(result.Exception?.GetType().Name ?? "not valid"));
+        if (!result.IsValid)
+        {
+            // The library's texts quote the token; the type of its exception says enough.
+            return Refuse(TokenRefusal.Invalid(result.Exception?.GetType().Name ?? "not valid"));
+        }
+
+        if (!revoked.CanJudge)
+        {
+            return Refuse(TokenRefusal.RevocationsUnavailable());
+        }
+
+        var user = result.ClaimsIdentity;
+        return revoked.Covers(Id(user, AccessTokenClaims.SessionId), Id(user, AccessTokenClaims.Subject), Epoch(user), keyId)
+            ? Refuse(TokenRefusal.Invalid("revoked"))
+            : result;
     }
+
+    private static Guid Id(ClaimsIdentity user, string claim) => Guid.TryParse(user.FindFirst(claim)!.Value, out var id) ? id : Guid.Empty;
+
+    private static long Epoch(ClaimsIdentity user) => long.Parse(user.FindFirst(AccessTokenClaims.Epoch)!.Value, CultureInfo.InvariantCulture);
 
     private TokenValidationResult Refuse(TokenRefusal refusal)
     {
@@ -57,6 +77,9 @@ internal sealed class TokenRefusal : Exception
     /// <summary>RFC 6750 §2 and §3.1: more than one method or occurrence of a token is a malformed request.</summary>
     public static TokenRefusal Doubled() =>
         new(CommonFailures.InvalidRequest("More than one Authorization header"), "more than one Authorization header");
+
+    public static TokenRefusal RevocationsUnavailable() => new(
+        CommonFailures.Unavailable("revocations_unavailable", "Tokens cannot be checked right now"), "whether the session has ended is not known");
 
     public static TokenRefusal KeysUnavailable() =>
         new(CommonFailures.Unavailable("keys_unavailable", "Tokens cannot be checked right now"), "the issuer's keys cannot be had");

@@ -91,6 +91,7 @@ public sealed class ClosedByDefaultTests(ProductionMesh mesh) : IAsyncLifetime
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = Path.GetTempPath() });
         builder.Logging.SetMinimumLevel(LogLevel.Critical);
         builder.Configuration["AuthMesh:Issuer"] = ProductionMesh.Issuer;
+        builder.Configuration["AuthMesh:ServiceKey"] = ProductionMesh.ServiceKey;
         builder.Configuration["AuthMesh:IdentityUrl"] = mesh.Identity.Address.ToString();
         // What "dotnet user-jwts" writes, at its worst: the framework would read it over the mesh's validation.
         builder.Configuration["Authentication:Schemes:Bearer:ValidateIssuer"] = "false";

@@ -15,6 +15,7 @@ internal sealed class OwnDatabase : IAsyncDisposable
         Settings = new()
         {
             ["AuthMesh:Issuer"] = ProductionMesh.Issuer,
+            ["AuthMesh:ServiceKey"] = ProductionMesh.ServiceKey,
             ["Identity:Database:ConnectionString"] = connectionString + ";Maximum Pool Size=5",
             ["Identity:MasterKey"] = NewMasterKey(),
             ["Identity:FirstAdmin:GeneratedPasswordFile"] = FileIn("generated-password"),

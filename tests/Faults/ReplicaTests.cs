@@ -21,6 +21,7 @@ public sealed class ReplicaTests(ProductionMesh production)
                 Environment = "Production",
                 Issuer = ProductionMesh.Issuer,
                 ConnectionString = own.Database.ConnectionString,
+                Settings = new Dictionary<string, string> { ["AuthMesh:ServiceKey"] = ProductionMesh.ServiceKey },
                 IdentityReplicas = replicas,
                 IdentitySettings = new Dictionary<string, string>(own.Settings) { ["Identity:MasterKeyFile"] = "" },
             },

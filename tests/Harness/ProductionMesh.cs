@@ -9,6 +9,7 @@ namespace AuthMesh.Tests.Harness;
 public sealed class ProductionMesh : IAsyncLifetime
 {
     public const string Issuer = "https://auth.example.test";
+    public const string ServiceKey = "a-service-key-for-tests-long-enough";
     public const string AdminPassword = "the first admin's password";
 
     private readonly string folder = Directory.CreateTempSubdirectory("authmesh-tests-").FullName;
@@ -44,6 +45,7 @@ public sealed class ProductionMesh : IAsyncLifetime
             Environment = "Production",
             Issuer = Issuer,
             ConnectionString = await Postgres.CreateDatabaseAsync(),
+            Settings = new Dictionary<string, string> { ["AuthMesh:ServiceKey"] = ServiceKey },
             IdentitySettings = new Dictionary<string, string>
             {
                 ["Identity:MasterKey"] = Convert.ToBase64String(masterKey),

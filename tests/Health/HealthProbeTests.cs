@@ -24,13 +24,14 @@ public sealed class HealthProbeTests(ProductionMesh mesh)
         await using var waiting = await ServiceProcess.StartAsync("resource-service", new Dictionary<string, string>
         {
             ["AuthMesh:Issuer"] = ProductionMesh.Issuer,
+            ["AuthMesh:ServiceKey"] = ProductionMesh.ServiceKey,
             ["AuthMesh:IdentityUrl"] = "http://127.0.0.1:9", // nobody listens there
         });
 
         var probe = await Patience.UntilAsync(
             () => ProbeAsync("ASPNETCORE_URLS", waiting.Address.ToString()), probe => !probe.Output.Contains("does not answer", StringComparison.Ordinal));
 
-        Assert.Equal((1, "Not ready: waiting for the signing keys"), (probe.ExitCode, probe.Output.Trim()));
+        Assert.Equal((1, "Not ready: waiting for the signing keys; waiting to hear of ended sessions"), (probe.ExitCode, probe.Output.Trim()));
     }
 
     [Fact]

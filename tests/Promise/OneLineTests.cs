@@ -60,6 +60,7 @@ public sealed class OneLineTests(ProductionMesh mesh) : IDisposable
             new Dictionary<string, string>
             {
                 ["AuthMesh:Issuer"] = ProductionMesh.Issuer,
+                ["AuthMesh:ServiceKey"] = ProductionMesh.ServiceKey,
                 ["AuthMesh:IdentityUrl"] = mesh.Mesh.Identity.Address.GetLeftPart(UriPartial.Authority),
             },
             "Production", dll: dll);

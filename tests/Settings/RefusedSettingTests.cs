@@ -28,6 +28,11 @@ public sealed class RefusedSettingTests
         { "resource-service", "AuthMesh:IdentityUrl", "", "must be the address" },
         { "resource-service", "AuthMesh:IdentityUrl", "identity-service:8080", "must be the address" },
         { "resource-service", "AuthMesh:IdentityUrl", "http://identity-service/path", "must be the address" },
+        { "resource-service", "AuthMesh:IdentityUrl", "http://one:8080,", "must be the address" },
+        { "resource-service", "AuthMesh:ServiceKey", "", "must be at least 32 visible ASCII characters" },
+        { "gateway", "AuthMesh:ServiceKey", "thirty-one characters, no more!", "must be at least 32 visible ASCII characters" },
+        { "identity-service", "AuthMesh:ServiceKey", "authmesh-development-service-key-which-is-public", "is the preset one" },
+        { "resource-service", "AuthMesh:Revocations:StaleAfter", "00:00:04", "must be 00:00:05 to 01:00:00" },
         { "resource-service", "AuthMesh:Audience", " ", "must not be empty" },
         { "resource-service", "AuthMesh:ClockSkew", "00:01:00", "must be 00:00:00 to 00:00:30" },
         { "resource-service", "AuthMesh:ClockSkew", "soon", "AuthMesh:ClockSkew" },
@@ -148,8 +153,14 @@ public sealed class RefusedSettingTests
         ? new()
         {
             ["AuthMesh:Issuer"] = ProductionMesh.Issuer,
+            ["AuthMesh:ServiceKey"] = ProductionMesh.ServiceKey,
             ["Identity:Database:ConnectionString"] = Connection,
             ["Identity:MasterKey"] = MasterKey,
         }
-        : new() { ["AuthMesh:Issuer"] = ProductionMesh.Issuer, ["AuthMesh:IdentityUrl"] = "http://127.0.0.1:9" };
+        : new()
+        {
+            ["AuthMesh:Issuer"] = ProductionMesh.Issuer,
+            ["AuthMesh:ServiceKey"] = ProductionMesh.ServiceKey,
+            ["AuthMesh:IdentityUrl"] = "http://127.0.0.1:9",
+        };
 }

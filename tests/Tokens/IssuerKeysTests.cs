@@ -96,6 +96,7 @@ public sealed class IssuerKeysTests : IAsyncLifetime
         resource = await ServiceProcess.StartAsync("resource-service", new Dictionary<string, string>
         {
             ["AuthMesh:Issuer"] = ProductionMesh.Issuer,
+            ["AuthMesh:ServiceKey"] = ProductionMesh.ServiceKey,
             ["AuthMesh:IdentityUrl"] = issuer.Address.ToString(),
             ["AuthMesh:KeyRefreshInterval"] = "00:00:01",
         });
@@ -144,6 +145,18 @@ public sealed class IssuerKeysTests : IAsyncLifetime
             app.Urls.Add("http://127.0.0.1:0");
             app.Run(async context =>
             {
+                if (context.Request.Path == "/internal/revocations")
+                {
+                    await FeedNothingAsync(context);
+                    return;
+                }
+
+                if (HttpMethods.IsPut(context.Request.Method)) // which keys the verifier holds
+                {
+                    await context.Response.WriteAsync("""{"missing":[]}""");
+                    return;
+                }
+
                 Interlocked.Increment(ref timesAsked);
                 var (status, body) = instead ?? (200, KeySet());
                 context.Response.StatusCode = status;
@@ -176,6 +189,18 @@ public sealed class IssuerKeysTests : IAsyncLifetime
         public void AnswerInstead(int status, string body) => instead = (status, body);
 
         public ValueTask DisposeAsync() => app.DisposeAsync();
+
+        private static async Task FeedNothingAsync(HttpContext context)
+        {
+            context.Response.ContentType = "text/event-stream";
+            using var timer = new PeriodicTimer(TimeSpan.FromSeconds(1));
+            do
+            {
+                await context.Response.WriteAsync("event: beat\ndata: {}\n\n", context.RequestAborted);
+                await context.Response.Body.FlushAsync(context.RequestAborted);
+            }
+            while (await timer.WaitForNextTickAsync(context.RequestAborted));
+        }
 
         private string KeySet()
         {

@@ -1,0 +1,65 @@
+using System.Net.ServerSentEvents;
+using System.Runtime.CompilerServices;
+using AuthMesh.Errors;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Mvc;
+
+namespace AuthMesh.Identity.Revocations;
+
+/// <summary>
+/// The log as Server-Sent Events (HTML Living Standard §9.2), for as long as the listener stays: what it has not seen yet, then what
+/// comes, and a beat whenever PostgreSQL has confirmed that nothing is missing. The first beat says that the listener has caught up.
+/// </summary>
+internal static class Feed
+{
+    public static void Map(IEndpointRouteBuilder group) => group.MapGet("/revocations", HandleAsync);
+
+    private static async Task<Results<ServerSentEventsResult<string>, Failure>> HandleAsync(
+        Guid instance, string name, [FromHeader(Name = "Last-Event-ID")] string? lastEventId, RevocationLog log, VerifierRegister verifiers,
+        IHostApplicationLifetime lifetime, HttpContext http, CancellationToken cancellationToken)
+    {
+        if (!Verifier.IsName(name))
+        {
+            return Verifier.InvalidName;
+        }
+
+        var presence = await verifiers.EnterAsync(instance, name, cancellationToken);
+        http.Response.RegisterForDispose(presence);
+        // A feed never ends by itself, and a shutdown waits for requests that are under way.
+        var leaving = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, lifetime.ApplicationStopping);
+        http.Response.RegisterForDispose(leaving);
+        return TypedResults.ServerSentEvents(TellAsync(log, LogPosition.TryParse(lastEventId), leaving.Token));
+    }
+
+    private static async IAsyncEnumerable<SseItem<string>> TellAsync(
+        RevocationLog log, LogPosition? seen, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var nextBeat = log.AskForConfirmation();
+        while (!cancellationToken.IsCancellationRequested)
+        {
+            var unseen = log.ReadAfter(seen);
+            foreach (var entry in unseen.Entries)
+            {
+                seen = new LogPosition(entry.Position, entry.Mark);
+                yield return new SseItem<string>(Describe(entry), entry.Kind) { EventId = seen.ToString() };
+            }
+
+            if (unseen.Confirmed >= nextBeat)
+            {
+                nextBeat = unseen.Confirmed + 1;
+                yield return new SseItem<string>("{}", "beat");
+            }
+
+            await unseen.Changed.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    // Ids of ours and numbers: nothing in them needs escaping.
+    private static string Describe(Revocation entry) => entry.Kind switch
+    {
+        RevocationKind.SessionEnded => $$"""{"sid":"{{entry.Subject}}"}""",
+        RevocationKind.UserBelowEpoch => $$"""{"sub":"{{entry.Subject}}","epoch":{{entry.Epoch}}}""",
+        RevocationKind.KeyDistrusted => $$"""{"kid":"{{entry.Subject}}"}""",
+        _ => "{}",
+    };
+}

@@ -1,0 +1,200 @@
+using AuthMesh.Identity.Database;
+using AuthMesh.Identity.Keys;
+using AuthMesh.Identity.Startup;
+using AuthMesh.Revocations;
+using Npgsql;
+
+namespace AuthMesh.Identity.Revocations;
+
+/// <summary>
+/// Keeps this replica's copy of the log complete, and confirms so every 2 seconds by asking PostgreSQL. A notification only says that
+/// asking pays off earlier; where one is lost, the next beat brings the news.
+/// </summary>
+internal sealed partial class FollowRevocations(
+    NpgsqlDataSource dataSource, RevocationLog log, RevokedAccess revoked, VerifierRegister verifiers, KeyRing ring, Preparation preparation,
+    IServiceScopeFactory scopes, TimeProvider clock, ILogger<FollowRevocations> logger) : BackgroundService
+{
+    private static readonly TimeSpan Beat = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(250);
+
+    private IReadOnlyList<Revocation> lost = []; // by the database, and not made again yet
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        await preparation.Completed.WaitAsync(stoppingToken);
+        await Task.WhenAll(ListenAsync(stoppingToken), FollowAsync(stoppingToken));
+    }
+
+    // A connection of its own: on it the server speaks first.
+    private async Task ListenAsync(CancellationToken stoppingToken)
+    {
+        while (true)
+        {
+            try
+            {
+                await using var connection = await dataSource.OpenConnectionAsync(stoppingToken);
+                connection.Notification += (_, _) => log.AskForConfirmation();
+                await using (var listen = new NpgsqlCommand("LISTEN authmesh_revocations", connection))
+                {
+                    await listen.ExecuteNonQueryAsync(stoppingToken);
+                }
+
+                log.AskForConfirmation(); // for what was written while nobody listened
+                while (true)
+                {
+                    await connection.WaitAsync(stoppingToken);
+                }
+            }
+            catch (NpgsqlException) // FollowAsync says so
+            {
+                await Task.Delay(RetryInterval, clock, stoppingToken);
+            }
+        }
+    }
+
+    private async Task FollowAsync(CancellationToken stoppingToken)
+    {
+        string? lastFault = null;
+        while (true)
+        {
+            try
+            {
+                // Held: a flood that waits for connections of the pool must not delay a logout.
+                await using var connection = await dataSource.OpenConnectionAsync(stoppingToken);
+                await verifiers.RegisterSelfAsync(connection, ring.KeyIds, stoppingToken);
+                while (true)
+                {
+                    await ConfirmAsync(connection, stoppingToken);
+                    if (lastFault is not null)
+                    {
+                        lastFault = null;
+                        LogFollowing();
+                    }
+
+                    await Task.WhenAny(log.Asked, Task.Delay(Beat, clock, stoppingToken));
+                    stoppingToken.ThrowIfCancellationRequested();
+                }
+            }
+            catch (Exception exception) when (DatabaseUnavailable.FindCause(exception) is not null)
+            {
+                if (lastFault != exception.Message) // once for each reason, however long it lasts
+                {
+                    lastFault = exception.Message;
+                    LogLost(exception.Message);
+                }
+
+                revoked.WarnIfStale();
+                await Task.Delay(RetryInterval, clock, stoppingToken);
+            }
+        }
+    }
+
+    private async Task ConfirmAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        var number = log.BeginConfirmation();
+        var tail = log.Tail;
+        var (found, databaseTime) = await ReadFromAsync(connection, tail?.Position ?? 0, cancellationToken);
+        if (tail is not null)
+        {
+            if (found is [var first, ..] && first == tail)
+            {
+                found.RemoveAt(0);
+            }
+            else
+            {
+                (found, databaseTime) = await ReadFromAsync(connection, 0, cancellationToken);
+                lost = [.. log.StartAnew().Except(found)];
+                LogOtherHistory(lost.Count);
+            }
+        }
+
+        await TakeAsync(found, connection, cancellationToken);
+        log.Confirm(number, found, databaseTime);
+        revoked.Confirm();
+        if (lost.Count > 0)
+        {
+            await RevokeAgain.RunAsync(connection, lost, cancellationToken);
+            lost = [];
+        }
+    }
+
+    // The identity service checks tokens too.
+    private async Task TakeAsync(List<Revocation> entries, NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        foreach (var entry in entries)
+        {
+            switch (entry.Kind)
+            {
+                case RevocationKind.SessionEnded:
+                    revoked.EndSession(Guid.Parse(entry.Subject));
+                    break;
+                case RevocationKind.UserBelowEpoch:
+                    revoked.RaiseEpoch(Guid.Parse(entry.Subject), entry.Epoch!.Value);
+                    break;
+                case RevocationKind.KeyDistrusted:
+                    revoked.Distrust(entry.Subject);
+                    break;
+            }
+        }
+
+        if (entries.Exists(entry => entry.Kind == RevocationKind.KeysChanged))
+        {
+            // Before it is passed on, so that whoever then asks for the keys gets them.
+            await using var scope = scopes.CreateAsyncScope();
+            await ring.ReloadAsync(scope.ServiceProvider.GetRequiredService<IdentityDb>(), cancellationToken);
+            await verifiers.RegisterSelfAsync(connection, ring.KeyIds, cancellationToken);
+        }
+    }
+
+    private async Task<(List<Revocation> Entries, DateTimeOffset DatabaseTime)> ReadFromAsync(
+        NpgsqlConnection connection, long position, CancellationToken cancellationToken)
+    {
+        // One statement, and the only one that an idle mesh sends: it also says which verifiers are still there, every fourth second.
+        await using var command = new NpgsqlCommand(
+            """
+            WITH seen AS (
+                UPDATE verifiers SET seen_at = now() WHERE instance = ANY ($2) AND seen_at < now() - interval '3 seconds'
+            )
+            SELECT now(), r.position, r.mark, r.kind, r.subject, r.epoch, r.written_at
+            FROM (VALUES (1)) AS one LEFT JOIN revocations r ON r.position >= $1
+            ORDER BY r.position
+            """,
+            connection);
+        command.Parameters.AddWithValue(position);
+        command.Parameters.AddWithValue(verifiers.Connected);
+        var entries = new List<Revocation>();
+        var databaseTime = DateTimeOffset.MinValue;
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            databaseTime = reader.GetFieldValue<DateTimeOffset>(0);
+            if (!reader.IsDBNull(1))
+            {
+                entries.Add(new Revocation(
+                    reader.GetInt64(1), reader.GetGuid(2), reader.GetString(3), reader.GetString(4), reader.IsDBNull(5) ? null : reader.GetInt32(5),
+                    reader.GetFieldValue<DateTimeOffset>(6)));
+            }
+        }
+
+        return (entries, databaseTime);
+    }
+
+    [LoggerMessage(LogLevel.Warning, "The log of revocations cannot be read: {Reason}")]
+    private partial void LogLost(string reason);
+
+    [LoggerMessage(LogLevel.Information, "The log of revocations is being followed again")]
+    private partial void LogFollowing();
+
+    [LoggerMessage(LogLevel.Critical,
+        "The database is not the one that it was: it lacks a revocation that was acknowledged, as after a restore from an older copy. "
+        + "{Count} revocations of the last 70 minutes are made again; sessions that ended earlier, passwords and roles are as in the copy")]
+    private partial void LogOtherHistory(int count);
+}
+
+internal static class RevocationServices
+{
+    public static IServiceCollection AddRevocations(this IServiceCollection services) => services
+        .AddSingleton<RevocationLog>()
+        .AddSingleton<VerifierRegister>()
+        .AddHostedService<FollowRevocations>();
+}

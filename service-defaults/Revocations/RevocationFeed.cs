@@ -1,0 +1,115 @@
+using System.Net.ServerSentEvents;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using AuthMesh.Issuer;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace AuthMesh.Revocations;
+
+/// <summary>
+/// Listens to the identity service: one long-lived answer (Server-Sent Events) from each of its configured addresses. What arrives on
+/// any of them counts, so while one replica is gone or stuck the others are enough.
+/// </summary>
+internal sealed partial class RevocationFeed(
+    IssuerConnection issuer, RevokedAccess revoked, VerifierReport report, TimeProvider clock, ILogger<RevocationFeed> logger) : BackgroundService
+{
+    // Two beats and a half. A replica that was stopped, or lost its database, keeps the connection open and says nothing.
+    private static readonly TimeSpan Silence = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(250);
+
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
+        Task.WhenAll([.. issuer.Origins.Select(origin => ListenAsync(origin, stoppingToken)), WatchAsync(stoppingToken)]);
+
+    private async Task ListenAsync(Uri origin, CancellationToken stoppingToken)
+    {
+        var address = new Uri(origin, $"/internal/revocations?instance={report.Instance}&name={Uri.EscapeDataString(report.Name)}");
+        string? lastFault = null;
+        var lastEventId = "";
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            using var silence = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
+            try
+            {
+                silence.CancelAfter(Silence);
+                using var answer = await issuer.OpenAsync(address, lastEventId, silence.Token);
+                answer.EnsureSuccessStatusCode();
+                await using var stream = await answer.Content.ReadAsStreamAsync(silence.Token);
+                report.Due(); // whatever this replica was told before, it may have forgotten
+                await foreach (var item in SseParser.Create(stream).EnumerateAsync(silence.Token))
+                {
+                    silence.CancelAfter(Silence);
+                    Take(item);
+                    lastEventId = item.EventId ?? lastEventId;
+                    if (lastFault is not null)
+                    {
+                        lastFault = null;
+                        LogConnected(origin);
+                    }
+                }
+            }
+            catch (Exception exception) when (
+                exception is HttpRequestException or IOException or JsonException or OperationCanceledException && !stoppingToken.IsCancellationRequested)
+            {
+                var fault = exception is OperationCanceledException ? $"nothing heard for {Silence.TotalSeconds:0} s" : exception.Message;
+                if (lastFault != fault) // once for each reason, however long it lasts
+                {
+                    lastFault = fault;
+                    LogLost(origin, fault);
+                }
+            }
+
+            await Task.Delay(RetryInterval, clock, stoppingToken);
+        }
+    }
+
+    private void Take(SseItem<string> item)
+    {
+        switch (item.EventType)
+        {
+            case "session-ended":
+                revoked.EndSession(Read(item).Sid);
+                break;
+            case "user-below-epoch":
+                var user = Read(item);
+                revoked.RaiseEpoch(user.Sub, user.Epoch);
+                break;
+            case "key-distrusted":
+                revoked.Distrust(Read(item).Kid);
+                break;
+            case "keys-changed":
+                report.Due();
+                break;
+            case "beat":
+                revoked.Confirm();
+                break;
+        }
+    }
+
+    private static FeedData Read(SseItem<string> item) =>
+        JsonSerializer.Deserialize(item.Data, FeedJson.Default.FeedData) ?? throw new JsonException("An event of the feed has no data.");
+
+    private async Task WatchAsync(CancellationToken stoppingToken)
+    {
+        while (true)
+        {
+            await Task.Delay(TimeSpan.FromSeconds(1), clock, stoppingToken);
+            revoked.WarnIfStale();
+        }
+    }
+
+    [LoggerMessage(LogLevel.Information, "Hearing of revocations from {Origin} again")]
+    private partial void LogConnected(Uri origin);
+
+    [LoggerMessage(LogLevel.Warning, "No news of revocations from {Origin}: {Reason}")]
+    private partial void LogLost(Uri origin, string reason);
+}
+
+/// <summary>The data of every kind of event; each has one or two of the members.</summary>
+internal sealed record FeedData(Guid Sid, Guid Sub, long Epoch, string Kid);
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
+[JsonSerializable(typeof(FeedData))]
+[JsonSerializable(typeof(HeldKeys))]
+[JsonSerializable(typeof(MissingKeys))]
+internal sealed partial class FeedJson : JsonSerializerContext;

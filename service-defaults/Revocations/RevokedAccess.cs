@@ -1,0 +1,141 @@
+using System.Collections.Concurrent;
+using System.Diagnostics.Metrics;
+using AuthMesh.Settings;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+
+namespace AuthMesh.Revocations;
+
+/// <summary>
+/// What this process knows to be revoked: sessions that ended, users below an epoch, keys that are not trusted any more. It only ever
+/// learns; each entry is kept until no token that it could concern can still be alive.
+/// </summary>
+public sealed partial class RevokedAccess : IDisposable
+{
+    // The longest access token that can be set (1 hour), and ten minutes for clocks and delays.
+    private static readonly TimeSpan Kept = TimeSpan.FromMinutes(70);
+
+    private readonly ConcurrentDictionary<Guid, long> sessions = new();
+    private readonly ConcurrentDictionary<Guid, (long Epoch, long HeardAt)> users = new();
+    private readonly ConcurrentDictionary<string, long> keys = new();
+    private readonly Queue<(long HeardAt, Action Forget)> inOrder = new();
+    private readonly Lock writing = new();
+    private readonly TimeProvider clock;
+    private readonly RevocationOptions options;
+    private readonly ILogger<RevokedAccess> logger;
+    private readonly Meter meter;
+    private long confirmedAt;
+    private volatile bool isCaughtUp;
+    private volatile bool saidStale;
+
+    /// <summary>Made once for each process.</summary>
+    public RevokedAccess(TimeProvider clock, IOptions<AuthMeshOptions> mesh, IMeterFactory meters, ILogger<RevokedAccess> logger)
+    {
+        this.clock = clock;
+        this.logger = logger;
+        options = mesh.Value.Revocations;
+        meter = meters.Create("AuthMesh.Revocations");
+        meter.CreateObservableGauge(
+            "authmesh.revocations.staleness", () => Staleness.TotalSeconds, "s", "Time since it was confirmed that every revocation is known here.");
+        meter.CreateObservableGauge("authmesh.revocations.held", () => sessions.Count + users.Count + keys.Count, "{revocation}", "Revocations held.");
+    }
+
+    /// <summary>Whether everything that was revoked before this process started is known. Until then no token can be judged.</summary>
+    public bool IsCaughtUp => isCaughtUp;
+
+    /// <summary>How long ago it was confirmed last that nothing is missing here.</summary>
+    public TimeSpan Staleness => isCaughtUp ? clock.GetElapsedTime(Interlocked.Read(ref confirmedAt)) : TimeSpan.Zero;
+
+    /// <summary>Whether that is longer ago than <see cref="RevocationOptions.StaleAfter"/>.</summary>
+    public bool IsStale => isCaughtUp && Staleness > options.StaleAfter;
+
+    /// <summary>Whether tokens can be judged: not before catching up, and where so set, not without recent news.</summary>
+    public bool CanJudge => isCaughtUp && (options.OnStale == OnStale.Accept || !IsStale);
+
+    /// <summary>Whether a token is revoked.</summary>
+    /// <param name="sessionId">Its <c>sid</c>.</param>
+    /// <param name="userId">Its <c>sub</c>.</param>
+    /// <param name="epoch">Its <c>epoch</c>.</param>
+    /// <param name="keyId">Its <c>kid</c>.</param>
+    public bool Covers(Guid sessionId, Guid userId, long epoch, string keyId) =>
+        sessions.ContainsKey(sessionId)
+        || (users.TryGetValue(userId, out var user) && epoch < user.Epoch)
+        || keys.ContainsKey(keyId);
+
+    /// <summary>Tokens of this session are refused from now on.</summary>
+    public void EndSession(Guid sessionId)
+    {
+        lock (writing)
+        {
+            var now = clock.GetTimestamp();
+            sessions[sessionId] = now;
+            inOrder.Enqueue((now, () => sessions.TryRemove(KeyValuePair.Create(sessionId, now))));
+        }
+    }
+
+    /// <summary>Tokens of this user with a smaller epoch are refused from now on.</summary>
+    public void RaiseEpoch(Guid userId, long epoch)
+    {
+        lock (writing)
+        {
+            var entry = (users.TryGetValue(userId, out var known) ? Math.Max(known.Epoch, epoch) : epoch, clock.GetTimestamp());
+            users[userId] = entry;
+            inOrder.Enqueue((entry.Item2, () => users.TryRemove(KeyValuePair.Create(userId, entry))));
+        }
+    }
+
+    /// <summary>Tokens that this key signed are refused from now on.</summary>
+    public void Distrust(string keyId)
+    {
+        lock (writing)
+        {
+            var now = clock.GetTimestamp();
+            keys[keyId] = now;
+            inOrder.Enqueue((now, () => keys.TryRemove(KeyValuePair.Create(keyId, now))));
+        }
+    }
+
+    /// <summary>Everything that was revoked until a moment ago has arrived here.</summary>
+    public void Confirm()
+    {
+        Interlocked.Exchange(ref confirmedAt, clock.GetTimestamp());
+        isCaughtUp = true;
+        if (saidStale)
+        {
+            saidStale = false;
+            LogFresh();
+        }
+
+        Forget();
+    }
+
+    /// <summary>Says once that the news stay away; to be called now and then while they do.</summary>
+    public void WarnIfStale()
+    {
+        if (IsStale && !saidStale)
+        {
+            saidStale = true;
+            LogStale(options.StaleAfter, options.OnStale);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => meter.Dispose();
+
+    private void Forget()
+    {
+        lock (writing)
+        {
+            while (inOrder.TryPeek(out var oldest) && clock.GetElapsedTime(oldest.HeardAt) > Kept)
+            {
+                inOrder.Dequeue().Forget(); // nothing where it was heard again since
+            }
+        }
+    }
+
+    [LoggerMessage(LogLevel.Warning, "No confirmation for {StaleAfter} that every ended session is known here; tokens meanwhile: {OnStale}")]
+    private partial void LogStale(TimeSpan staleAfter, OnStale onStale);
+
+    [LoggerMessage(LogLevel.Information, "Every ended session is known here again")]
+    private partial void LogFresh();
+}
