@@ -20,7 +20,8 @@ internal static class GatewayBuilder
                 handler.RequestHeaderEncodingSelector = (_, _) => Encoding.UTF8; // as the gateway reads them; ASCII would fail the request
             })
             .AddConfigFilter<CompleteRoutes>()
-            .AddTransforms<PassedHeaders>();
+            .AddTransforms<PassedHeaders>()
+            .AddTransforms<ServiceCredential>();
         services.AddSingleton<DestinationsHealth>();
         services.AddHealthChecks().AddCheck<DestinationsHealth>("destinations");
 

@@ -1,3 +1,4 @@
+using AuthMesh.Issuer;
 using AuthMesh.Settings;
 using Microsoft.Extensions.Options;
 using Yarp.ReverseProxy.Transforms;
@@ -18,7 +19,10 @@ internal sealed class GatewayOptionsValidator : IValidateOptions<GatewayOptions>
 {
     // Whoever could send these through could claim an address, a session or a connection that is not theirs.
     private static readonly string[] Never =
-        ["Connection", "Cookie", "Forwarded", "Host", "Keep-Alive", "Proxy-Authorization", "TE", "Trailer", "Transfer-Encoding", "Upgrade"];
+        [
+            IssuerConnection.ServiceKeyHeader, "Connection", "Cookie", "Forwarded", "Host", "Keep-Alive", "Proxy-Authorization", "TE", "Trailer",
+            "Transfer-Encoding", "Upgrade",
+        ];
 
     public ValidateOptionsResult Validate(string? name, GatewayOptions options)
     {
@@ -47,6 +51,7 @@ internal sealed class PassedHeaders(IOptions<GatewayOptions> options) : ITransfo
     public void Apply(TransformBuilderContext context)
     {
         context.AddRequestHeadersAllowed([.. options.Value.RequestHeaders]);
+        context.AddXForwarded(ForwardedTransformActions.Set); // last, over whatever a route's own transforms make of what the caller claims
         context.AddResponseHeaderRemove("Server", ResponseCondition.Always);
     }
 
