@@ -1,4 +1,5 @@
 using System.Text;
+using AuthMesh.Gateway.Sessions;
 using AuthMesh.Settings;
 
 namespace AuthMesh.Gateway;
@@ -21,7 +22,9 @@ internal static class GatewayBuilder
             })
             .AddConfigFilter<CompleteRoutes>()
             .AddTransforms<PassedHeaders>()
-            .AddTransforms<ServiceCredential>();
+            .AddTransforms<ServiceCredential>()
+            .AddTransforms<OwnCookies>();
+        services.AddSessionCookies();
         services.AddSingleton<DestinationsHealth>();
         services.AddHealthChecks().AddCheck<DestinationsHealth>("destinations");
 

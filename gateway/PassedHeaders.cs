@@ -13,6 +13,12 @@ public sealed class GatewayOptions
 
     /// <summary>The request headers that services get to see; every other stays at the gateway.</summary>
     public IList<string> RequestHeaders { get; } = [];
+
+    /// <summary>
+    /// How many access tokens of session cookies are held at most: 100 to 1,000,000, about 2 KB each. Half as many in use at one time
+    /// are sure to be held.
+    /// </summary>
+    public int SessionTokens { get; set; } = 20_000;
 }
 
 internal sealed class GatewayOptionsValidator : IValidateOptions<GatewayOptions>
@@ -37,6 +43,7 @@ internal sealed class GatewayOptionsValidator : IValidateOptions<GatewayOptions>
                 nameof(options.RequestHeaders), $"must not contain {header}: it is the gateway's own to set or to end.");
         }
 
+        problems.Unless(options.SessionTokens is >= 100 and <= 1_000_000, nameof(options.SessionTokens), "must be 100 to 1000000.");
         return problems.Result;
     }
 }

@@ -1,5 +1,6 @@
 using AuthMesh;
 using AuthMesh.Gateway;
+using AuthMesh.Gateway.Sessions;
 using AuthMesh.Health;
 using AuthMesh.Settings;
 
@@ -19,6 +20,11 @@ builder.AddGateway();
 
 var app = builder.Build();
 
+// Written out, because a browser's cookie must be exchanged before anybody asks who it is.
+app.UseRouting();
+app.UseMiddleware<SessionCookies>();
+app.UseAuthentication();
+app.UseAuthorization();
 app.UseTimeouts();
 
 return await app.RunOrRefuseAsync(gateway => gateway.MapReverseProxy(proxy =>

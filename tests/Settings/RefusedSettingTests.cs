@@ -43,6 +43,8 @@ public sealed class RefusedSettingTests
         { "gateway", "Gateway:RequestHeaders:12", "X-Forwarded-For", "must not contain X-Forwarded-For" },
         { "gateway", "Gateway:RequestHeaders:12", "authmesh-service-key", "must not contain authmesh-service-key" },
         { "gateway", "Gateway:RequestHeaders:3", "Nothing", "must contain Authorization" },
+        { "gateway", "Gateway:SessionTokens", "99", "Gateway:SessionTokens must be 100 to 1000000" },
+        { "gateway", "ReverseProxy:Routes:login:Metadata:SessionCookie", "Always", "ReverseProxy:Routes:login:Metadata:SessionCookie is Always" },
         { "gateway", "ReverseProxy:Clusters:identity:Metadata:ServiceCredential", "yes", "Clusters:identity:Metadata:ServiceCredential is yes" },
         { "gateway", "ReverseProxy:Routes:login:AuthorizationPolicy", "", "ReverseProxy:Routes:login:AuthorizationPolicy is not set" },
         { "gateway", "ReverseProxy:Routes:login:AuthorizationPolicy", "everybody", "everybody" },
