@@ -14,6 +14,9 @@ public sealed class GatewayOptions
     /// <summary>The request headers that services get to see; every other stays at the gateway.</summary>
     public IList<string> RequestHeaders { get; } = [];
 
+    /// <summary>Other origins whose pages may call the mesh, with a bearer token and never with the session cookie.</summary>
+    public IList<string> CorsOrigins { get; } = [];
+
     /// <summary>
     /// How many access tokens of session cookies are held at most: 100 to 1,000,000, about 2 KB each. Half as many in use at one time
     /// are sure to be held.
@@ -41,6 +44,13 @@ internal sealed class GatewayOptionsValidator : IValidateOptions<GatewayOptions>
             problems.Unless(
                 !Never.Contains(header, StringComparer.OrdinalIgnoreCase) && !header.StartsWith("X-Forwarded", StringComparison.OrdinalIgnoreCase),
                 nameof(options.RequestHeaders), $"must not contain {header}: it is the gateway's own to set or to end.");
+        }
+
+        foreach (var origin in options.CorsOrigins)
+        {
+            problems.Unless(
+                AuthMeshOptions.IsOrigin(origin), nameof(options.CorsOrigins),
+                $"must hold origins, scheme and host without a path or a slash at the end, for example https://app.example.com. {origin} is none.");
         }
 
         problems.Unless(options.SessionTokens is >= 100 and <= 1_000_000, nameof(options.SessionTokens), "must be 100 to 1000000.");

@@ -20,8 +20,10 @@ builder.AddGateway();
 
 var app = builder.Build();
 
-// Written out, because a browser's cookie must be exchanged before anybody asks who it is.
+// Written out, because what a browser's request says must be judged, and its cookie exchanged, before anybody asks who it is.
 app.UseRouting();
+app.UseCors();
+app.UseMiddleware<CrossSite>();
 app.UseMiddleware<SessionCookies>();
 app.UseAuthentication();
 app.UseAuthorization();

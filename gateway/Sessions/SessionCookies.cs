@@ -11,7 +11,7 @@ namespace AuthMesh.Gateway.Sessions;
 /// a browser's request is like any other. The cookie itself goes no further, and the token never to the browser.
 /// </summary>
 internal sealed partial class SessionCookies(
-    RequestDelegate next, SessionTokens tokens, IOptions<AuthMeshOptions> mesh, ILogger<SessionCookies> logger)
+    RequestDelegate next, SessionTokens tokens, RequestOrigins origins, IOptions<AuthMeshOptions> mesh, ILogger<SessionCookies> logger)
 {
     /// <summary>
     /// The metadata of a route that lets everybody pass and yet wants to know who it is: with the value <see cref="IfUsable"/> a cookie
@@ -27,7 +27,7 @@ internal sealed partial class SessionCookies(
     {
         var request = context.Request;
         var (isWanted, isOptional) = Wants(context.GetEndpoint());
-        if (!isWanted || request.Headers.Authorization.Count > 0)
+        if (!isWanted || request.Headers.Authorization.Count > 0 || origins.Of(request) == RequestOrigin.Listed)
         {
             await next(context);
             return;
