@@ -58,9 +58,13 @@ internal sealed partial class Exchange(IssuerConnection issuer, TimeProvider clo
                     return Unavailable($"it answered {(int)response.StatusCode} {answer?.Code}");
             }
         }
-        catch (Exception exception) when (exception is HttpRequestException or JsonException)
+        catch (HttpRequestException exception)
         {
             return Unavailable(exception.Message);
+        }
+        catch (JsonException)
+        {
+            return Unavailable("its answer is no JSON"); // the parser's text quotes what it read, which may be a token
         }
     }
 

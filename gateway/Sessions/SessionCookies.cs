@@ -35,28 +35,26 @@ internal sealed partial class SessionCookies(
 
         SharedCaches.SayWhatTheAnswerDependsOn(context.Response);
         var values = SessionCookie.FindValues(request.Headers.Cookie, name);
-        if (values.Count > 0)
+        var cookie = values.Count == 1 ? SessionCookie.TryParse(values[0]) : null;
+        var exchanged = values.Count == 0 ? default : cookie is null ? Exchanged.Refused : await tokens.FindAsync(cookie, context.RequestAborted);
+        if (exchanged.Token is { } token)
         {
-            var cookie = values.Count == 1 ? SessionCookie.TryParse(values[0]) : null;
-            var exchanged = cookie is null ? Exchanged.Refused : await tokens.FindAsync(cookie, context.RequestAborted);
-            if (exchanged.Token is { } token)
+            request.Headers.Authorization = token.Authorization;
+            SharedCaches.KeepOut(context.Response);
+            ForgetWhenReplaced(context.Response, cookie!);
+        }
+        else if (exchanged.Failure is { } failure)
+        {
+            var isRefused = failure.Status == StatusCodes.Status401Unauthorized;
+            if (isRefused)
             {
-                request.Headers.Authorization = token.Authorization;
-                SharedCaches.KeepOut(context.Response);
-                ForgetWhenReplaced(context.Response, cookie!);
+                LogRefused(values.Count > 1 ? "more than one" : cookie is null ? "not of our form" : "its session has ended");
             }
-            else
-            {
-                if (exchanged.Failure is { Status: StatusCodes.Status401Unauthorized })
-                {
-                    LogRefused(values.Count == 1 ? cookie is null ? "not of our form" : "its session has ended" : "more than one");
-                }
 
-                if (exchanged.Failure is { } failure && !(isOptional && failure.Status == StatusCodes.Status401Unauthorized))
-                {
-                    await failure.ExecuteAsync(context);
-                    return;
-                }
+            if (!(isRefused && isOptional))
+            {
+                await failure.ExecuteAsync(context);
+                return;
             }
         }
 

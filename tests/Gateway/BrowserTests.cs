@@ -147,6 +147,35 @@ public sealed partial class BrowserTests(ProductionMesh mesh)
     }
 
     [Fact]
+    public async Task Where_a_session_began_is_the_address_that_the_gateway_saw()
+    {
+        var (name, password, _) = await mesh.SignUpAsync();
+
+        Assert.Contains(await NetworkAsync(mesh.Gateway, null), new[] { "127.0.0.1", "::1" });
+        Assert.Contains(await NetworkAsync(mesh.Gateway, ProductionMesh.ServiceKey), new[] { "127.0.0.1", "::1" });
+        Assert.Equal("", await NetworkAsync(mesh.Identity, null));
+        Assert.Equal("", await NetworkAsync(mesh.Identity, "guess"));
+        Assert.Equal("203.0.113.7", await NetworkAsync(mesh.Identity, ProductionMesh.ServiceKey));
+
+        async Task<string> NetworkAsync(Caller at, string? serviceKey)
+        {
+            var answer = await at.SendAsync(
+                HttpMethod.Post, "/login", new StringContent(JsonSerializer.Serialize(new { username = name, password }), null, "application/json"),
+                request =>
+                {
+                    request.Headers.Add("X-Forwarded-For", "203.0.113.7");
+                    if (serviceKey is not null)
+                    {
+                        request.Headers.Add("AuthMesh-Service-Key", serviceKey);
+                    }
+                });
+            Assert.Equal(200, answer.Status);
+            return await mesh.Database.ScalarAsync<string>(
+                "SELECT network FROM sessions s JOIN users u ON u.id = s.user_id WHERE u.username = $1 ORDER BY s.created_at DESC LIMIT 1", name);
+        }
+    }
+
+    [Fact]
     public async Task Everybody_sees_their_own_account_however_many_there_are_at_once()
     {
         var people = await Task.WhenAll(Enumerable.Range(0, 10).Select(async _ =>
