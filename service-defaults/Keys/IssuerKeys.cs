@@ -41,7 +41,7 @@ internal sealed partial class IssuerKeys(
 
         var isReachable = await RefreshUnlessRecent().WaitAsync(cancellationToken);
         // Without news from the issuer, a key that is unknown here may be a new one.
-        return new KeyLookup(keys.GetValueOrDefault(keyId), IsUnavailable: !isReachable || revoked.IsStale);
+        return new KeyLookup(keys.GetValueOrDefault(keyId), IsUnavailable: !isReachable || !revoked.IsCaughtUp || revoked.IsStale);
     }
 
     /// <summary>Fetches the keys as they are now: an answer that is under way may be from before they changed.</summary>

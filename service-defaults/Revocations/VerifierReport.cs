@@ -12,9 +12,10 @@ namespace AuthMesh.Revocations;
 /// a token that it cannot check.
 /// </summary>
 internal sealed partial class VerifierReport(
-    IssuerConnection issuer, IssuerKeys keys, IHostEnvironment environment, TimeProvider clock, ILogger<VerifierReport> logger) : BackgroundService
+    IssuerConnection issuer, IssuerKeys keys, IHostEnvironment environment, ILogger<VerifierReport> logger) : BackgroundService
 {
-    private static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(250); // what another replica has not heard of yet, it hears soon
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(5);
 
     private readonly SemaphoreSlim due = new(0, 1);
 
@@ -48,9 +49,9 @@ internal sealed partial class VerifierReport(
         while (true)
         {
             await due.WaitAsync(stoppingToken);
-            while (!await TryReportAsync(stoppingToken))
+            for (var pause = FirstPause; !await TryReportAsync(stoppingToken); pause = TimeSpan.FromTicks(Math.Min(pause.Ticks * 2, LongestPause.Ticks)))
             {
-                await Task.Delay(RetryInterval, clock, stoppingToken);
+                await due.WaitAsync(pause, stoppingToken); // sooner where there is news
             }
         }
     }
