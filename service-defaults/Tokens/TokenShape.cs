@@ -17,7 +17,8 @@ internal static class TokenShape
 
     private const long LastUnixSecond = 253_402_300_799; // the end of the year 9999, where DateTime ends too
 
-    private static readonly string[] Texts = ["iss", "aud", "sub", "client_id", "jti", "sid", "preferred_username", "role"];
+    private static readonly string[] Texts = ["iss", "aud", "client_id", "jti", "preferred_username", "role"];
+    private static readonly string[] Ids = ["sub", "sid"];
     private static readonly string[] Instants = ["exp", "iat"];
     private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
     private static readonly SearchValues<char> Base64UrlAlphabet =
@@ -72,12 +73,26 @@ internal static class TokenShape
             }
         }
 
+        foreach (var name in Ids)
+        {
+            var text = Text(claims, name);
+            if (!Guid.TryParse(text, out var id) || id.ToString() != text) // one spelling, as everywhere
+            {
+                return "no id in claim " + name;
+            }
+        }
+
         foreach (var name in Instants)
         {
             if (Whole(claims, name) is not (>= 0 and <= LastUnixSecond))
             {
                 return "no whole number of seconds in claim " + name;
             }
+        }
+
+        if (claims.TryGetProperty("nbf", out _) && Whole(claims, "nbf") is not (>= 0 and <= LastUnixSecond)) // ours have none
+        {
+            return "no whole number of seconds in claim nbf";
         }
 
         if (Whole(claims, "epoch") is not >= 0)
