@@ -28,8 +28,10 @@ internal sealed partial class KeyRing(MasterKey masterKey, TimeProvider clock, I
 
     public byte[]? FindPepper(string id) => Current.Peppers.GetValueOrDefault(id);
 
+    public ECDsaSecurityKey? Find(string keyId) => Current.SigningKeys.GetValueOrDefault(keyId)?.Security;
+
     public ValueTask<KeyLookup> FindAsync(string keyId, CancellationToken cancellationToken) =>
-        ValueTask.FromResult(new KeyLookup(Current.SigningKeys.GetValueOrDefault(keyId)?.Security));
+        ValueTask.FromResult(new KeyLookup(Find(keyId)));
 
     private Picture Current => picture ?? throw new InvalidOperationException("The key ring is not open yet.");
 

@@ -40,15 +40,17 @@ internal sealed partial class IssuerKeys(IOptions<AuthMeshOptions> options, Time
 
     public bool IsReady => keys.Count > 0;
 
+    public ECDsaSecurityKey? Find(string keyId) => keys.GetValueOrDefault(keyId);
+
     public async ValueTask<KeyLookup> FindAsync(string keyId, CancellationToken cancellationToken)
     {
-        if (keys.TryGetValue(keyId, out var known))
+        if (Find(keyId) is { } known)
         {
             return new KeyLookup(known);
         }
 
         var isReachable = await RefreshUnlessRecent().WaitAsync(cancellationToken);
-        return new KeyLookup(keys.GetValueOrDefault(keyId), IsUnavailable: !isReachable);
+        return new KeyLookup(Find(keyId), IsUnavailable: !isReachable);
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)

@@ -32,6 +32,12 @@ public sealed class AuthMeshOptions
     /// <summary>How often the issuer's keys are asked for: 1 second to 1 hour.</summary>
     public TimeSpan KeyRefreshInterval { get; set; } = TimeSpan.FromMinutes(1);
 
+    /// <summary>
+    /// How many tokens at most are remembered as verified: 0 to 2,000,000. Half as many in use at one time are sure to be remembered.
+    /// Each takes about 365 bytes once it was shown. 0 verifies every token anew.
+    /// </summary>
+    public int VerifiedTokens { get; set; } = 200_000;
+
     /// <summary>Scheme, host and a port at most, as a browser would write an origin (RFC 6454 §6.2).</summary>
     internal static bool IsOrigin(string value) =>
         Uri.TryCreate(value, UriKind.Absolute, out var url) && url.Scheme is "http" or "https" && url.GetLeftPart(UriPartial.Authority) == value
@@ -40,6 +46,7 @@ public sealed class AuthMeshOptions
 
 internal sealed class AuthMeshOptionsValidator(IHostEnvironment environment) : IValidateOptions<AuthMeshOptions>
 {
+    private const int MaximumVerifiedTokens = 2_000_000; // more than half a gigabyte of them
     private static readonly TimeSpan MaximumClockSkew = TimeSpan.FromSeconds(30);
 
     public ValidateOptionsResult Validate(string? name, AuthMeshOptions options)
@@ -59,6 +66,9 @@ internal sealed class AuthMeshOptionsValidator(IHostEnvironment environment) : I
         problems.Unless(
             options.KeyRefreshInterval >= TimeSpan.FromSeconds(1) && options.KeyRefreshInterval <= TimeSpan.FromHours(1),
             nameof(options.KeyRefreshInterval), "must be 00:00:01 to 01:00:00.");
+        problems.Unless(
+            options.VerifiedTokens is >= 0 and <= MaximumVerifiedTokens, nameof(options.VerifiedTokens),
+            "must be 0 to 2000000. Leave it out for 200000, which is enough for 100000 tokens in use at one time.");
         return problems.Result;
     }
 }

@@ -81,6 +81,21 @@ public sealed class AccessTokenTests(ProductionMesh mesh)
         Assert.Equal(200, (await mesh.Gateway.GetAsync("/protected", token)).Status);
     }
 
+    [Fact]
+    public async Task A_token_that_was_accepted_before_expires_like_any_other()
+    {
+        var token = mesh.Forge.Sign(mesh.Forge.Header().ToJsonString(), Forge.With(Forge.Claims(), "exp", SecondsNow() - 5)); // of 10 s of skew
+        foreach (var verifier in new[] { mesh.Gateway, mesh.Resource })
+        {
+            Assert.Equal(200, (await verifier.GetAsync("/protected", token)).Status);
+        }
+
+        foreach (var verifier in new[] { mesh.Gateway, mesh.Resource })
+        {
+            await Patience.UntilAsync(async () => (await verifier.GetAsync("/protected", token)).Status == 401);
+        }
+    }
+
     [Theory]
     [InlineData("""{"alg":"ES256","typ":"at+jwt","kid":"KID"}""", """{"role":"user","role":"admin",REST}""")]
     [InlineData("""{"alg":"ES256","typ":"at+jwt","kid":"KID"}""", """{"role":"user","\u0072ole":"admin",REST}""")]
