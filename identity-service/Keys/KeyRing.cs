@@ -35,8 +35,10 @@ internal sealed partial class KeyRing(MasterKey masterKey, TimeProvider clock, I
 
     public byte[]? FindRefreshTokenKey(string id) => Current.RefreshTokenKeys.All.GetValueOrDefault(id);
 
+    public ECDsaSecurityKey? Find(string keyId) => Current.SigningKeys.GetValueOrDefault(keyId)?.Security;
+
     public ValueTask<KeyLookup> FindAsync(string keyId, CancellationToken cancellationToken) =>
-        ValueTask.FromResult(new KeyLookup(Current.SigningKeys.GetValueOrDefault(keyId)?.Security));
+        ValueTask.FromResult(new KeyLookup(Find(keyId)));
 
     private Picture Current => picture ?? throw new InvalidOperationException("The key ring is not open yet.");
 

@@ -32,16 +32,18 @@ internal sealed partial class IssuerKeys(
 
     public IEnumerable<string> KeyIds => keys.Keys;
 
+    public ECDsaSecurityKey? Find(string keyId) => keys.GetValueOrDefault(keyId);
+
     public async ValueTask<KeyLookup> FindAsync(string keyId, CancellationToken cancellationToken)
     {
-        if (keys.TryGetValue(keyId, out var known))
+        if (Find(keyId) is { } known)
         {
             return new KeyLookup(known);
         }
 
         var isReachable = await RefreshUnlessRecent().WaitAsync(cancellationToken);
         // Without news from the issuer, a key that is unknown here may be a new one.
-        return new KeyLookup(keys.GetValueOrDefault(keyId), IsUnavailable: !isReachable || !revoked.IsCaughtUp || revoked.IsStale);
+        return new KeyLookup(Find(keyId), IsUnavailable: !isReachable || !revoked.IsCaughtUp || revoked.IsStale);
     }
 
     /// <summary>Fetches the keys as they are now: an answer that is under way may be from before they changed.</summary>

@@ -37,6 +37,7 @@ public sealed class RefusedSettingTests
         { "resource-service", "AuthMesh:ClockSkew", "00:01:00", "must be 00:00:00 to 00:00:30" },
         { "resource-service", "AuthMesh:ClockSkew", "soon", "AuthMesh:ClockSkew" },
         { "resource-service", "AuthMesh:KeyRefreshInterval", "00:00:00", "must be 00:00:01 to 01:00:00" },
+        { "resource-service", "AuthMesh:VerifiedTokens", "-1", "must be 0 to 2000000" },
         { "resource-service", "AuthMesh:Isuer", "https://a.example", "AuthMesh has no setting Isuer" },
         { "gateway", "AuthMesh:Issuer", "http://auth.example.com", "must be https outside Development" },
         { "gateway", "Gateway:RequestHeaders:12", "Cookie", "must not contain Cookie" },

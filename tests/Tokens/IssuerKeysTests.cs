@@ -51,6 +51,23 @@ public sealed class IssuerKeysTests : IAsyncLifetime
         Assert.Equal(200, (await caller.GetAsync("/protected", Sign(second))).Status);
     }
 
+    [Fact]
+    public async Task A_token_that_was_accepted_before_falls_with_its_key()
+    {
+        var (first, second) = (issuer.Publish(), issuer.Publish());
+        var (token, other) = (Sign(first), Sign(second));
+        await UntilAsync(async () => (await caller.GetAsync("/protected", token)).Status == 200);
+
+        issuer.Withdraw(first);
+        await UntilAsync(async () => (await caller.GetAsync("/protected", token)).Status == 401);
+        Assert.Equal(200, (await caller.GetAsync("/protected", other)).Status);
+
+        issuer.Withdraw(second);
+        var successor = issuer.Publish(second.KeyId); // another key under the name of the last
+        await UntilAsync(async () => (await caller.GetAsync("/protected", other)).Status == 401);
+        Assert.Equal(200, (await caller.GetAsync("/protected", Sign(successor))).Status);
+    }
+
     [Theory]
     [InlineData(500, "")]
     [InlineData(200, "<html>")]
@@ -167,9 +184,9 @@ public sealed class IssuerKeysTests : IAsyncLifetime
             Address = new Uri(app.Urls.First());
         }
 
-        public Forge Publish()
+        public Forge Publish(string? keyId = null)
         {
-            var key = new Forge(Guid.NewGuid().ToString("N"), ECDsa.Create(ECCurve.NamedCurves.nistP256));
+            var key = new Forge(keyId ?? Guid.NewGuid().ToString("N"), ECDsa.Create(ECCurve.NamedCurves.nistP256));
             lock (keys)
             {
                 keys.Add(key);
