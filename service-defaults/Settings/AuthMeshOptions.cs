@@ -56,7 +56,7 @@ public sealed class AuthMeshOptions
         [.. IdentityUrl.Split(',', StringSplitOptions.TrimEntries).Select(origin => origin.TrimEnd('/'))];
 
     /// <summary>Scheme, host and a port at most, as a browser would write an origin (RFC 6454 §6.2).</summary>
-    internal static bool IsOrigin(string value) =>
+    public static bool IsOrigin(string value) =>
         Uri.TryCreate(value, UriKind.Absolute, out var url) && url.Scheme is "http" or "https" && url.GetLeftPart(UriPartial.Authority) == value
         && url.UserInfo.Length == 0 && Ascii.IsValid(value);
 }

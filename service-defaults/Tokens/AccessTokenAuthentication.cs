@@ -69,9 +69,8 @@ internal sealed class AccessTokenAuthentication(IOptions<AuthMeshOptions> option
         context.Response.Headers.WWWAuthenticate = failure switch
         {
             { Code: "missing_token" } => Realm, // RFC 6750 §3.1: no error code where no token was tried
-            { Code: "invalid_token" } => Realm + ", error=\"invalid_token\", error_description=\"Invalid or expired token\"",
             { Status: 400 } => Realm + ", error=\"invalid_request\"",
-            _ => default,
+            _ => default, // or what the failure itself says
         };
         return failure.ExecuteAsync(context.HttpContext);
     }
