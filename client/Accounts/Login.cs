@@ -1,5 +1,6 @@
 using System.CommandLine;
 using AuthMesh.Client.CommandLine;
+using AuthMesh.Client.Server;
 using AuthMesh.Client.Sessions;
 
 namespace AuthMesh.Client.Accounts;
@@ -19,7 +20,8 @@ internal static class Login
         var credentials = await CredentialsInput.ReadAsync(invocation, parsed, isNewPassword: false, cancellation);
 
         var sentAt = TimeProvider.System.GetUtcNow(); // before the answer, so that we never think a token lives longer than it does
-        var answer = await invocation.Connection.PostAsync("/login", credentials, cancellation);
+        var answer = await invocation.Connection.SendAsync(
+            Request.Post("/login", credentials, ClientJson.Default.Credentials), cancellation);
         var login = LoginAnswer.From(invocation.Accepted(answer, credentials.Username));
         var session = new StoredSession(credentials.Username, login.Token, sentAt.AddSeconds(login.ExpiresIn));
         invocation.Sessions.Remember(invocation.Server, session);

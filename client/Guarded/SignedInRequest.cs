@@ -12,7 +12,7 @@ internal static class SignedInRequest
         var session = invocation.Sessions.Require(invocation.Server);
         invocation.WarnIfOthersCanListen();
 
-        var answer = await invocation.Connection.GetAsync(path, session.Token, cancellation);
+        var answer = await invocation.Connection.SendAsync(Request.Get(path) with { Token = session.Token }, cancellation);
         try
         {
             return invocation.Accepted(answer, session.Username);

@@ -30,8 +30,8 @@ internal sealed class Walk(ServerConnection connection)
     }
 
     private Task<Answer> SendAsync(StepRequest request, CancellationToken cancellation) => request.Credentials is { } credentials
-        ? connection.PostAsync(request.Path, credentials, cancellation)
-        : connection.GetAsync(request.Path, TokenFor(request.Bearer), cancellation);
+        ? connection.SendAsync(Request.Post(request.Path, credentials, ClientJson.Default.Credentials), cancellation)
+        : connection.SendAsync(Request.Get(request.Path) with { Token = TokenFor(request.Bearer) }, cancellation);
 
     private string? TokenFor(Bearer? bearer)
     {
