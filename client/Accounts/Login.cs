@@ -23,8 +23,10 @@ internal static class Login
         var answer = await invocation.Connection.SendAsync(
             Request.Post("/login", credentials, ClientJson.Default.Credentials), cancellation);
         var login = LoginAnswer.From(invocation.Accepted(answer, credentials.Username));
-        var session = new StoredSession(credentials.Username, login.Token, sentAt.AddSeconds(login.ExpiresIn));
-        invocation.Sessions.Remember(invocation.Server, session);
+        using (var held = await invocation.Sessions.HoldAsync(cancellation))
+        {
+            held.Remember(invocation.Server, new StoredSession(credentials.Username, login.Token, sentAt.AddSeconds(login.ExpiresIn)));
+        }
 
         invocation.Output.Answer(answer);
         return ExitCode.Ok;

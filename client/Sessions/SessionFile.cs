@@ -15,15 +15,15 @@ internal sealed record StoredSession(string Username, string Token, DateTimeOffs
 
 internal sealed record StoredSessions(SortedDictionary<string, StoredSession> Servers, string? LastServer = null);
 
-/// <summary>
-/// Who is signed in where. Each token stands under the server that gave it, which is the only one that ever gets to see it.
-/// Of two logins in the same instant the later one wins; the other server's token is then lost, at the cost of a login.
-/// </summary>
+/// <summary>Who is signed in where. Each token stands under the server that gave it, which is the only one that ever gets to see it.</summary>
 internal sealed class SessionFile(string folder)
 {
     public const string Name = "sessions.json";
+    public const string ElsewhereHint = "set XDG_CONFIG_HOME to a folder that you can write to";
 
     public string FilePath { get; } = Path.Combine(folder, Name);
+
+    public static CommandFailure Unusable(string message, string hint) => new(ExitCode.Usage, "session_file", message, hint);
 
     public string? LastServer() => Read().LastServer;
 
@@ -43,22 +43,11 @@ internal sealed class SessionFile(string folder)
             $"sign in: authmesh login NAME --server {server}{(elsewhere is null ? "" : $"; you are signed in at {elsewhere}")}");
     }
 
-    public void Remember(ServerAddress server, StoredSession session)
-    {
-        var stored = Read() with { LastServer = server.ToString() };
-        stored.Servers[server.ToString()] = session;
-        var content = JsonSerializer.SerializeToUtf8Bytes(stored, ClientJson.Default.StoredSessions);
-        try
-        {
-            OwnerOnlyFile.Write(FilePath, content);
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            throw Unusable($"The token cannot be stored: {exception.Message}", "set XDG_CONFIG_HOME to a folder that you can write to");
-        }
-    }
+    /// <summary>The file for changes, once no other client is about to change it.</summary>
+    public async Task<HeldSessions> HoldAsync(CancellationToken cancellation) =>
+        new(this, await SessionLock.TakeAsync(Path.ChangeExtension(FilePath, ".lock"), cancellation));
 
-    private StoredSessions Read()
+    public StoredSessions Read()
     {
         try
         {
@@ -83,6 +72,4 @@ internal sealed class SessionFile(string folder)
 
         throw Unusable($"{FilePath} is damaged", "delete this file, then sign in again: authmesh login NAME");
     }
-
-    private static CommandFailure Unusable(string message, string hint) => new(ExitCode.Usage, "session_file", message, hint);
 }

@@ -12,6 +12,8 @@ internal sealed class Authmesh : IDisposable
 
     public string SessionFile => Path.Combine(Folder, "sessions.json");
 
+    public string LockFile => Path.Combine(Folder, "sessions.lock");
+
     public Task<Finished> RunAsync(params string[] arguments) => PipeAsync("", arguments);
 
     /// <param name="input">What is piped in, such as a password.</param>

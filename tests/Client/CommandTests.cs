@@ -84,7 +84,8 @@ public sealed class CommandTests(ProductionMesh mesh) : IDisposable
 
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(authmesh.SessionFile));
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(authmesh.Folder));
-        Assert.Equal([authmesh.SessionFile], Directory.GetFileSystemEntries(authmesh.Folder));
+        Assert.Equal([authmesh.SessionFile, authmesh.LockFile], Directory.GetFileSystemEntries(authmesh.Folder).Order());
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(authmesh.LockFile));
         var text = await File.ReadAllTextAsync(authmesh.SessionFile, TestContext.Current.CancellationToken);
         Assert.DoesNotContain(Password, text, StringComparison.Ordinal);
         var session = JsonElement.Parse(text).GetProperty("servers").GetProperty(Server);
