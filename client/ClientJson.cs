@@ -17,6 +17,7 @@ namespace AuthMesh.Client;
 [JsonSerializable(typeof(Credentials))]
 [JsonSerializable(typeof(AnswerFields))]
 [JsonSerializable(typeof(LoginAnswer))]
+[JsonSerializable(typeof(RefreshRequest))]
 [JsonSerializable(typeof(ProtectedAnswer))]
 [JsonSerializable(typeof(WhoAmIDocument))]
 [JsonSerializable(typeof(ErrorDocument))]

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using AuthMesh.Client.CommandLine;
@@ -6,11 +5,20 @@ using AuthMesh.Client.Server;
 
 namespace AuthMesh.Client.Sessions;
 
-internal sealed record StoredSession(string Username, string Token, DateTimeOffset ExpiresAt)
+/// <summary>Without a refresh token it was stored by an older client, or its server gives none: then it ends with the access token.</summary>
+internal sealed record StoredSession(
+    string Username,
+    string Token,
+    DateTimeOffset ExpiresAt,
+    string? RefreshToken = null,
+    DateTimeOffset? RefreshExpiresAt = null)
 {
-    /// <summary>In the reader's own time zone.</summary>
+    /// <summary>When somebody who does nothing until then has to sign in again.</summary>
     [JsonIgnore]
-    public string ShownExpiry => ExpiresAt.ToLocalTime().ToString("yyyy-MM-dd HH:mm:ss zzz", CultureInfo.InvariantCulture);
+    public DateTimeOffset EndsAt => RefreshExpiresAt ?? ExpiresAt;
+
+    [JsonIgnore]
+    public bool AreTokensSendable => BearerToken.IsSendable(Token) && (RefreshToken is null || BearerToken.IsSendable(RefreshToken));
 }
 
 internal sealed record StoredSessions(SortedDictionary<string, StoredSession> Servers, string? LastServer = null);
@@ -52,7 +60,7 @@ internal sealed class SessionFile(string folder)
         try
         {
             var stored = JsonSerializer.Deserialize(File.ReadAllBytes(FilePath), ClientJson.Default.StoredSessions);
-            if (stored is not null && stored.Servers.Values.All(session => session is not null && BearerToken.IsSendable(session.Token)))
+            if (stored is not null && stored.Servers.Values.All(session => session is { AreTokensSendable: true }))
             {
                 return stored;
             }
