@@ -15,6 +15,8 @@ var root = new RootCommand("Signs you in to an AuthMesh server and shows what yo
     WhoAmI.Define(),
     Protected.Define(),
     Admin.Define(),
+    Account.Define(),
+    ChangePassword.Define(),
     TakeTour.Define(),
 };
 HelpFooter.AddTo(root);

@@ -16,5 +16,7 @@ internal sealed record Request(HttpMethod Method, string Path)
 
     public static Request Post<T>(string path, T body, JsonTypeInfo<T> type) => new Request(HttpMethod.Post, path).With(body, type);
 
+    public static Request Delete(string path) => new(HttpMethod.Delete, path);
+
     public Request With<T>(T body, JsonTypeInfo<T> type) => this with { Body = JsonSerializer.SerializeToUtf8Bytes(body, type) };
 }

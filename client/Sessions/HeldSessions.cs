@@ -9,6 +9,19 @@ internal sealed class HeldSessions(SessionFile file, IDisposable turn) : IDispos
 {
     public StoredSession Require(ServerAddress server) => file.Require(server);
 
+    /// <summary>The session of the one as whom the command began: somebody else may have signed in while it waited or asked.</summary>
+    public StoredSession Require(ServerAddress server, string username)
+    {
+        var session = Require(server);
+        return session.Username == username
+            ? session
+            : throw new CommandFailure(
+                ExitCode.NotSignedIn,
+                "signed_in_anew",
+                $"{session.Username} has signed in at {server} since this command began for {username}; nothing was sent",
+                $"if it is meant for {username}: authmesh login {username} --server {server}");
+    }
+
     public void Remember(ServerAddress server, StoredSession session)
     {
         var stored = file.Read() with { LastServer = server.ToString() };

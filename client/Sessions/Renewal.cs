@@ -19,16 +19,7 @@ internal static class Renewal
     /// <param name="outworn">The session whose access token has expired or was refused.</param>
     public static async Task<StoredSession> RenewAsync(Invocation invocation, HeldSessions held, StoredSession outworn)
     {
-        var current = held.Require(invocation.Server);
-        if (current.Username != outworn.Username)
-        {
-            throw new CommandFailure(
-                ExitCode.NotSignedIn,
-                "signed_in_anew",
-                $"{current.Username} has signed in here since this command began as {outworn.Username}",
-                "run it again as the one that you mean");
-        }
-
+        var current = held.Require(invocation.Server, outworn.Username);
         if (current.Token != outworn.Token || current.RefreshToken is null)
         {
             return current; // another client was quicker
