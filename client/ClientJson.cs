@@ -21,9 +21,11 @@ namespace AuthMesh.Client;
 [JsonSerializable(typeof(PasswordChange))]
 [JsonSerializable(typeof(AccountAnswer))]
 [JsonSerializable(typeof(AccountDeletion))]
+[JsonSerializable(typeof(SessionsAnswer))]
 [JsonSerializable(typeof(ProtectedAnswer))]
 [JsonSerializable(typeof(WhoAmIDocument))]
 [JsonSerializable(typeof(ErrorDocument))]
+[JsonSerializable(typeof(DoneDocument))]
 [JsonSerializable(typeof(StoredSessions))]
 [JsonSerializable(typeof(TourDocument))]
 internal sealed partial class ClientJson : JsonSerializerContext;
