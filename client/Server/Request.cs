@@ -9,6 +9,9 @@ internal sealed record Request(HttpMethod Method, string Path)
     /// <summary>Goes along as `Authorization: Bearer`.</summary>
     public string? Token { get; init; }
 
+    /// <summary>Goes along as `Cookie`: a name and its value.</summary>
+    public string? Cookie { get; init; }
+
     /// <summary>JSON in UTF-8.</summary>
     public byte[]? Body { get; private init; }
 

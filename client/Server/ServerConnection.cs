@@ -11,7 +11,7 @@ internal sealed class ServerConnection(ServerAddress server) : IDisposable
     private readonly HttpClient http = new(new SocketsHttpHandler
     {
         AllowAutoRedirect = false, // a redirect must not carry a token or password to another server
-        UseCookies = false,
+        UseCookies = false, // the tour alone sends one, which it shows
         UseProxy = !server.IsLoopback, // a proxy cannot reach this machine's own ports
     })
     {
@@ -53,10 +53,16 @@ internal sealed class ServerConnection(ServerAddress server) : IDisposable
             message.Headers.Authorization = new AuthenticationHeaderValue("Bearer", request.Token);
         }
 
+        if (request.Cookie is not null)
+        {
+            message.Headers.Add("Cookie", request.Cookie);
+        }
+
         if (request.Body is not null)
         {
             // As bytes, so that the request says its length: JsonContent would stream it in chunks, which some proxies refuse.
-            message.Content = new ByteArrayContent(request.Body) { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } };
+            message.Content = new ByteArrayContent(request.Body);
+            message.Content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
         }
 
         return message;
