@@ -15,7 +15,10 @@ internal static class ChangePassword
 
     public static Command Define()
     {
-        var command = new Command("password", "Change the password; you stay signed in here and are signed out everywhere else") { PasswordStdin };
+        var command = new Command("password", "Change the password; you stay signed in here and are signed out everywhere else")
+        {
+            PasswordStdin,
+        };
         Invocation.On(command, RunAsync);
         return command;
     }

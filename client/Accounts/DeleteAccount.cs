@@ -56,8 +56,8 @@ internal static class DeleteAccount
         PasswordInput.RequireTerminal($"{scripted} <password-file");
         if (!parsed.GetValue(Yes))
         {
-            var typed = await Prompt.AskAsync($"This deletes {username} at {invocation.Server} for good. Type the name to go on: ", cancellation);
-            if (typed != username)
+            var question = $"This deletes {username} at {invocation.Server} for good. Type the name to go on: ";
+            if (await Prompt.AskAsync(question, cancellation) != username)
             {
                 throw CommandFailure.Usage("That is not the name; nothing was sent", "try again if it is meant");
             }

@@ -4,7 +4,7 @@ using AuthMesh.Client.Server;
 
 namespace AuthMesh.Client.Sessions;
 
-/// <summary>The session file while no other client changes it. The only way to write it, so that no change is made on an old copy.</summary>
+/// <summary>The session file while no other client changes it; the one way to write it, so that no change is made on an old copy.</summary>
 internal sealed class HeldSessions(SessionFile file, IDisposable turn) : IDisposable
 {
     public StoredSession Require(ServerAddress server) => file.Require(server);

@@ -28,7 +28,8 @@ internal static class Logout
         {
             held.Forget(invocation.Server);
             invocation.Output.Done(
-                $"Forgot the sign-in of {session.Username}; at {invocation.Server} it goes on until {ShownTime.Of(session.EndsAt)} if nobody ends it");
+                $"Forgot the sign-in of {session.Username}; at {invocation.Server} it goes on until {ShownTime.Of(session.EndsAt)}, "
+                + "unless somebody ends it");
             return ExitCode.Ok;
         }
 

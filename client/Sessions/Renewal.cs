@@ -15,7 +15,7 @@ internal static class Renewal
     public static bool IsDue(StoredSession session) => session.ExpiresAt <= TimeProvider.System.GetUtcNow() + Margin;
 
     /// <param name="invocation">Names the server.</param>
-    /// <param name="held">Held from before the question until the answer is stored, so that each refresh token is traded by one client.</param>
+    /// <param name="held">Held from before the question until the answer is stored, so that one client trades each refresh token.</param>
     /// <param name="outworn">The session whose access token has expired or was refused.</param>
     public static async Task<StoredSession> RenewAsync(Invocation invocation, HeldSessions held, StoredSession outworn)
     {

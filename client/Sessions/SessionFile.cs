@@ -5,7 +5,7 @@ using AuthMesh.Client.Server;
 
 namespace AuthMesh.Client.Sessions;
 
-/// <summary>Without a refresh token it was stored by an older client, or its server gives none: then it ends with the access token.</summary>
+/// <summary>Without a refresh token an older client stored it, or its server gives none: then it ends with the access token.</summary>
 internal sealed record StoredSession(
     string Username,
     string Token,
@@ -23,7 +23,7 @@ internal sealed record StoredSession(
 
 internal sealed record StoredSessions(SortedDictionary<string, StoredSession> Servers, string? LastServer = null);
 
-/// <summary>Who is signed in where. Each token stands under the server that gave it, which is the only one that ever gets to see it.</summary>
+/// <summary>Who is signed in where. Each token stands under the server that gave it, which alone ever gets to see it.</summary>
 internal sealed class SessionFile(string folder)
 {
     public const string Name = "sessions.json";
