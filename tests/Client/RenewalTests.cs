@@ -216,6 +216,25 @@ public sealed class RenewalTests : IDisposable
                 .AssertFailed(4, "Invalid or expired token", "the sign-in of somebody expired at", "hint: sign in again: authmesh login somebody");
             Assert.Equal(["GET /protected"], server.Requests);
         }
+
+        Assert.False(File.Exists(authmesh.LockFile)); // there was nothing to write, so that a folder which is read only will do
+    }
+
+    [Fact]
+    public async Task A_command_does_not_go_on_as_somebody_else_who_signed_in_meanwhile()
+    {
+        await using var server = await StartAsync(
+            (_, response) =>
+            {
+                authmesh.Keep(authmesh.Sessions.Replace("somebody", "another", StringComparison.Ordinal));
+                return response.RefuseAsync(401, "invalid_token", "Invalid or expired token");
+            },
+            validFor: 1800);
+
+        (await authmesh.RunAsync("protected")).AssertFailed(4, $"another has signed in at {server.Origin} since this command began for somebody");
+
+        Assert.Equal(["GET /protected"], server.Requests);
+        Assert.Equal("another", authmesh.Session(server.Origin).Member("username"));
     }
 
     [Fact]
