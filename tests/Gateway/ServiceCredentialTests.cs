@@ -43,7 +43,7 @@ public sealed class ServiceCredentialTests(ServiceCredentialTests.WithTrustingRo
         return answer;
     }
 
-    /// <summary>With a route whose own settings would pass on what the caller claims.</summary>
+    /// <summary>With a route whose own settings would pass on what the caller claims, and in another header.</summary>
     public sealed class WithTrustingRoute : IAsyncLifetime
     {
         public LoneGateway Gateway { get; } = new(new()
@@ -52,7 +52,8 @@ public sealed class ServiceCredentialTests(ServiceCredentialTests.WithTrustingRo
             ["ReverseProxy:Routes:trusting:Match:Path"] = "/trusting/{**rest}",
             ["ReverseProxy:Routes:trusting:Match:Methods:0"] = "POST",
             ["ReverseProxy:Routes:trusting:AuthorizationPolicy"] = "anonymous",
-            ["ReverseProxy:Routes:trusting:Transforms:0:X-Forwarded"] = "Append",
+            ["ReverseProxy:Routes:trusting:Transforms:0:Forwarded"] = "for",
+            ["ReverseProxy:Routes:trusting:Transforms:0:Action"] = "Append",
         });
 
         public ValueTask InitializeAsync() => Gateway.InitializeAsync();
