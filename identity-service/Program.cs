@@ -30,6 +30,7 @@ builder.Services
     .AddDatabase()
     .AddKeyRing()
     .AddPasswords()
+    .AddAccounts()
     .AddSessions()
     .AddTokens()
     .AddPreparation()
@@ -39,6 +40,7 @@ var app = builder.Build();
 
 app.UsePreparedGate();
 app.MapAccounts();
+app.MapSessions();
 app.MapMetadata();
 
 return Command.Find(args) is { } command ? await command.RunAsync(app) : await app.RunOrRefuseAsync();

@@ -73,9 +73,8 @@ internal sealed class AccessTokenAuthentication(IOptions<AuthMeshOptions> option
         context.Response.Headers.WWWAuthenticate = failure switch
         {
             { Code: "missing_token" } => Realm, // RFC 6750 §3.1: no error code where no token was tried
-            { Code: "invalid_token" } => Realm + ", error=\"invalid_token\", error_description=\"Invalid or expired token\"",
             { Status: 400 } => Realm + ", error=\"invalid_request\"",
-            _ => default,
+            _ => default, // or what the failure itself says
         };
         return failure.ExecuteAsync(context.HttpContext);
     }
@@ -86,6 +85,8 @@ internal static class AccessTokenServices
     public static void AddAccessTokens(this IServiceCollection services)
     {
         services.AddSingleton<AccessTokenHandler>();
+        services.AddSingleton(provider => new AccessTokenReader(
+            provider.GetRequiredService<AccessTokenHandler>(), provider.GetRequiredService<IOptionsMonitor<JwtBearerOptions>>()));
         services.AddAuthentication(JwtBearerDefaults.AuthenticationScheme).AddJwtBearer();
         // After AddJwtBearer, which would otherwise read Authentication:Schemes:Bearer over it and undo every choice made above.
         services.AddSingleton<IConfigureOptions<JwtBearerOptions>, AccessTokenAuthentication>();

@@ -52,7 +52,7 @@ internal sealed class TokenRefusal : Exception
 
     public static TokenRefusal Missing() => new(new Failure(401, "missing_token", "Missing or invalid token"), "missing");
 
-    public static TokenRefusal Invalid(string reason) => new(new Failure(401, "invalid_token", "Invalid or expired token"), reason);
+    public static TokenRefusal Invalid(string reason) => new(CommonFailures.InvalidToken(), reason);
 
     /// <summary>RFC 6750 §2 and §3.1: more than one method or occurrence of a token is a malformed request.</summary>
     public static TokenRefusal Doubled() =>
