@@ -32,6 +32,7 @@ builder.Services
     .AddDatabase()
     .AddKeyRing()
     .AddPasswords()
+    .AddAccounts()
     .AddSessions()
     .AddRevocations()
     .AddInternal()
@@ -43,6 +44,7 @@ var app = builder.Build();
 
 app.UsePreparedGate();
 app.MapAccounts();
+app.MapSessions();
 app.MapMetadata();
 
 var services = app.MapInternal();
