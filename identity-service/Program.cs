@@ -47,8 +47,6 @@ app.MapAccounts();
 app.MapSessions();
 app.MapMetadata();
 
-var services = app.MapInternal();
-Feed.Map(services);
-HoldKeys.Map(services);
+app.MapInternal();
 
 return Command.Find(args) is { } command ? await command.RunAsync(app) : await app.RunOrRefuseAsync();
