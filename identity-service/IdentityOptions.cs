@@ -32,6 +32,8 @@ public sealed class IdentityOptions
 
     public HashingOptions Hashing { get; set; } = new();
 
+    public KeyOptions Keys { get; set; } = new();
+
     public TokenOptions Tokens { get; set; } = new();
 }
 
@@ -43,6 +45,7 @@ internal sealed class IdentityOptionsValidator(IHostEnvironment environment) : I
         var problems = new SettingProblems(IdentityOptions.Section);
         options.Database.Check(problems, isDevelopment);
         MasterKey.Check(options, problems, isDevelopment);
+        options.Keys.Check(problems);
         options.Hashing.Check(problems);
         options.Tokens.Check(problems);
         options.FirstAdmin.Check(problems);

@@ -14,6 +14,8 @@ internal sealed record Command(string Name, string Usage, int Arguments, Func<IS
     [
         new(DemoUsers.RemoveCommand, DemoUsers.RemoveCommand, 0, RemoveDemoUsersAsync),
         new(RecoverAdmin.CommandName, RecoverAdmin.CommandName + " NAME", 1, RecoverAdmin.RunAsync),
+        new(Rotate.CommandName, Rotate.CommandName, 0, Rotate.RunAsync) { TakesItsTime = true },
+        new(Rotate.CommandName, RotateEmergency.CommandName, 0, RotateEmergency.RunAsync) { Option = RotateEmergency.Option },
         new(Reseal.CommandName, Reseal.CommandName, 0, Reseal.RunAsync),
     ];
 

@@ -216,7 +216,7 @@ internal sealed partial class KeyRing(MasterKey masterKey, TimeProvider clock, I
 
     [LoggerMessage(LogLevel.Critical,
         "The signing key {KeyId} was distrusted and is in the ring again, as after a restore from an older copy: verifiers refuse what it signs, "
-        + "so nothing is signed. Replace it: dotnet identity-service.dll rotate --emergency")]
+        + "so nothing is signed. Replace it: dotnet identity-service.dll " + Commands.RotateEmergency.CommandName)]
     private partial void LogDistrusted(string keyId);
 
     private sealed class Picture
@@ -306,5 +306,7 @@ internal static class KeyRingServices
         .AddSingleton(provider => MasterKey.Read(provider.GetRequiredService<IOptions<IdentityOptions>>().Value))
         .AddSingleton<KeyRing>()
         .AddSingleton<IVerificationKeys, RingVerificationKeys>()
-        .AddSingleton(CannotSignException.Rule);
+        .AddSingleton(CannotSignException.Rule)
+        .AddScoped<RotateSigningKeys>()
+        .AddHostedService<KeyRotation>();
 }

@@ -82,10 +82,47 @@ public sealed class ResealTests(ProductionMesh production) : IAsyncLifetime
         Assert.Equal(0, (await own.RunAsync("Production", "reseal")).ExitCode);
     }
 
+    [Fact]
+    public async Task A_replica_that_was_forgotten_goes_on_with_what_it_holds_and_says_what_it_needs()
+    {
+        var token = await SignUpAsync("carol");
+        own.Settings["Identity:Keys:AcknowledgementCeiling"] = "00:00:02";
+
+        // 1. Resealed, and rotated to the key that it holds already.
+        Assert.Equal(0, (await RunAsNewAsync("reseal")).ExitCode);
+        Assert.Equal(0, (await RunAsNewAsync("rotate")).ExitCode);
+        await Patience.UntilAsync(() => service.Output.Contains("Keys of the ring that this replica cannot open", StringComparison.Ordinal));
+        Assert.Equal(200, (await verifier.GetAsync("/protected", token)).Status);
+        Assert.Equal(200, (await verifier.GetAsync("/protected", await identity.TokenAsync("carol", Password))).Status);
+
+        // 2. To one that it cannot open: the wait for it says its name, and then it signs nothing.
+        var rotated = await RunAsNewAsync("rotate");
+        Assert.Contains("may refuse its tokens: identity-service on ", rotated.Output, StringComparison.Ordinal);
+        (await Patience.UntilAsync(() => identity.LoginAsync("carol", Password), answer => answer.Status != 200)).AssertError(503, "keys_unavailable");
+        Assert.Equal(200, (await verifier.GetAsync("/protected", token)).Status);
+        Assert.False(service.Exited.IsCompleted);
+
+        // 3. The cure is what it says.
+        own.Settings[MasterKey] = newKey;
+        await RestartAsync();
+        Assert.Equal(200, (await verifier.GetAsync("/protected", token)).Status);
+        var fresh = await identity.TokenAsync("carol", Password);
+        await Patience.UntilAsync(() => verifier.GetAsync("/protected", fresh), answer => answer.Status == 200);
+
+        async Task<Finished> RunAsNewAsync(string name)
+        {
+            (own.Settings[MasterKey], own.Settings[Previous]) = (newKey, oldKey);
+            var finished = await own.RunAsync("Production", name);
+            (own.Settings[MasterKey], _) = (oldKey, own.Settings.Remove(Previous));
+            return finished;
+        }
+    }
+
     public async ValueTask InitializeAsync()
     {
         own = await OwnDatabase.CreateAsync(production);
         oldKey = own.Settings[MasterKey];
+        own.Settings["Identity:Keys:MaxAge"] = "00:00:01";
         service = await own.StartAsync();
         identity = new Caller(service.Address);
         resource = await ServiceProcess.StartAsync(
