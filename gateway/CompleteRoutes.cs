@@ -1,3 +1,4 @@
+using AuthMesh.Gateway.Sessions;
 using Yarp.ReverseProxy.Configuration;
 
 namespace AuthMesh.Gateway;
@@ -25,6 +26,13 @@ internal sealed class CompleteRoutes : IProxyConfigFilter
         if (cluster is null)
         {
             throw new InvalidOperationException($"{key}:ClusterId names {route.ClusterId}, and there is no such cluster under ReverseProxy:Clusters.");
+        }
+
+        if (route.Metadata?.GetValueOrDefault(SessionCookies.Metadata) is { } use and not SessionCookies.IfUsable)
+        {
+            throw new InvalidOperationException(
+                $"{key}:Metadata:{SessionCookies.Metadata} is {use}. Write {SessionCookies.IfUsable}, or leave it out: routes that are not "
+                + "anonymous take the cookie anyway.");
         }
 
         return ValueTask.FromResult(route);

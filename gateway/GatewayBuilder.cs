@@ -1,5 +1,8 @@
 using System.Text;
+using AuthMesh.Gateway.Sessions;
 using AuthMesh.Settings;
+using Microsoft.AspNetCore.Cors.Infrastructure;
+using Microsoft.Extensions.Options;
 
 namespace AuthMesh.Gateway;
 
@@ -20,7 +23,13 @@ internal static class GatewayBuilder
                 handler.RequestHeaderEncodingSelector = (_, _) => Encoding.UTF8; // as the gateway reads them; ASCII would fail the request
             })
             .AddConfigFilter<CompleteRoutes>()
-            .AddTransforms<PassedHeaders>();
+            .AddConfigFilter<ListedOrigins>()
+            .AddTransforms<PassedHeaders>()
+            .AddTransforms<ServiceCredential>()
+            .AddTransforms<OwnCookies>();
+        services.AddSingleton<IConfigureOptions<CorsOptions>, ListedOrigins>();
+        services.AddSingleton<RequestOrigins>();
+        services.AddSessionCookies();
         services.AddSingleton<DestinationsHealth>();
         services.AddHealthChecks().AddCheck<DestinationsHealth>("destinations");
 

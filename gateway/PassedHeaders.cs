@@ -1,3 +1,4 @@
+using AuthMesh.Issuer;
 using AuthMesh.Settings;
 using Microsoft.Extensions.Options;
 using Yarp.ReverseProxy.Transforms;
@@ -12,13 +13,25 @@ public sealed class GatewayOptions
 
     /// <summary>The request headers that services get to see; every other stays at the gateway.</summary>
     public IList<string> RequestHeaders { get; } = [];
+
+    /// <summary>Other origins whose pages may call the mesh, with a bearer token and never with the session cookie.</summary>
+    public IList<string> CorsOrigins { get; } = [];
+
+    /// <summary>
+    /// How many access tokens of session cookies are held at most: 100 to 1,000,000, about 2 KB each. Half as many in use at one time
+    /// are sure to be held.
+    /// </summary>
+    public int SessionTokens { get; set; } = 20_000;
 }
 
 internal sealed class GatewayOptionsValidator : IValidateOptions<GatewayOptions>
 {
     // Whoever could send these through could claim an address, a session or a connection that is not theirs.
     private static readonly string[] Never =
-        ["Connection", "Cookie", "Forwarded", "Host", "Keep-Alive", "Proxy-Authorization", "TE", "Trailer", "Transfer-Encoding", "Upgrade"];
+        [
+            IssuerConnection.ServiceKeyHeader, "Connection", "Cookie", "Forwarded", "Host", "Keep-Alive", "Proxy-Authorization", "TE", "Trailer",
+            "Transfer-Encoding", "Upgrade",
+        ];
 
     public ValidateOptionsResult Validate(string? name, GatewayOptions options)
     {
@@ -33,6 +46,14 @@ internal sealed class GatewayOptionsValidator : IValidateOptions<GatewayOptions>
                 nameof(options.RequestHeaders), $"must not contain {header}: it is the gateway's own to set or to end.");
         }
 
+        foreach (var origin in options.CorsOrigins)
+        {
+            problems.Unless(
+                AuthMeshOptions.IsOrigin(origin), nameof(options.CorsOrigins),
+                $"must hold origins, scheme and host without a path or a slash at the end, for example https://app.example.com. {origin} is none.");
+        }
+
+        problems.Unless(options.SessionTokens is >= 100 and <= 1_000_000, nameof(options.SessionTokens), "must be 100 to 1000000.");
         return problems.Result;
     }
 }
@@ -47,6 +68,7 @@ internal sealed class PassedHeaders(IOptions<GatewayOptions> options) : ITransfo
     public void Apply(TransformBuilderContext context)
     {
         context.AddRequestHeadersAllowed([.. options.Value.RequestHeaders]);
+        context.AddXForwarded(ForwardedTransformActions.Set); // last, over whatever a route's own transforms make of what the caller claims
         context.AddResponseHeaderRemove("Server", ResponseCondition.Always);
     }
 

@@ -1,5 +1,6 @@
 using AuthMesh;
 using AuthMesh.Gateway;
+using AuthMesh.Gateway.Sessions;
 using AuthMesh.Health;
 using AuthMesh.Settings;
 
@@ -19,6 +20,13 @@ builder.AddGateway();
 
 var app = builder.Build();
 
+// Written out, because what a browser's request says must be judged, and its cookie exchanged, before anybody asks who it is.
+app.UseRouting();
+app.UseCors();
+app.UseMiddleware<CrossSite>();
+app.UseMiddleware<SessionCookies>();
+app.UseAuthentication();
+app.UseAuthorization();
 app.UseTimeouts();
 
 return await app.RunOrRefuseAsync(gateway => gateway.MapReverseProxy(proxy =>

@@ -33,6 +33,7 @@ builder.Services
     .AddDatabase()
     .AddKeyRing()
     .AddPasswords()
+    .AddAccounts()
     .AddSessions()
     .AddRevocations()
     .AddInternal()
@@ -44,6 +45,7 @@ var app = builder.Build();
 
 app.UsePreparedGate();
 app.MapAccounts();
+app.MapSessions();
 app.MapMetadata();
 
 var services = app.MapInternal();

@@ -1,6 +1,7 @@
 using AuthMesh.Identity.Database;
 using AuthMesh.Keys;
 using AuthMesh.Revocations;
+using Microsoft.IdentityModel.Tokens;
 
 namespace AuthMesh.Identity.Keys;
 
@@ -19,16 +20,18 @@ internal sealed class RingVerificationKeys(KeyRing ring, RevokedAccess revoked, 
 
     public bool IsReady => ring.CanSign;
 
+    public ECDsaSecurityKey? Find(string keyId) => ring.FindSigningKey(keyId);
+
     public async ValueTask<KeyLookup> FindAsync(string keyId, CancellationToken cancellationToken)
     {
-        if (ring.FindSigningKey(keyId) is { } known)
+        if (Find(keyId) is { } known)
         {
             return new KeyLookup(known);
         }
 
         var isReachable = await LookUnlessRecent().WaitAsync(cancellationToken);
         var mayLackKeys = !revoked.IsAwaited; // before the second look, which thereby sees all that a "no" is said of
-        return new KeyLookup(ring.FindSigningKey(keyId), IsUnavailable: !isReachable || mayLackKeys || ring.IsSealed(keyId));
+        return new KeyLookup(Find(keyId), IsUnavailable: !isReachable || mayLackKeys || ring.IsSealed(keyId));
     }
 
     private Task<bool> LookUnlessRecent()

@@ -103,9 +103,13 @@ internal sealed partial class FollowRevocations(
             }
             else
             {
+                // Restored from an older copy; or it was away for so long that the tail was cleared out, and nothing that matters is lost.
                 (found, databaseTime) = await ReadFromAsync(connection, 0, cancellationToken);
-                lost = [.. log.StartAnew().Except(found)];
-                LogOtherHistory(lost.Count);
+                lost = [.. log.StartAnew().Except(found).Where(entry => databaseTime - entry.WrittenAt <= RevocationLog.Kept)];
+                if (lost.Count > 0)
+                {
+                    LogOtherHistory(lost.Count);
+                }
                 isOtherHistory = true;
             }
         }

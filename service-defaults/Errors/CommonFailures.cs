@@ -6,6 +6,12 @@ namespace AuthMesh.Errors;
 /// <summary>The failures that any service may answer with.</summary>
 public static class CommonFailures
 {
+    /// <summary>401 for an access token that is not, or no longer, good.</summary>
+    public static Failure InvalidToken() => new(StatusCodes.Status401Unauthorized, "invalid_token", "Invalid or expired token")
+    {
+        Challenge = "Bearer realm=\"authmesh\", error=\"invalid_token\", error_description=\"Invalid or expired token\"", // RFC 6750 §3
+    };
+
     /// <summary>403 for a caller who is known but may not.</summary>
     public static Failure Forbidden(string message) => new(StatusCodes.Status403Forbidden, "forbidden", message);
 

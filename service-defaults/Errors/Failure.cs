@@ -29,6 +29,9 @@ public sealed class Failure(int status, string code, string message) : IResult, 
     /// <summary>When to come back, sent as <c>Retry-After</c> in whole seconds (RFC 9110 §10.2.3).</summary>
     public TimeSpan? RetryAfter { get; init; }
 
+    /// <summary>What the caller has to bring, sent as <c>WWW-Authenticate</c> (RFC 9110 §11.6.1).</summary>
+    public string? Challenge { get; init; }
+
     int? IStatusCodeHttpResult.StatusCode => Status;
 
     /// <summary>Writes the error: JSON, or an RFC 9457 problem where the caller's Accept names that type.</summary>
@@ -40,6 +43,11 @@ public sealed class Failure(int status, string code, string message) : IResult, 
         if (RetryAfter is { } retryAfter)
         {
             response.Headers.RetryAfter = Math.Ceiling(retryAfter.TotalSeconds).ToString(CultureInfo.InvariantCulture);
+        }
+
+        if (Challenge is not null)
+        {
+            response.Headers.WWWAuthenticate = Challenge;
         }
 
         var traceId = Activity.Current?.TraceId.ToString() ?? httpContext.TraceIdentifier;

@@ -44,16 +44,18 @@ internal sealed partial class IssuerKeys(
     // Until the database has confirmed that nothing is missing here, or without news of it, an unknown key may be a new one.
     private bool MayLackKeys => !revoked.IsAwaited || Interlocked.Read(ref changesTaken) < ChangesHeard;
 
+    public ECDsaSecurityKey? Find(string keyId) => keys.GetValueOrDefault(keyId);
+
     public async ValueTask<KeyLookup> FindAsync(string keyId, CancellationToken cancellationToken)
     {
-        if (keys.TryGetValue(keyId, out var known))
+        if (Find(keyId) is { } known)
         {
             return new KeyLookup(known);
         }
 
         var isReachable = await RefreshUnlessRecent().WaitAsync(cancellationToken);
         var mayLackKeys = MayLackKeys; // before the second look, which thereby sees all that a "no" is said of
-        return new KeyLookup(keys.GetValueOrDefault(keyId), IsUnavailable: !isReachable || mayLackKeys);
+        return new KeyLookup(Find(keyId), IsUnavailable: !isReachable || mayLackKeys);
     }
 
     /// <summary>The ring changed, or may have: until <see cref="Take"/> says otherwise, keys may be missing here.</summary>

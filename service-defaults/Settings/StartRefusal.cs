@@ -41,6 +41,10 @@ public static class StartRefusal
         {
             map?.Invoke(app);
         }
+        catch (OptionsValidationException)
+        {
+            // What is mapped could not be read for a bad setting that has been found already.
+        }
         catch (Exception exception) when (exception is InvalidOperationException or AggregateException)
         {
             problems.AddRange(Causes(exception));

@@ -22,17 +22,7 @@ public sealed class Echo : IAsyncDisposable
         builder.Logging.ClearProviders();
         app = builder.Build();
         app.Urls.Add("http://127.0.0.1:0");
-        app.Run(async context =>
-        {
-            if (context.Request.Path == "/slow")
-            {
-                await Task.Delay(Timeout.Infinite, context.RequestAborted);
-            }
-
-            var headers = context.Request.Headers.ToDictionary(header => header.Key, header => header.Value.ToString(), StringComparer.OrdinalIgnoreCase);
-            context.Response.Headers.Server = "a server's name";
-            await context.Response.WriteAsync(JsonSerializer.Serialize(new { context.Request.Method, Path = context.Request.Path.Value, headers }));
-        });
+        app.Run(AnswerAsync);
         await app.StartAsync();
         Address = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
     }
@@ -59,4 +49,22 @@ public sealed class Echo : IAsyncDisposable
     };
 
     public async ValueTask DisposeAsync() => await app.DisposeAsync();
+
+    /// <summary>The request as it arrived. Headers that a test wants in the answer stand in the query: <c>?Set-Cookie=a%3Db</c>.</summary>
+    public static async Task AnswerAsync(HttpContext context)
+    {
+        if (context.Request.Path == "/slow")
+        {
+            await Task.Delay(Timeout.Infinite, context.RequestAborted);
+        }
+
+        var headers = context.Request.Headers.ToDictionary(header => header.Key, header => header.Value.ToString(), StringComparer.OrdinalIgnoreCase);
+        context.Response.Headers.Server = "a server's name";
+        foreach (var (name, values) in context.Request.Query)
+        {
+            context.Response.Headers[name] = values;
+        }
+
+        await context.Response.WriteAsync(JsonSerializer.Serialize(new { context.Request.Method, Path = context.Request.Path.Value, headers }));
+    }
 }

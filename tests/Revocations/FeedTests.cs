@@ -176,6 +176,18 @@ public sealed class FeedTests(ProductionMesh mesh)
         Assert.Equal(name, await mesh.Database.ScalarAsync<string>("SELECT name FROM verifiers WHERE name = $1", name));
     }
 
+    [Theory]
+    [InlineData("'session-ended', 'junk', NULL")]
+    [InlineData("'user-below-epoch', '11111111-1111-1111-1111-111111111111', NULL")]
+    [InlineData("'key-distrusted', '', NULL")]
+    [InlineData("'something-else', '', NULL")]
+    public async Task What_no_listener_could_read_does_not_get_into_the_log_by_whatever_hand(string values)
+    {
+        var refusal = await Assert.ThrowsAsync<PostgresException>(() => mesh.Database.ExecuteAsync($"SELECT write_revocation({values})"));
+
+        Assert.Equal("ck_revocations", refusal.ConstraintName);
+    }
+
     private Task<DateTime> SeenAtAsync(string name) => mesh.Database.ScalarAsync<DateTime>("SELECT seen_at FROM verifiers WHERE name = $1", name);
 
     private async Task<Guid> EndOneAsync()

@@ -46,6 +46,23 @@ public sealed class IssuerKeysTests : IAsyncLifetime
         Assert.Equal(200, (await caller.GetAsync("/protected", Sign(second))).Status);
     }
 
+    [Fact]
+    public async Task A_token_that_was_accepted_before_falls_with_its_key()
+    {
+        var (first, second) = (issuer.Publish(), issuer.Publish());
+        var (token, other) = (Sign(first), Sign(second));
+        await UntilAsync(async () => (await caller.GetAsync("/protected", token)).Status == 200);
+
+        issuer.Withdraw(first);
+        await UntilAsync(async () => (await caller.GetAsync("/protected", token)).Status == 401);
+        Assert.Equal(200, (await caller.GetAsync("/protected", other)).Status);
+
+        issuer.Withdraw(second);
+        var successor = issuer.Publish(second.KeyId); // another key under the name of the last
+        await UntilAsync(async () => (await caller.GetAsync("/protected", other)).Status == 401);
+        Assert.Equal(200, (await caller.GetAsync("/protected", Sign(successor))).Status);
+    }
+
     [Theory]
     [InlineData(500, "")]
     [InlineData(200, "<html>")]

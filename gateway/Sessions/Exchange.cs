@@ -1,0 +1,80 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using AuthMesh.Errors;
+using AuthMesh.Issuer;
+
+namespace AuthMesh.Gateway.Sessions;
+
+internal sealed record ExchangeRequest(string Cookie);
+
+/// <summary>The token, or the code of an error.</summary>
+internal sealed record ExchangeAnswer(string? Token, string? Code);
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
+[JsonSerializable(typeof(ExchangeRequest))]
+[JsonSerializable(typeof(ExchangeAnswer))]
+internal sealed partial class GatewayJson : JsonSerializerContext;
+
+/// <summary>What a cookie is worth: a token, or a failure to answer with.</summary>
+internal readonly record struct Exchanged(SessionToken? Token, Failure? Failure = null)
+{
+    /// <summary>The cookie opens nothing, now or ever. The caller keeps it all the same: who is told so by mistake stays signed in.</summary>
+    public static Exchanged Refused { get; } = new(null, CommonFailures.InvalidToken());
+
+    public static Exchanged Unavailable { get; } =
+        new(null, CommonFailures.Unavailable("sessions_unavailable", "Sessions cannot be checked right now"));
+}
+
+/// <summary>Asks the identity service for the access token that belongs to a cookie.</summary>
+internal sealed partial class Exchange(IssuerConnection issuer, TimeProvider clock, ILogger<Exchange> logger)
+{
+    private static readonly Uri Path = new("/internal/exchange", UriKind.Relative);
+
+    private string? lastFault;
+
+    public async Task<Exchanged> RunAsync(SessionCookie cookie)
+    {
+        try
+        {
+            // Nobody's leaving ends it: others may wait for the same answer. The connection bounds its time.
+            using var response = await issuer.SendAsync(
+                () => new HttpRequestMessage(HttpMethod.Post, Path)
+                {
+                    Content = JsonContent.Create(new ExchangeRequest(cookie.Text), GatewayJson.Default.ExchangeRequest),
+                },
+                CancellationToken.None);
+            var answer = JsonSerializer.Deserialize(await response.Content.ReadAsByteArrayAsync(), GatewayJson.Default.ExchangeAnswer);
+            switch (response.StatusCode)
+            {
+                case HttpStatusCode.OK when answer?.Token is { } text && SessionToken.TryRead(text, clock.GetUtcNow()) is { } token:
+                    lastFault = null;
+                    return new Exchanged(token);
+                case HttpStatusCode.Unauthorized when answer?.Code == "invalid_session": // and not that the service key is wrong
+                    lastFault = null;
+                    return Exchanged.Refused;
+                default:
+                    return Unavailable($"it answered {(int)response.StatusCode} {answer?.Code}");
+            }
+        }
+        catch (Exception exception) when (exception is HttpRequestException or JsonException)
+        {
+            return Unavailable(exception.Message);
+        }
+    }
+
+    private Exchanged Unavailable(string fault)
+    {
+        if (lastFault != fault) // once for each reason, however long it lasts
+        {
+            lastFault = fault;
+            LogUnavailable(fault);
+        }
+
+        return Exchanged.Unavailable;
+    }
+
+    [LoggerMessage(LogLevel.Warning, "No access tokens for session cookies from the identity service: {Reason}")]
+    private partial void LogUnavailable(string reason);
+}

@@ -1,0 +1,96 @@
+using AuthMesh.Errors;
+using AuthMesh.Settings;
+using Microsoft.AspNetCore.Authorization;
+using Microsoft.Extensions.Options;
+using Yarp.ReverseProxy.Model;
+
+namespace AuthMesh.Gateway.Sessions;
+
+/// <summary>
+/// Phantom tokens: stands before authentication and puts in place of a session cookie the access token that belongs to it. From there on
+/// a browser's request is like any other. The cookie itself goes no further, and the token never to the browser.
+/// </summary>
+internal sealed partial class SessionCookies(
+    RequestDelegate next, SessionTokens tokens, RequestOrigins origins, IOptions<AuthMeshOptions> mesh, ILogger<SessionCookies> logger)
+{
+    /// <summary>
+    /// The metadata of a route that lets everybody pass and yet wants to know who it is: with the value <see cref="IfUsable"/> a cookie
+    /// is exchanged there too, and one that opens nothing is as good as none.
+    /// </summary>
+    public const string Metadata = "SessionCookie";
+
+    public const string IfUsable = "IfUsable";
+
+    private readonly string name = SessionCookie.NameFor(mesh.Value.Issuer);
+
+    public async Task InvokeAsync(HttpContext context)
+    {
+        var request = context.Request;
+        var (isWanted, isOptional) = Wants(context.GetEndpoint());
+        if (!isWanted || request.Headers.Authorization.Count > 0 || origins.Of(request) == RequestOrigin.Listed)
+        {
+            await next(context);
+            return;
+        }
+
+        SharedCaches.SayWhatTheAnswerDependsOn(context.Response);
+        var values = SessionCookie.FindValues(request.Headers.Cookie, name);
+        if (values.Count > 0)
+        {
+            var cookie = values.Count == 1 ? SessionCookie.TryParse(values[0]) : null;
+            var exchanged = cookie is null ? Exchanged.Refused : await tokens.FindAsync(cookie, context.RequestAborted);
+            if (exchanged.Token is { } token)
+            {
+                request.Headers.Authorization = token.Authorization;
+                SharedCaches.KeepOut(context.Response);
+                ForgetWhenReplaced(context.Response, cookie!);
+            }
+            else
+            {
+                if (exchanged.Failure is { Status: StatusCodes.Status401Unauthorized })
+                {
+                    LogRefused(values.Count == 1 ? cookie is null ? "not of our form" : "its session has ended" : "more than one");
+                }
+
+                if (exchanged.Failure is { } failure && !(isOptional && failure.Status == StatusCodes.Status401Unauthorized))
+                {
+                    await failure.ExecuteAsync(context);
+                    return;
+                }
+            }
+        }
+
+        await next(context);
+    }
+
+    private static (bool IsWanted, bool IsOptional) Wants(Endpoint? endpoint)
+    {
+        if (endpoint is not RouteEndpoint) // nothing is mapped here, or not for this method
+        {
+            return (false, false);
+        }
+
+        var isOptional = endpoint.Metadata.GetMetadata<RouteModel>()?.Config.Metadata?.ContainsKey(Metadata) is true;
+        return (isOptional || endpoint.Metadata.GetMetadata<IAllowAnonymous>() is null, isOptional);
+    }
+
+    // The news of an ended session take a moment to come here; the browser that ended it would see itself still signed in.
+    private void ForgetWhenReplaced(HttpResponse response, SessionCookie cookie) => response.OnStarting(() =>
+    {
+        if (response.Headers.SetCookie.Any(header => OwnCookies.IsOurs(header, name)))
+        {
+            tokens.Forget(cookie);
+        }
+
+        return Task.CompletedTask;
+    });
+
+    [LoggerMessage(LogLevel.Information, "Session cookie refused: {Reason}")]
+    private partial void LogRefused(string reason);
+}
+
+internal static class SessionCookieServices
+{
+    public static void AddSessionCookies(this IServiceCollection services) =>
+        services.AddSingleton<Exchange>().AddSingleton<SessionTokens>();
+}

@@ -1,0 +1,22 @@
+using AuthMesh.Access;
+
+namespace AuthMesh.Identity.Sessions;
+
+internal static class SessionEndpoints
+{
+    public static void MapSessions(this IEndpointRouteBuilder app)
+    {
+        var group = app.MapNeverStored();
+        Refresh.Map(group);
+        Logout.Map(group);
+
+        var own = group.MapGroup("/account/sessions").RequireAuthorization(Policies.SignedIn);
+        ListSessions.Map(own);
+        EndSession.Map(own);
+        EndOtherSessions.Map(own);
+
+        // The mesh's own services; the gateway routes nothing here.
+        var inner = group.MapGroup("/internal").RequireAuthorization();
+        Exchange.Map(inner);
+    }
+}

@@ -1,0 +1,246 @@
+using System.Text.Json;
+using AuthMesh.Tests.Harness;
+
+namespace AuthMesh.Tests.Gateway;
+
+/// <summary>What another site's page may have a browser do here.</summary>
+public sealed class CrossSiteTests : IClassFixture<CrossSiteTests.WithListedOrigins>
+{
+    private const string Own = ProductionMesh.Issuer;
+    private const string Listed = "https://app.example.com";
+
+    private readonly LoneGateway gateway;
+
+    public CrossSiteTests(WithListedOrigins fixture)
+    {
+        gateway = fixture.Gateway;
+        Identity.AnswerAsUsual();
+    }
+
+    private FakeIdentity Identity => gateway.Identity;
+
+    /// <summary>Header lines, and whether they let an unsafe request pass.</summary>
+    public static TheoryData<string, bool> Rows => new()
+    {
+        { "", true }, // no browser
+        { "Sec-Fetch-Site: same-origin", true },
+        { "Sec-Fetch-Site: none", true },
+        { "Sec-Fetch-Site: same-origin\nOrigin: " + Own, true },
+        { "Sec-Fetch-Site: same-origin\nOrigin: http://127.0.0.1:8080", true }, // the browser knows best which origin it calls
+        { "Sec-Fetch-Site: same-site", false }, // another port or a sibling host, whose cookies are ours
+        { "Sec-Fetch-Site: same-site\nOrigin: " + Own, false },
+        { "Sec-Fetch-Site: cross-site", false },
+        { "Sec-Fetch-Site: cross-site\nOrigin: " + Own, false },
+        { "Sec-Fetch-Site: cross-site\nOrigin: https://evil.example", false },
+        { "Sec-Fetch-Site: cross-site\nSec-Fetch-Mode: navigate\nOrigin: null", false }, // a form
+        { "Sec-Fetch-Site: ", false },
+        { "Sec-Fetch-Site: Same-Origin", false },
+        { "Sec-Fetch-Site: same-origin, cross-site", false },
+        { "Sec-Fetch-Site: same-origin\nSec-Fetch-Site: same-origin", false },
+        { "Sec-Fetch-Site: same-origin\nsec-fetch-site: cross-site", false },
+        { "Sec-Fetch-Site: same-origin\nOrigin: " + Own + "\nOrigin: " + Own, false },
+        { "Origin: " + Own, true },
+        { "Origin: " + Own + "/", false },
+        { "Origin: " + Own + ":443", false },
+        { "Origin: https://AUTH.example.test", false },
+        { "Origin: http://auth.example.test", false },
+        { "Origin: https://auth.example.test.evil.example", false },
+        { "Origin: https://sub.auth.example.test", false },
+        { "Origin: https://evil.example", false },
+        { "Origin: null", false },
+        { "Origin: ", false },
+        { "Origin: " + Own + ", https://evil.example", false },
+        { "Origin: " + Own + "\nOrigin: https://evil.example", false },
+        { "Origin: " + Listed, false }, // listed, but without a bearer token
+        { "Sec-Fetch-Site: cross-site\nOrigin: " + Listed, false },
+        { "Sec-Fetch-Site: same-site\nOrigin: " + Listed + "\nAuthorization: Basic YTpi", false },
+        { "Sec-Fetch-Site: same-site\nOrigin: " + Listed + "\nAuthorization: Bearer a\nAuthorization: Bearer a", false },
+        { "Sec-Fetch-Site: cross-site\nOrigin: " + Listed + "\nAuthorization: Bearer {token}", true },
+        { "Origin: " + Listed + "\nAuthorization: bearer {token}", true },
+        { "Sec-Fetch-Site: cross-site\nOrigin: https://evil.example\nAuthorization: Bearer {token}", false },
+        { "Sec-Fetch-Site: cross-site\nOrigin: null\nAuthorization: Bearer {token}", false },
+        { "Sec-Fetch-Site: cross-site\nAuthorization: Bearer {token}", false },
+    };
+
+    [Theory]
+    [MemberData(nameof(Rows))]
+    public async Task Every_unsafe_route_takes_requests_of_our_own_pages_and_of_no_browser(string headers, bool passes)
+    {
+        Assert.NotEmpty(UnsafeRoutes);
+        foreach (var (method, path) in UnsafeRoutes)
+        {
+            var before = Identity.Requests;
+
+            var answer = await SendAsync(method, path, headers);
+
+            if (passes)
+            {
+                // What comes of it is the route's own affair: 200 of the fake, or that nobody is signed in.
+                Assert.Matches("^HTTP/1.1 (200|401) ", answer);
+                Assert.Equal(answer.StartsWith("HTTP/1.1 200", StringComparison.Ordinal) ? before + 1 : before, Identity.Requests);
+            }
+            else
+            {
+                Assert.StartsWith("HTTP/1.1 403 ", answer, StringComparison.Ordinal);
+                Assert.Contains("\"code\":\"cross_origin\"", answer, StringComparison.Ordinal);
+                Assert.Contains("Cross-origin request refused", answer, StringComparison.Ordinal);
+                Assert.Equal(before, Identity.Requests);
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData("GET", "Sec-Fetch-Site: cross-site\nSec-Fetch-Mode: navigate")] // a link
+    [InlineData("GET", "Sec-Fetch-Site: same-site\nOrigin: https://evil.example")]
+    [InlineData("GET", "Sec-Fetch-Site: junk")]
+    public async Task What_changes_nothing_passes_from_anywhere_with_its_cookie(string method, string headers)
+    {
+        var (cookie, _) = Identity.SignIn();
+
+        var answer = await SendAsync(method, "/protected", $"{headers}\nCookie: {LoneGateway.CookieName}={cookie}");
+
+        Assert.StartsWith("HTTP/1.1 200 ", answer, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_request_that_is_refused_costs_no_exchange()
+    {
+        var (cookie, _) = Identity.SignIn();
+        var headers = $"Cookie: {LoneGateway.CookieName}={cookie}\nSec-Fetch-Site: ";
+
+        Assert.StartsWith("HTTP/1.1 403 ", await SendAsync("POST", "/open/x", headers + "cross-site"), StringComparison.Ordinal);
+        Assert.Equal(0, Identity.ExchangesOf(cookie));
+        Assert.StartsWith("HTTP/1.1 200 ", await SendAsync("POST", "/open/x", headers + "same-origin"), StringComparison.Ordinal);
+        Assert.Equal(1, Identity.ExchangesOf(cookie));
+    }
+
+    [Theory]
+    [InlineData("GET", "Origin: " + Listed)]
+    [InlineData("GET", "Sec-Fetch-Site: same-site\nOrigin: " + Listed)]
+    public async Task The_cookie_of_a_listed_origins_visitor_stays_out_of_it(string method, string headers)
+    {
+        var (cookie, claims) = Identity.SignIn();
+
+        var answer = await SendAsync(method, "/protected", $"{headers}\nCookie: {LoneGateway.CookieName}={cookie}");
+
+        Assert.StartsWith("HTTP/1.1 401 ", answer, StringComparison.Ordinal);
+        Assert.Contains("missing_token", answer, StringComparison.Ordinal);
+        Assert.Equal(0, Identity.ExchangesOf(cookie));
+        var withToken = await SendAsync(method, "/protected", $"{headers}\nAuthorization: Bearer {Identity.Sign(claims)}");
+        Assert.StartsWith("HTTP/1.1 200 ", withToken, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("/protected", "GET")]
+    [InlineData("/login", "POST")]
+    public async Task A_listed_origin_is_told_before_what_it_may_send(string path, string method)
+    {
+        var answer = await PreflightAsync(path, method, Listed);
+
+        Assert.Equal(204, answer.Status);
+        Assert.Equal(Listed, answer.Header("Access-Control-Allow-Origin"));
+        Assert.Equal(method, answer.Header("Access-Control-Allow-Methods"));
+        Assert.Equal("Authorization,Content-Type", answer.Header("Access-Control-Allow-Headers"));
+        Assert.Equal("600", answer.Header("Access-Control-Max-Age"));
+        Assert.Null(answer.Header("Access-Control-Allow-Credentials"));
+    }
+
+    [Theory]
+    [InlineData("/protected", "GET", "https://evil.example", 204)]
+    [InlineData("/protected", "GET", "null", 204)]
+    [InlineData("/protected", "GET", Listed + ".evil.example", 204)]
+    [InlineData("/protected", "DELETE", Listed, 404)] // no such method here: to a preflight it is the path that is not there
+    [InlineData("/nothing", "GET", Listed, 404)]
+    public async Task Nobody_else_is(string path, string method, string origin, int status)
+    {
+        var answer = await PreflightAsync(path, method, origin);
+
+        Assert.Equal(status, answer.Status);
+        Assert.DoesNotContain(answer.Headers, header => header.Key.StartsWith("Access-Control", StringComparison.OrdinalIgnoreCase));
+    }
+
+    [Fact]
+    public async Task A_listed_origin_may_read_answers_and_refusals_and_no_other_may()
+    {
+        var token = Identity.Sign(Forge.Claims());
+
+        Assert.Equal((200, Listed), await ReadableBy(Listed, "/protected", token));
+        Assert.Equal((401, Listed), await ReadableBy(Listed, "/protected", null));
+        Assert.Equal((403, Listed), await ReadableBy(Listed, "/admin", token));
+        Assert.Equal((200, null), await ReadableBy("https://evil.example", "/protected", token));
+        Assert.Equal((200, null), await ReadableBy("null", "/protected", token));
+        Assert.Equal((200, null), await ReadableBy(Own, "/protected", token));
+
+        async Task<(int Status, string? Origin)> ReadableBy(string origin, string path, string? bearer)
+        {
+            var answer = await gateway.Caller.SendAsync(HttpMethod.Get, path, change: request =>
+            {
+                request.Headers.Add("Origin", origin);
+                if (bearer is not null)
+                {
+                    request.Headers.Add("Authorization", "Bearer " + bearer);
+                }
+            });
+            Assert.Null(answer.Header("Access-Control-Allow-Credentials"));
+            return (answer.Status, answer.Header("Access-Control-Allow-Origin"));
+        }
+    }
+
+    [Fact]
+    public async Task Where_no_origin_is_listed_there_is_no_preflight()
+    {
+        await using var lone = new LoneGateway();
+        await lone.InitializeAsync();
+
+        var answer = await lone.Caller.SendAsync(HttpMethod.Options, "/protected", change: request =>
+        {
+            request.Headers.Add("Origin", Listed);
+            request.Headers.Add("Access-Control-Request-Method", "GET");
+        });
+
+        answer.AssertError(405, "method_not_allowed");
+        Assert.Null(answer.Header("Access-Control-Allow-Origin"));
+    }
+
+    private static List<(string Method, string Path)> UnsafeRoutes { get; } = ReadUnsafeRoutes();
+
+    private static List<(string Method, string Path)> ReadUnsafeRoutes()
+    {
+        var settings = JsonElement.Parse(File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "gateway.appsettings.json")));
+        var matches = settings.GetProperty("ReverseProxy").GetProperty("Routes").EnumerateObject().Select(route => route.Value.GetProperty("Match"));
+        return [.. from match in matches
+                   from method in match.GetProperty("Methods").EnumerateArray()
+                   where method.GetString() is not ("GET" or "HEAD" or "OPTIONS")
+                   select (method.GetString()!, match.GetProperty("Path").GetString()!.Replace("{id}", "x", StringComparison.Ordinal))];
+    }
+
+    // Header lines as they stand: a client would join doubled ones.
+    private Task<string> SendAsync(string method, string path, string headers)
+    {
+        var lines = headers.Replace("{token}", Identity.Sign(Forge.Claims()), StringComparison.Ordinal)
+            .Split('\n', StringSplitOptions.RemoveEmptyEntries).Append("Content-Length: 0").Append("Connection: close");
+        return RawHttp.SendAsync(gateway.Caller.Address, $"{method} {path} HTTP/1.1\r\nHost: x\r\n{string.Join("\r\n", lines)}\r\n\r\n");
+    }
+
+    private Task<Answer> PreflightAsync(string path, string method, string origin) =>
+        gateway.Caller.SendAsync(HttpMethod.Options, path, change: request =>
+        {
+            request.Headers.Add("Origin", origin);
+            request.Headers.Add("Access-Control-Request-Method", method);
+            request.Headers.Add("Access-Control-Request-Headers", "authorization,content-type");
+        });
+
+    public sealed class WithListedOrigins : IAsyncLifetime
+    {
+        public LoneGateway Gateway { get; } = new(new()
+        {
+            ["Gateway:CorsOrigins:0"] = "https://other.example.com",
+            ["Gateway:CorsOrigins:1"] = Listed,
+            ["ReverseProxy:Routes:open:Match:Methods:1"] = "POST",
+        });
+
+        public ValueTask InitializeAsync() => Gateway.InitializeAsync();
+
+        public ValueTask DisposeAsync() => Gateway.DisposeAsync();
+    }
+}

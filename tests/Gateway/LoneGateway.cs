@@ -1,0 +1,112 @@
+using System.Buffers.Text;
+using System.Text.Json;
+using AuthMesh.LocalMesh;
+using AuthMesh.Tests.Harness;
+
+namespace AuthMesh.Tests.Gateway;
+
+/// <summary>A gateway between an identity service that does as a test says and a service that answers with what arrived.</summary>
+public sealed class LoneGateway : IAsyncLifetime
+{
+    public const string CookieName = "__Host-authmesh";
+
+    private readonly Dictionary<string, string> settings;
+    private ServiceProcess process = null!;
+
+    public LoneGateway()
+        : this([])
+    {
+    }
+
+    internal LoneGateway(Dictionary<string, string> settings) => this.settings = settings;
+
+    internal FakeIdentity Identity { get; } = new();
+
+    public Echo Service { get; } = new();
+
+    public Caller Caller { get; private set; } = null!;
+
+    public string Log => process.Output;
+
+    public async ValueTask InitializeAsync()
+    {
+        await Identity.StartAsync();
+        await Service.StartAsync();
+        var all = new Dictionary<string, string>(Service.RouteSettings())
+        {
+            ["AuthMesh:Issuer"] = ProductionMesh.Issuer,
+            ["AuthMesh:ServiceKey"] = ProductionMesh.ServiceKey,
+            ["AuthMesh:IdentityUrl"] = Identity.Address.GetLeftPart(UriPartial.Authority),
+            ["ReverseProxy:Clusters:identity:Destinations:one:Address"] = Identity.Address.ToString(),
+            ["ReverseProxy:Clusters:resource:Destinations:one:Address"] = Service.Address.ToString(),
+        };
+        Route("own", "identity", "/own/{**rest}", "signed-in");
+        Route("open", "resource", "/open/{**rest}", "anonymous");
+        all["ReverseProxy:Routes:open:Metadata:SessionCookie"] = "IfUsable";
+        foreach (var (key, value) in settings)
+        {
+            all[key] = value;
+        }
+
+        process = await ServiceProcess.StartAsync("gateway", all);
+        Caller = new Caller(process.Address);
+        await process.WaitUntilReadyAsync();
+
+        void Route(string name, string cluster, string path, string policy)
+        {
+            all[$"ReverseProxy:Routes:{name}:ClusterId"] = cluster;
+            all[$"ReverseProxy:Routes:{name}:Match:Path"] = path;
+            all[$"ReverseProxy:Routes:{name}:Match:Methods:0"] = "GET";
+            all[$"ReverseProxy:Routes:{name}:AuthorizationPolicy"] = policy;
+        }
+    }
+
+    /// <summary>GET with what a browser of this session would send.</summary>
+    public Task<Answer> GetAsync(string path, string cookie) => GetWithCookiesAsync(path, $"{CookieName}={cookie}");
+
+    /// <summary>GET with a Cookie header as it stands.</summary>
+    public Task<Answer> GetWithCookiesAsync(string path, string header) => Caller.SendAsync(
+        HttpMethod.Get, path, change: request => Assert.True(request.Headers.TryAddWithoutValidation("Cookie", header)));
+
+    /// <summary>Waits until the gateway has heard what was told, by a token that it concerns.</summary>
+    public Task UntilRefusedAsync(string token) =>
+        Patience.UntilAsync(async () => (await Caller.GetAsync("/protected", token)).Status == 401);
+
+    public async ValueTask DisposeAsync()
+    {
+        Caller?.Dispose();
+        if (process is not null)
+        {
+            await process.DisposeAsync();
+        }
+
+        await Identity.DisposeAsync();
+        await Service.DisposeAsync();
+    }
+}
+
+/// <summary>What the service behind the gateway got to see, as <see cref="Echo"/> answers it.</summary>
+internal static class Arrived
+{
+    public static string? ArrivedHeader(this Answer answer, string name)
+    {
+        foreach (var header in answer.Json.GetProperty("headers").EnumerateObject())
+        {
+            if (header.NameEquals(name) || header.Name.Equals(name, StringComparison.OrdinalIgnoreCase))
+            {
+                return header.Value.GetString();
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>A claim of the bearer token that arrived.</summary>
+    public static string ArrivedClaim(this Answer answer, string claim)
+    {
+        Assert.Equal(200, answer.Status);
+        var authorization = answer.ArrivedHeader("Authorization");
+        Assert.StartsWith("Bearer ", authorization, StringComparison.Ordinal);
+        return JsonElement.Parse(Base64Url.DecodeFromChars(authorization!.Split('.')[1])).GetProperty(claim).ToString();
+    }
+}

@@ -1,0 +1,604 @@
+using System.Security.Cryptography;
+using AuthMesh.Tests.Harness;
+
+namespace AuthMesh.Tests.Gateway;
+
+/// <summary>The session cookie and the access token that takes its place. The identity service is one that the test can hold, refuse and count.</summary>
+public sealed class SessionCookieTests : IClassFixture<LoneGateway>
+{
+    private readonly LoneGateway gateway;
+    private readonly int exchangesBefore;
+
+    public SessionCookieTests(LoneGateway gateway)
+    {
+        this.gateway = gateway;
+        Identity.AnswerAsUsual();
+        exchangesBefore = Identity.TotalExchanges;
+    }
+
+    private FakeIdentity Identity => gateway.Identity;
+
+    private int Exchanges => Identity.TotalExchanges - exchangesBefore;
+
+    [Fact]
+    public async Task A_cookie_opens_what_its_access_token_opens_and_goes_no_further()
+    {
+        var (cookie, claims) = Identity.SignIn();
+
+        var answer = await gateway.GetWithCookiesAsync("/protected", $"theme=dark; {LoneGateway.CookieName}={cookie}; lang=de");
+
+        Assert.Equal(claims["sub"]!.ToString(), answer.ArrivedClaim("sub"));
+        Assert.Null(answer.ArrivedHeader("Cookie"));
+        Assert.Null(answer.Header("Set-Cookie"));
+        Assert.All(Identity.ServiceKeys, key => Assert.Equal(ProductionMesh.ServiceKey, key));
+        Assert.NotEmpty(Identity.ServiceKeys);
+
+        (await gateway.GetAsync("/admin", cookie)).AssertError(403, "forbidden", "Admin access required");
+        (await gateway.Caller.GetAsync("/protected")).AssertError(401, "missing_token");
+    }
+
+    [Theory]
+    [InlineData("theme=dark")]
+    [InlineData("authmesh={0}")] // the name on plain http
+    [InlineData("__Host-AuthMesh={0}")]
+    [InlineData("__host-authmesh={0}")]
+    [InlineData("x__Host-authmesh={0}")]
+    [InlineData("__Host-authmesh.x={0}")]
+    [InlineData("a=__Host-authmesh={0}")]
+    [InlineData("a=b, __Host-authmesh={0}")] // a comma separates nothing (RFC 6265 §4.2.1)
+    [InlineData("__Host-authmesh")]
+    [InlineData(";;=;")]
+    public async Task A_cookie_of_another_name_is_none(string header)
+    {
+        var (cookie, _) = Identity.SignIn();
+
+        var answer = await gateway.GetWithCookiesAsync("/protected", header.Replace("{0}", cookie, StringComparison.Ordinal));
+
+        answer.AssertError(401, "missing_token");
+        Assert.Equal(0, Exchanges);
+    }
+
+    [Theory]
+    [InlineData("__Host-authmesh={0};")]
+    [InlineData(";__Host-authmesh={0}")]
+    [InlineData("a=b;__Host-authmesh={0};c")]
+    [InlineData("__Host-authmesh = {0} ; __host-authmesh={0}; authmesh={0}")]
+    public async Task Whatever_stands_around_it_the_one_of_the_name_counts(string header)
+    {
+        var (cookie, claims) = Identity.SignIn();
+
+        var answer = await gateway.GetWithCookiesAsync("/protected", header.Replace("{0}", cookie, StringComparison.Ordinal));
+
+        Assert.Equal(claims["sub"]!.ToString(), answer.ArrivedClaim("sub"));
+    }
+
+    [Theory]
+    [InlineData("Cookie: __Host-authmesh={0}; __Host-authmesh={1}")]
+    [InlineData("Cookie: __Host-authmesh={0}; a=b; __Host-authmesh={0}")]
+    [InlineData("Cookie: __Host-authmesh={0}\r\nCookie: __Host-authmesh={1}")]
+    [InlineData("Cookie: __Host-authmesh={0}\r\ncookie: a=b; __Host-authmesh={1}")]
+    [InlineData("Cookie: __Host-authmesh={0}; __Host-authmesh=")]
+    [InlineData("Cookie: __Host-authmesh={0};  __Host-authmesh =junk")]
+    public async Task Two_cookies_of_the_name_are_refused_unasked(string headers)
+    {
+        var (first, second) = (Identity.SignIn().Cookie, Identity.SignIn().Cookie);
+        var lines = headers.Replace("{0}", first, StringComparison.Ordinal).Replace("{1}", second, StringComparison.Ordinal);
+
+        var answer = await RawHttp.SendAsync(
+            gateway.Caller.Address, $"GET /protected HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{lines}\r\n\r\n");
+
+        Assert.StartsWith("HTTP/1.1 401 ", answer, StringComparison.Ordinal);
+        Assert.Contains("\"code\":\"invalid_token\"", answer, StringComparison.Ordinal);
+        Assert.DoesNotContain("Set-Cookie", answer, StringComparison.OrdinalIgnoreCase);
+        Assert.Equal(0, Exchanges);
+    }
+
+    public static TheoryData<string> Junk => new()
+    {
+        "",
+        "x",
+        new string('A', 42),
+        new string('A', 44),
+        new string('A', 42) + "B", // the last character has bits left over
+        new string('A', 42) + "=",
+        new string('A', 42) + "+",
+        new string('A', 42) + "/",
+        "\"" + new string('A', 43) + "\"",
+        new string('A', 21) + " " + new string('A', 21),
+        new string('A', 20_000),
+        "eyJhbGciOiJFUzI1NiJ9.e30.AAAA",
+    };
+
+    [Theory]
+    [MemberData(nameof(Junk))]
+    public async Task What_cannot_be_a_cookie_of_ours_is_refused_unasked(string value)
+    {
+        var answer = await gateway.GetAsync("/protected", value);
+
+        answer.AssertError(401, "invalid_token", "Invalid or expired token");
+        Assert.Contains("invalid_token", answer.Header("WWW-Authenticate"), StringComparison.Ordinal);
+        Assert.Null(answer.Header("Set-Cookie"));
+        Assert.Equal(0, Exchanges);
+    }
+
+    [Fact]
+    public async Task A_cookie_that_opens_nothing_is_401_and_stays_and_is_not_remembered()
+    {
+        var (cookie, claims) = Identity.SignIn();
+        Identity.SignOut(cookie);
+
+        for (var asked = 1; asked <= 2; asked++)
+        {
+            var answer = await gateway.GetAsync("/protected", cookie);
+            answer.AssertError(401, "invalid_token", "Invalid or expired token");
+            Assert.Contains("invalid_token", answer.Header("WWW-Authenticate"), StringComparison.Ordinal);
+            Assert.Null(answer.Header("Set-Cookie"));
+            Assert.Equal(asked, Identity.ExchangesOf(cookie));
+        }
+
+        Identity.SignInAgain(cookie, claims); // what disabling and enabling a user does
+        Assert.Equal(200, (await gateway.GetAsync("/protected", cookie)).Status);
+    }
+
+    [Fact]
+    public async Task A_bearer_token_wins_also_when_it_is_bad()
+    {
+        var (cookie, _) = Identity.SignIn();
+        var other = Forge.Claims();
+
+        var answer = await SendAsync("Bearer " + Identity.Sign(other));
+        Assert.Equal(other["sub"]!.ToString(), answer.ArrivedClaim("sub"));
+        (await SendAsync("Bearer junk")).AssertError(401, "invalid_token");
+        (await SendAsync("Basic YTpi")).AssertError(401, "missing_token");
+        var empty = await RawHttp.SendAsync(
+            gateway.Caller.Address,
+            $"GET /protected HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization:\r\nCookie: {LoneGateway.CookieName}={cookie}\r\n\r\n");
+        Assert.StartsWith("HTTP/1.1 401 ", empty, StringComparison.Ordinal);
+        Assert.Equal(0, Exchanges);
+
+        Task<Answer> SendAsync(string authorization) => gateway.Caller.SendAsync(HttpMethod.Get, "/protected", change: request =>
+        {
+            request.Headers.TryAddWithoutValidation("Authorization", authorization);
+            request.Headers.TryAddWithoutValidation("Cookie", $"{LoneGateway.CookieName}={cookie}");
+        });
+    }
+
+    [Theory]
+    [InlineData("GET", "/echo/x", 200)] // anonymous
+    [InlineData("POST", "/login", 200)]
+    [InlineData("GET", "/nothing", 404)]
+    [InlineData("DELETE", "/protected", 405)]
+    public async Task Where_nobody_has_to_be_signed_in_no_cookie_is_exchanged(string method, string path, int status)
+    {
+        var (cookie, _) = Identity.SignIn();
+
+        var answer = await gateway.Caller.SendAsync(
+            new HttpMethod(method), path, change: request => request.Headers.Add("Cookie", $"{LoneGateway.CookieName}={cookie}"));
+
+        Assert.Equal(status, answer.Status);
+        Assert.Equal(0, Exchanges);
+        if (status == 200)
+        {
+            Assert.Null(answer.ArrivedHeader("Authorization"));
+            Assert.Null(answer.ArrivedHeader("Cookie"));
+        }
+    }
+
+    [Fact]
+    public async Task A_route_for_everybody_can_ask_who_it_is_where_a_cookie_tells()
+    {
+        var (cookie, claims) = Identity.SignIn();
+        var (ended, _) = Identity.SignIn();
+        Identity.SignOut(ended);
+
+        Assert.Equal(claims["sub"]!.ToString(), (await gateway.GetAsync("/open/x", cookie)).ArrivedClaim("sub"));
+        foreach (var header in new[]
+        {
+            "theme=dark", $"{LoneGateway.CookieName}={ended}", $"{LoneGateway.CookieName}=junk",
+            $"{LoneGateway.CookieName}={cookie}; {LoneGateway.CookieName}={cookie}",
+        })
+        {
+            var answer = await gateway.GetWithCookiesAsync("/open/x", header);
+            Assert.Equal(200, answer.Status);
+            Assert.Null(answer.ArrivedHeader("Authorization"));
+        }
+
+        Identity.AnswerInstead(503, "{}");
+        (await gateway.GetAsync("/open/x", Identity.SignIn().Cookie)).AssertError(503, "sessions_unavailable");
+        Assert.Equal(200, (await gateway.Caller.GetAsync("/open/x")).Status);
+    }
+
+    [Fact]
+    public async Task However_many_bring_it_at_once_a_cookie_is_exchanged_once()
+    {
+        var (cookie, claims) = Identity.SignIn();
+        var (arrived, release) = (new TaskCompletionSource(), new TaskCompletionSource());
+        Identity.BeforeAnswering(_ =>
+        {
+            arrived.TrySetResult();
+            return release.Task;
+        });
+
+        var requests = Enumerable.Range(0, 200).Select(_ => gateway.GetAsync("/protected", cookie)).ToList();
+        await arrived.Task;
+        await SomeRoundTripsAsync();
+        Assert.All(requests, request => Assert.False(request.IsCompleted));
+        release.SetResult();
+
+        Assert.All(await Task.WhenAll(requests), answer => Assert.Equal(claims["sub"]!.ToString(), answer.ArrivedClaim("sub")));
+        Assert.Equal(1, Identity.ExchangesOf(cookie));
+        Assert.Equal(200, (await gateway.GetAsync("/protected", cookie)).Status);
+        Assert.Equal(1, Identity.ExchangesOf(cookie));
+    }
+
+    [Fact]
+    public async Task A_caller_that_leaves_does_not_end_the_exchange_for_the_others()
+    {
+        using var http = new HttpClient { BaseAddress = gateway.Caller.Address };
+        for (var round = 0; round < 20; round++)
+        {
+            var (cookie, _) = Identity.SignIn();
+            var (arrived, release) = (new TaskCompletionSource(), new TaskCompletionSource());
+            Identity.BeforeAnswering(_ =>
+            {
+                arrived.TrySetResult();
+                return release.Task;
+            });
+            using var leaving = new CancellationTokenSource();
+            using var request = new HttpRequestMessage(HttpMethod.Get, "/protected");
+            request.Headers.Add("Cookie", $"{LoneGateway.CookieName}={cookie}");
+            var first = http.SendAsync(request, leaving.Token);
+            await arrived.Task;
+            var second = gateway.GetAsync("/protected", cookie);
+            await SomeRoundTripsAsync();
+
+            await leaving.CancelAsync();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => first);
+            await SomeRoundTripsAsync();
+            release.SetResult();
+
+            Assert.Equal(200, (await second).Status);
+            Assert.Equal(1, Identity.ExchangesOf(cookie));
+        }
+    }
+
+    [Fact]
+    public async Task Every_answer_belongs_to_its_caller()
+    {
+        var sessions = Enumerable.Range(0, 50).Select(_ => Identity.SignIn()).ToList();
+        Identity.TokenLifetime = TimeSpan.FromSeconds(1); // so that exchanges go on all the time
+        Identity.BeforeAnswering(async cookie =>
+        {
+            for (var yields = cookie[0] % 8; yields > 0; yields--)
+            {
+                await Task.Yield();
+            }
+        });
+
+        var answers = await Task.WhenAll(Enumerable.Range(0, 100).Select(async _ =>
+        {
+            var checkedAnswers = 0;
+            for (var round = 0; round < 40; round++)
+            {
+                var (cookie, claims) = sessions[RandomNumberGenerator.GetInt32(sessions.Count)];
+                var answer = await gateway.GetAsync(RandomNumberGenerator.GetInt32(2) == 0 ? "/protected" : "/own/x", cookie);
+                Assert.Equal(claims["sub"]!.ToString(), answer.ArrivedClaim("sub"));
+                Assert.Equal(claims["sid"]!.ToString(), answer.ArrivedClaim("sid"));
+                checkedAnswers++;
+            }
+
+            return checkedAnswers;
+        }));
+
+        Assert.Equal(4000, answers.Sum());
+        Assert.InRange(Exchanges, sessions.Count + 1, 3999); // shared, and asked for again
+    }
+
+    [Fact]
+    public async Task A_token_about_to_expire_is_not_used_again()
+    {
+        var (cookie, _) = Identity.SignIn();
+        Identity.TokenLifetime = TimeSpan.FromSeconds(-2); // still good, for clocks that differ
+
+        Assert.Equal(200, (await gateway.GetAsync("/protected", cookie)).Status);
+        Assert.Equal(200, (await gateway.GetAsync("/protected", cookie)).Status);
+        Assert.Equal(2, Identity.ExchangesOf(cookie));
+    }
+
+    [Fact]
+    public async Task A_session_that_ends_while_its_token_is_held_is_asked_about_and_refused()
+    {
+        var (cookie, claims) = Identity.SignIn();
+        Assert.Equal(200, (await gateway.GetAsync("/protected", cookie)).Status);
+
+        Identity.SignOut(cookie);
+        Identity.Tell("session-ended", new { sid = claims["sid"]!.ToString() });
+        await gateway.UntilRefusedAsync(Identity.Sign(claims));
+
+        var answer = await gateway.GetAsync("/protected", cookie);
+        answer.AssertError(401, "invalid_token");
+        Assert.Null(answer.Header("Set-Cookie"));
+        Assert.Equal(2, Identity.ExchangesOf(cookie));
+        Identity.AnswerInstead(503, "{}");
+        (await gateway.GetAsync("/protected", cookie)).AssertError(503, "sessions_unavailable"); // what it held is gone
+    }
+
+    [Fact]
+    public async Task A_session_that_lives_on_at_a_higher_epoch_is_not_signed_out()
+    {
+        var (cookie, claims) = Identity.SignIn();
+        Assert.Equal("0", (await gateway.GetAsync("/protected", cookie)).ArrivedClaim("epoch"));
+
+        Identity.Change(cookie, "epoch", 1);
+        Identity.Tell("user-below-epoch", new { sub = claims["sub"]!.ToString(), epoch = 1 });
+        await gateway.UntilRefusedAsync(Identity.Sign(claims));
+
+        Assert.Equal("1", (await gateway.GetAsync("/protected", cookie)).ArrivedClaim("epoch"));
+        Assert.Equal("1", (await gateway.GetAsync("/protected", cookie)).ArrivedClaim("epoch"));
+        Assert.Equal(2, Identity.ExchangesOf(cookie));
+    }
+
+    [Fact]
+    public async Task A_key_that_is_distrusted_signs_nobody_out()
+    {
+        var (cookie, claims) = Identity.SignIn();
+        Assert.Equal(200, (await gateway.GetAsync("/protected", cookie)).Status);
+        var old = (Identity.Key.KeyId, Token: Identity.Sign(claims));
+
+        Identity.Rotate();
+        await Patience.UntilAsync(async () => (await gateway.Caller.GetAsync("/protected", Identity.Sign(claims))).Status == 200);
+        Identity.Tell("key-distrusted", new { kid = old.KeyId });
+        await gateway.UntilRefusedAsync(old.Token);
+
+        Assert.Equal(200, (await gateway.GetAsync("/protected", cookie)).Status);
+        Assert.Equal(2, Identity.ExchangesOf(cookie));
+    }
+
+    [Fact]
+    public async Task A_session_that_ends_while_its_token_is_on_the_way_stays_ended()
+    {
+        var (cookie, claims) = Identity.SignIn();
+        var (minted, release) = (new TaskCompletionSource(), new TaskCompletionSource());
+        Identity.AfterMinting(_ =>
+        {
+            minted.TrySetResult();
+            return release.Task;
+        });
+        var requests = Enumerable.Range(0, 20).Select(_ => gateway.GetAsync("/protected", cookie)).ToList();
+        await minted.Task;
+
+        Identity.SignOut(cookie);
+        Identity.Tell("session-ended", new { sid = claims["sid"]!.ToString() });
+        await gateway.UntilRefusedAsync(Identity.Sign(claims));
+        release.SetResult();
+
+        Assert.All(await Task.WhenAll(requests), answer => answer.AssertError(401, "invalid_token"));
+        Assert.InRange(Identity.ExchangesOf(cookie), 2, 21);
+        (await gateway.GetAsync("/protected", cookie)).AssertError(401, "invalid_token");
+    }
+
+    [Fact]
+    public async Task An_epoch_that_rises_while_the_token_is_on_the_way_costs_one_more_exchange_and_no_401()
+    {
+        var (cookie, claims) = Identity.SignIn();
+        var (minted, release) = (new TaskCompletionSource(), new TaskCompletionSource());
+        Identity.AfterMinting(_ =>
+        {
+            minted.TrySetResult();
+            return release.Task;
+        });
+        var request = gateway.GetAsync("/protected", cookie);
+        await minted.Task;
+
+        Identity.Change(cookie, "epoch", 1);
+        Identity.Tell("user-below-epoch", new { sub = claims["sub"]!.ToString(), epoch = 1 });
+        await gateway.UntilRefusedAsync(Identity.Sign(claims));
+        release.SetResult();
+
+        Assert.Equal("1", (await request).ArrivedClaim("epoch"));
+        Assert.Equal(2, Identity.ExchangesOf(cookie));
+    }
+
+    [Fact]
+    public async Task An_identity_service_that_insists_on_what_is_revoked_is_asked_twice_and_not_believed()
+    {
+        var (cookie, claims) = Identity.SignIn();
+        Identity.Tell("session-ended", new { sid = claims["sid"]!.ToString() });
+        await gateway.UntilRefusedAsync(Identity.Sign(claims));
+
+        (await gateway.GetAsync("/protected", cookie)).AssertError(401, "invalid_token");
+        Assert.Equal(2, Identity.ExchangesOf(cookie));
+    }
+
+    [Theory]
+    [InlineData(503, """{"status":"error","code":"database_unavailable"}""")]
+    [InlineData(500, "")]
+    [InlineData(404, "{}")]
+    [InlineData(302, "")]
+    [InlineData(401, """{"status":"error","code":"invalid_service_key"}""")] // the gateway's fault, not the caller's
+    [InlineData(401, "")]
+    [InlineData(401, "null")]
+    [InlineData(200, "<html>")]
+    [InlineData(200, "{}")]
+    [InlineData(200, """{"token":"junk","expires_in":600}""")]
+    [InlineData(200, """{"token":1,"expires_in":600}""")]
+    public async Task Without_an_answer_from_the_identity_service_it_is_503_and_what_is_held_still_opens(int status, string body)
+    {
+        var (held, _) = Identity.SignIn();
+        Assert.Equal(200, (await gateway.GetAsync("/protected", held)).Status);
+        var (cookie, _) = Identity.SignIn();
+
+        Identity.AnswerInstead(status, body);
+        var answer = await gateway.GetAsync("/protected", cookie);
+
+        answer.AssertError(503, "sessions_unavailable", "Sessions cannot be checked right now");
+        Assert.Equal("1", answer.Header("Retry-After"));
+        Assert.Null(answer.Header("Set-Cookie"));
+        Assert.Equal(200, (await gateway.GetAsync("/protected", held)).Status);
+
+        Identity.AnswerAsUsual();
+        Assert.Equal(200, (await gateway.GetAsync("/protected", cookie)).Status);
+    }
+
+    [Fact]
+    public async Task An_identity_service_that_hangs_or_is_gone_is_503_too()
+    {
+        await using var lone = new LoneGateway();
+        await lone.InitializeAsync();
+        var (held, _) = lone.Identity.SignIn();
+        Assert.Equal(200, (await lone.GetAsync("/protected", held)).Status);
+
+        lone.Identity.BeforeAnswering(_ => Task.Delay(Timeout.Infinite, TestContext.Current.CancellationToken));
+        (await lone.GetAsync("/protected", lone.Identity.SignIn().Cookie)).AssertError(503, "sessions_unavailable");
+
+        await lone.Identity.DisposeAsync();
+        var answer = await lone.GetAsync("/protected", lone.Identity.SignIn().Cookie);
+        answer.AssertError(503, "sessions_unavailable");
+        Assert.Equal("1", answer.Header("Retry-After"));
+        Assert.Null(answer.Header("Set-Cookie"));
+        Assert.Equal(200, (await lone.GetAsync("/protected", held)).Status);
+        (await lone.GetAsync("/protected", "junk")).AssertError(401, "invalid_token");
+    }
+
+    [Fact]
+    public async Task On_plain_http_the_name_has_no_prefix()
+    {
+        await using var lone = new LoneGateway(new() { ["AuthMesh:Issuer"] = "http://localhost:8080" });
+        await lone.InitializeAsync();
+        var (cookie, claims) = lone.Identity.SignIn();
+        claims["iss"] = "http://localhost:8080";
+
+        Assert.Equal(claims["sub"]!.ToString(), (await lone.GetWithCookiesAsync("/protected", "authmesh=" + cookie)).ArrivedClaim("sub"));
+        (await lone.GetAsync("/protected", cookie)).AssertError(401, "missing_token");
+        var answer = await lone.GetWithCookiesAsync("/protected?Set-Cookie=%3Dauthmesh%3Dstolen", "authmesh=" + cookie);
+        Assert.Null(answer.Header("Set-Cookie"));
+    }
+
+    [Fact]
+    public async Task As_many_tokens_are_held_as_is_set_and_those_in_use_longest()
+    {
+        await using var lone = new LoneGateway(new() { ["Gateway:SessionTokens"] = "100" });
+        await lone.InitializeAsync();
+        var cookies = Enumerable.Range(0, 250).Select(_ => lone.Identity.SignIn().Cookie).ToList();
+
+        foreach (var cookie in cookies)
+        {
+            Assert.Equal(200, (await lone.GetAsync("/protected", cookie)).Status);
+            Assert.Equal(200, (await lone.GetAsync("/protected", cookies[0])).Status); // somebody who is always there
+        }
+
+        Assert.Equal(250, lone.Identity.TotalExchanges);
+        foreach (var cookie in cookies.TakeLast(49))
+        {
+            Assert.Equal(200, (await lone.GetAsync("/protected", cookie)).Status);
+        }
+
+        Assert.Equal(250, lone.Identity.TotalExchanges);
+        foreach (var cookie in cookies.Skip(1).Take(100))
+        {
+            Assert.Equal(200, (await lone.GetAsync("/protected", cookie)).Status);
+        }
+
+        Assert.Equal(350, lone.Identity.TotalExchanges);
+    }
+
+    [Fact]
+    public async Task An_answer_that_takes_or_replaces_the_cookie_ends_what_is_known_of_the_old_one_at_once()
+    {
+        var (cookie, _) = Identity.SignIn();
+        Assert.Equal(200, (await gateway.GetAsync("/own/x?Set-Cookie=theme%3Ddark", cookie)).Status);
+        Assert.Equal(200, (await gateway.GetAsync("/protected", cookie)).Status);
+        Assert.Equal(1, Identity.ExchangesOf(cookie));
+
+        var answer = await gateway.GetAsync($"/own/x?Set-Cookie={LoneGateway.CookieName}%3D%3B%20max-age%3D0", cookie);
+
+        Assert.Equal($"{LoneGateway.CookieName}=; max-age=0", answer.Header("Set-Cookie"));
+        Identity.SignOut(cookie);
+        (await gateway.GetAsync("/protected", cookie)).AssertError(401, "invalid_token");
+        Assert.Equal(2, Identity.ExchangesOf(cookie));
+    }
+
+    [Theory]
+    [InlineData("__Host-authmesh=stolen; Path=/; Secure; HttpOnly")]
+    [InlineData("__Host-authmesh=; Max-Age=0")]
+    [InlineData("  __Host-authmesh \t=stolen")]
+    [InlineData("__HOST-AUTHMESH=stolen")]
+    [InlineData("=__Host-authmesh=stolen")] // a cookie without a name, which comes back as what it says
+    [InlineData("__Host-authmesh")]
+    public async Task No_service_but_the_identity_service_gives_or_takes_a_session_cookie(string setCookie)
+    {
+        var (cookie, _) = Identity.SignIn();
+        var query = $"?Set-Cookie=a%3Db&Set-Cookie={Uri.EscapeDataString(setCookie)}&Set-Cookie=authmesh2%3Dc";
+
+        foreach (var path in new[] { "/protected", "/open/x", "/echo/x" })
+        {
+            var answer = await gateway.GetAsync(path + query, cookie);
+            Assert.Equal(200, answer.Status);
+            Assert.Equal(["a=b", "authmesh2=c"], answer.Headers.GetValues("Set-Cookie"));
+        }
+
+        Assert.Equal(["a=b", setCookie.Trim(), "authmesh2=c"], (await gateway.GetAsync("/own/x" + query, cookie)).Headers.GetValues("Set-Cookie"));
+    }
+
+    [Theory]
+    [InlineData(null, "no-store")]
+    [InlineData("max-age=60", "max-age=60, private")]
+    [InlineData("no-cache", "no-cache, private")]
+    [InlineData("max-age=60, must-revalidate", "max-age=60, must-revalidate, private")]
+    [InlineData("private, max-age=60", "private, max-age=60")]
+    [InlineData("no-store", "no-store")]
+    [InlineData("public, max-age=60", "public, max-age=60")]
+    [InlineData("max-age=1, s-maxage=60", "max-age=1, s-maxage=60")]
+    public async Task Caches_on_the_way_treat_the_cookie_as_they_would_a_bearer_token(string? said, string answered)
+    {
+        var (cookie, claims) = Identity.SignIn();
+        var query = said is null ? "" : "?Cache-Control=" + Uri.EscapeDataString(said);
+
+        var answer = await gateway.GetAsync("/protected" + query, cookie);
+
+        Assert.Equal(Directives(answered), Directives(answer.Header("Cache-Control")!));
+        Assert.Equal("Cookie", answer.Header("Vary"));
+        var bearers = await gateway.Caller.GetAsync("/protected" + query, Identity.Sign(claims));
+        Assert.Equal(Directives(said ?? ""), Directives(bearers.Header("Cache-Control") ?? ""));
+        Assert.Null(bearers.Header("Vary"));
+        Assert.Equal("Cookie", (await gateway.Caller.GetAsync("/open/x" + query)).Header("Vary"));
+
+        static IEnumerable<string> Directives(string text) => text.Split(',', StringSplitOptions.TrimEntries).Order();
+    }
+
+    [Fact]
+    public async Task Vary_names_the_cookie_beside_what_the_service_names()
+    {
+        var answer = await gateway.GetAsync("/protected?Vary=Accept-Language", Identity.SignIn().Cookie);
+
+        Assert.Equal(["Accept-Language", "Cookie"], answer.Headers.Vary);
+    }
+
+    [Fact]
+    public async Task Nothing_of_a_session_is_logged()
+    {
+        var (cookie, claims) = Identity.SignIn();
+        Assert.Equal(200, (await gateway.GetAsync("/protected", cookie)).Status);
+        Identity.SignOut(cookie);
+        Identity.Tell("session-ended", new { sid = claims["sid"]!.ToString() });
+        await gateway.UntilRefusedAsync(Identity.Sign(claims));
+        (await gateway.GetAsync("/protected", cookie)).AssertError(401, "invalid_token");
+        Identity.AnswerInstead(500, cookie);
+        (await gateway.GetAsync("/protected", cookie)).AssertError(503, "sessions_unavailable");
+
+        Assert.Contains("Session cookie refused: its session has ended", gateway.Log, StringComparison.Ordinal);
+        Assert.Contains("No access tokens for session cookies", gateway.Log, StringComparison.Ordinal);
+        Assert.DoesNotContain(cookie, gateway.Log, StringComparison.Ordinal);
+        Assert.DoesNotContain("eyJ", gateway.Log, StringComparison.Ordinal);
+        Assert.DoesNotContain(ProductionMesh.ServiceKey, gateway.Log, StringComparison.Ordinal);
+    }
+
+    // Time for what was sent to get as far as it can.
+    private async Task SomeRoundTripsAsync()
+    {
+        for (var i = 0; i < 10; i++)
+        {
+            Assert.Equal(200, (await gateway.Caller.GetAsync("/health/live")).Status);
+        }
+    }
+}

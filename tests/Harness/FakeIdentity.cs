@@ -1,0 +1,188 @@
+using System.Buffers.Text;
+using System.Collections.Concurrent;
+using System.Security.Cryptography;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Threading.Channels;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+
+namespace AuthMesh.Tests.Harness;
+
+/// <summary>
+/// An identity service that does as a test says: it has sessions but no users and no tables. Exchanges can be counted, held back and
+/// refused, and what it tells the feed is what verifiers hear. To every other request it answers with the request as it arrived.
+/// </summary>
+internal sealed class FakeIdentity : IAsyncDisposable
+{
+    private readonly ConcurrentDictionary<string, JsonObject> sessions = new();
+    private readonly ConcurrentDictionary<string, int> exchanges = new();
+    private readonly ConcurrentBag<Channel<string>> listeners = [];
+    private readonly ConcurrentBag<string> serviceKeys = [];
+    private readonly ConcurrentQueue<Forge> keys = new([NewKey()]);
+    private WebApplication app = null!;
+    private int requests;
+    private (int Status, string Body)? instead;
+    private Func<string, Task>? beforeAnswering;
+    private Func<string, Task>? afterMinting;
+
+    public Uri Address { get; private set; } = null!;
+
+    /// <summary>The one that signs.</summary>
+    public Forge Key => keys.Last();
+
+    /// <summary>What the next tokens live; less than nothing, down to 10 s, is what clocks that differ make of a short time.</summary>
+    public TimeSpan TokenLifetime { get; set; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>How many requests of any kind but the inner ones have arrived.</summary>
+    public int Requests => Volatile.Read(ref requests);
+
+    /// <summary>Every service key that an exchange came with.</summary>
+    public IReadOnlyCollection<string> ServiceKeys => serviceKeys;
+
+    public int TotalExchanges => exchanges.Values.Sum();
+
+    public async Task StartAsync(int port = 0)
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        app = builder.Build();
+        app.Urls.Add($"http://127.0.0.1:{port}");
+        app.Run(context => context.Request.Path.Value switch
+        {
+            "/.well-known/jwks.json" => context.Response.WriteAsync(KeySet()),
+            "/internal/exchange" => ExchangeAsync(context),
+            "/internal/revocations" => FeedAsync(context),
+            var path when path!.StartsWith("/internal/verifiers/", StringComparison.Ordinal) => context.Response.WriteAsync("""{"missing":[]}"""),
+            "/health/live" => Task.CompletedTask,
+            _ => EchoAsync(context),
+        });
+        await app.StartAsync();
+        Address = new Uri(app.Urls.First());
+    }
+
+    /// <summary>A new session of a new user.</summary>
+    public (string Cookie, JsonObject Claims) SignIn()
+    {
+        var cookie = Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(32));
+        return (cookie, sessions[cookie] = Forge.Claims());
+    }
+
+    /// <summary>Changes what the next token for this cookie says.</summary>
+    public void Change(string cookie, string claim, JsonNode value)
+    {
+        var changed = sessions[cookie].DeepClone().AsObject();
+        changed[claim] = value;
+        sessions[cookie] = changed;
+    }
+
+    public void SignInAgain(string cookie, JsonObject claims) => sessions[cookie] = claims;
+
+    public void SignOut(string cookie) => sessions.TryRemove(cookie, out _);
+
+    public string Sign(JsonObject claims)
+    {
+        var fresh = claims.DeepClone().AsObject();
+        fresh["jti"] = Guid.NewGuid().ToString("N");
+        fresh["exp"] = TimeProvider.System.GetUtcNow().ToUnixTimeSeconds() + (long)TokenLifetime.TotalSeconds;
+        return Key.Sign(Key.Header(), fresh);
+    }
+
+    /// <summary>From now on another key signs; the old one stays published.</summary>
+    public void Rotate()
+    {
+        keys.Enqueue(NewKey());
+        Tell("keys-changed", new { });
+    }
+
+    public int ExchangesOf(string cookie) => exchanges.GetValueOrDefault(cookie);
+
+    /// <summary>What every exchange is answered from now on.</summary>
+    public void AnswerInstead(int status, string body) => instead = (status, body);
+
+    public void AnswerAsUsual() => (instead, beforeAnswering, afterMinting, TokenLifetime) = (null, null, null, TimeSpan.FromMinutes(10));
+
+    /// <summary>Done when an exchange has arrived and nothing has been looked up.</summary>
+    public void BeforeAnswering(Func<string, Task> wait) => beforeAnswering = wait;
+
+    /// <summary>Done when the token is made and not sent.</summary>
+    public void AfterMinting(Func<string, Task> wait) => afterMinting = wait;
+
+    /// <summary>Tells every verifier; that it was told, only what it does then can show.</summary>
+    public void Tell(string eventType, object data)
+    {
+        foreach (var listener in listeners)
+        {
+            listener.Writer.TryWrite($"event: {eventType}\ndata: {JsonSerializer.Serialize(data)}\n\n");
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        using var now = new CancellationTokenSource(TimeSpan.Zero); // the feed would never end
+        await app.StopAsync(now.Token);
+        await app.DisposeAsync();
+    }
+
+    private static Forge NewKey() => new(Guid.NewGuid().ToString("N"), ECDsa.Create(ECCurve.NamedCurves.nistP256));
+
+    private Task EchoAsync(HttpContext context)
+    {
+        Interlocked.Increment(ref requests);
+        return Echo.AnswerAsync(context);
+    }
+
+    private async Task ExchangeAsync(HttpContext context)
+    {
+        var cookie = (await JsonDocument.ParseAsync(context.Request.Body)).RootElement.GetProperty("cookie").GetString()!;
+        serviceKeys.Add(context.Request.Headers["AuthMesh-Service-Key"].ToString());
+        exchanges.AddOrUpdate(cookie, 1, (_, count) => count + 1);
+        await (beforeAnswering?.Invoke(cookie) ?? Task.CompletedTask);
+        var token = sessions.TryGetValue(cookie, out var claims) ? Sign(claims) : null;
+        await (afterMinting?.Invoke(cookie) ?? Task.CompletedTask);
+
+        var (status, body) = instead ?? (token is null
+            ? (401, """{"status":"error","message":"The session has ended or expired","code":"invalid_session","traceId":"0"}""")
+            : (200, $$"""{"token":"{{token}}","expires_in":600}"""));
+        context.Response.StatusCode = status;
+        await context.Response.WriteAsync(body);
+    }
+
+    private async Task FeedAsync(HttpContext context)
+    {
+        var news = Channel.CreateUnbounded<string>();
+        listeners.Add(news);
+        context.Response.ContentType = "text/event-stream";
+        using var timer = new PeriodicTimer(TimeSpan.FromSeconds(1));
+        var beat = Task.FromResult(true);
+        while (true)
+        {
+            if (beat.IsCompleted)
+            {
+                beat = timer.WaitForNextTickAsync(context.RequestAborted).AsTask();
+                await context.Response.WriteAsync("event: beat\ndata: {}\n\n", context.RequestAborted);
+            }
+
+            while (news.Reader.TryRead(out var text))
+            {
+                await context.Response.WriteAsync(text, context.RequestAborted);
+            }
+
+            await context.Response.Body.FlushAsync(context.RequestAborted);
+            await Task.WhenAny(beat, news.Reader.WaitToReadAsync(context.RequestAborted).AsTask());
+        }
+    }
+
+    private string KeySet() => JsonSerializer.Serialize(new { keys = keys.Select(Jwk) });
+
+    private static object Jwk(Forge key)
+    {
+        var point = key.Key.ExportParameters(includePrivateParameters: false).Q;
+        return new
+        {
+            kty = "EC", crv = "P-256", use = "sig", alg = "ES256", kid = key.KeyId,
+            x = Base64Url.EncodeToString(point.X), y = Base64Url.EncodeToString(point.Y),
+        };
+    }
+}
