@@ -57,7 +57,7 @@ public sealed class LogTests(OwnMesh mesh)
         mesh.Mesh.Resource.Kill();
         await Task.WhenAll(mesh.Mesh.Identity.Exited, mesh.Mesh.Resource.Exited);
         Assert.Equal(503, (await mesh.Gateway.LoginAsync(name, password)).Status);
-        Assert.Equal(503, (await mesh.Gateway.GetAsync($"/protected?access_token={token}", token)).Status);
+        Assert.Equal(503, (await mesh.Gateway.GetAsync($"/protected?access_token={changed.Token}", changed.Token)).Status);
         await mesh.WholeAsync();
         await Patience.UntilAsync(() => mesh.Gateway.LogoutAsync(changed.Token, new { refresh_token = changed.RefreshToken() }), answer => answer.Status == 200);
 
