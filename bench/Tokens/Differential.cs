@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Security.Claims;
 using System.Security.Cryptography;
 using System.Text.Json.Nodes;
+using AuthMesh.Revocations;
 using AuthMesh.Tokens;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
@@ -41,6 +42,7 @@ internal sealed class Differential : IDisposable
     private readonly List<Trial> trials = [];
     private string token = "";
     private string other = "";
+    private bool isRevoked; // which is for good
 
     private Differential(int seed)
     {
@@ -53,6 +55,8 @@ internal sealed class Differential : IDisposable
         trials.Add(new("a header changed, then signed", () => mint.Sign(Changed(mint.Header, ["alg", "kid", "typ", "crit", "jku"]), Claims())));
         trials.Add(new("signed by a stranger", () => stranger.Sign(mint.Header, Claims())));
         trials.Add(new("unchanged, at another time", () => token, () => clock.Offset = AnyTime()));
+        trials.Add(new("unchanged, its session ended", () => token, () => Revoke((revoked, claims) => revoked.EndSession(Id(claims, "sid")))));
+        trials.Add(new("unchanged, its epoch over", () => token, () => Revoke((revoked, claims) => revoked.RaiseEpoch(Id(claims, "sub"), 1))));
         trials.Add(new("unchanged, its key withdrawn", () => token, () => Hold(null)));
         trials.Add(new("unchanged, its key replaced", () => token, () => Hold(new ECDsaSecurityKey(stranger.Key) { KeyId = KeyId })));
     }
@@ -102,9 +106,10 @@ internal sealed class Differential : IDisposable
     {
         clock.Offset = TimeSpan.Zero;
         Hold(issuersKey);
-        if (token.Length == 0 || turn % TurnsPerToken == 0)
+        if (isRevoked || token.Length == 0 || turn % TurnsPerToken == 0)
         {
             (token, other) = (mint.Sign(mint.Header, Claims()), mint.Sign(mint.Header, Claims()));
+            isRevoked = false;
         }
 
         var good = await remembering.ValidateAsync(token);
@@ -119,6 +124,17 @@ internal sealed class Differential : IDisposable
         trial.ChangeTheWorld?.Invoke();
         await CompareAsync(trial.Kind, trial.Make());
     }
+
+    private void Revoke(Action<RevokedAccess, JsonWebToken> revoke)
+    {
+        isRevoked = true;
+        foreach (var verifier in new[] { remembering, forgetful })
+        {
+            revoke(verifier.Revoked, new JsonWebToken(token));
+        }
+    }
+
+    private static Guid Id(JsonWebToken token, string claim) => Guid.Parse(token.GetClaim(claim).Value);
 
     private async Task CompareAsync(string kind, string text)
     {

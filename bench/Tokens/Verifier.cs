@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using AuthMesh.Keys;
+using AuthMesh.Revocations;
 using AuthMesh.Tokens;
 using Microsoft.AspNetCore.Authentication.JwtBearer;
 using Microsoft.Extensions.Configuration;
@@ -30,6 +31,7 @@ internal sealed class Verifier : IVerificationKeys, IDisposable
         builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
         {
             ["AuthMesh:Issuer"] = Issuer,
+            ["AuthMesh:ServiceKey"] = "no-service-hears-of-this-key-ever",
             ["AuthMesh:VerifiedTokens"] = verifiedTokens?.ToString(CultureInfo.InvariantCulture),
         });
         builder.Services.AddSingleton(clock);
@@ -39,9 +41,13 @@ internal sealed class Verifier : IVerificationKeys, IDisposable
         var bearer = services.GetRequiredService<IOptionsMonitor<JwtBearerOptions>>().Get(JwtBearerDefaults.AuthenticationScheme);
         (handler, parameters) = (bearer.TokenHandlers.Single(), bearer.TokenValidationParameters);
         Remembered = services.GetRequiredService<VerifiedTokens>();
+        Revoked = services.GetRequiredService<RevokedAccess>();
+        Revoked.Confirm(); // else no token could be judged
     }
 
     public VerifiedTokens Remembered { get; }
+
+    public RevokedAccess Revoked { get; }
 
     public bool IsReady => true;
 

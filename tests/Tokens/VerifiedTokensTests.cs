@@ -124,7 +124,7 @@ public sealed class VerifiedTokensTests : IDisposable
 
         Assert.Empty(report.Disagreements);
         Assert.True(report.IsSound);
-        Assert.Equal(26, report.Kinds.Count());
+        Assert.Equal(28, report.Kinds.Count());
     }
 
     public static TheoryData<string> Refused => new()
