@@ -48,8 +48,6 @@ app.MapAccounts();
 app.MapSessions();
 app.MapMetadata();
 
-var services = app.MapInternal();
-Feed.Map(services);
-HoldKeys.Map(services);
+app.MapInternal();
 
 return command is not null ? await command.RunAsync(app) : await app.RunOrRefuseAsync();

@@ -14,9 +14,5 @@ internal static class SessionEndpoints
         ListSessions.Map(own);
         EndSession.Map(own);
         EndOtherSessions.Map(own);
-
-        // The mesh's own services; the gateway routes nothing here.
-        var inner = group.MapGroup("/internal").RequireAuthorization();
-        Exchange.Map(inner);
     }
 }

@@ -8,7 +8,7 @@ namespace AuthMesh.Identity.Sessions;
 /// Writes a session, provided that the user is still who the password was checked for. The check and the row are one statement, and
 /// its lock makes a change of the user wait for it or be seen by it, so a login that raced one yields nothing.
 /// </summary>
-internal sealed class StartSession(IdentityDb db, TimeProvider clock)
+internal sealed class StartSession(IdentityDb db, CallerAddress callerAddress, TimeProvider clock)
 {
     public const int MaximumDeviceLength = 200; // what browsers send is about 120 long
 
@@ -42,7 +42,7 @@ internal sealed class StartSession(IdentityDb db, TimeProvider clock)
         var session = await LiveSession.FindAsync(
             db, clock, Insert, cancellationToken,
             new("id", Guid.CreateVersion7(clock.GetUtcNow())), new("user", userId), new("epoch", epoch), new("cookie", cookie.Hash),
-            new("device", Describe(context.Request.Headers.UserAgent.ToString())), new("network", CallerAddress.Of(context)));
+            new("device", Describe(context.Request.Headers.UserAgent.ToString())), new("network", callerAddress.Of(context)));
         if (session is null)
         {
             return null;
@@ -66,5 +66,5 @@ internal sealed class StartSession(IdentityDb db, TimeProvider clock)
 internal static class SessionServices
 {
     public static IServiceCollection AddSessions(this IServiceCollection services) =>
-        services.AddScoped<StartSession>().AddSingleton<SessionCookies>().AddHostedService<PruneSessions>();
+        services.AddScoped<StartSession>().AddSingleton<CallerAddress>().AddSingleton<SessionCookies>().AddHostedService<PruneSessions>();
 }

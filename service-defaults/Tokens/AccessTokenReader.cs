@@ -18,9 +18,8 @@ public sealed class AccessTokenReader
     /// <returns>What the token says, or null where it is none of the issuer's.</returns>
     public async Task<ClaimsPrincipal?> ReadIgnoringExpiryAsync(string token)
     {
-        var parameters = bearer.Get(JwtBearerDefaults.AuthenticationScheme).TokenValidationParameters.Clone();
-        parameters.LifetimeValidator = (_, _, _, _) => true;
-        var result = await handler.ValidateTokenAsync(token, parameters);
-        return result.IsValid ? new ClaimsPrincipal(result.ClaimsIdentity) : null;
+        var parameters = bearer.Get(JwtBearerDefaults.AuthenticationScheme).TokenValidationParameters;
+        var (verified, _) = await handler.VerifyAsync(token, parameters);
+        return verified is null ? null : new ClaimsPrincipal(verified.CreateIdentity(parameters));
     }
 }

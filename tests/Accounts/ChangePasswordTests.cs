@@ -25,7 +25,7 @@ public sealed class ChangePasswordTests(ProductionMesh mesh)
         Assert.Matches("^[A-Za-z0-9_-]{43}$", answer.Cookie());
         Assert.NotEqual(user.Cookie, answer.Cookie());
         Assert.Equal(200, (await mesh.Gateway.GetAsync("/account", answer.Token)).Status);
-        Assert.Equal(200, (await mesh.Identity.ExchangeAsync(answer.Token, new { cookie = answer.Cookie() })).Status);
+        Assert.Equal(200, (await mesh.Identity.ExchangeAsync(new { cookie = answer.Cookie() })).Status);
         Assert.Equal(200, (await mesh.Gateway.RefreshAsync(answer.RefreshToken())).Status);
 
         // 2. What was handed out before is void, here and everywhere else.
@@ -33,7 +33,7 @@ public sealed class ChangePasswordTests(ProductionMesh mesh)
         {
             (await mesh.Gateway.RefreshAsync(session.RefreshToken)).AssertError(401, "invalid_refresh_token");
             (await mesh.Identity.GetAsync("/account", session.Token)).AssertError(401, "invalid_token");
-            (await mesh.Identity.ExchangeAsync(answer.Token, new { cookie = session.Cookie })).AssertError(401, "invalid_session");
+            (await mesh.Identity.ExchangeAsync(new { cookie = session.Cookie })).AssertError(401, "invalid_session");
             Assert.True(await mesh.Database.IsRevokedAsync(session.Answer.AccessToken()));
         }
 

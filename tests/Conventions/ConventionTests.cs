@@ -5,6 +5,7 @@ using System.Text.Json.Serialization;
 using AuthMesh.Identity;
 using AuthMesh.Identity.Accounts;
 using AuthMesh.Identity.Database;
+using AuthMesh.Identity.Internal;
 using AuthMesh.Identity.Keys;
 using AuthMesh.Identity.Passwords;
 using AuthMesh.Identity.Revocations;
@@ -80,11 +81,12 @@ public sealed class ConventionTests
     private static IReadOnlyList<RouteEndpoint> IdentityEndpoints()
     {
         var builder = WebApplication.CreateSlimBuilder();
-        builder.Services.AddDatabase().AddKeyRing().AddPasswords().AddAccounts().AddSessions().AddTokens();
+        builder.Services.AddDatabase().AddKeyRing().AddPasswords().AddAccounts().AddSessions().AddTokens().AddRevocations().AddInternal();
         var app = builder.Build();
         app.MapAccounts();
         app.MapSessions();
         app.MapMetadata();
+        app.MapInternal();
         return [.. ((IEndpointRouteBuilder)app).DataSources.SelectMany(source => source.Endpoints).Cast<RouteEndpoint>()];
     }
 

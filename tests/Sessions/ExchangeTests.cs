@@ -1,4 +1,5 @@
 using AuthMesh.Identity.Sessions;
+using AuthMesh.Issuer;
 using AuthMesh.Settings;
 using AuthMesh.Tests.Harness;
 using Microsoft.AspNetCore.Http;
@@ -48,7 +49,7 @@ public sealed class ExchangeTests(ProductionMesh mesh)
         await mesh.Database.ExecuteAsync(
             "UPDATE sessions SET last_used_at = now() - interval '13 days', expires_at = now() + interval '1 day' WHERE id = $1", user.SessionId);
 
-        var answer = await mesh.Identity.ExchangeAsync(user.Token, new { cookie = user.Cookie });
+        var answer = await mesh.Identity.ExchangeAsync(new { cookie = user.Cookie });
 
         Assert.Equal(200, answer.Status);
         Assert.Equal(["token", "expires_in"], answer.Json.EnumerateObject().Select(member => member.Name));
@@ -75,11 +76,11 @@ public sealed class ExchangeTests(ProductionMesh mesh)
     {
         var service = await mesh.Gateway.SignUpAsync();
         var user = await mesh.Gateway.SignUpAsync();
-        Assert.Equal(200, (await mesh.Identity.ExchangeAsync(service.Token, new { cookie = user.Cookie })).Status);
+        Assert.Equal(200, (await mesh.Identity.ExchangeAsync(new { cookie = user.Cookie })).Status);
 
         Assert.Equal(1, await mesh.Database.ExecuteAsync(kill, user.SessionId));
 
-        var answer = await mesh.Identity.ExchangeAsync(service.Token, new { cookie = user.Cookie });
+        var answer = await mesh.Identity.ExchangeAsync(new { cookie = user.Cookie });
         answer.AssertError(401, "invalid_session");
         Assert.Null(answer.Cookie()); // whether to take it away is not decided here
     }
@@ -91,7 +92,7 @@ public sealed class ExchangeTests(ProductionMesh mesh)
         await mesh.Database.ExecuteAsync(
             "UPDATE sessions SET created_at = now() - interval '89 days 23:50:00' WHERE id = $1", user.SessionId);
 
-        var answer = await mesh.Identity.ExchangeAsync(user.Token, new { cookie = user.Cookie });
+        var answer = await mesh.Identity.ExchangeAsync(new { cookie = user.Cookie });
 
         Assert.InRange(int.Parse(answer.Member("expires_in")!, System.Globalization.CultureInfo.InvariantCulture), 540, 600);
         Assert.True(answer.AccessToken().ValidTo <= await mesh.Database.ScalarAsync<DateTime>("SELECT expires_at FROM sessions WHERE id = $1", user.SessionId));
@@ -110,10 +111,10 @@ public sealed class ExchangeTests(ProductionMesh mesh)
 
         foreach (var other in others)
         {
-            (await mesh.Identity.ExchangeAsync(user.Token, new { cookie = other })).AssertError(401, "invalid_session");
+            (await mesh.Identity.ExchangeAsync(new { cookie = other })).AssertError(401, "invalid_session");
         }
 
-        Assert.Equal(200, (await mesh.Identity.ExchangeAsync(user.Token, new { cookie })).Status);
+        Assert.Equal(200, (await mesh.Identity.ExchangeAsync(new { cookie })).Status);
     }
 
     [Theory]
@@ -123,11 +124,9 @@ public sealed class ExchangeTests(ProductionMesh mesh)
     [InlineData("""{"cookie":"x","more":1}""", "more")]
     public async Task A_body_without_a_cookie_says_so(string body, string member)
     {
-        var user = await mesh.Gateway.SignUpAsync();
-
         var answer = await mesh.Identity.SendAsync(
             HttpMethod.Post, "/internal/exchange", new StringContent(body, new System.Net.Http.Headers.MediaTypeHeaderValue("application/json")),
-            request => request.Headers.Authorization = new("Bearer", user.Token));
+            request => request.Headers.Add(IssuerConnection.ServiceKeyHeader, ProductionMesh.ServiceKey));
 
         answer.AssertError(400, "invalid_request", fields: member);
     }
@@ -137,7 +136,9 @@ public sealed class ExchangeTests(ProductionMesh mesh)
     {
         var user = await mesh.Gateway.SignUpAsync();
 
-        (await mesh.Gateway.ExchangeAsync(user.Token, new { cookie = user.Cookie })).AssertError(404, "not_found");
-        Assert.Equal(401, (await mesh.Identity.PostAsync("/internal/exchange", new { cookie = user.Cookie })).Status);
+        (await mesh.Gateway.ExchangeAsync(new { cookie = user.Cookie })).AssertError(404, "not_found");
+        (await mesh.Identity.PostAsync("/internal/exchange", new { cookie = user.Cookie })).AssertError(401, "invalid_service_key");
+        (await mesh.Identity.CallAsync(HttpMethod.Post, "/internal/exchange", user.Token, new { cookie = user.Cookie })).AssertError(401, "invalid_service_key");
+        (await mesh.Identity.ExchangeAsync(new { cookie = user.Cookie }, ProductionMesh.ServiceKey + "x")).AssertError(401, "invalid_service_key");
     }
 }

@@ -75,8 +75,8 @@ public sealed class PruneSessionsTests(ProductionMesh mesh) : IAsyncLifetime
         await database.ExecuteAsync(
             """
             INSERT INTO revocations (position, mark, kind, subject, written_at) VALUES
-                (1, gen_random_uuid(), 'session-ended', 'long ago', now() - interval '71 minutes'),
-                (2, gen_random_uuid(), 'session-ended', 'needed', now() - interval '69 minutes')
+                (1, gen_random_uuid(), 'key-distrusted', 'long-ago', now() - interval '71 minutes'),
+                (2, gen_random_uuid(), 'key-distrusted', 'needed', now() - interval '69 minutes')
             """);
 
         await PruneAsync();

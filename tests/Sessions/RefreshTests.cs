@@ -227,11 +227,11 @@ public sealed class RefreshTests(ProductionMesh mesh)
         await change.ExecuteNonQueryAsync(TestContext.Current.CancellationToken);
 
         Assert.Equal(200, (await mesh.Gateway.RefreshAsync(user.RefreshToken)).Status);
-        Assert.Equal(200, (await mesh.Identity.ExchangeAsync(user.Token, new { cookie = user.Cookie })).Status);
+        Assert.Equal(200, (await mesh.Identity.ExchangeAsync(new { cookie = user.Cookie })).Status);
 
         await transaction.CommitAsync(TestContext.Current.CancellationToken);
         Assert.Equal(401, (await mesh.Gateway.RefreshAsync(user.RefreshToken)).Status);
-        Assert.Equal(401, (await mesh.Identity.ExchangeAsync(user.Token, new { cookie = user.Cookie })).Status);
+        Assert.Equal(401, (await mesh.Identity.ExchangeAsync(new { cookie = user.Cookie })).Status);
     }
 
     [Theory]

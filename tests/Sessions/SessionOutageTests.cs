@@ -19,12 +19,12 @@ public sealed class SessionOutageTests(OwnMesh mesh)
             // Nobody had to ask the database about these.
             (await mesh.Gateway.RefreshAsync(user.RefreshToken[..^8] + "AAAAAAAA")).AssertError(401, "invalid_refresh_token");
             (await mesh.Gateway.RefreshAsync("junk")).AssertError(401, "invalid_refresh_token");
-            (await mesh.Identity.ExchangeAsync(service, new { cookie = "junk" })).AssertError(401, "invalid_session");
+            (await mesh.Identity.ExchangeAsync(new { cookie = "junk" })).AssertError(401, "invalid_session");
             Assert.Equal(200, (await mesh.Gateway.LogoutAsync(body: new { refresh_token = user.RefreshToken[..^8] + "AAAAAAAA" })).Status);
 
             Answer[] genuine =
             [
-                await mesh.Gateway.RefreshAsync(user.RefreshToken), await mesh.Identity.ExchangeAsync(service, new { cookie = user.Cookie }),
+                await mesh.Gateway.RefreshAsync(user.RefreshToken), await mesh.Identity.ExchangeAsync(new { cookie = user.Cookie }),
                 await mesh.Gateway.LogoutAsync(user.Token), await mesh.Gateway.GetAsync("/account", user.Token),
                 await mesh.Gateway.ChangePasswordAsync(user.Token, user.Password, "another password"),
                 await mesh.Gateway.DeleteAccountAsync(user.Token, user.Password), await mesh.Gateway.GetAsync("/account/sessions", user.Token),

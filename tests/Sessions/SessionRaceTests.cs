@@ -33,10 +33,10 @@ public sealed class SessionRaceTests(TwoReplicas mesh, ITestOutputHelper output)
         {
             var answers = await Together.RunAsync(
                 () => mesh.Replica(round).LogoutAsync(body: new { refresh_token = user.RefreshToken }),
-                () => mesh.Replica(round + 1).ExchangeAsync(service.Token, new { cookie = user.Cookie }));
+                () => mesh.Replica(round + 1).ExchangeAsync(new { cookie = user.Cookie }));
 
             Assert.Equal(200, answers[0].Status);
-            (await mesh.Replica(0).ExchangeAsync(service.Token, new { cookie = user.Cookie })).AssertError(401, "invalid_session");
+            (await mesh.Replica(0).ExchangeAsync(new { cookie = user.Cookie })).AssertError(401, "invalid_session");
             Assert.True(answers[1].Status != 200 || await mesh.Database.IsRevokedAsync(answers[1].AccessToken()));
             return answers[1];
         });

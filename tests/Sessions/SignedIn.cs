@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net.Http.Json;
+using AuthMesh.Issuer;
 using AuthMesh.Tests.Harness;
 using Microsoft.IdentityModel.JsonWebTokens;
 
@@ -50,8 +51,8 @@ internal static class SessionCalls
         caller.CallAsync(HttpMethod.Delete, "/account", token, new { current_password = password });
 
     /// <summary>What the gateway asks for a browser.</summary>
-    public static Task<Answer> ExchangeAsync(this Caller identity, string serviceCredential, object body) =>
-        identity.CallAsync(HttpMethod.Post, "/internal/exchange", serviceCredential, body);
+    public static Task<Answer> ExchangeAsync(this Caller identity, object body, string serviceKey = ProductionMesh.ServiceKey) => identity.SendAsync(
+        HttpMethod.Post, "/internal/exchange", JsonContent.Create(body), request => request.Headers.Add(IssuerConnection.ServiceKeyHeader, serviceKey));
 
     public static Task<Answer> CallAsync(this Caller caller, HttpMethod method, string path, string? token, object? body = null) =>
         caller.SendAsync(method, path, body is null ? null : JsonContent.Create(body), request =>

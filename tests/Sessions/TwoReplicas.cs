@@ -25,6 +25,7 @@ public sealed class TwoReplicas(ProductionMesh production) : IAsyncLifetime
             Environment = "Production",
             Issuer = ProductionMesh.Issuer,
             ConnectionString = own.Database.ConnectionString,
+            Settings = new Dictionary<string, string> { ["AuthMesh:ServiceKey"] = ProductionMesh.ServiceKey },
             IdentityReplicas = 2,
             IdentitySettings = new Dictionary<string, string>(own.Settings)
             {
