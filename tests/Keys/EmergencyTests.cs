@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using AuthMesh.Identity.Keys;
 using AuthMesh.Tests.Faults;
 using AuthMesh.Tests.Harness;
+using AuthMesh.Tests.Sessions;
 using Microsoft.IdentityModel.JsonWebTokens;
 
 namespace AuthMesh.Tests.Keys;
@@ -22,14 +23,14 @@ public sealed class EmergencyTests(ProductionMesh production)
             stolen.Add(await Forge.OpenAsync(mesh.Database, masterKey, state));
         }
 
-        var (name, password) = (ProductionMesh.NewName(), "a password for a test");
-        Assert.Equal(200, (await mesh.Gateway.RegisterAsync(name, password)).Status);
-        var tokens = stolen.Select(key => key.Sign(key.Header(), Forge.Claims())).Append(await mesh.Gateway.TokenAsync(name, password)).ToList();
+        var user = await mesh.Gateway.SignUpAsync();
+        var tokens = stolen.Select(key => key.Sign(key.Header(), Forge.Claims())).Append(user.Token).ToList();
         foreach (var token in tokens)
         {
             await mesh.AssertAcceptedEverywhereAsync(token);
         }
 
+        await AssertCookieOpensAsync(mesh, user); // each gateway keeps a token for it now
         foreach (var verifier in mesh.Verifiers) // each has just asked for a key that nobody has, and would not ask again for a while
         {
             var nobodys = new Forge("forged", ECDsa.Create(ECCurve.NamedCurves.nistP256));
@@ -42,8 +43,10 @@ public sealed class EmergencyTests(ProductionMesh production)
         Assert.All(stolen, key => Assert.Contains(key.KeyId, done.Output, StringComparison.Ordinal));
         Assert.Contains("Refresh tokens, cookies and passwords keep working", done.Output, StringComparison.Ordinal);
         Assert.Contains("Every verifier that listens has heard of it.", done.Output, StringComparison.Ordinal);
-        var fresh = await mesh.Gateway.TokenAsync(name, password);
+        var fresh = (await mesh.Gateway.SignInAgainAsync(user)).Token;
         await mesh.AssertAcceptedEverywhereAsync(fresh); // the first time
+        await mesh.AssertAcceptedEverywhereAsync((await mesh.Gateway.RefreshAsync(user.RefreshToken)).Token);
+        await AssertCookieOpensAsync(mesh, user);
         foreach (var verifier in mesh.Verifiers)
         {
             foreach (var token in tokens)
@@ -61,7 +64,6 @@ public sealed class EmergencyTests(ProductionMesh production)
         }
 
         Assert.All(mesh.TimesLogged("was distrusted and is in the ring again"), times => Assert.Equal(0, times));
-        Assert.Equal(200, (await mesh.Gateway.LoginAsync(name, password)).Status);
     }
 
     [Fact]
@@ -80,16 +82,15 @@ public sealed class EmergencyTests(ProductionMesh production)
     public async Task A_distrusted_key_that_signs_again_as_after_a_restore_is_told_to_the_operator_and_signs_nothing()
     {
         await using var mesh = await KeyMesh.StartAsync(production, []);
-        var (name, password) = (ProductionMesh.NewName(), "a password for a test");
-        Assert.Equal(200, (await mesh.Gateway.RegisterAsync(name, password)).Status);
-        await mesh.Gateway.TokenAsync(name, password);
+        var user = await mesh.Gateway.SignUpAsync();
 
         await mesh.Database.ExecuteAsync("SELECT write_revocation('key-distrusted', $1, NULL)", await mesh.SigningKeyAsync());
 
         foreach (var identity in mesh.Identities)
         {
-            var answer = await Patience.UntilAsync(() => identity.LoginAsync(name, password), answer => answer.Status == 503);
+            var answer = await Patience.UntilAsync(() => identity.LoginAsync(user.Username, user.Password), answer => answer.Status == 503);
             answer.AssertError(503, "keys_unavailable");
+            (await identity.RefreshAsync(user.RefreshToken)).AssertError(503, "keys_unavailable");
             (await identity.GetAsync("/health/ready")).AssertError(503, "not_ready", "Not ready: waiting for the signing keys");
         }
 
@@ -98,9 +99,19 @@ public sealed class EmergencyTests(ProductionMesh production)
 
         foreach (var identity in mesh.Identities)
         {
-            await Patience.UntilAsync(() => identity.LoginAsync(name, password), answer => answer.Status == 200);
+            await Patience.UntilAsync(() => identity.LoginAsync(user.Username, user.Password), answer => answer.Status == 200);
         }
 
-        await mesh.AssertAcceptedEverywhereAsync(await mesh.Gateway.TokenAsync(name, password));
+        await mesh.AssertAcceptedEverywhereAsync((await mesh.Gateway.RefreshAsync(user.RefreshToken)).Token); // what was lost on the way
+    }
+
+    private static async Task AssertCookieOpensAsync(KeyMesh mesh, SignedIn user)
+    {
+        foreach (var gateway in mesh.Gateways)
+        {
+            var answer = await gateway.SendAsync(
+                HttpMethod.Get, "/protected", change: request => request.Headers.Add("Cookie", "__Host-authmesh=" + user.Cookie));
+            Assert.Equal(200, answer.Status);
+        }
     }
 }

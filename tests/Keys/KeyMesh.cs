@@ -1,6 +1,7 @@
 using AuthMesh.LocalMesh;
 using AuthMesh.Tests.Faults;
 using AuthMesh.Tests.Harness;
+using AuthMesh.Tests.Sessions;
 
 namespace AuthMesh.Tests.Keys;
 
@@ -11,8 +12,8 @@ internal sealed class KeyMesh : IAsyncDisposable
     {
         (Own, Mesh) = (own, mesh);
         Identities = [.. mesh.Identities.Select(service => new Caller(service.Address))];
-        Verifiers = [.. mesh.Resources.Concat(mesh.Gateways).Select(service => new Caller(service.Address))];
-        Gateway = Verifiers[^1];
+        Gateways = [.. mesh.Gateways.Select(service => new Caller(service.Address))];
+        Verifiers = [.. mesh.Resources.Select(service => new Caller(service.Address)), .. Gateways];
     }
 
     public OwnDatabase Own { get; }
@@ -26,7 +27,9 @@ internal sealed class KeyMesh : IAsyncDisposable
     /// <summary>Every gateway and every resource service.</summary>
     public IReadOnlyList<Caller> Verifiers { get; }
 
-    public Caller Gateway { get; }
+    public IReadOnlyList<Caller> Gateways { get; }
+
+    public Caller Gateway => Gateways[0];
 
     public static async Task<KeyMesh> StartAsync(
         ProductionMesh production, Dictionary<string, string> keys, int identities = 2, int resources = 1, int gateways = 1)
@@ -57,12 +60,8 @@ internal sealed class KeyMesh : IAsyncDisposable
     public Task<string> SigningKeyAsync() =>
         Database.ScalarAsync<string>("SELECT id FROM ring_keys WHERE purpose = 'Signing' AND state = 'Current'");
 
-    public async Task<string> SignUpAsync()
-    {
-        var name = ProductionMesh.NewName();
-        Assert.Equal(200, (await Gateway.RegisterAsync(name, "a password for a test")).Status);
-        return await Gateway.TokenAsync(name, "a password for a test");
-    }
+    /// <summary>A token of somebody new.</summary>
+    public async Task<string> SignUpAsync() => (await Gateway.SignUpAsync()).Token;
 
     /// <summary>Waits until another key signs than this one.</summary>
     /// <returns>That key.</returns>

@@ -1,6 +1,8 @@
+using System.Net.Http.Json;
 using AuthMesh.LocalMesh;
 using AuthMesh.Tests.Faults;
 using AuthMesh.Tests.Harness;
+using AuthMesh.Tests.Sessions;
 
 namespace AuthMesh.Tests.Keys;
 
@@ -8,7 +10,7 @@ namespace AuthMesh.Tests.Keys;
 [Collection<TakingTurns>]
 public sealed class ResealTests(ProductionMesh production) : IAsyncLifetime
 {
-    private const string MasterKey = "Identity:MasterKey", Previous = "Identity:PreviousMasterKey", Password = "a password for a test";
+    private const string MasterKey = "Identity:MasterKey", Previous = "Identity:PreviousMasterKey";
 
     private readonly string newKey = OwnDatabase.NewMasterKey();
     private OwnDatabase own = null!;
@@ -19,14 +21,15 @@ public sealed class ResealTests(ProductionMesh production) : IAsyncLifetime
     [Fact]
     public async Task In_three_steps_the_old_master_key_is_needed_no_more_and_everything_goes_on()
     {
-        var token = await SignUpAsync("carol");
+        var user = await identity.SignUpAsync();
+        await AssertAcceptedAsync(user.Token);
         var keys = (await identity.GetAsync("/.well-known/jwks.json")).Text;
 
         // 1. The new one, and the old one beside it.
         (own.Settings[MasterKey], own.Settings[Previous]) = (newKey, oldKey);
         await RestartAsync();
-        await identity.TokenAsync("carol", Password);
-        Assert.Equal(200, (await identity.RegisterAsync("dave", Password)).Status);
+        await identity.SignInAgainAsync(user);
+        var another = await identity.SignUpAsync();
 
         // 2. Every row, and nothing in a row but its seal.
         var before = await own.Database.ScalarAsync<string>("SELECT string_agg(id || state || created_at, ' ' ORDER BY id) FROM ring_keys");
@@ -41,12 +44,15 @@ public sealed class ResealTests(ProductionMesh production) : IAsyncLifetime
         own.Settings.Remove(Previous);
         await RestartAsync();
         Assert.Equal(keys, (await identity.GetAsync("/.well-known/jwks.json")).Text);
-        foreach (var name in (string[])["carol", "dave"])
+        foreach (var somebody in (SignedIn[])[user, another])
         {
-            Assert.Equal(200, (await verifier.GetAsync("/protected", await identity.TokenAsync(name, Password))).Status);
+            await AssertAcceptedAsync(somebody.Token);
+            await AssertAcceptedAsync((await identity.SignInAgainAsync(somebody)).Token);
+            await AssertAcceptedAsync((await identity.RefreshAsync(somebody.RefreshToken)).Token);
+            await AssertAcceptedAsync((await identity.SendAsync(
+                HttpMethod.Post, "/internal/exchange", JsonContent.Create(new { cookie = somebody.Cookie }),
+                request => request.Headers.Add("AuthMesh-Service-Key", ProductionMesh.ServiceKey))).Token);
         }
-
-        Assert.Equal(200, (await verifier.GetAsync("/protected", token)).Status);
 
         // 4. And it opens nothing any more.
         own.Settings[MasterKey] = oldKey;
@@ -85,28 +91,29 @@ public sealed class ResealTests(ProductionMesh production) : IAsyncLifetime
     [Fact]
     public async Task A_replica_that_was_forgotten_goes_on_with_what_it_holds_and_says_what_it_needs()
     {
-        var token = await SignUpAsync("carol");
+        var user = await identity.SignUpAsync();
+        await AssertAcceptedAsync(user.Token);
         own.Settings["Identity:Keys:AcknowledgementCeiling"] = "00:00:02";
 
         // 1. Resealed, and rotated to the key that it holds already.
         Assert.Equal(0, (await RunAsNewAsync("reseal")).ExitCode);
         Assert.Equal(0, (await RunAsNewAsync("rotate")).ExitCode);
         await Patience.UntilAsync(() => service.Output.Contains("Keys of the ring that this replica cannot open", StringComparison.Ordinal));
-        Assert.Equal(200, (await verifier.GetAsync("/protected", token)).Status);
-        Assert.Equal(200, (await verifier.GetAsync("/protected", await identity.TokenAsync("carol", Password))).Status);
+        await AssertAcceptedAsync(user.Token);
+        await AssertAcceptedAsync((await identity.SignInAgainAsync(user)).Token);
 
         // 2. To one that it cannot open: the wait for it says its name, and then it signs nothing.
         var rotated = await RunAsNewAsync("rotate");
         Assert.Contains("may refuse its tokens: identity-service on ", rotated.Output, StringComparison.Ordinal);
-        (await Patience.UntilAsync(() => identity.LoginAsync("carol", Password), answer => answer.Status != 200)).AssertError(503, "keys_unavailable");
-        Assert.Equal(200, (await verifier.GetAsync("/protected", token)).Status);
+        (await Patience.UntilAsync(() => identity.LoginAsync(user.Username, user.Password), answer => answer.Status != 200)).AssertError(503, "keys_unavailable");
+        await AssertAcceptedAsync(user.Token);
         Assert.False(service.Exited.IsCompleted);
 
         // 3. The cure is what it says.
         own.Settings[MasterKey] = newKey;
         await RestartAsync();
-        Assert.Equal(200, (await verifier.GetAsync("/protected", token)).Status);
-        var fresh = await identity.TokenAsync("carol", Password);
+        await AssertAcceptedAsync(user.Token);
+        var fresh = (await identity.SignInAgainAsync(user)).Token;
         await Patience.UntilAsync(() => verifier.GetAsync("/protected", fresh), answer => answer.Status == 200);
 
         async Task<Finished> RunAsNewAsync(string name)
@@ -154,13 +161,7 @@ public sealed class ResealTests(ProductionMesh production) : IAsyncLifetime
         await service.WaitUntilReadyAsync(cancellation: TestContext.Current.CancellationToken);
     }
 
-    private async Task<string> SignUpAsync(string name)
-    {
-        Assert.Equal(200, (await identity.RegisterAsync(name, Password)).Status);
-        var token = await identity.TokenAsync(name, Password);
-        Assert.Equal(200, (await verifier.GetAsync("/protected", token)).Status);
-        return token;
-    }
+    private async Task AssertAcceptedAsync(string token) => Assert.Equal(200, (await verifier.GetAsync("/protected", token)).Status);
 
     private async Task<string[]> SealsAsync() =>
         (await own.Database.ScalarAsync<string>("SELECT string_agg(encode(sealed_secret, 'hex'), ' ') FROM ring_keys")).Split(' ');

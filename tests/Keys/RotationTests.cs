@@ -1,5 +1,6 @@
 using AuthMesh.Tests.Faults;
 using AuthMesh.Tests.Harness;
+using AuthMesh.Tests.Sessions;
 using Microsoft.IdentityModel.JsonWebTokens;
 
 namespace AuthMesh.Tests.Keys;
@@ -71,7 +72,7 @@ public sealed class RotationTests(RotatingMesh rotating) : IClassFixture<Rotatin
         }
 
         var signers = await Patience.UntilAsync(
-            async () => await Task.WhenAll(mesh.Identities.Select(async identity => KeyOf(await SignUpAtAsync(identity)))),
+            async () => await Task.WhenAll(mesh.Identities.Select(async identity => KeyOf((await identity.SignUpAsync()).Token))),
             keys => keys.Distinct().Count() == 1);
         Assert.Contains(signers[0], await KeysThatSignedAsync());
     }
@@ -145,13 +146,6 @@ public sealed class RotationTests(RotatingMesh rotating) : IClassFixture<Rotatin
 
     private Task<int> AddVerifierAsync(string name, string seenAt) => mesh.Database.ExecuteAsync(
         $"INSERT INTO verifiers (instance, name, key_ids, seen_at) VALUES (gen_random_uuid(), $1, '{{}}', {seenAt})", name);
-
-    private static async Task<string> SignUpAtAsync(Caller identity)
-    {
-        var name = ProductionMesh.NewName();
-        Assert.Equal(200, (await identity.RegisterAsync(name, "a password for a test")).Status);
-        return await identity.TokenAsync(name, "a password for a test");
-    }
 
     private async Task AssertPublishedAsync(params string[] keys)
     {
