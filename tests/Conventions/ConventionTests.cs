@@ -53,6 +53,15 @@ public sealed class ConventionTests
         });
 
     [Fact]
+    public void Only_logout_takes_a_session_cookie_without_asking_for_one() => Assert.Equal(
+        ["/logout"], GatewayRoutes().Where(route => route.TryGetProperty("Metadata", out _)).Select(PathOf));
+
+    [Fact]
+    public void Only_the_identity_cluster_is_shown_the_service_key() => Assert.Equal(
+        ["identity"],
+        GatewaySettings("Clusters").Where(cluster => cluster.Value.TryGetProperty("Metadata", out _)).Select(cluster => cluster.Name));
+
+    [Fact]
     public void What_crosses_the_wire_is_a_public_sealed_record_that_the_generated_context_knows()
     {
         var known = typeof(IdentityJson).GetCustomAttributesData()
@@ -90,11 +99,11 @@ public sealed class ConventionTests
         return [.. ((IEndpointRouteBuilder)app).DataSources.SelectMany(source => source.Endpoints).Cast<RouteEndpoint>()];
     }
 
-    private static List<JsonElement> GatewayRoutes()
-    {
-        var settings = JsonElement.Parse(File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "gateway.appsettings.json")));
-        return [.. settings.GetProperty("ReverseProxy").GetProperty("Routes").EnumerateObject().Select(route => route.Value)];
-    }
+    private static List<JsonElement> GatewayRoutes() => [.. GatewaySettings("Routes").Select(route => route.Value)];
+
+    private static JsonElement.ObjectEnumerator GatewaySettings(string section) =>
+        JsonElement.Parse(File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "gateway.appsettings.json")))
+            .GetProperty("ReverseProxy").GetProperty(section).EnumerateObject();
 
     private static bool IsAnonymous(Endpoint endpoint) => endpoint.Metadata.GetMetadata<IAllowAnonymous>() is not null;
 
