@@ -3,6 +3,7 @@ using System.CommandLine.Invocation;
 using AuthMesh.Client.Accounts;
 using AuthMesh.Client.CommandLine;
 using AuthMesh.Client.Guarded;
+using AuthMesh.Client.Sessions;
 using AuthMesh.Client.Terminal;
 using AuthMesh.Client.Tour;
 
@@ -12,9 +13,13 @@ var root = new RootCommand("Signs you in to an AuthMesh server and shows what yo
     GlobalOptions.Json,
     Register.Define(),
     Login.Define(),
+    Logout.Define(),
     WhoAmI.Define(),
     Protected.Define(),
     Admin.Define(),
+    ListSessions.Define(),
+    Account.Define(),
+    ChangePassword.Define(),
     TakeTour.Define(),
 };
 HelpFooter.AddTo(root);

@@ -1,7 +1,7 @@
 using System.Text.Json.Serialization;
 using AuthMesh.Identity.Accounts;
-using AuthMesh.Identity.Keys;
 using AuthMesh.Identity.Revocations;
+using AuthMesh.Identity.Sessions;
 using AuthMesh.Identity.Tokens;
 
 namespace AuthMesh.Identity;
@@ -10,9 +10,20 @@ namespace AuthMesh.Identity;
 [JsonSerializable(typeof(RegisterRequest))]
 [JsonSerializable(typeof(RegisterResponse))]
 [JsonSerializable(typeof(LoginRequest))]
-[JsonSerializable(typeof(LoginResponse))]
 [JsonSerializable(typeof(HoldKeysRequest))]
 [JsonSerializable(typeof(HoldKeysResponse))]
+[JsonSerializable(typeof(SignInResponse))]
+[JsonSerializable(typeof(RefreshRequest))]
+[JsonSerializable(typeof(LogoutRequest))]
+[JsonSerializable(typeof(MessageResponse))]
+[JsonSerializable(typeof(AccountResponse))]
+[JsonSerializable(typeof(ChangePasswordRequest))]
+[JsonSerializable(typeof(DeleteAccountRequest))]
+[JsonSerializable(typeof(SessionsResponse))]
+[JsonSerializable(typeof(SessionResponse))]
+[JsonSerializable(typeof(EndOtherSessionsResponse))]
+[JsonSerializable(typeof(ExchangeRequest))]
+[JsonSerializable(typeof(ExchangeResponse))]
 [JsonSerializable(typeof(JwksResponse))]
 [JsonSerializable(typeof(DiscoveryResponse))]
 internal sealed partial class IdentityJson : JsonSerializerContext;

@@ -18,6 +18,11 @@ public sealed class IdentityOptions
 
     public string MasterKeyFile { get; set; } = "";
 
+    /// <summary>The master key from before, for rows of the ring that <c>reseal</c> has not reached yet; or see <see cref="PreviousMasterKeyFile"/>.</summary>
+    public string PreviousMasterKey { get; set; } = "";
+
+    public string PreviousMasterKeyFile { get; set; } = "";
+
     /// <summary>Creates alice, bob and admin with well-known passwords. Development only.</summary>
     public bool DemoUsers { get; set; }
 
@@ -26,6 +31,8 @@ public sealed class IdentityOptions
     public FirstAdminOptions FirstAdmin { get; set; } = new();
 
     public HashingOptions Hashing { get; set; } = new();
+
+    public KeyOptions Keys { get; set; } = new();
 
     public TokenOptions Tokens { get; set; } = new();
 }
@@ -37,7 +44,8 @@ internal sealed class IdentityOptionsValidator(IHostEnvironment environment) : I
         var isDevelopment = environment.IsDevelopment();
         var problems = new SettingProblems(IdentityOptions.Section);
         options.Database.Check(problems, isDevelopment);
-        Keys.MasterKey.Check(options, problems, isDevelopment);
+        MasterKey.Check(options, problems, isDevelopment);
+        options.Keys.Check(problems);
         options.Hashing.Check(problems);
         options.Tokens.Check(problems);
         options.FirstAdmin.Check(problems);

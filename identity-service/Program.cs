@@ -19,9 +19,10 @@ if (await HealthProbe.RunAsync(args) is { } exitCode)
     return exitCode;
 }
 
+var command = Command.Find(args);
 var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions
 {
-    Args = args,
+    Args = command?.Settings ?? args,
     ContentRootPath = AppContext.BaseDirectory, // appsettings.json is found from wherever the service is started
 });
 // The largest body that anybody has reason to send is a name and a password of 256 four-byte characters, escaped.
@@ -32,6 +33,7 @@ builder.Services
     .AddDatabase()
     .AddKeyRing()
     .AddPasswords()
+    .AddAccounts()
     .AddSessions()
     .AddRevocations()
     .AddInternal()
@@ -43,10 +45,9 @@ var app = builder.Build();
 
 app.UsePreparedGate();
 app.MapAccounts();
+app.MapSessions();
 app.MapMetadata();
 
-var services = app.MapInternal();
-Feed.Map(services);
-HoldKeys.Map(services);
+app.MapInternal();
 
-return Command.Find(args) is { } command ? await command.RunAsync(app) : await app.RunOrRefuseAsync();
+return command is not null ? await command.RunAsync(app) : await app.RunOrRefuseAsync();

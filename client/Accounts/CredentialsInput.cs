@@ -4,7 +4,7 @@ using AuthMesh.Client.Terminal;
 
 namespace AuthMesh.Client.Accounts;
 
-/// <summary>Where name and password come from. A password is never an argument: those stand in the process list and the history.</summary>
+/// <summary>Where name and password come from.</summary>
 internal static class CredentialsInput
 {
     private static readonly Argument<string?> Username = new("username")
@@ -13,11 +13,8 @@ internal static class CredentialsInput
         Arity = ArgumentArity.ZeroOrOne,
     };
 
-    private static readonly Option<bool> PasswordStdin = new("--password-stdin")
-    {
-        Description = "Take the password from the first line of standard input, every character of it",
-        Arity = ArgumentArity.Zero,
-    };
+    private static readonly Option<bool> PasswordStdin =
+        PasswordInput.Option("Take the password from the first line of standard input, every character of it");
 
     public static void AddTo(Command command)
     {
@@ -29,48 +26,20 @@ internal static class CredentialsInput
         Invocation invocation, ParseResult parsed, bool isNewPassword, CancellationToken cancellation)
     {
         invocation.WarnIfOthersCanListen();
-        var command = parsed.CommandResult.Command.Name;
+        var command = $"authmesh {parsed.CommandResult.Command.Name} NAME {PasswordInput.OptionName}";
         var username = parsed.GetValue(Username);
         if (parsed.GetValue(PasswordStdin))
         {
-            return await ReadFromStandardInputAsync(username, command, cancellation);
+            return username is null
+                ? throw CommandFailure.Usage($"With {PasswordInput.OptionName} the username is an argument", command)
+                : new Credentials(username, (await PasswordInput.ReadStandardInputAsync(count: 1, cancellation))[0]);
         }
 
-        if (!Prompt.IsPossible)
-        {
-            throw CommandFailure.Usage(
-                "There is no terminal to ask for the password",
-                $"pipe it in: authmesh {command} NAME --password-stdin <password-file");
-        }
-
+        PasswordInput.RequireTerminal($"{command} <password-file");
         username ??= await Prompt.AskAsync("Username: ", cancellation);
-        return new Credentials(username, await AskPasswordAsync(isNewPassword, cancellation));
-    }
-
-    private static async Task<Credentials> ReadFromStandardInputAsync(string? username, string command, CancellationToken cancellation)
-    {
-        if (username is null)
-        {
-            throw CommandFailure.Usage("With --password-stdin the username is an argument", $"authmesh {command} NAME --password-stdin");
-        }
-
-        if (Prompt.IsPossible) // whoever typed it here would see it on the screen
-        {
-            throw CommandFailure.Usage("Standard input is a terminal, no pipe or file", "leave --password-stdin out to be asked");
-        }
-
-        using var input = Console.OpenStandardInput();
-        return new Credentials(username, await PasswordLine.ReadAsync(input, "standard input", cancellation));
-    }
-
-    private static async Task<string> AskPasswordAsync(bool isNew, CancellationToken cancellation)
-    {
-        var password = await Prompt.AskHiddenAsync("Password: ", cancellation);
-        if (isNew && await Prompt.AskHiddenAsync("Password again: ", cancellation) != password)
-        {
-            throw CommandFailure.Usage("The two passwords differ; nothing was sent", "try again");
-        }
-
-        return password;
+        var password = isNewPassword
+            ? await PasswordInput.AskNewAsync("Password", cancellation)
+            : await Prompt.AskHiddenAsync("Password: ", cancellation);
+        return new Credentials(username, password);
     }
 }

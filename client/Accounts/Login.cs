@@ -1,6 +1,6 @@
 using System.CommandLine;
 using AuthMesh.Client.CommandLine;
-using AuthMesh.Client.Sessions;
+using AuthMesh.Client.Server;
 
 namespace AuthMesh.Client.Accounts;
 
@@ -8,7 +8,7 @@ internal static class Login
 {
     public static Command Define()
     {
-        var command = new Command("login", "Sign in and keep the token for the other commands (with --json it is printed too)");
+        var command = new Command("login", "Sign in and keep the tokens for the other commands (with --json they are printed too)");
         CredentialsInput.AddTo(command);
         Invocation.On(command, RunAsync);
         return command;
@@ -18,11 +18,14 @@ internal static class Login
     {
         var credentials = await CredentialsInput.ReadAsync(invocation, parsed, isNewPassword: false, cancellation);
 
-        var sentAt = TimeProvider.System.GetUtcNow(); // before the answer, so that we never think a token lives longer than it does
-        var answer = await invocation.Connection.PostAsync("/login", credentials, cancellation);
+        var sentAt = TimeProvider.System.GetUtcNow();
+        var answer = await invocation.Connection.SendAsync(
+            Request.Post("/login", credentials, ClientJson.Default.Credentials), cancellation);
         var login = LoginAnswer.From(invocation.Accepted(answer, credentials.Username));
-        var session = new StoredSession(credentials.Username, login.Token, sentAt.AddSeconds(login.ExpiresIn));
-        invocation.Sessions.Remember(invocation.Server, session);
+        using (var held = await invocation.Sessions.HoldAsync(cancellation))
+        {
+            held.Remember(invocation.Server, login.ToSession(credentials.Username, sentAt));
+        }
 
         invocation.Output.Answer(answer);
         return ExitCode.Ok;

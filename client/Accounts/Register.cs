@@ -1,5 +1,6 @@
 using System.CommandLine;
 using AuthMesh.Client.CommandLine;
+using AuthMesh.Client.Server;
 
 namespace AuthMesh.Client.Accounts;
 
@@ -16,7 +17,8 @@ internal static class Register
     private static async Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellation)
     {
         var credentials = await CredentialsInput.ReadAsync(invocation, parsed, isNewPassword: true, cancellation);
-        var answer = await invocation.Connection.PostAsync("/register", credentials, cancellation);
+        var answer = await invocation.Connection.SendAsync(
+            Request.Post("/register", credentials, ClientJson.Default.Credentials), cancellation);
         invocation.Output.Answer(invocation.Accepted(answer, credentials.Username));
         return ExitCode.Ok;
     }

@@ -1,6 +1,8 @@
 using System.CommandLine;
 using AuthMesh.Client.CommandLine;
 using AuthMesh.Client.Guarded;
+using AuthMesh.Client.Server;
+using AuthMesh.Client.Terminal;
 
 namespace AuthMesh.Client.Accounts;
 
@@ -17,24 +19,22 @@ internal static class WhoAmI
 
     private static async Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellation)
     {
-        var session = invocation.Sessions.Require(invocation.Server);
-        var answer = await SignedInRequest.GetAsync(invocation, "/protected", cancellation);
+        var answer = await SignedInRequest.SendAsync(invocation, Request.Get("/protected"), cancellation);
         var role = answer.Read(ClientJson.Default.ProtectedAnswer).Role;
+        var session = invocation.Sessions.Require(invocation.Server); // after the request, which may have renewed it
 
         if (invocation.Output.IsJson)
         {
             invocation.Output.Document(
-                new WhoAmIDocument("success", session.Username, role, invocation.Server.ToString(), session.ExpiresAt),
+                new WhoAmIDocument("success", session.Username, role, invocation.Server.ToString(), session.EndsAt),
                 ClientJson.Default.WhoAmIDocument);
             return ExitCode.Ok;
         }
 
-        var left = session.ExpiresAt - TimeProvider.System.GetUtcNow();
-        var wait = left > TimeSpan.Zero ? $"in {Math.Ceiling(left.TotalMinutes):0} min" : "past by this machine's clock";
         invocation.Output.Line($"name      {session.Username}");
         invocation.Output.Line($"role      {role}");
         invocation.Output.Line($"server    {invocation.Server}");
-        invocation.Output.Line($"expires   {session.ShownExpiry} ({wait})");
+        invocation.Output.Line($"expires   {ShownTime.Of(session.EndsAt)} ({ShownTime.Until(session.EndsAt)})");
         return ExitCode.Ok;
     }
 }

@@ -43,7 +43,7 @@ internal sealed class HelpFooter(HelpAction help) : SynchronousCommandLineAction
         writer.WriteLine($"  {ServerAddress.EnvironmentVariable}  the server, where --server is not given");
         writer.WriteLine("  NO_COLOR         no colours, if set");
         writer.WriteLine();
-        writer.WriteLine($"Tokens, one for each server, are kept in {SessionFile.Name} in {ConfigurationFolder.Shown},");
+        writer.WriteLine($"Tokens, those of each server, are kept in {SessionFile.Name} in {ConfigurationFolder.Shown},");
         writer.WriteLine("readable by you alone.");
         return result;
     }

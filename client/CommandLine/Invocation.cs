@@ -9,6 +9,7 @@ namespace AuthMesh.Client.CommandLine;
 internal sealed class Invocation : IDisposable
 {
     private readonly string serverOption;
+    private bool hasWarned;
 
     private Invocation(ParseResult parsed)
     {
@@ -34,11 +35,12 @@ internal sealed class Invocation : IDisposable
             return await run(invocation, parsed, cancellation);
         });
 
-    /// <summary>To be called before a password or token goes out.</summary>
+    /// <summary>To be called before a password is asked for or a token goes out; says it once.</summary>
     public void WarnIfOthersCanListen()
     {
-        if (!Server.IsLoopback && !Server.IsEncrypted)
+        if (!hasWarned && !Server.IsLoopback && !Server.IsEncrypted)
         {
+            hasWarned = true;
             Output.Warn($"{Server} is not encrypted: whoever is on the way can read passwords and tokens; use https");
         }
     }

@@ -1,36 +1,64 @@
 using AuthMesh.Client.CommandLine;
 using AuthMesh.Client.Server;
 using AuthMesh.Client.Sessions;
+using AuthMesh.Client.Terminal;
 
 namespace AuthMesh.Client.Guarded;
 
-/// <summary>A request with the token that the invocation's server gave at login.</summary>
+/// <summary>A request with the token that the invocation's server gave, and with a fresh one where that is no longer good.</summary>
 internal static class SignedInRequest
 {
-    public static async Task<Answer> GetAsync(Invocation invocation, string path, CancellationToken cancellation)
+    public static Task<Answer> SendAsync(Invocation invocation, Request request, CancellationToken cancellation)
+    {
+        return SendAsync(invocation, request, RenewAsync, cancellation);
+
+        async Task<StoredSession> RenewAsync(StoredSession outworn)
+        {
+            using var held = await invocation.Sessions.HoldAsync(cancellation);
+            return await Renewal.RenewAsync(invocation, held, outworn);
+        }
+    }
+
+    /// <summary>For a command that stores what comes of the request: no other client's renewal then comes between.</summary>
+    public static Task<Answer> SendAsync(Invocation invocation, HeldSessions held, Request request, CancellationToken cancellation) =>
+        SendAsync(invocation, request, outworn => Renewal.RenewAsync(invocation, held, outworn), cancellation);
+
+    /// <summary>The whole of a command that shows what stands behind one path.</summary>
+    public static async Task<int> ShowAsync(Invocation invocation, string path, CancellationToken cancellation)
+    {
+        invocation.Output.Answer(await SendAsync(invocation, Request.Get(path), cancellation));
+        return ExitCode.Ok;
+    }
+
+    private static async Task<Answer> SendAsync(
+        Invocation invocation, Request request, Func<StoredSession, Task<StoredSession>> renew, CancellationToken cancellation)
     {
         var session = invocation.Sessions.Require(invocation.Server);
         invocation.WarnIfOthersCanListen();
-
-        var answer = await invocation.Connection.GetAsync(path, session.Token, cancellation);
         try
         {
+            if (session.RefreshToken is not null && Renewal.IsDue(session))
+            {
+                session = await renew(session);
+            }
+
+            var answer = await invocation.Connection.SendAsync(request with { Token = session.Token }, cancellation);
+            if (session.RefreshToken is not null && answer is { Status: 401, Fields.Code: "invalid_token" })
+            {
+                // Its clock differs from ours, or the token was withdrawn while the session goes on: a changed role, a distrusted key.
+                session = await renew(session);
+                answer = await invocation.Connection.SendAsync(request with { Token = session.Token }, cancellation);
+            }
+
             return invocation.Accepted(answer, session.Username);
         }
-        catch (CommandFailure refusal) when (refusal.ExitCode == ExitCode.NotSignedIn)
+        catch (CommandFailure refusal) when (refusal is { ExitCode: ExitCode.NotSignedIn, Answer: not null })
         {
             throw refusal.With(detail: WhatBecameOf(session));
         }
     }
 
-    /// <summary>The whole of a command that shows what stands behind one path.</summary>
-    public static async Task<int> ShowAsync(Invocation invocation, string path, CancellationToken cancellation)
-    {
-        invocation.Output.Answer(await GetAsync(invocation, path, cancellation));
-        return ExitCode.Ok;
-    }
-
-    private static string WhatBecameOf(StoredSession session) => session.ExpiresAt <= TimeProvider.System.GetUtcNow()
-        ? $"the sign-in of {session.Username} expired at {session.ShownExpiry}"
-        : $"the sign-in of {session.Username} would last until {session.ShownExpiry}, but the server no longer accepts it";
+    private static string WhatBecameOf(StoredSession session) => session.EndsAt <= TimeProvider.System.GetUtcNow()
+        ? $"the sign-in of {session.Username} expired at {ShownTime.Of(session.EndsAt)}"
+        : $"the sign-in of {session.Username} would last until {ShownTime.Of(session.EndsAt)}, but the server no longer accepts it";
 }

@@ -15,7 +15,8 @@ internal sealed record AnswerFields(
     IReadOnlyDictionary<string, string?[]?>? Errors = null);
 
 /// <summary>One HTTP answer. <see cref="Body"/> is missing where it was not a JSON object.</summary>
-internal sealed record Answer(int Status, JsonElement? Body, AnswerFields Fields, TimeSpan? RetryAfter, Uri? RedirectsTo)
+internal sealed record Answer(
+    int Status, JsonElement? Body, AnswerFields Fields, TimeSpan? RetryAfter, Uri? RedirectsTo, string? SessionCookie)
 {
     public const string WrongServerHint = "is this an AuthMesh server? --server names another one";
 
@@ -24,7 +25,8 @@ internal sealed record Answer(int Status, JsonElement? Body, AnswerFields Fields
     public static async Task<Answer> ReadAsync(HttpResponseMessage response, CancellationToken cancellation)
     {
         var (body, fields) = Parse(await response.Content.ReadAsByteArrayAsync(cancellation));
-        return new Answer((int)response.StatusCode, body, fields, Delay(response.Headers.RetryAfter), response.Headers.Location);
+        var headers = response.Headers;
+        return new Answer((int)response.StatusCode, body, fields, Delay(headers.RetryAfter), headers.Location, SessionCookieIn(headers));
     }
 
     /// <summary>The fields that one command needs besides; it declares them itself.</summary>
@@ -59,6 +61,11 @@ internal sealed record Answer(int Status, JsonElement? Body, AnswerFields Fields
 
         return (null, new AnswerFields());
     }
+
+    /// <summary>Name and value, as the Cookie header wants them; the first of these names is given out over https.</summary>
+    private static string? SessionCookieIn(HttpResponseHeaders headers) => headers.TryGetValues("Set-Cookie", out var cookies)
+        ? cookies.Select(cookie => cookie.Split(';')[0]).FirstOrDefault(pair => pair.Split('=')[0] is "__Host-authmesh" or "authmesh")
+        : null;
 
     private static TimeSpan? Delay(RetryConditionHeaderValue? retryAfter) =>
         retryAfter?.Delta ?? (retryAfter?.Date is { } date ? date - TimeProvider.System.GetUtcNow() : null);

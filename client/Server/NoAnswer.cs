@@ -14,7 +14,8 @@ internal static class NoAnswer
         HttpRequestError.SecureConnectionError => Unavailable(
             $"No secure connection to {server}: {exception.InnerException?.Message ?? exception.Message}",
             "check that the port speaks https and that this machine trusts its certificate"),
-        HttpRequestError.ResponseEnded => Unavailable($"{server} closed the connection before it answered", "try again"),
+        HttpRequestError.ResponseEnded => Closed(server),
+        HttpRequestError.Unknown when exception.InnerException is IOException => Closed(server), // reset, where it was not closed in order
         HttpRequestError.ConfigurationLimitExceeded => CommandFailure.Unexpected(
             $"The answer from {server} is larger than any that AuthMesh gives", Answer.WrongServerHint),
         _ => CommandFailure.Unexpected($"{server} does not answer as a web server: {exception.Message}", Answer.WrongServerHint),
@@ -22,6 +23,9 @@ internal static class NoAnswer
 
     public static CommandFailure InTime(ServerAddress server, TimeSpan patience) =>
         Unavailable($"No answer from {server} within {patience.TotalSeconds:0} s", "the server may be overloaded or starting; try again");
+
+    private static CommandFailure Closed(ServerAddress server) =>
+        Unavailable($"{server} closed the connection before it answered", "try again");
 
     private static CommandFailure Unavailable(string message, string hint) =>
         new(ExitCode.Unavailable, "unavailable", message, hint);

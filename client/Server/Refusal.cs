@@ -48,7 +48,9 @@ internal static class Refusal
     {
         "username_taken" => $"choose another name, or: authmesh login {account}",
         "invalid_credentials" => $"check name and password; no account yet? authmesh register {account}",
-        "missing_token" or "invalid_token" => $"sign in again: authmesh login {account}",
+        "missing_token" or "invalid_token" or "invalid_refresh_token" => $"sign in again: authmesh login {account}",
+        "wrong_password" => "nothing was changed; try again",
+        "session_not_found" => "authmesh sessions shows those that there are",
         "forbidden" => "sign in with an account that has the role: authmesh login NAME",
         _ => null,
     };

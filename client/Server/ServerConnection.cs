@@ -1,6 +1,4 @@
 using System.Net.Http.Headers;
-using System.Text.Json;
-using AuthMesh.Client.Accounts;
 using AuthMesh.Client.CommandLine;
 
 namespace AuthMesh.Client.Server;
@@ -13,7 +11,7 @@ internal sealed class ServerConnection(ServerAddress server) : IDisposable
     private readonly HttpClient http = new(new SocketsHttpHandler
     {
         AllowAutoRedirect = false, // a redirect must not carry a token or password to another server
-        UseCookies = false,
+        UseCookies = false, // the tour alone sends one, which it shows
         UseProxy = !server.IsLoopback, // a proxy cannot reach this machine's own ports
     })
     {
@@ -27,33 +25,12 @@ internal sealed class ServerConnection(ServerAddress server) : IDisposable
         },
     };
 
-    public async Task<Answer> PostAsync(string path, Credentials credentials, CancellationToken cancellation)
+    public async Task<Answer> SendAsync(Request request, CancellationToken cancellation)
     {
-        // As bytes, so that the request says its length: JsonContent would stream it in chunks, which some proxies refuse.
-        var body = JsonSerializer.SerializeToUtf8Bytes(credentials, ClientJson.Default.Credentials);
-        using var content = new ByteArrayContent(body) { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } };
-        using var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = content };
-        return await SendAsync(request, cancellation);
-    }
-
-    public async Task<Answer> GetAsync(string path, string? token, CancellationToken cancellation)
-    {
-        using var request = new HttpRequestMessage(HttpMethod.Get, path);
-        if (token is not null)
-        {
-            request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
-        }
-
-        return await SendAsync(request, cancellation);
-    }
-
-    public void Dispose() => http.Dispose();
-
-    private async Task<Answer> SendAsync(HttpRequestMessage request, CancellationToken cancellation)
-    {
+        using var message = MessageFor(request);
         try
         {
-            using var response = await http.SendAsync(request, cancellation);
+            using var response = await http.SendAsync(message, cancellation);
             return await Answer.ReadAsync(response, cancellation);
         }
         catch (HttpRequestException exception)
@@ -64,6 +41,31 @@ internal sealed class ServerConnection(ServerAddress server) : IDisposable
         {
             throw NoAnswer.InTime(server, Patience);
         }
+    }
+
+    public void Dispose() => http.Dispose();
+
+    private static HttpRequestMessage MessageFor(Request request)
+    {
+        var message = new HttpRequestMessage(request.Method, request.Path);
+        if (request.Token is not null)
+        {
+            message.Headers.Authorization = new AuthenticationHeaderValue("Bearer", request.Token);
+        }
+
+        if (request.Cookie is not null)
+        {
+            message.Headers.Add("Cookie", request.Cookie);
+        }
+
+        if (request.Body is not null)
+        {
+            // As bytes, so that the request says its length: JsonContent would stream it in chunks, which some proxies refuse.
+            message.Content = new ByteArrayContent(request.Body);
+            message.Content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
+        }
+
+        return message;
     }
 
     private static string Version() => typeof(ServerConnection).Assembly.GetName().Version!.ToString(fieldCount: 3);

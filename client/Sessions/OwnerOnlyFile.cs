@@ -1,25 +1,18 @@
 namespace AuthMesh.Client.Sessions;
 
-/// <summary>Replaces a file so that nobody else can read it at any moment and a crash leaves the old or the new one, whole.</summary>
+/// <summary>Files that nobody else can read at any moment.</summary>
 internal static class OwnerOnlyFile
 {
     private const UnixFileMode OwnerReadsAndWrites = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
-    public static void Write(string path, ReadOnlySpan<byte> content)
+    /// <summary>Writes it so that a crash leaves the old file or the new one, whole.</summary>
+    public static void Replace(string path, ReadOnlySpan<byte> content)
     {
-        PrepareFolder(Path.GetDirectoryName(path)!);
-
         // In the same folder: a rename is atomic within one file system only.
         var temporary = $"{path}.{Path.GetRandomFileName()}";
-        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, Share = FileShare.None };
-        if (!OperatingSystem.IsWindows()) // there the user's profile is closed to others already
-        {
-            options.UnixCreateMode = OwnerReadsAndWrites;
-        }
-
         try
         {
-            using (var file = new FileStream(temporary, options))
+            using (var file = Open(temporary, FileMode.CreateNew))
             {
                 file.Write(content);
                 file.Flush(flushToDisk: true);
@@ -32,6 +25,21 @@ internal static class OwnerOnlyFile
             File.Delete(temporary);
             throw;
         }
+    }
+
+    /// <summary>Opens it for one process at a time.</summary>
+    public static FileStream Open(string path, FileMode mode)
+    {
+        PrepareFolder(Path.GetDirectoryName(path)!);
+
+        // For both, since network file systems lock against others only what is open for writing.
+        var options = new FileStreamOptions { Mode = mode, Access = FileAccess.ReadWrite, Share = FileShare.None };
+        if (!OperatingSystem.IsWindows()) // there the user's profile is closed to others already
+        {
+            options.UnixCreateMode = OwnerReadsAndWrites;
+        }
+
+        return new FileStream(path, options);
     }
 
     private static void PrepareFolder(string folder)

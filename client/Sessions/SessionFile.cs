@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using AuthMesh.Client.CommandLine;
@@ -6,24 +5,33 @@ using AuthMesh.Client.Server;
 
 namespace AuthMesh.Client.Sessions;
 
-internal sealed record StoredSession(string Username, string Token, DateTimeOffset ExpiresAt)
+/// <summary>Without a refresh token an older client stored it, or its server gives none: then it ends with the access token.</summary>
+internal sealed record StoredSession(
+    string Username,
+    string Token,
+    DateTimeOffset ExpiresAt,
+    string? RefreshToken = null,
+    DateTimeOffset? RefreshExpiresAt = null)
 {
-    /// <summary>In the reader's own time zone.</summary>
+    /// <summary>When somebody who does nothing until then has to sign in again.</summary>
     [JsonIgnore]
-    public string ShownExpiry => ExpiresAt.ToLocalTime().ToString("yyyy-MM-dd HH:mm:ss zzz", CultureInfo.InvariantCulture);
+    public DateTimeOffset EndsAt => RefreshExpiresAt ?? ExpiresAt;
+
+    [JsonIgnore]
+    public bool AreTokensSendable => BearerToken.IsSendable(Token) && (RefreshToken is null || BearerToken.IsSendable(RefreshToken));
 }
 
 internal sealed record StoredSessions(SortedDictionary<string, StoredSession> Servers, string? LastServer = null);
 
-/// <summary>
-/// Who is signed in where. Each token stands under the server that gave it, which is the only one that ever gets to see it.
-/// Of two logins in the same instant the later one wins; the other server's token is then lost, at the cost of a login.
-/// </summary>
+/// <summary>Who is signed in where. Each token stands under the server that gave it, which alone ever gets to see it.</summary>
 internal sealed class SessionFile(string folder)
 {
     public const string Name = "sessions.json";
+    public const string ElsewhereHint = "set XDG_CONFIG_HOME to a folder that you can write to";
 
     public string FilePath { get; } = Path.Combine(folder, Name);
+
+    public static CommandFailure Unusable(string message, string hint) => new(ExitCode.Usage, "session_file", message, hint);
 
     public string? LastServer() => Read().LastServer;
 
@@ -43,27 +51,16 @@ internal sealed class SessionFile(string folder)
             $"sign in: authmesh login NAME --server {server}{(elsewhere is null ? "" : $"; you are signed in at {elsewhere}")}");
     }
 
-    public void Remember(ServerAddress server, StoredSession session)
-    {
-        var stored = Read() with { LastServer = server.ToString() };
-        stored.Servers[server.ToString()] = session;
-        var content = JsonSerializer.SerializeToUtf8Bytes(stored, ClientJson.Default.StoredSessions);
-        try
-        {
-            OwnerOnlyFile.Write(FilePath, content);
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            throw Unusable($"The token cannot be stored: {exception.Message}", "set XDG_CONFIG_HOME to a folder that you can write to");
-        }
-    }
+    /// <summary>The file for changes, once no other client is about to change it.</summary>
+    public async Task<HeldSessions> HoldAsync(CancellationToken cancellation) =>
+        new(this, await SessionLock.TakeAsync(Path.ChangeExtension(FilePath, ".lock"), cancellation));
 
-    private StoredSessions Read()
+    public StoredSessions Read()
     {
         try
         {
             var stored = JsonSerializer.Deserialize(File.ReadAllBytes(FilePath), ClientJson.Default.StoredSessions);
-            if (stored is not null && stored.Servers.Values.All(session => session is not null && BearerToken.IsSendable(session.Token)))
+            if (stored is not null && stored.Servers.Values.All(session => session is { AreTokensSendable: true }))
             {
                 return stored;
             }
@@ -83,6 +80,4 @@ internal sealed class SessionFile(string folder)
 
         throw Unusable($"{FilePath} is damaged", "delete this file, then sign in again: authmesh login NAME");
     }
-
-    private static CommandFailure Unusable(string message, string hint) => new(ExitCode.Usage, "session_file", message, hint);
 }

@@ -9,6 +9,9 @@ namespace AuthMesh.Client.Terminal;
 /// <summary>An error of the client's own, where no server's answer stands for it.</summary>
 internal sealed record ErrorDocument(string Status, string Message, string Code, string? Hint);
 
+/// <summary>A success of the client's own.</summary>
+internal sealed record DoneDocument(string Status, string Message);
+
 /// <summary>For a person: text, errors on standard error. For a program (--json): one document on standard output either way.</summary>
 internal sealed class Output(bool isJson)
 {
@@ -38,6 +41,19 @@ internal sealed class Output(bool isJson)
         else
         {
             Line(answer.Fields.Message!);
+        }
+    }
+
+    /// <summary>What was done without a server.</summary>
+    public void Done(string message)
+    {
+        if (IsJson)
+        {
+            Document(new DoneDocument("success", message), ClientJson.Default.DoneDocument);
+        }
+        else
+        {
+            Line(message);
         }
     }
 

@@ -12,6 +12,7 @@ internal static class Itinerary
         var user = new Credentials($"tour-{Random(8)}", Random(24));
         var wrong = user with { Password = "not-the-password" };
         var (name, boss) = (user.Username, admin.Username);
+        var invalidToken = Refusal(401, "Invalid or expired token", "invalid_token");
 
         return
         [
@@ -22,8 +23,17 @@ internal static class Itinerary
             new("The admin panel stays closed", Get("/admin", new Bearer(name)), Refusal(403, "Admin access required", "forbidden")),
             new("A wrong password is refused", Post("/login", wrong), Refusal(401, "Invalid credentials", "invalid_credentials")),
             new("Without a token nothing opens", Get("/protected"), Refusal(401, "Missing or invalid token", "missing_token")),
-            new("A token changed to say \"admin\" no longer fits its signature", Get("/admin", new Bearer(name, IsForged: true)),
-                Refusal(401, "Invalid or expired token", "invalid_token")),
+            new("A token changed to say \"admin\" no longer fits its signature", Get("/admin", new Bearer(name, Carried.ForgedToken)),
+                invalidToken),
+            new("The refresh token gives a new token", Post("/refresh", new Bearer(name, Carried.RefreshToken)),
+                Ok($"Welcome {name}!") with { BringsNewToken = true }),
+            new("Which opens the protected data as well", Get("/protected", new Bearer(name)), Viewing(name, "user")),
+            new("So does the cookie alone, as in a browser", Get("/protected", new Bearer(name, Carried.Cookie)), Viewing(name, "user")),
+            new("The user logs out", Post("/logout", new Bearer(name)), Ok("Logged out successfully")),
+            new("Within a second the token opens nothing any more", Get("/protected", new Bearer(name)), OnceHeard(invalidToken)),
+            new("Nor does the cookie", Get("/protected", new Bearer(name, Carried.Cookie)), OnceHeard(invalidToken)),
+            new("And the refresh token gives no new one", Post("/refresh", new Bearer(name, Carried.RefreshToken)),
+                Refusal(401, "Invalid or expired refresh token", "invalid_refresh_token")),
             new("An admin logs in", Post("/login", admin), Ok($"Welcome {boss}!")),
             new("An admin sees the protected data too", Get("/protected", new Bearer(boss)), Viewing(boss, "admin")),
             new("And the admin panel", Get("/admin", new Bearer(boss)), Ok($"Welcome to the admin panel, {boss}!")),
@@ -34,11 +44,16 @@ internal static class Itinerary
 
     private static StepRequest Post(string path, Credentials credentials) => new("POST", path, Credentials: credentials);
 
+    private static StepRequest Post(string path, Bearer bearer) => new("POST", path, Bearer: bearer);
+
     private static StepRequest Get(string path, Bearer? bearer = null) => new("GET", path, Bearer: bearer);
 
     private static Expectation Ok(string message) => new(200, message);
 
     private static Expectation Viewing(string name, string role) => new(200, $"You are viewing protected content, {name}!", Role: role);
+
+    // Whoever ended the session knows at once; that it did has to reach every replica that checks tokens by itself.
+    private static Expectation OnceHeard(Expectation refusal) => refusal with { Within = TimeSpan.FromSeconds(1) };
 
     private static Expectation Refusal(int status, string message, string code) => new(status, message, code);
 }

@@ -1,4 +1,5 @@
 using AuthMesh.Client.CommandLine;
+using AuthMesh.Client.Server;
 using AuthMesh.Client.Terminal;
 
 namespace AuthMesh.Client.Tour;
@@ -38,7 +39,7 @@ internal static class Readiness
     {
         try
         {
-            var answer = await invocation.Connection.GetAsync("/health/ready", token: null, cancellation);
+            var answer = await invocation.Connection.SendAsync(Request.Get("/health/ready"), cancellation);
             return answer.Status == 200 ? null : NotReady($"{invocation.Server}/health/ready answers {answer.Status}");
         }
         catch (CommandFailure failure)

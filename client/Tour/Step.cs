@@ -6,8 +6,25 @@ namespace AuthMesh.Client.Tour;
 
 internal sealed record Step(string Title, StepRequest Request, Expectation Expected);
 
-/// <summary>Whose token goes along, as the walk has collected it.</summary>
-internal sealed record Bearer(string Username, bool IsForged = false);
+internal enum Carried
+{
+    Token,
+    ForgedToken,
+    RefreshToken,
+    Cookie,
+}
+
+/// <summary>Who asks, and what goes along to show it, as the walk has collected it.</summary>
+internal sealed record Bearer(string Username, Carried Carries = Carried.Token)
+{
+    public override string ToString() => Carries switch
+    {
+        Carried.Token => $"{Username}'s token",
+        Carried.ForgedToken => $"a forged copy of {Username}'s token",
+        Carried.RefreshToken => $"{Username}'s refresh token",
+        _ => $"{Username}'s cookie",
+    };
+}
 
 internal sealed record StepRequest(string Method, string Path, Credentials? Credentials = null, Bearer? Bearer = null)
 {
@@ -18,14 +35,17 @@ internal sealed record StepRequest(string Method, string Path, Credentials? Cred
             return $$"""{{Method}} {{Path}} {"username":"{{Credentials.Username}}","password":"..."}""";
         }
 
-        return Bearer is null
-            ? $"{Method} {Path}"
-            : $"{Method} {Path} with {(Bearer.IsForged ? "a forged copy of " : "")}{Bearer.Username}'s token";
+        return Bearer is null ? $"{Method} {Path}" : $"{Method} {Path} with {Bearer}";
     }
 }
 
 internal sealed record Expectation(int Status, string Message, string? Code = null, string? Role = null)
 {
+    public bool BringsNewToken { get; init; }
+
+    /// <summary>How long the mesh may take until this is its answer.</summary>
+    public TimeSpan Within { get; init; }
+
     public bool IsMetBy(Answer answer) =>
         answer.Status == Status
         && answer.Fields.Status == (Code is null ? "success" : "error")
@@ -34,7 +54,9 @@ internal sealed record Expectation(int Status, string Message, string? Code = nu
         && (Role is null || Role == RoleIn(answer));
 
     public override string ToString() =>
-        $"{Status} {Message}{(Code is null ? "" : $" ({Code})")}{(Role is null ? "" : $" (role {Role})")}";
+        $"{Status} {Message}{(Code is null ? "" : $" ({Code})")}{(Role is null ? "" : $" (role {Role})")}"
+        + (BringsNewToken ? ", with a new token" : "")
+        + (Within > TimeSpan.Zero ? $", within {Within.TotalSeconds:0} s" : "");
 
     public static string? RoleIn(Answer answer) =>
         answer.Body is { } body && body.TryGetProperty("role", out var role) && role.ValueKind == JsonValueKind.String

@@ -62,7 +62,7 @@ internal static class TakeTour
         try
         {
             await using var input = File.OpenRead(file);
-            return new Credentials(name ?? DemoAdmin.Username, await PasswordLine.ReadAsync(input, file, cancellation));
+            return new Credentials(name ?? DemoAdmin.Username, await PasswordLines.ReadOneAsync(input, file, cancellation));
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {

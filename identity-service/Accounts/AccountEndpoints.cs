@@ -1,18 +1,20 @@
+using AuthMesh.Access;
+
 namespace AuthMesh.Identity.Accounts;
 
 internal static class AccountEndpoints
 {
     public static void MapAccounts(this IEndpointRouteBuilder app)
     {
-        var group = app.MapGroup("").AddEndpointFilter(NeverStoreAsync);
+        var group = app.MapNeverStored();
         Register.Map(group);
         Login.Map(group);
+
+        var own = group.MapGroup("/account").RequireAuthorization(Policies.SignedIn);
+        ShowAccount.Map(own);
+        ChangePassword.Map(own);
+        DeleteAccount.Map(own);
     }
 
-    // RFC 6749 §5.1: an answer with a token, or about an account, is nobody's to keep.
-    private static ValueTask<object?> NeverStoreAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
-    {
-        context.HttpContext.Response.Headers.CacheControl = "no-store";
-        return next(context);
-    }
+    public static IServiceCollection AddAccounts(this IServiceCollection services) => services.AddScoped<ConfirmPassword>();
 }

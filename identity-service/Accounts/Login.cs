@@ -1,7 +1,7 @@
-using System.Text.Json;
 using System.Text.Json.Serialization;
 using AuthMesh.Errors;
 using AuthMesh.Identity.Database;
+using AuthMesh.Identity.Keys;
 using AuthMesh.Identity.Passwords;
 using AuthMesh.Identity.Sessions;
 using AuthMesh.Identity.Tokens;
@@ -14,12 +14,6 @@ public sealed record LoginRequest(
     [property: JsonConverter(typeof(AnyTextConverter))] string? Username = null,
     [property: JsonConverter(typeof(AnyTextConverter))] string? Password = null);
 
-/// <summary>RFC 6749 §5.1 names the members of the token.</summary>
-public sealed record LoginResponse(
-    string Status, string Message, string Token,
-    [property: JsonPropertyName("token_type")] string TokenType,
-    [property: JsonPropertyName("expires_in")] int ExpiresInSeconds);
-
 internal static partial class Login
 {
     // One answer for every reason, so that it tells nobody which names exist (OWASP Authentication Cheat Sheet).
@@ -27,9 +21,9 @@ internal static partial class Login
 
     public static void Map(IEndpointRouteBuilder group) => group.MapPost("/login", HandleAsync).AllowAnonymous();
 
-    private static async Task<Results<Ok<LoginResponse>, Failure>> HandleAsync(
-        LoginRequest request, HttpRequest http, IdentityDb db, PasswordHashing passwords, StartSession startSession, AccessTokens tokens,
-        ILogger<LoginRequest> logger, CancellationToken cancellationToken)
+    private static async Task<Results<Ok<SignInResponse>, Failure>> HandleAsync(
+        LoginRequest request, HttpContext context, IdentityDb db, PasswordHashing passwords, StartSession startSession, KeyRing ring,
+        AccessTokens tokens, SessionCookies cookies, ILogger<LoginRequest> logger, CancellationToken cancellationToken)
     {
         if (FindFault(request) is { } fault)
         {
@@ -40,7 +34,7 @@ internal static partial class Login
         var normalized = Username.TryParse(request.Username!)?.Normalized ?? "";
         var user = await db.Users.AsNoTracking()
             .Where(user => user.NormalizedUsername == normalized)
-            .Select(user => new { user.Id, user.Username, user.Role, user.Epoch, user.PasswordHash, IsDisabled = user.DisabledAt != null })
+            .Select(user => new { user.Id, user.Epoch, user.PasswordHash, IsDisabled = user.DisabledAt != null })
             .FirstOrDefaultAsync(cancellationToken);
 
         // 2. The same hash work whether or not there is such a user, and whether or not it may sign in.
@@ -70,15 +64,16 @@ internal static partial class Login
         }
 
         // 4. The session is written only if nothing about the user changed since the hash was read.
-        if (await startSession.RunAsync(user.Id, user.Epoch, http.Headers.UserAgent.ToString(), cancellationToken) is not { } sessionId)
+        if (await startSession.RunAsync(user.Id, user.Epoch, context, cancellationToken) is not var (session, cookie))
         {
             LogRefused(logger, user.Id, "the account changed while signing in");
             return InvalidCredentials;
         }
 
-        LogSignedIn(logger, user.Id, sessionId);
-        var token = tokens.Mint(new TokenSubject(user.Id, user.Username, user.Role, sessionId, user.Epoch));
-        return TypedResults.Ok(new LoginResponse("success", $"Welcome {user.Username}!", token.Value, "Bearer", (int)token.Lifetime.TotalSeconds));
+        LogSignedIn(logger, user.Id, session.Id);
+        cookies.Set(context.Response, cookie);
+        return TypedResults.Ok(SignInResponse.Create(
+            $"Welcome {session.Username}!", session, tokens.Mint(session), RefreshToken.For(session, ring).ToText(ring)));
     }
 
     // Only what has no value at all is refused for its form; every value takes the path of a failed login.
@@ -106,29 +101,4 @@ internal static partial class Login
 
     [LoggerMessage(LogLevel.Information, "Login refused for user {UserId}: {Reason}")]
     private static partial void LogRefused(ILogger logger, Guid? userId, string reason);
-}
-
-/// <summary>Takes any JSON string. What is no text at all becomes one that no user's name or password can equal.</summary>
-internal sealed class AnyTextConverter : JsonConverter<string>
-{
-    private const string Nobodys = "\0"; // refused at registration
-
-    public override string? Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
-    {
-        if (reader.TokenType != JsonTokenType.String)
-        {
-            throw new JsonException("must be a string");
-        }
-
-        try
-        {
-            return reader.GetString();
-        }
-        catch (InvalidOperationException) // a lone surrogate, or bytes that are no UTF-8
-        {
-            return Nobodys;
-        }
-    }
-
-    public override void Write(Utf8JsonWriter writer, string value, JsonSerializerOptions options) => writer.WriteStringValue(value);
 }

@@ -3,6 +3,8 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Encodings.Web;
 using AuthMesh.Errors;
+using AuthMesh.Identity.Revocations;
+using AuthMesh.Identity.Sessions;
 using AuthMesh.Issuer;
 using AuthMesh.Settings;
 using Microsoft.AspNetCore.Authentication;
@@ -41,7 +43,7 @@ internal sealed class ServiceAuthentication(
     protected override Task HandleChallengeAsync(AuthenticationProperties properties) => InvalidKey.ExecuteAsync(Context);
 }
 
-internal static class InternalServices
+internal static class InternalEndpoints
 {
     private const string Policy = "service";
 
@@ -55,5 +57,11 @@ internal static class InternalServices
     }
 
     /// <summary>What only services of the mesh may call. The gateway routes nothing here.</summary>
-    public static RouteGroupBuilder MapInternal(this IEndpointRouteBuilder app) => app.MapGroup("/internal").RequireAuthorization(Policy);
+    public static void MapInternal(this IEndpointRouteBuilder app)
+    {
+        var group = app.MapNeverStored().MapGroup("/internal").RequireAuthorization(Policy);
+        Exchange.Map(group);
+        Feed.Map(group);
+        HoldKeys.Map(group);
+    }
 }

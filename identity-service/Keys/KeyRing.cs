@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using AuthMesh.Errors;
 using AuthMesh.Identity.Database;
 using AuthMesh.Identity.Tokens;
 using AuthMesh.Keys;
@@ -13,30 +14,59 @@ namespace AuthMesh.Identity.Keys;
 /// The opened keys, as one immutable picture that is replaced whole: whoever signs or verifies takes no lock and never sees half a
 /// change.
 /// </summary>
-internal sealed partial class KeyRing(MasterKey masterKey, TimeProvider clock, ILogger<KeyRing> logger) : IVerificationKeys
+internal sealed partial class KeyRing(MasterKey masterKey, TimeProvider clock, ILogger<KeyRing> logger) : IDisposable
 {
+    // A retired key verifies for 70 minutes, and a token lives for an hour at most: a replica that has not heard for longer which key
+    // signs might make tokens that outlive their key.
+    private static readonly TimeSpan LongestIgnorance = TimeSpan.FromMinutes(10);
+
+    private readonly SemaphoreSlim reloading = new(1, 1);
     private volatile Picture? picture;
+    private volatile FrozenSet<string> distrusted = FrozenSet<string>.Empty;
+    private volatile TaskCompletionSource changed = NewSignal();
+    private long confirmedAt;
+    private string lastUnopened = "";
 
-    public bool IsReady => picture is not null;
+    public bool IsOpen => picture is not null;
 
-    public SigningCredentials SigningCredentials => Current.Credentials;
+    /// <summary>Whether there is a key to sign with that verifiers will trust.</summary>
+    public bool CanSign => picture?.Credentials is { } credentials && MaySign(credentials);
+
+    /// <exception cref="CannotSignException">There is no key to sign with, or verifiers would refuse what it signs.</exception>
+    public SigningCredentials SigningCredentials => Current.Credentials is { } credentials && MaySign(credentials)
+        ? credentials
+        : throw new CannotSignException();
 
     public (string Id, byte[] Secret) CurrentPepper => Current.Peppers.Current;
 
     public (string Id, byte[] Secret) CurrentRefreshTokenKey => Current.RefreshTokenKeys.Current;
 
-    /// <summary>The signing keys, as verifiers name them.</summary>
+    /// <summary>The signing keys that this replica opened, as verifiers name them.</summary>
     public IReadOnlyList<string> KeyIds => Current.SigningKeys.Keys;
 
     /// <summary>In one order, so that every replica publishes the same document.</summary>
     public IEnumerable<JwkResponse> PublicKeys => Current.SigningKeys.Values.Select(key => key.Jwk).OrderBy(key => key.Kid, StringComparer.Ordinal);
 
+    /// <summary>What time it is for PostgreSQL, as far as that is known without asking.</summary>
+    public DateTimeOffset DatabaseTime => Current.ReadAt + clock.GetElapsedTime(Current.ReadAtTimestamp);
+
+    /// <summary>Since when the current key signs; null where the ring has none.</summary>
+    public DateTimeOffset? SigningSince => Current.SigningSince;
+
+    /// <summary>When the key retired that is retired for longest; null where there is none.</summary>
+    public DateTimeOffset? OldestRetirement => Current.OldestRetirement;
+
+    /// <summary>Ends when the ring is read again.</summary>
+    public Task Changed => changed.Task;
+
     public byte[]? FindPepper(string id) => Current.Peppers.All.GetValueOrDefault(id);
 
     public byte[]? FindRefreshTokenKey(string id) => Current.RefreshTokenKeys.All.GetValueOrDefault(id);
 
-    public ValueTask<KeyLookup> FindAsync(string keyId, CancellationToken cancellationToken) =>
-        ValueTask.FromResult(new KeyLookup(Current.SigningKeys.GetValueOrDefault(keyId)?.Security));
+    public ECDsaSecurityKey? FindSigningKey(string id) => Current.SigningKeys.GetValueOrDefault(id)?.Security;
+
+    /// <summary>Whether the stored ring holds this key and this replica cannot open it.</summary>
+    public bool IsSealed(string id) => Current.Unopened.Contains(id);
 
     private Picture Current => picture ?? throw new InvalidOperationException("The key ring is not open yet.");
 
@@ -47,15 +77,17 @@ internal sealed partial class KeyRing(MasterKey masterKey, TimeProvider clock, I
     /// </exception>
     public async Task OpenAsync(IdentityDb db, CancellationToken cancellationToken)
     {
+        var now = await DatabaseClock.ReadAsync(db, cancellationToken);
         var keys = await db.RingKeys.ToListAsync(cancellationToken);
         if (keys.Find(key => key.TryOpen(masterKey) is null) is { } unopened)
         {
             throw new StartRefusedException(
                 $"The master key does not open the stored key ring (key {unopened.Id}). Nothing was changed. Start with the master key "
-                + "that this database was first started with: Identity:MasterKey or Identity:MasterKeyFile.");
+                + "that this database was first started with, Identity:MasterKey or Identity:MasterKeyFile, or with the one that it was "
+                + "resealed under since. While you change it, give the old one as Identity:PreviousMasterKey or Identity:PreviousMasterKeyFile.");
         }
 
-        if (Missing(keys) is { Count: > 0 } missing)
+        if (Missing(keys, now) is { Count: > 0 } missing)
         {
             if (missing.Exists(key => key.Purpose == RingKeyPurpose.Pepper) && await db.Users.AnyAsync(cancellationToken))
             {
@@ -70,20 +102,78 @@ internal sealed partial class KeyRing(MasterKey masterKey, TimeProvider clock, I
             LogGenerated(string.Join(", ", missing.Select(key => $"{key.Purpose} {key.State} {key.Id}")));
         }
 
-        picture = new Picture(keys, masterKey);
+        Confirm();
+        picture = new Picture(keys, masterKey, null, now, clock.GetTimestamp());
     }
 
-    /// <summary>Takes over what another replica, or an operator's command, did to the ring.</summary>
+    /// <summary>
+    /// Takes over what another replica, or an operator's command, did to the ring. A key that does not open, for example since it was
+    /// resealed under a master key that this replica was not given, stays what it was here; one that is gone is dropped.
+    /// </summary>
     public async Task ReloadAsync(IdentityDb db, CancellationToken cancellationToken)
     {
-        var keys = await db.RingKeys.AsNoTracking().ToListAsync(cancellationToken);
-        picture = new Picture(keys, masterKey);
-        LogReloaded(string.Join(' ', KeyIds));
+        await reloading.WaitAsync(cancellationToken); // an older reading must not replace a newer one
+        try
+        {
+            var before = Current;
+            var now = await DatabaseClock.ReadAsync(db, cancellationToken);
+            var readAt = clock.GetTimestamp();
+            var keys = await db.RingKeys.AsNoTracking().ToListAsync(cancellationToken);
+            var after = new Picture(keys, masterKey, before, now, readAt);
+            picture = after;
+            Interlocked.Exchange(ref changed, NewSignal()).SetResult();
+            Tell(before, after);
+        }
+        finally
+        {
+            reloading.Release();
+        }
     }
 
-    private List<RingKey> Missing(List<RingKey> keys)
+    /// <summary>Nothing that was done to the ring until a moment ago is missing here.</summary>
+    public void Confirm() => Interlocked.Exchange(ref confirmedAt, clock.GetTimestamp());
+
+    /// <summary>Verifiers trust these keys no more. Where the ring's own current key is among them, only an operator can help.</summary>
+    public void Distrust(IReadOnlyCollection<string> keyIds)
     {
-        var now = clock.GetUtcNow();
+        distrusted = distrusted.Union(keyIds).ToFrozenSet();
+        if (Current.Credentials is { } credentials && keyIds.Contains(credentials.Key.KeyId))
+        {
+            LogDistrusted(credentials.Key.KeyId);
+        }
+    }
+
+    public void Dispose() => reloading.Dispose();
+
+    private bool MaySign(SigningCredentials credentials) =>
+        !distrusted.Contains(credentials.Key.KeyId) && clock.GetElapsedTime(Interlocked.Read(ref confirmedAt)) < LongestIgnorance;
+
+    private void Tell(Picture before, Picture after)
+    {
+        var (signing, others) = (after.Credentials?.Key.KeyId, string.Join(' ', KeyIds));
+        if (signing != before.Credentials?.Key.KeyId || !after.SigningKeys.Keys.ToHashSet().SetEquals(before.SigningKeys.Keys))
+        {
+            LogReloaded(others, signing ?? "none of them");
+        }
+
+        var unopened = string.Join(' ', after.Unopened.Order(StringComparer.Ordinal));
+        if (unopened != lastUnopened) // once, however often the ring changes meanwhile
+        {
+            lastUnopened = unopened;
+            if (unopened.Length > 0)
+            {
+                LogUnopened(unopened);
+            }
+        }
+
+        if (signing is not null && signing != before.Credentials?.Key.KeyId && distrusted.Contains(signing))
+        {
+            LogDistrusted(signing);
+        }
+    }
+
+    private List<RingKey> Missing(List<RingKey> keys, DateTimeOffset now)
+    {
         var missing = new List<RingKey>();
         bool Has(RingKeyPurpose purpose, RingKeyState state) => keys.Exists(key => key.Purpose == purpose && key.State == state);
 
@@ -111,43 +201,103 @@ internal sealed partial class KeyRing(MasterKey masterKey, TimeProvider clock, I
         return missing;
     }
 
+    private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+
     [LoggerMessage(LogLevel.Information, "Generated keys: {Keys}")]
     private partial void LogGenerated(string keys);
 
-    [LoggerMessage(LogLevel.Information, "The signing keys are now {KeyIds}")]
-    private partial void LogReloaded(string keyIds);
+    [LoggerMessage(LogLevel.Information, "The signing keys are now {KeyIds}; new tokens are signed by {Signing}")]
+    private partial void LogReloaded(string keyIds, string signing);
+
+    [LoggerMessage(LogLevel.Error,
+        "Keys of the ring that this replica cannot open: {KeyIds}. It goes on with those that it opened before. Give it the master key that "
+        + "the others have, Identity:MasterKey, and restart it")]
+    private partial void LogUnopened(string keyIds);
+
+    [LoggerMessage(LogLevel.Critical,
+        "The signing key {KeyId} was distrusted and is in the ring again, as after a restore from an older copy: verifiers refuse what it signs, "
+        + "so nothing is signed. Replace it: dotnet identity-service.dll " + Commands.RotateEmergency.CommandName)]
+    private partial void LogDistrusted(string keyId);
 
     private sealed class Picture
     {
-        public Picture(List<RingKey> keys, MasterKey masterKey)
+        /// <param name="rows">The stored ring.</param>
+        /// <param name="masterKey">What opens it.</param>
+        /// <param name="held">The picture before, whose keys stay the same objects; null where this is the first, and every key opens.</param>
+        /// <param name="readAt">When that was, by PostgreSQL's clock.</param>
+        /// <param name="readAtTimestamp">The same moment by ours.</param>
+        public Picture(List<RingKey> rows, MasterKey masterKey, Picture? held, DateTimeOffset readAt, long readAtTimestamp)
         {
-            SigningKeys = keys.Where(key => key.Purpose == RingKeyPurpose.Signing)
-                .ToFrozenDictionary(key => key.Id, key => new SigningKey(key.State, key.TryOpen(masterKey)!));
-            Credentials = new SigningCredentials(
-                SigningKeys.Values.Single(key => key.State == RingKeyState.Current).Security, SecurityAlgorithms.EcdsaSha256);
-            Peppers = Secrets.Open(keys, RingKeyPurpose.Pepper, masterKey);
-            RefreshTokenKeys = Secrets.Open(keys, RingKeyPurpose.RefreshToken, masterKey);
+            var opened = rows.ToDictionary(row => row.Id, row => row.TryOpen(masterKey));
+            Unopened = opened.Where(row => row.Value is null).Select(row => row.Key).ToFrozenSet();
+            var signing = rows.FindAll(row => row.Purpose == RingKeyPurpose.Signing);
+            var signingKeys = new Dictionary<string, SigningKey>();
+            foreach (var row in signing)
+            {
+                if (held?.SigningKeys.GetValueOrDefault(row.Id) is { } known)
+                {
+                    signingKeys[row.Id] = known;
+                }
+                else if (opened[row.Id] is { } pkcs8)
+                {
+                    signingKeys[row.Id] = new SigningKey(pkcs8);
+                }
+            }
+
+            SigningKeys = signingKeys.ToFrozenDictionary();
+            var current = signing.Find(row => row.State == RingKeyState.Current);
+            Credentials = current is not null && SigningKeys.TryGetValue(current.Id, out var key)
+                ? new SigningCredentials(key.Security, SecurityAlgorithms.EcdsaSha256)
+                : null;
+            SigningSince = current?.ActivatedAt;
+            OldestRetirement = signing.Min(row => row.RetiredAt);
+            Peppers = Secrets.Of(rows.FindAll(row => row.Purpose == RingKeyPurpose.Pepper), opened, held?.Peppers);
+            RefreshTokenKeys = Secrets.Of(rows.FindAll(row => row.Purpose == RingKeyPurpose.RefreshToken), opened, held?.RefreshTokenKeys);
+            (ReadAt, ReadAtTimestamp) = (readAt, readAtTimestamp);
         }
 
         public FrozenDictionary<string, SigningKey> SigningKeys { get; }
 
-        public SigningCredentials Credentials { get; }
+        /// <summary>Null where the current key is not to be had.</summary>
+        public SigningCredentials? Credentials { get; }
+
+        public DateTimeOffset? SigningSince { get; }
+
+        public DateTimeOffset? OldestRetirement { get; }
 
         public Secrets Peppers { get; }
 
         public Secrets RefreshTokenKeys { get; }
+
+        public FrozenSet<string> Unopened { get; }
+
+        public DateTimeOffset ReadAt { get; }
+
+        public long ReadAtTimestamp { get; }
     }
 
     /// <summary>The symmetric keys of one purpose: one that is used for what is new, all that may have been used before.</summary>
     private sealed record Secrets((string Id, byte[] Secret) Current, FrozenDictionary<string, byte[]> All)
     {
-        public static Secrets Open(List<RingKey> keys, RingKeyPurpose purpose, MasterKey masterKey)
+        public static Secrets Of(List<RingKey> rows, Dictionary<string, byte[]?> opened, Secrets? held)
         {
-            var all = keys.Where(key => key.Purpose == purpose).ToFrozenDictionary(key => key.Id, key => key.TryOpen(masterKey)!);
-            var current = keys.Single(key => key.Purpose == purpose && key.State == RingKeyState.Current).Id;
-            return new Secrets((current, all[current]), all);
+            var all = rows
+                .Select(row => KeyValuePair.Create(row.Id, opened[row.Id] ?? held?.All.GetValueOrDefault(row.Id)))
+                .Where(key => key.Value is not null)
+                .ToFrozenDictionary(key => key.Key, key => key.Value!);
+            return rows.Find(row => row.State == RingKeyState.Current) is { } current && all.TryGetValue(current.Id, out var secret)
+                ? new Secrets((current.Id, secret), all)
+                : held!; // rows were lost: here may be the last place where their keys are
         }
     }
+}
+
+/// <summary>No access token can be made at the moment.</summary>
+internal sealed class CannotSignException() : Exception("there is no signing key that verifiers trust")
+{
+    public static readonly FailureRule Rule = new(exception => exception is CannotSignException
+        ? CommonFailures.Unavailable("keys_unavailable", "Tokens cannot be issued right now")
+        : null);
 }
 
 internal static class KeyRingServices
@@ -155,5 +305,8 @@ internal static class KeyRingServices
     public static IServiceCollection AddKeyRing(this IServiceCollection services) => services
         .AddSingleton(provider => MasterKey.Read(provider.GetRequiredService<IOptions<IdentityOptions>>().Value))
         .AddSingleton<KeyRing>()
-        .AddSingleton<IVerificationKeys>(provider => provider.GetRequiredService<KeyRing>());
+        .AddSingleton<IVerificationKeys, RingVerificationKeys>()
+        .AddSingleton(CannotSignException.Rule)
+        .AddScoped<RotateSigningKeys>()
+        .AddHostedService<KeyRotation>();
 }

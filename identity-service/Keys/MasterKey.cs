@@ -6,18 +6,21 @@ namespace AuthMesh.Identity.Keys;
 
 /// <summary>
 /// The one secret that is not in the database: it seals all others with AES-256-GCM (NIST SP 800-38D), so that a copy of the database
-/// alone can neither mint a token nor guess at a password.
+/// alone can neither mint a token nor guess at a password. While it is being changed, the one from before opens what it sealed.
 /// </summary>
-internal sealed class MasterKey(byte[] key)
+internal sealed class MasterKey(byte[] key, byte[]? previous = null)
 {
     private const int KeyBytes = 32;
     private const int NonceBytes = 12;
     private const int TagBytes = 16;
 
-    public static MasterKey Read(IdentityOptions options) => new(Decode(Secret.Read(options.MasterKey, options.MasterKeyFile))!);
+    public static MasterKey Read(IdentityOptions options) => new(
+        Decode(Secret.Read(options.MasterKey, options.MasterKeyFile))!,
+        Decode(Secret.Read(options.PreviousMasterKey, options.PreviousMasterKeyFile))); // null where there is none
 
     public static void Check(IdentityOptions options, SettingProblems problems, bool isDevelopment)
     {
+        CheckPrevious(options, problems);
         const string Key = nameof(IdentityOptions.MasterKey);
         if (Secret.TryRead(options.MasterKey, options.MasterKeyFile, Key, problems) is not { } text)
         {
@@ -29,6 +32,17 @@ internal sealed class MasterKey(byte[] key)
         problems.Unless(
             isDevelopment || decoded is null || !decoded.AsSpan().StartsWith(Encoding.ASCII.GetBytes(Secret.PresetPrefix)), Key,
             "is the preset one of the quick start, which is public. Make your own: openssl rand -base64 32.");
+    }
+
+    // It may be the preset one: nothing new is sealed with it, and to leave it behind is just what it is given for.
+    private static void CheckPrevious(IdentityOptions options, SettingProblems problems)
+    {
+        const string Key = nameof(IdentityOptions.PreviousMasterKey);
+        var text = Secret.TryRead(options.PreviousMasterKey, options.PreviousMasterKeyFile, Key, problems);
+        var isUnset = options.PreviousMasterKey.Length == 0 && options.PreviousMasterKeyFile.Length == 0;
+        problems.Unless(
+            text is null || isUnset || Decode(text) is not null, Key,
+            "(or PreviousMasterKeyFile) must be base64 of 32 bytes: the master key from before. Leave it out where there is none.");
     }
 
     /// <param name="secret">What to hide.</param>
@@ -46,7 +60,10 @@ internal sealed class MasterKey(byte[] key)
     }
 
     /// <returns>The secret, or null where it was sealed with another key, for another place, or was changed since.</returns>
-    public byte[]? TryOpen(ReadOnlySpan<byte> sealedSecret, string context)
+    public byte[]? TryOpen(ReadOnlySpan<byte> sealedSecret, string context) =>
+        TryOpen(key, sealedSecret, context) ?? (previous is null ? null : TryOpen(previous, sealedSecret, context));
+
+    private static byte[]? TryOpen(byte[] key, ReadOnlySpan<byte> sealedSecret, string context)
     {
         if (sealedSecret.Length < NonceBytes + TagBytes)
         {

@@ -58,6 +58,25 @@ internal sealed class RingKey
     public static RingKey CreateRefreshTokenKey(MasterKey masterKey, DateTimeOffset now) =>
         CreateSecret(masterKey, RingKeyPurpose.RefreshToken, 32, now);
 
+    /// <summary>An announced pair begins to sign. The one that signed until now must have retired, and be stored so.</summary>
+    public void Activate(DateTimeOffset now) => (State, ActivatedAt) = (RingKeyState.Current, now);
+
+    /// <summary>From now on it only verifies what it signed.</summary>
+    public void Retire(DateTimeOffset now) => (State, RetiredAt) = (RingKeyState.Retired, now);
+
+    /// <summary>Seals it anew, with the master key of now whichever opened it.</summary>
+    /// <returns>False, and nothing is changed, where it does not open.</returns>
+    public bool TryReseal(MasterKey masterKey)
+    {
+        if (TryOpen(masterKey) is not { } secret)
+        {
+            return false;
+        }
+
+        SealedSecret = masterKey.Seal(secret, Context(Id, Purpose));
+        return true;
+    }
+
     public byte[]? TryOpen(MasterKey masterKey) => masterKey.TryOpen(SealedSecret, Context(Id, Purpose));
 
     private static RingKey CreateSecret(MasterKey masterKey, RingKeyPurpose purpose, int bytes, DateTimeOffset now) => Create(

@@ -9,9 +9,8 @@ namespace AuthMesh.Identity.Keys;
 /// <summary>A signing pair of the ring, opened.</summary>
 internal sealed class SigningKey
 {
-    public SigningKey(RingKeyState state, byte[] pkcs8)
+    public SigningKey(byte[] pkcs8)
     {
-        State = state;
         var pair = ECDsa.Create(); // kept for the life of the process: tokens may be signed with it at any moment
         pair.ImportPkcs8PrivateKey(pkcs8, out _);
         var (x, y) = Coordinates(pair);
@@ -19,8 +18,6 @@ internal sealed class SigningKey
         Security = new ECDsaSecurityKey(pair) { KeyId = id };
         Jwk = new JwkResponse("EC", "P-256", "sig", "ES256", id, x, y);
     }
-
-    public RingKeyState State { get; }
 
     public ECDsaSecurityKey Security { get; }
 

@@ -93,6 +93,7 @@ internal sealed partial class FollowRevocations(
     {
         var number = log.BeginConfirmation();
         var tail = log.Tail;
+        var isOtherHistory = false; // and with it, another ring
         var (found, databaseTime) = await ReadFromAsync(connection, tail?.Position ?? 0, cancellationToken);
         if (tail is not null)
         {
@@ -102,13 +103,18 @@ internal sealed partial class FollowRevocations(
             }
             else
             {
+                // Restored from an older copy; or it was away for so long that the tail was cleared out, and nothing that matters is lost.
                 (found, databaseTime) = await ReadFromAsync(connection, 0, cancellationToken);
-                lost = [.. log.StartAnew().Except(found)];
-                LogOtherHistory(lost.Count);
+                lost = [.. log.StartAnew().Except(found).Where(entry => databaseTime - entry.WrittenAt <= RevocationLog.Kept)];
+                if (lost.Count > 0)
+                {
+                    LogOtherHistory(lost.Count);
+                }
+                isOtherHistory = true;
             }
         }
 
-        await TakeAsync(found, connection, cancellationToken);
+        await TakeAsync(found, connection, isOtherHistory, cancellationToken);
         log.Confirm(number, found, databaseTime);
         revoked.Confirm();
         if (lost.Count > 0)
@@ -119,7 +125,7 @@ internal sealed partial class FollowRevocations(
     }
 
     // The identity service checks tokens too.
-    private async Task TakeAsync(List<Revocation> entries, NpgsqlConnection connection, CancellationToken cancellationToken)
+    private async Task TakeAsync(List<Revocation> entries, NpgsqlConnection connection, bool isOtherHistory, CancellationToken cancellationToken)
     {
         foreach (var entry in entries)
         {
@@ -137,12 +143,18 @@ internal sealed partial class FollowRevocations(
             }
         }
 
-        if (entries.Exists(entry => entry.Kind == RevocationKind.KeysChanged))
+        if (isOtherHistory || entries.Exists(entry => entry.Kind == RevocationKind.KeysChanged))
         {
             // Before it is passed on, so that whoever then asks for the keys gets them.
             await using var scope = scopes.CreateAsyncScope();
             await ring.ReloadAsync(scope.ServiceProvider.GetRequiredService<IdentityDb>(), cancellationToken);
             await verifiers.RegisterSelfAsync(connection, ring.KeyIds, cancellationToken);
+        }
+
+        ring.Confirm();
+        if (entries.FindAll(entry => entry.Kind == RevocationKind.KeyDistrusted) is { Count: > 0 } distrusted)
+        {
+            ring.Distrust([.. distrusted.Select(entry => entry.Subject)]); // after the ring was read: what replaced the key is in it
         }
     }
 

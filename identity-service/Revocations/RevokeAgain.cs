@@ -11,42 +11,42 @@ internal static class RevokeAgain
     public static async Task RunAsync(NpgsqlConnection connection, IReadOnlyList<Revocation> lost, CancellationToken cancellationToken)
     {
         await using var batch = new NpgsqlBatch(connection);
-        foreach (var entry in lost)
+        var entries = lost.Where(entry => entry.Kind != RevocationKind.KeysChanged).ToList();
+
+        // 1. The rows, where they are still there. Their triggers write the log.
+        foreach (var entry in entries)
         {
-            // 1. The rows, where they are still there; their triggers write the log.
             switch (entry.Kind)
             {
                 case RevocationKind.SessionEnded:
-                    batch.BatchCommands.Add(Command(
-                        "UPDATE sessions SET ended_at = now() WHERE id = $1 AND ended_at IS NULL", Guid.Parse(entry.Subject)));
+                    Add("UPDATE sessions SET ended_at = now() WHERE id = $1 AND ended_at IS NULL", Guid.Parse(entry.Subject));
                     break;
                 case RevocationKind.UserBelowEpoch:
-                    batch.BatchCommands.Add(Command(
-                        "UPDATE users SET epoch = $2 WHERE id = $1 AND epoch < $2", Guid.Parse(entry.Subject), entry.Epoch!.Value));
+                    Add("UPDATE users SET epoch = $2 WHERE id = $1 AND epoch < $2", Guid.Parse(entry.Subject), entry.Epoch!.Value);
                     break;
-                case RevocationKind.KeysChanged:
-                    continue;
             }
-
-            // 2. The entry, for tokens of rows that the copy never had.
-            batch.BatchCommands.Add(Command(
-                "SELECT write_revocation($1, $2, $3)", entry.Kind, entry.Subject, entry.Epoch is { } epoch ? epoch : DBNull.Value));
         }
 
-        if (batch.BatchCommands.Count > 0)
+        // 2. The entries, for tokens whose rows the copy never had. After all rows: the lock of the log is the last that anybody takes.
+        foreach (var entry in entries)
+        {
+            Add("SELECT write_revocation($1, $2, $3::integer)", entry.Kind, entry.Subject, entry.Epoch is { } epoch ? epoch : DBNull.Value);
+        }
+
+        if (entries.Count > 0)
         {
             await batch.ExecuteNonQueryAsync(cancellationToken);
         }
-    }
 
-    private static NpgsqlBatchCommand Command(string sql, params object[] values)
-    {
-        var command = new NpgsqlBatchCommand(sql);
-        foreach (var value in values)
+        void Add(string sql, params object[] values)
         {
-            command.Parameters.AddWithValue(value);
-        }
+            var command = new NpgsqlBatchCommand(sql);
+            foreach (var value in values)
+            {
+                command.Parameters.AddWithValue(value);
+            }
 
-        return command;
+            batch.BatchCommands.Add(command);
+        }
     }
 }

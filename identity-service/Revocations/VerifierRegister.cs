@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
-using AuthMesh.Identity.Keys;
+using AuthMesh.Identity.Database;
+using Microsoft.EntityFrameworkCore;
 using Npgsql;
 using NpgsqlTypes;
 
@@ -8,6 +9,9 @@ namespace AuthMesh.Identity.Revocations;
 /// <summary>Which processes check tokens at the moment, and which signing keys each of them holds.</summary>
 internal sealed class VerifierRegister(NpgsqlDataSource dataSource, IHostEnvironment environment)
 {
+    // One that listens is seen every 5 s. One that is not seen has left, or is about to come back and to ask for the keys first.
+    private static readonly TimeSpan Seen = TimeSpan.FromSeconds(10);
+
     private readonly ConcurrentDictionary<Guid, int> connected = new();
     private readonly Guid self = Guid.NewGuid();
 
@@ -20,10 +24,24 @@ internal sealed class VerifierRegister(NpgsqlDataSource dataSource, IHostEnviron
         await using (var connection = await dataSource.OpenConnectionAsync(cancellationToken))
         {
             await WriteAsync(connection, instance, name, [], keepsKeys: true, cancellationToken);
+            await ForgetAsync(connection, cancellationToken);
         }
 
         connected.AddOrUpdate(instance, 1, (_, count) => count + 1);
         return new Leaving(this, instance);
+    }
+
+    /// <summary>The verifiers that are there and have not said that they hold the key.</summary>
+    /// <returns>Their names.</returns>
+    public static async Task<IReadOnlyList<string>> FindSilentAsync(
+        IdentityDb db, string keyId, DateTimeOffset databaseTime, CancellationToken cancellationToken)
+    {
+        var since = databaseTime - Seen;
+        return await db.Verifiers
+            .Where(verifier => verifier.SeenAt > since && !verifier.KeyIds.Contains(keyId))
+            .OrderBy(verifier => verifier.Name)
+            .Select(verifier => verifier.Name)
+            .ToListAsync(cancellationToken);
     }
 
     public async Task RecordAsync(Guid instance, string name, IReadOnlyList<string> keyIds, CancellationToken cancellationToken)
@@ -35,6 +53,13 @@ internal sealed class VerifierRegister(NpgsqlDataSource dataSource, IHostEnviron
     public Task RegisterSelfAsync(NpgsqlConnection connection, IReadOnlyList<string> keyIds, CancellationToken cancellationToken) => WriteAsync(
         connection, self, $"{environment.ApplicationName} on {Environment.MachineName}, process {Environment.ProcessId}", keyIds, keepsKeys: false,
         cancellationToken);
+
+    // Each start of each process makes a row; whoever comes clears away those of the gone.
+    private static async Task ForgetAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand("DELETE FROM verifiers WHERE seen_at < now() - interval '1 minute'", connection);
+        await command.ExecuteNonQueryAsync(cancellationToken);
+    }
 
     private static async Task WriteAsync(
         NpgsqlConnection connection, Guid instance, string name, IReadOnlyList<string> keyIds, bool keepsKeys, CancellationToken cancellationToken)

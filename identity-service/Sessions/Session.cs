@@ -4,7 +4,10 @@ using Microsoft.EntityFrameworkCore.Metadata.Builders;
 
 namespace AuthMesh.Identity.Sessions;
 
-/// <summary>One sign-in. Its id is the <c>sid</c> of every token that is minted for it. Written by <see cref="StartSession"/> alone.</summary>
+/// <summary>
+/// One sign-in. Its id is the <c>sid</c> of every token that is minted for it. Begun by <see cref="StartSession"/> and changed by single
+/// statements; <see cref="LiveSession"/> says what these have in common.
+/// </summary>
 internal sealed class Session
 {
     private Session()

@@ -1,4 +1,5 @@
 using AuthMesh.Identity.Keys;
+using AuthMesh.Identity.Sessions;
 using AuthMesh.Settings;
 using AuthMesh.Tokens;
 using Microsoft.Extensions.Options;
@@ -25,37 +26,36 @@ public sealed class TokenOptions
     }
 }
 
-/// <summary>Whom a token speaks for.</summary>
-internal sealed record TokenSubject(Guid UserId, string Username, string Role, Guid SessionId, int Epoch);
-
 internal sealed record AccessToken(string Value, TimeSpan Lifetime);
 
 /// <summary>Mints access tokens: a JWT as RFC 9068 §2 profiles it, signed with the ring's signing key.</summary>
-internal sealed class AccessTokens(KeyRing ring, IOptions<AuthMeshOptions> mesh, IOptions<IdentityOptions> identity, TimeProvider clock)
+internal sealed class AccessTokens(KeyRing ring, IOptions<AuthMeshOptions> mesh, IOptions<IdentityOptions> identity)
 {
     private static readonly JsonWebTokenHandler Handler = new() { SetDefaultTimesOnTokenCreation = false }; // we set iat and exp, by our clock
 
-    public AccessToken Mint(TokenSubject subject)
+    /// <summary>A token for the session, which it never outlives: an entry of the revocation log is for sessions that could still be used.</summary>
+    public AccessToken Mint(LiveSession session)
     {
-        var lifetime = identity.Value.Tokens.AccessTokenLifetime;
-        var now = clock.GetUtcNow().UtcDateTime;
+        var longest = identity.Value.Tokens.AccessTokenLifetime;
+        var lifetime = session.Remaining < longest ? session.Remaining : longest;
+        var issuedAt = session.FoundAt.UtcDateTime;
         var token = Handler.CreateToken(new SecurityTokenDescriptor
         {
             TokenType = "at+jwt",
             SigningCredentials = ring.SigningCredentials,
             Issuer = mesh.Value.Issuer,
             Audience = mesh.Value.Audience,
-            IssuedAt = now,
-            Expires = now + lifetime,
+            IssuedAt = issuedAt,
+            Expires = issuedAt + lifetime,
             Claims = new Dictionary<string, object>
             {
-                [AccessTokenClaims.Subject] = subject.UserId.ToString(),
+                [AccessTokenClaims.Subject] = session.UserId.ToString(),
                 ["client_id"] = identity.Value.Tokens.ClientId,
                 ["jti"] = Guid.NewGuid().ToString("N"),
-                [AccessTokenClaims.SessionId] = subject.SessionId.ToString(),
-                [AccessTokenClaims.Epoch] = subject.Epoch,
-                [AccessTokenClaims.PreferredUsername] = subject.Username,
-                [AccessTokenClaims.Role] = subject.Role,
+                [AccessTokenClaims.SessionId] = session.Id.ToString(),
+                [AccessTokenClaims.Epoch] = session.Epoch,
+                [AccessTokenClaims.PreferredUsername] = session.Username,
+                [AccessTokenClaims.Role] = session.Role,
             },
         });
         return new AccessToken(token, lifetime);

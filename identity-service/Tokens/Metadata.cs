@@ -23,15 +23,13 @@ public sealed record JwkResponse(string Kty, string Crv, string Use, string Alg,
 
 internal static class Metadata
 {
-    // Short enough for a key that is announced now to be known everywhere before it signs, long enough to be asked rarely.
-    private const int MaxAgeSeconds = 300;
-
     public static void MapMetadata(this IEndpointRouteBuilder app)
     {
         var group = app.MapGroup("/.well-known").AllowAnonymous().AddEndpointFilter(async (context, next) =>
         {
             var answer = await next(context);
-            context.HttpContext.Response.Headers.CacheControl = $"public, max-age={MaxAgeSeconds}";
+            var maxAge = context.HttpContext.RequestServices.GetRequiredService<IOptions<IdentityOptions>>().Value.Keys.MaxAge;
+            context.HttpContext.Response.Headers.CacheControl = $"public, max-age={(int)maxAge.TotalSeconds}";
             return answer;
         });
         group.MapGet("/openid-configuration", Discovery);

@@ -34,7 +34,7 @@ public sealed class IssuerConnection : IDisposable
         })
         {
             Timeout = Timeout.InfiniteTimeSpan, // each call bounds itself: the feed never ends
-            MaxResponseContentBufferSize = 64 * 1024,
+            MaxResponseContentBufferSize = 256 * 1024, // 400 keys: those of 70 minutes where they rotate every 10 s
         };
         http.DefaultRequestHeaders.Add(ServiceKeyHeader, Secret.Read(mesh.ServiceKey, mesh.ServiceKeyFile));
     }
@@ -84,6 +84,9 @@ public sealed class IssuerConnection : IDisposable
             }
         }
     }
+
+    /// <summary>The next question goes to another replica first: this one's answer was not what it should be.</summary>
+    internal void TurnToNext() => first = (first + 1) % Origins.Count;
 
     /// <summary>Opens an answer that does not end by itself; the caller reads and disposes of it.</summary>
     internal async Task<HttpResponseMessage> OpenAsync(Uri address, string? lastEventId, CancellationToken cancellationToken)

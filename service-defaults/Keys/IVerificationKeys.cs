@@ -11,6 +11,11 @@ public interface IVerificationKeys
     /// <summary>Whether at least one key is held.</summary>
     bool IsReady { get; }
 
+    /// <summary>Looks among the keys that are held here and now, and asks nobody.</summary>
+    /// <param name="keyId">The <c>kid</c> of a token's header (RFC 7515 §4.1.4).</param>
+    /// <returns>The key, the same object for as long as it is the same key; null where it is not, or no longer, held.</returns>
+    ECDsaSecurityKey? Find(string keyId);
+
     /// <summary>Looks up the key that a token names.</summary>
     /// <param name="keyId">The <c>kid</c> of the token's header (RFC 7515 §4.1.4).</param>
     /// <param name="cancellationToken">Ends the wait for an answer of the issuer.</param>

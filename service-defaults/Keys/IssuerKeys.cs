@@ -13,6 +13,10 @@ namespace AuthMesh.Keys;
 /// The keys that the identity service publishes, fetched at its inner addresses and kept in memory. Once it holds keys, nothing
 /// that happens to the identity service takes them away; a request waits for the network only when it names an unknown key.
 /// </summary>
+/// <remarks>
+/// What is fetched is only ever added: the replica that answered may be one that has not heard of the newest key yet, and a key that was
+/// reported as held must stay. Which keys are gone is for the database to say, in the answer to the report.
+/// </remarks>
 internal sealed partial class IssuerKeys(
     IssuerConnection issuer, RevokedAccess revoked, IOptions<AuthMeshOptions> options, TimeProvider clock, ILogger<IssuerKeys> logger)
     : BackgroundService, IVerificationKeys
@@ -23,26 +27,39 @@ internal sealed partial class IssuerKeys(
     private static readonly TimeSpan RetryWithKeys = TimeSpan.FromSeconds(5);
 
     private readonly Lock gate = new();
+    private readonly HashSet<string> gone = [];
     private volatile FrozenDictionary<string, ECDsaSecurityKey> keys = FrozenDictionary<string, ECDsaSecurityKey>.Empty;
     private Task<bool>? refresh;
     private long lastRefreshAt;
+    private long changesHeard, changesTaken;
     private string? lastFault;
 
     public bool IsReady => keys.Count > 0;
 
     public IEnumerable<string> KeyIds => keys.Keys;
 
+    /// <summary>How often <see cref="HearOfChange"/> was called.</summary>
+    public long ChangesHeard => Interlocked.Read(ref changesHeard);
+
+    // Until the database has confirmed that nothing is missing here, or without news of it, an unknown key may be a new one.
+    private bool MayLackKeys => !revoked.IsAwaited || Interlocked.Read(ref changesTaken) < ChangesHeard;
+
+    public ECDsaSecurityKey? Find(string keyId) => keys.GetValueOrDefault(keyId);
+
     public async ValueTask<KeyLookup> FindAsync(string keyId, CancellationToken cancellationToken)
     {
-        if (keys.TryGetValue(keyId, out var known))
+        if (Find(keyId) is { } known)
         {
             return new KeyLookup(known);
         }
 
         var isReachable = await RefreshUnlessRecent().WaitAsync(cancellationToken);
-        // Without news from the issuer, a key that is unknown here may be a new one.
-        return new KeyLookup(keys.GetValueOrDefault(keyId), IsUnavailable: !isReachable || revoked.IsStale);
+        var mayLackKeys = MayLackKeys; // before the second look, which thereby sees all that a "no" is said of
+        return new KeyLookup(Find(keyId), IsUnavailable: !isReachable || mayLackKeys);
     }
+
+    /// <summary>The ring changed, or may have: until <see cref="Take"/> says otherwise, keys may be missing here.</summary>
+    public void HearOfChange() => Interlocked.Increment(ref changesHeard);
 
     /// <summary>Fetches the keys as they are now: an answer that is under way may be from before they changed.</summary>
     /// <returns>Whether the issuer answered.</returns>
@@ -60,6 +77,29 @@ internal sealed partial class IssuerKeys(
         }
 
         return await Refresh().WaitAsync(cancellationToken);
+    }
+
+    /// <summary>What the issuer's database says of the keys that this process said it holds.</summary>
+    /// <param name="changes">What <see cref="ChangesHeard"/> was before the database was asked.</param>
+    /// <param name="missing">Keys of the ring that were not among them.</param>
+    /// <param name="goneNow">Those among them that the ring does not hold any more.</param>
+    public void Take(long changes, IReadOnlyList<string> missing, IReadOnlyList<string> goneNow)
+    {
+        lock (gate)
+        {
+            gone.UnionWith(goneNow); // a replica that lags still publishes them
+            gone.ExceptWith(missing); // after a restore from an older copy they may be back
+            if (goneNow.Count > 0)
+            {
+                keys = keys.Where(key => !gone.Contains(key.Key)).ToFrozenDictionary();
+                LogKeysChanged(string.Join(' ', keys.Keys));
+            }
+        }
+
+        if (missing.Count == 0)
+        {
+            Interlocked.Exchange(ref changesTaken, changes);
+        }
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -107,12 +147,7 @@ internal sealed partial class IssuerKeys(
                 throw new InvalidDataException("The key set holds no ES256 key.");
             }
 
-            if (!fetched.Keys.ToHashSet().SetEquals(keys.Keys))
-            {
-                LogKeysChanged(string.Join(' ', fetched.Keys));
-            }
-
-            keys = fetched;
+            Add(fetched);
             lastFault = null;
             return true;
         }
@@ -125,6 +160,28 @@ internal sealed partial class IssuerKeys(
             }
 
             return false;
+        }
+    }
+
+    private void Add(FrozenDictionary<string, ECDsaSecurityKey> fetched)
+    {
+        lock (gate)
+        {
+            var held = keys;
+            var all = new Dictionary<string, ECDsaSecurityKey>(held);
+            foreach (var (id, key) in fetched)
+            {
+                if (!gone.Contains(id))
+                {
+                    all[id] = key;
+                }
+            }
+
+            keys = all.ToFrozenDictionary();
+            if (all.Count > held.Count)
+            {
+                LogKeysChanged(string.Join(' ', all.Keys));
+            }
         }
     }
 

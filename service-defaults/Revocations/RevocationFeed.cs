@@ -111,5 +111,5 @@ internal sealed record FeedData(Guid Sid, Guid Sub, long Epoch, string Kid);
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
 [JsonSerializable(typeof(FeedData))]
 [JsonSerializable(typeof(HeldKeys))]
-[JsonSerializable(typeof(MissingKeys))]
+[JsonSerializable(typeof(ComparedKeys))]
 internal sealed partial class FeedJson : JsonSerializerContext;

@@ -8,16 +8,19 @@ namespace AuthMesh.Revocations;
 
 /// <summary>
 /// What this process knows to be revoked: sessions that ended, users below an epoch, keys that are not trusted any more. It only ever
-/// learns; each entry is kept until no token that it could concern can still be alive.
+/// learns; sessions and users are kept until no token that they could concern can still be alive, keys for good.
 /// </summary>
 public sealed partial class RevokedAccess : IDisposable
 {
     // The longest access token that can be set (1 hour), and ten minutes for clocks and delays.
     private static readonly TimeSpan Kept = TimeSpan.FromMinutes(70);
 
+    // The issuer waits for a verifier that it has seen in the last 10 s, and saw it up to 3 s before the confirmation that came last.
+    private static readonly TimeSpan Awaited = TimeSpan.FromSeconds(6);
+
     private readonly ConcurrentDictionary<Guid, long> sessions = new();
     private readonly ConcurrentDictionary<Guid, (long Epoch, long HeardAt)> users = new();
-    private readonly ConcurrentDictionary<string, long> keys = new();
+    private readonly ConcurrentDictionary<string, bool> keys = new(); // as a set
     private readonly Queue<(long HeardAt, Action Forget)> inOrder = new();
     private readonly Lock writing = new();
     private readonly TimeProvider clock;
@@ -48,6 +51,12 @@ public sealed partial class RevokedAccess : IDisposable
 
     /// <summary>Whether that is longer ago than <see cref="RevocationOptions.StaleAfter"/>.</summary>
     public bool IsStale => isCaughtUp && Staleness > options.StaleAfter;
+
+    /// <summary>
+    /// Whether the issuer still waits for this process before it signs with a new key. Without news for longer, a key that is unknown here
+    /// need not be a forged one.
+    /// </summary>
+    public bool IsAwaited => isCaughtUp && Staleness < Awaited;
 
     /// <summary>Whether tokens can be judged: not before catching up, and where so set, not without recent news.</summary>
     public bool CanJudge => isCaughtUp && (options.OnStale == OnStale.Accept || !IsStale);
@@ -84,16 +93,8 @@ public sealed partial class RevokedAccess : IDisposable
         }
     }
 
-    /// <summary>Tokens that this key signed are refused from now on.</summary>
-    public void Distrust(string keyId)
-    {
-        lock (writing)
-        {
-            var now = clock.GetTimestamp();
-            keys[keyId] = now;
-            inOrder.Enqueue((now, () => keys.TryRemove(KeyValuePair.Create(keyId, now))));
-        }
-    }
+    /// <summary>Tokens that this key signed are refused from now on, for good: whoever has the key can sign new ones at any time.</summary>
+    public void Distrust(string keyId) => keys[keyId] = true;
 
     /// <summary>Everything that was revoked until a moment ago has arrived here.</summary>
     public void Confirm()

@@ -12,9 +12,10 @@ namespace AuthMesh.Revocations;
 /// a token that it cannot check.
 /// </summary>
 internal sealed partial class VerifierReport(
-    IssuerConnection issuer, IssuerKeys keys, IHostEnvironment environment, TimeProvider clock, ILogger<VerifierReport> logger) : BackgroundService
+    IssuerConnection issuer, IssuerKeys keys, IHostEnvironment environment, ILogger<VerifierReport> logger) : BackgroundService
 {
-    private static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(50); // the other side knows by then what it was asked for
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(5);
 
     private readonly SemaphoreSlim due = new(0, 1);
 
@@ -27,6 +28,7 @@ internal sealed partial class VerifierReport(
     /// <summary>The keys may have changed: fetch them and report them soon.</summary>
     public void Due()
     {
+        keys.HearOfChange();
         try
         {
             due.Release();
@@ -48,9 +50,11 @@ internal sealed partial class VerifierReport(
         while (true)
         {
             await due.WaitAsync(stoppingToken);
+            var pause = ShortestPause;
             while (!await TryReportAsync(stoppingToken))
             {
-                await Task.Delay(RetryInterval, clock, stoppingToken);
+                var hasNews = await due.WaitAsync(pause, stoppingToken);
+                pause = hasNews ? ShortestPause : TimeSpan.FromTicks(Math.Min(2 * pause.Ticks, LongestPause.Ticks));
             }
         }
     }
@@ -58,6 +62,7 @@ internal sealed partial class VerifierReport(
     /// <returns>Whether the identity service knows that this process holds every key there is.</returns>
     private async Task<bool> TryReportAsync(CancellationToken cancellationToken)
     {
+        var changes = keys.ChangesHeard; // of one that comes later, the answer may not know
         if (!await keys.FetchAgainAsync(cancellationToken))
         {
             return false;
@@ -73,9 +78,20 @@ internal sealed partial class VerifierReport(
                 },
                 cancellationToken);
             answer.EnsureSuccessStatusCode();
-            // A replica that has not heard of the newest key may have answered the fetch.
-            var missing = await answer.Content.ReadFromJsonAsync(FeedJson.Default.MissingKeys, cancellationToken);
-            return missing is { Missing.Count: 0 };
+            var compared = await answer.Content.ReadFromJsonAsync(FeedJson.Default.ComparedKeys, cancellationToken);
+            if (compared is not { Missing: { } missing, Gone: { } gone })
+            {
+                throw new JsonException("The answer does not say which keys are missing and which are gone.");
+            }
+
+            keys.Take(changes, missing, gone);
+            if (missing.Count == 0)
+            {
+                return true;
+            }
+
+            issuer.TurnToNext(); // the replica that answered the fetch had not heard of the newest key, or cannot open it
+            return false;
         }
         catch (Exception exception) when (exception is HttpRequestException or JsonException)
         {
@@ -90,4 +106,4 @@ internal sealed partial class VerifierReport(
 
 internal sealed record HeldKeys(string Name, IReadOnlyList<string> KeyIds);
 
-internal sealed record MissingKeys(IReadOnlyList<string> Missing);
+internal sealed record ComparedKeys(IReadOnlyList<string>? Missing, IReadOnlyList<string>? Gone);

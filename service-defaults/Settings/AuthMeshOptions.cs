@@ -45,6 +45,12 @@ public sealed class AuthMeshOptions
     /// <summary>How often the issuer's keys are asked for: 1 second to 1 hour.</summary>
     public TimeSpan KeyRefreshInterval { get; set; } = TimeSpan.FromMinutes(1);
 
+    /// <summary>
+    /// How many tokens at most are remembered as verified: 0 to 2,000,000. Half as many in use at one time are sure to be remembered.
+    /// Each takes about 365 bytes once it was shown. 0 verifies every token anew.
+    /// </summary>
+    public int VerifiedTokens { get; set; } = 200_000;
+
     /// <summary><see cref="IdentityUrl"/>, taken apart.</summary>
     internal IReadOnlyList<string> IdentityOrigins =>
         [.. IdentityUrl.Split(',', StringSplitOptions.TrimEntries).Select(origin => origin.TrimEnd('/'))];
@@ -81,6 +87,7 @@ public enum OnStale
 internal sealed class AuthMeshOptionsValidator(IHostEnvironment environment) : IValidateOptions<AuthMeshOptions>
 {
     private const int MinimumServiceKeyLength = 32; // characters; what openssl rand -base64 32 prints has 44
+    private const int MaximumVerifiedTokens = 2_000_000; // more than half a gigabyte of them
 
     private static readonly TimeSpan MaximumClockSkew = TimeSpan.FromSeconds(30);
 
@@ -101,6 +108,9 @@ internal sealed class AuthMeshOptionsValidator(IHostEnvironment environment) : I
         problems.Unless(
             options.KeyRefreshInterval >= TimeSpan.FromSeconds(1) && options.KeyRefreshInterval <= TimeSpan.FromHours(1),
             nameof(options.KeyRefreshInterval), "must be 00:00:01 to 01:00:00.");
+        problems.Unless(
+            options.VerifiedTokens is >= 0 and <= MaximumVerifiedTokens, nameof(options.VerifiedTokens),
+            "must be 0 to 2000000. Leave it out for 200000, which is enough for 100000 tokens in use at one time.");
         problems.Unless(
             options.Revocations.StaleAfter >= TimeSpan.FromSeconds(5) && options.Revocations.StaleAfter <= TimeSpan.FromHours(1),
             "Revocations:StaleAfter", "must be 00:00:05 to 01:00:00. The news are confirmed every 2 seconds.");

@@ -7,7 +7,7 @@ using Microsoft.IdentityModel.Tokens;
 namespace AuthMesh.Tokens;
 
 /// <summary>Bearer authentication (RFC 6750) with every choice that the library leaves open made.</summary>
-internal sealed class AccessTokenAuthentication(IOptions<AuthMeshOptions> options, AccessTokenHandler handler, TimeProvider clock)
+internal sealed class AccessTokenAuthentication(IOptions<AuthMeshOptions> options, AccessTokenHandler handler)
     : IConfigureNamedOptions<JwtBearerOptions>
 {
     private const string Realm = "Bearer realm=\"authmesh\"";
@@ -40,11 +40,7 @@ internal sealed class AccessTokenAuthentication(IOptions<AuthMeshOptions> option
             NameClaimType = AccessTokenClaims.Subject, // a name can change hands; the subject cannot
             RoleClaimType = AccessTokenClaims.Role,
             AuthenticationType = JwtBearerDefaults.AuthenticationScheme,
-            LifetimeValidator = (notBefore, expires, _, _) =>
-            {
-                var now = clock.GetUtcNow().UtcDateTime;
-                return expires > now - mesh.ClockSkew && (notBefore is null || notBefore <= now + mesh.ClockSkew);
-            },
+            ValidateLifetime = false, // the handler looks at it, at each request, also where the token was verified before
         };
         bearer.Events = new JwtBearerEvents { OnMessageReceived = RefuseDoubledHeader, OnChallenge = AnswerAsync };
     }
@@ -84,7 +80,10 @@ internal static class AccessTokenServices
 {
     public static void AddAccessTokens(this IServiceCollection services)
     {
+        services.AddSingleton<VerifiedTokens>();
         services.AddSingleton<AccessTokenHandler>();
+        services.AddSingleton(provider => new AccessTokenReader(
+            provider.GetRequiredService<AccessTokenHandler>(), provider.GetRequiredService<IOptionsMonitor<JwtBearerOptions>>()));
         services.AddAuthentication(JwtBearerDefaults.AuthenticationScheme).AddJwtBearer();
         // After AddJwtBearer, which would otherwise read Authentication:Schemes:Bearer over it and undo every choice made above.
         services.AddSingleton<IConfigureOptions<JwtBearerOptions>, AccessTokenAuthentication>();

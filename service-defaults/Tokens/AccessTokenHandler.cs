@@ -1,5 +1,3 @@
-using System.Globalization;
-using System.Security.Claims;
 using AuthMesh.Errors;
 using AuthMesh.Keys;
 using AuthMesh.Revocations;
@@ -11,46 +9,87 @@ using Microsoft.IdentityModel.Tokens;
 
 namespace AuthMesh.Tokens;
 
-/// <summary>Validates an access token (RFC 9068 §4): its form, then the key it names, then signature, issuer, audience and lifetime.</summary>
+/// <summary>
+/// Validates an access token (RFC 9068 §4): its form, then the key it names, then signature, issuer and audience. That is remembered;
+/// whether the token is good at this moment is looked at each time.
+/// </summary>
 internal sealed partial class AccessTokenHandler(
-    IVerificationKeys keys, RevokedAccess revoked, IOptions<AuthMeshOptions> options, TimeProvider clock, ILogger<AccessTokenHandler> logger) : JsonWebTokenHandler
+    IVerificationKeys keys, VerifiedTokens verifiedTokens, RevokedAccess revoked, IOptions<AuthMeshOptions> options, TimeProvider clock,
+    ILogger<AccessTokenHandler> logger) : JsonWebTokenHandler
 {
     public override async Task<TokenValidationResult> ValidateTokenAsync(string token, TokenValidationParameters validationParameters)
     {
-        if (TokenShape.FindFault(token, clock, options.Value.ClockSkew, out var keyId) is { } fault)
+        // 1. What it says, and that a key of the issuer's signed it.
+        var digest = TokenDigest.Of(token);
+        var verified = Recall(digest);
+        var isNew = verified is null;
+        if (verified is null)
         {
-            return Refuse(TokenRefusal.Invalid(fault));
+            (verified, var refusal) = await VerifyAsync(token, validationParameters);
+            if (verified is null)
+            {
+                return Refuse(refusal!);
+            }
+        }
+
+        // 2. Whether it is good now.
+        if (FindFault(verified) is { } fault)
+        {
+            return Refuse(fault);
+        }
+
+        // 3. Only what passed everything is remembered.
+        if (isNew)
+        {
+            verifiedTokens.Add(digest, verified);
+        }
+
+        var identity = verified.CreateIdentity(validationParameters);
+        return new TokenValidationResult { IsValid = true, SecurityToken = verified, ClaimsIdentity = identity };
+    }
+
+    /// <summary>
+    /// A key that is gone or that was replaced takes along what it signed: such a token is verified anew, and fares as any other.
+    /// </summary>
+    private VerifiedToken? Recall(TokenDigest digest) =>
+        verifiedTokens.Find(digest) is { } token && keys.Find(token.Key.KeyId) == token.Key ? token : null;
+
+    /// <summary>Form, key, signature, issuer and audience: what makes a token the issuer's, whether or not it still opens anything.</summary>
+    internal async Task<(VerifiedToken? Token, TokenRefusal? Refusal)> VerifyAsync(string token, TokenValidationParameters validationParameters)
+    {
+        if (TokenShape.FindFault(token, out var keyId) is { } fault)
+        {
+            return (null, TokenRefusal.Invalid(fault));
         }
 
         var lookup = await keys.FindAsync(keyId, CancellationToken.None); // bounded by the timeout of the fetch
         if (lookup.Key is null)
         {
-            return Refuse(lookup.IsUnavailable ? TokenRefusal.KeysUnavailable() : TokenRefusal.Invalid("signed by a key that is not the issuer's"));
+            return (null, lookup.IsUnavailable ? TokenRefusal.KeysUnavailable() : TokenRefusal.Invalid("signed by a key that is not the issuer's"));
         }
 
         var parameters = validationParameters.Clone();
         parameters.IssuerSigningKey = lookup.Key;
         var result = await base.ValidateTokenAsync(token, parameters);
-        if (!result.IsValid)
-        {
-            // The library's texts quote the token; the type of its exception says enough.
-            return Refuse(TokenRefusal.Invalid(result.Exception?.GetType().Name ?? "not valid"));
-        }
-
-        if (!revoked.CanJudge)
-        {
-            return Refuse(TokenRefusal.RevocationsUnavailable());
-        }
-
-        var user = result.ClaimsIdentity;
-        return revoked.Covers(Id(user, AccessTokenClaims.SessionId), Id(user, AccessTokenClaims.Subject), Epoch(user), keyId)
-            ? Refuse(TokenRefusal.Invalid("revoked"))
-            : result;
+        return result.IsValid
+            ? (new VerifiedToken((JsonWebToken)result.SecurityToken, lookup.Key, options.Value), null)
+            : (null, TokenRefusal.Invalid(result.Exception?.GetType().Name ?? "not valid")); // the library's texts quote the token
     }
 
-    private static Guid Id(ClaimsIdentity user, string claim) => Guid.TryParse(user.FindFirst(claim)!.Value, out var id) ? id : Guid.Empty;
-
-    private static long Epoch(ClaimsIdentity user) => long.Parse(user.FindFirst(AccessTokenClaims.Epoch)!.Value, CultureInfo.InvariantCulture);
+    /// <summary>
+    /// All that can end a token whose signature is good, or keep it from having begun. Every token comes through here for every
+    /// request, remembered or not: what is checked elsewhere, a token that is remembered escapes.
+    /// </summary>
+    private TokenRefusal? FindFault(VerifiedToken token)
+    {
+        var now = clock.GetUtcNow().UtcDateTime;
+        var skew = options.Value.ClockSkew;
+        return token.ValidTo <= now - skew ? TokenRefusal.Invalid("expired")
+            : token.ValidFrom > now + skew ? TokenRefusal.Invalid("not good yet")
+            : !revoked.CanJudge ? TokenRefusal.RevocationsUnavailable()
+            : revoked.Covers(token.SessionId, token.UserId, token.Epoch, token.Key.KeyId) ? TokenRefusal.Invalid("revoked")
+            : null;
+    }
 
     private TokenValidationResult Refuse(TokenRefusal refusal)
     {

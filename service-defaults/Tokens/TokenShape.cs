@@ -17,14 +17,15 @@ internal static class TokenShape
 
     private const long LastUnixSecond = 253_402_300_799; // the end of the year 9999, where DateTime ends too
 
-    private static readonly string[] Texts = ["iss", "aud", "sub", "client_id", "jti", "sid", "preferred_username", "role"];
+    private static readonly string[] Texts = ["iss", "aud", "client_id", "jti", "preferred_username", "role"];
+    private static readonly string[] Ids = ["sub", "sid"];
     private static readonly string[] Instants = ["exp", "iat"];
     private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
     private static readonly SearchValues<char> Base64UrlAlphabet =
         SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_");
 
     /// <returns>Why the text is no token of the mesh, or null and the token's <c>kid</c> where it has the form of one.</returns>
-    public static string? FindFault(string token, TimeProvider clock, TimeSpan clockSkew, out string keyId)
+    public static string? FindFault(string token, out string keyId)
     {
         keyId = "";
         if (token.Length > MaximumLength)
@@ -50,7 +51,7 @@ internal static class TokenShape
             return "not two JSON objects without doubled members";
         }
 
-        return FindHeaderFault(headerMembers.RootElement, out keyId) ?? FindClaimFault(claims.RootElement, clock.GetUtcNow() + clockSkew);
+        return FindHeaderFault(headerMembers.RootElement, out keyId) ?? FindClaimFault(claims.RootElement);
     }
 
     // Exactly three members: with that, no crit, b64, zip, jku, jwk, x5u or x5c can ask for anything (RFC 8725 §3.10).
@@ -62,13 +63,22 @@ internal static class TokenShape
             : "not the header alg ES256, typ at+jwt and kid"; // RFC 9068 §2.1
     }
 
-    private static string? FindClaimFault(JsonElement claims, DateTimeOffset now)
+    private static string? FindClaimFault(JsonElement claims)
     {
         foreach (var name in Texts)
         {
             if (string.IsNullOrEmpty(Text(claims, name)))
             {
                 return "no text in claim " + name;
+            }
+        }
+
+        foreach (var name in Ids)
+        {
+            var text = Text(claims, name);
+            if (!Guid.TryParse(text, out var id) || id.ToString() != text) // one spelling, as everywhere
+            {
+                return "no id in claim " + name;
             }
         }
 
@@ -80,12 +90,12 @@ internal static class TokenShape
             }
         }
 
-        if (Whole(claims, "epoch") is not >= 0)
+        if (claims.TryGetProperty("nbf", out _) && Whole(claims, "nbf") is not (>= 0 and <= LastUnixSecond)) // ours have none
         {
-            return "no whole number in claim epoch";
+            return "no whole number of seconds in claim nbf";
         }
 
-        return Whole(claims, "iat") > now.ToUnixTimeSeconds() ? "issued in the future" : null;
+        return Whole(claims, "epoch") is >= 0 ? null : "no whole number in claim epoch";
     }
 
     private static string? Text(JsonElement members, string name)

@@ -19,7 +19,10 @@ public sealed class LoginTests(ProductionMesh mesh)
         Assert.Equal($"Welcome {name}!", answer.Message);
         Assert.Equal("Bearer", answer.Member("token_type"));
         Assert.Equal("1800", answer.Member("expires_in"));
-        Assert.Equal(["status", "message", "token", "token_type", "expires_in"], answer.Json.EnumerateObject().Select(member => member.Name));
+        Assert.Equal("1209600", answer.Member("refresh_expires_in"));
+        Assert.Equal(
+            ["status", "message", "token", "token_type", "expires_in", "refresh_token", "refresh_expires_in"],
+            answer.Json.EnumerateObject().Select(member => member.Name));
         Assert.Equal("no-store", answer.Header("Cache-Control"));
 
         var token = new JsonWebToken(answer.Token);

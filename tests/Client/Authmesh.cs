@@ -12,6 +12,21 @@ internal sealed class Authmesh : IDisposable
 
     public string SessionFile => Path.Combine(Folder, "sessions.json");
 
+    public string LockFile => Path.Combine(Folder, "sessions.lock");
+
+    /// <summary>The file as it stands.</summary>
+    public string Sessions => File.ReadAllText(SessionFile);
+
+    /// <summary>The session that is kept for a server.</summary>
+    public JsonElement Session(string server) => JsonElement.Parse(Sessions).GetProperty("servers").GetProperty(server);
+
+    /// <summary>Puts the file there, as an earlier run left it.</summary>
+    public void Keep(string sessions)
+    {
+        Directory.CreateDirectory(Folder);
+        File.WriteAllText(SessionFile, sessions);
+    }
+
     public Task<Finished> RunAsync(params string[] arguments) => PipeAsync("", arguments);
 
     /// <param name="input">What is piped in, such as a password.</param>

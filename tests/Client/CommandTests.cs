@@ -35,7 +35,7 @@ public sealed class CommandTests(ProductionMesh mesh) : IDisposable
             .AssertFailed(1, "authmesh: Admin access required", "hint: sign in with an account that has the role");
         var who = await authmesh.RunAsync("whoami");
         Assert.Equal(0, who.ExitCode);
-        Assert.Matches($"^name      {name}\nrole      user\nserver    {Server}\nexpires   [^\n]+ \\(in 30 min\\)\n$", who.Output);
+        Assert.Matches($"^name      {name}\nrole      user\nserver    {Server}\nexpires   [^\n]+ \\(in 14 days\\)\n$", who.Output);
     }
 
     [Fact]
@@ -84,10 +84,10 @@ public sealed class CommandTests(ProductionMesh mesh) : IDisposable
 
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(authmesh.SessionFile));
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(authmesh.Folder));
-        Assert.Equal([authmesh.SessionFile], Directory.GetFileSystemEntries(authmesh.Folder));
-        var text = await File.ReadAllTextAsync(authmesh.SessionFile, TestContext.Current.CancellationToken);
-        Assert.DoesNotContain(Password, text, StringComparison.Ordinal);
-        var session = JsonElement.Parse(text).GetProperty("servers").GetProperty(Server);
+        Assert.Equal([authmesh.SessionFile, authmesh.LockFile], Directory.GetFileSystemEntries(authmesh.Folder).Order());
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(authmesh.LockFile));
+        Assert.DoesNotContain(Password, authmesh.Sessions, StringComparison.Ordinal);
+        var session = authmesh.Session(Server);
         Assert.Equal(name, session.Member("username"));
         Assert.Equal(200, (await mesh.Gateway.GetAsync("/protected", session.Member("token"))).Status);
     }
@@ -120,7 +120,7 @@ public sealed class CommandTests(ProductionMesh mesh) : IDisposable
     [InlineData("register somebody --password-stdin")]
     public async Task A_server_that_does_not_answer_is_told_from_one_that_refuses(string command)
     {
-        await KeepAsync("""{"servers":{"NOBODY":{"username":"somebody","token":"a.b.c","expires_at":"2100-01-01T00:00:00+00:00"}}}"""
+        authmesh.Keep("""{"servers":{"NOBODY":{"username":"somebody","token":"a.b.c","expires_at":"2100-01-01T00:00:00+00:00"}}}"""
             .Replace("NOBODY", Nobody, StringComparison.Ordinal));
 
         (await authmesh.PipeAsync("password\n", [.. command.Split(' '), "--server", Nobody]))
@@ -133,14 +133,18 @@ public sealed class CommandTests(ProductionMesh mesh) : IDisposable
     [InlineData("[]")]
     [InlineData("""{"servers":null}""")]
     [InlineData("""{"servers":{"http://localhost:8080":{"username":"u","token":"a\r\nHost: evil","expires_at":"2100-01-01T00:00:00+00:00"}}}""")]
+    [InlineData("""{"servers":{"http://localhost:8080":{"username":"u","token":"a","expires_at":"2100-01-01T00:00:00Z","refresh_token":""}}}""")]
+    [InlineData("""{"servers":{"http://localhost:8080":{"username":"u","token":"a","expires_at":"2100-01-01T00:00:00Z","refresh_token":"a b"}}}""")]
+    [InlineData("""{"servers":{"http://localhost:8080":{"username":"u","token":"a","expires_at":"2100-01-01T00:00:00Z","refresh_token":7}}}""")]
+    [InlineData("""{"servers":{"http://localhost:8080":{"username":"u","token":"a","expires_at":"2100-01-01T00:00:00Z","refresh_token":"\ud800"}}}""")]
     public async Task A_damaged_session_file_is_named_and_left_alone(string content)
     {
-        await KeepAsync(content);
+        authmesh.Keep(content);
 
         (await authmesh.RunAsync("protected", "--server", Server))
             .AssertFailed(2, $"{authmesh.SessionFile} is damaged", "hint: delete this file");
 
-        Assert.Equal(content, await File.ReadAllTextAsync(authmesh.SessionFile, TestContext.Current.CancellationToken));
+        Assert.Equal(content, authmesh.Sessions);
     }
 
     [Fact]
@@ -192,7 +196,7 @@ public sealed class CommandTests(ProductionMesh mesh) : IDisposable
     {
         await using var other = new RecordingServer();
         await other.StartAsync();
-        await using var redirecting = new RecordingServer(redirectTo: other);
+        await using var redirecting = RecordingServer.RedirectingTo(other);
         await redirecting.StartAsync();
 
         (await authmesh.PipeAsync(Password, "login", "somebody", "--password-stdin", "--server", redirecting.Origin))
@@ -204,24 +208,22 @@ public sealed class CommandTests(ProductionMesh mesh) : IDisposable
     }
 
     [Fact]
-    public async Task A_token_that_the_server_no_longer_accepts_is_explained()
+    public async Task A_session_that_the_server_no_longer_accepts_is_explained()
     {
         var name = await SignUpAndInAsync();
-        var text = await File.ReadAllTextAsync(authmesh.SessionFile, TestContext.Current.CancellationToken);
-        var token = JsonElement.Parse(text).GetProperty("servers").GetProperty(Server).Member("token")!;
-        await KeepAsync(text.Replace(token, token[..^8] + "AAAAAAAA", StringComparison.Ordinal));
+        var session = authmesh.Session(Server);
+        authmesh.Keep(authmesh.Sessions
+            .Replace(session.Member("token")!, session.Member("token")![..^8] + "AAAAAAAA", StringComparison.Ordinal)
+            .Replace(session.Member("refresh_token")!, session.Member("refresh_token")![..^8] + "AAAAAAAA", StringComparison.Ordinal));
+        var damaged = authmesh.Sessions;
 
         (await authmesh.RunAsync("whoami")).AssertFailed(
-            4, "authmesh: Invalid or expired token", "the server no longer accepts it", $"hint: sign in again: authmesh login {name}");
+            4, "authmesh: Invalid or expired refresh token", "the server no longer accepts it", $"hint: sign in again: authmesh login {name}");
+
+        Assert.Equal(damaged, authmesh.Sessions);
     }
 
     public void Dispose() => authmesh.Dispose();
-
-    private async Task KeepAsync(string sessions)
-    {
-        Directory.CreateDirectory(authmesh.Folder);
-        await File.WriteAllTextAsync(authmesh.SessionFile, sessions, TestContext.Current.CancellationToken);
-    }
 
     private async Task<string> SignUpAndInAsync()
     {

@@ -5,15 +5,25 @@ using Microsoft.Extensions.Logging;
 
 namespace AuthMesh.Tests.Client;
 
-/// <summary>A server that is none of ours: it notes who comes, and answers nothing of use or with a redirect.</summary>
-internal sealed class RecordingServer(RecordingServer? redirectTo = null) : IAsyncDisposable
+internal sealed record RecordedRequest(string Line, string? Authorization, string? Cookie, string Body);
+
+/// <summary>A server that is none of ours: it notes who comes, and answers what it is told to or nothing of use.</summary>
+internal sealed class RecordingServer(Func<RecordedRequest, HttpResponse, Task>? answer = null) : IAsyncDisposable
 {
-    private readonly ConcurrentQueue<string> requests = [];
+    private readonly ConcurrentQueue<RecordedRequest> recorded = [];
     private WebApplication app = null!;
 
     public string Origin => app.Urls.Single();
 
-    public IEnumerable<string> Requests => requests;
+    public IReadOnlyList<RecordedRequest> Recorded => [.. recorded];
+
+    public IEnumerable<string> Requests => recorded.Select(request => request.Line);
+
+    public static RecordingServer RedirectingTo(RecordingServer other) => new((request, response) =>
+    {
+        response.Redirect(other.Origin + response.HttpContext.Request.Path, permanent: false, preserveMethod: true);
+        return Task.CompletedTask;
+    });
 
     public async Task StartAsync()
     {
@@ -21,18 +31,37 @@ internal sealed class RecordingServer(RecordingServer? redirectTo = null) : IAsy
         builder.Logging.ClearProviders();
         app = builder.Build();
         app.Urls.Add("http://127.0.0.1:0");
-        app.Run(context =>
+        app.Run(async context =>
         {
-            requests.Enqueue($"{context.Request.Method} {context.Request.Path}");
-            if (redirectTo is not null)
-            {
-                context.Response.Redirect(redirectTo.Origin + context.Request.Path, permanent: false, preserveMethod: true);
-            }
-
-            return Task.CompletedTask;
+            var request = await ReadAsync(context.Request);
+            recorded.Enqueue(request);
+            await (answer?.Invoke(request, context.Response) ?? Task.CompletedTask);
         });
         await app.StartAsync();
     }
 
     public async ValueTask DisposeAsync() => await app.DisposeAsync();
+
+    private static async Task<RecordedRequest> ReadAsync(HttpRequest request)
+    {
+        using var body = new StreamReader(request.Body);
+        string? Header(string name) => request.Headers.TryGetValue(name, out var value) ? value.ToString() : null;
+        return new RecordedRequest(
+            $"{request.Method} {request.Path}", Header("Authorization"), Header("Cookie"), await body.ReadToEndAsync(request.HttpContext.RequestAborted));
+    }
+}
+
+internal static class RecordingServerAnswers
+{
+    /// <summary>Answers with the JSON that is given.</summary>
+    public static async Task SayAsync(this HttpResponse response, int status, string json)
+    {
+        response.StatusCode = status;
+        response.ContentType = "application/json";
+        await response.WriteAsync(json);
+    }
+
+    /// <summary>Refuses as AuthMesh does.</summary>
+    public static Task RefuseAsync(this HttpResponse response, int status, string code, string message) =>
+        response.SayAsync(status, $$"""{"status":"error","message":"{{message}}","code":"{{code}}","traceId":"0123456789abcdef0123456789abcdef"}""");
 }

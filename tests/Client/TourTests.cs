@@ -18,7 +18,7 @@ public sealed class TourTests(ProductionMesh production, DevelopmentMesh develop
             var tour = await authmesh.RunAsync("tour", "--server", development.Server);
 
             Assert.Equal(0, tour.ExitCode);
-            Assert.EndsWith("\n11 of 11 steps as expected\n", tour.Output, StringComparison.Ordinal);
+            Assert.EndsWith("\n18 of 18 steps as expected\n", tour.Output, StringComparison.Ordinal);
             Assert.DoesNotContain("NOT AS EXPECTED", tour.Output, StringComparison.Ordinal);
             Assert.DoesNotContain("admin123", tour.Output, StringComparison.Ordinal);
             Assert.False(File.Exists(authmesh.SessionFile)); // nobody's own sign-in is touched
@@ -32,9 +32,9 @@ public sealed class TourTests(ProductionMesh production, DevelopmentMesh develop
 
         Assert.Equal(0, tour.ExitCode);
         var document = tour.Document();
-        Assert.Equal(("success", "11"), (document.Member("status"), document.Member("steps_as_expected")));
+        Assert.Equal(("success", "18"), (document.Member("status"), document.Member("steps_as_expected")));
         Assert.Equal(
-            [200, 409, 200, 200, 403, 401, 401, 401, 200, 200, 200],
+            [200, 409, 200, 200, 403, 401, 401, 401, 200, 200, 200, 200, 401, 401, 401, 200, 200, 200],
             document.GetProperty("steps").EnumerateArray().Select(step => step.GetProperty("http_status").GetInt32()));
     }
 
@@ -46,14 +46,14 @@ public sealed class TourTests(ProductionMesh production, DevelopmentMesh develop
         Assert.Equal(5, tour.ExitCode);
         Assert.Contains(
             """
-             9. An admin logs in
+            16. An admin logs in
                 POST /login {"username":"admin","password":"..."}
                 401 Invalid credentials (invalid_credentials)
                 NOT AS EXPECTED, should be: 200 Welcome admin!
             """,
             tour.Output, StringComparison.Ordinal);
         Assert.Equal(3, System.Text.RegularExpressions.Regex.Count(tour.Output, "NOT AS EXPECTED"));
-        Assert.EndsWith("\n8 of 11 steps as expected\n", tour.Output, StringComparison.Ordinal);
+        Assert.EndsWith("\n15 of 18 steps as expected\n", tour.Output, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -65,10 +65,52 @@ public sealed class TourTests(ProductionMesh production, DevelopmentMesh develop
         var tour = await authmesh.RunAsync("tour", "--admin-name", "admin", "--admin-password-file", file, "--server", Origin(production.Gateway.Address));
 
         Assert.Equal(0, tour.ExitCode);
-        Assert.EndsWith("\n11 of 11 steps as expected\n", tour.Output, StringComparison.Ordinal);
+        Assert.EndsWith("\n18 of 18 steps as expected\n", tour.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_logout_that_is_heard_of_a_moment_later_is_as_expected()
+    {
+        await using var server = new RecordingServer(new PretendedMesh { LogoutIsHeardAfter = 3 }.AnswerAsync);
+        await server.StartAsync();
+
+        var tour = await authmesh.RunAsync("tour", "--server", server.Origin);
+
+        Assert.Equal(0, tour.ExitCode);
+        Assert.EndsWith("\n18 of 18 steps as expected\n", tour.Output, StringComparison.Ordinal);
+        Assert.Equal(1, server.Requests.Count(request => request == "POST /logout"));
+    }
+
+    [Fact]
+    public async Task A_logout_that_ends_nothing_fails_the_steps_behind_it()
+    {
+        await using var server = new RecordingServer(new PretendedMesh { LogoutIsHeardAfter = null }.AnswerAsync);
+        await server.StartAsync();
+
+        var tour = await authmesh.RunAsync("tour", "--server", server.Origin);
+
+        Assert.Equal(5, tour.ExitCode);
+        Assert.Equal([13, 14, 15], FailedSteps(tour));
+        Assert.Contains("NOT AS EXPECTED, should be: 401 Invalid or expired token (invalid_token), within 1 s\n", tour.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_refresh_that_brings_the_old_token_again_fails_its_step()
+    {
+        await using var server = new RecordingServer(new PretendedMesh { RefreshRepeatsItself = true }.AnswerAsync);
+        await server.StartAsync();
+
+        var tour = await authmesh.RunAsync("tour", "--server", server.Origin);
+
+        Assert.Equal([9], FailedSteps(tour));
+        Assert.Matches("NOT AS EXPECTED, should be: 200 Welcome tour-[0-9a-f]{8}!, with a new token\n", tour.Output);
     }
 
     public void Dispose() => authmesh.Dispose();
+
+    private static IEnumerable<int> FailedSteps(Finished tour) => tour.Output.Split("\n\n")
+        .Where(step => step.Contains("NOT AS EXPECTED", StringComparison.Ordinal))
+        .Select(step => int.Parse(step.Split('.')[0], null));
 
     private static string Origin(Uri address) => address.GetLeftPart(UriPartial.Authority);
 }

@@ -5,6 +5,7 @@ using System.Text.Json.Serialization;
 using AuthMesh.Identity;
 using AuthMesh.Identity.Accounts;
 using AuthMesh.Identity.Database;
+using AuthMesh.Identity.Internal;
 using AuthMesh.Identity.Keys;
 using AuthMesh.Identity.Passwords;
 using AuthMesh.Identity.Revocations;
@@ -23,7 +24,9 @@ public sealed class ConventionTests
 {
     [Fact]
     public void These_endpoints_of_the_identity_service_and_no_others_are_anonymous() => Assert.Equal(
-        ["GET /.well-known/jwks.json", "GET /.well-known/openid-configuration", "POST /login", "POST /register"],
+        [
+            "GET /.well-known/jwks.json", "GET /.well-known/openid-configuration", "POST /login", "POST /logout", "POST /refresh", "POST /register",
+        ],
         IdentityEndpoints().Where(IsAnonymous).Select(Name).Order(StringComparer.Ordinal));
 
     [Fact]
@@ -32,8 +35,8 @@ public sealed class ConventionTests
             IsAnonymous(endpoint) || endpoint.Metadata.GetMetadata<IAuthorizeData>() is not null, Name(endpoint)));
 
     [Theory]
-    [InlineData("anonymous", "/.well-known/jwks.json", "/.well-known/openid-configuration", "/login", "/register")]
-    [InlineData("signed-in", "/protected")]
+    [InlineData("anonymous", "/.well-known/jwks.json", "/.well-known/openid-configuration", "/login", "/logout", "/refresh", "/register")]
+    [InlineData("signed-in", "/account", "/account/password", "/account/sessions", "/account/sessions/{id}", "/protected")]
     [InlineData("admin", "/admin")]
     public void These_routes_of_the_gateway_and_no_others_have_the_policy(string policy, params string[] paths) => Assert.Equal(
         paths, GatewayRoutes().Where(route => Text(route, "AuthorizationPolicy") == policy).Select(PathOf).Order(StringComparer.Ordinal));
@@ -44,7 +47,7 @@ public sealed class ConventionTests
         {
             Assert.Contains(Text(route, "AuthorizationPolicy"), new[] { "anonymous", "signed-in", "admin" });
             Assert.NotEmpty(route.GetProperty("Match").GetProperty("Methods").EnumerateArray());
-            Assert.DoesNotContain("{", PathOf(route), StringComparison.Ordinal); // no catch-all of ours
+            Assert.DoesNotContain("{*", PathOf(route), StringComparison.Ordinal); // no catch-all of ours
             Assert.InRange(route.GetProperty("MaxRequestBodySize").GetInt64(), 0, 16 * 1024);
             Assert.InRange(TimeSpan.Parse(Text(route, "Timeout")!, CultureInfo.InvariantCulture), TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(30));
         });
@@ -87,10 +90,12 @@ public sealed class ConventionTests
     private static IReadOnlyList<RouteEndpoint> IdentityEndpoints()
     {
         var builder = WebApplication.CreateSlimBuilder();
-        builder.Services.AddDatabase().AddKeyRing().AddPasswords().AddSessions().AddTokens();
+        builder.Services.AddDatabase().AddKeyRing().AddPasswords().AddAccounts().AddSessions().AddTokens().AddRevocations().AddInternal();
         var app = builder.Build();
         app.MapAccounts();
+        app.MapSessions();
         app.MapMetadata();
+        app.MapInternal();
         return [.. ((IEndpointRouteBuilder)app).DataSources.SelectMany(source => source.Endpoints).Cast<RouteEndpoint>()];
     }
 

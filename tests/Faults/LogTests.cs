@@ -1,4 +1,5 @@
 using AuthMesh.Tests.Harness;
+using AuthMesh.Tests.Sessions;
 
 namespace AuthMesh.Tests.Faults;
 
@@ -6,15 +7,17 @@ namespace AuthMesh.Tests.Faults;
 public sealed class LogTests(OwnMesh mesh)
 {
     [Fact]
-    public async Task No_log_holds_a_password_or_a_token_whatever_happened_to_the_request()
+    public async Task No_log_holds_a_password_a_token_or_a_cookie_whatever_happened_to_the_request()
     {
         await mesh.WholeAsync();
         var (name, password, wrong) = (ProductionMesh.NewName(), $"right-{Guid.NewGuid():N}", $"wrong-{Guid.NewGuid():N}");
+        var newPassword = $"new-{Guid.NewGuid():N}";
 
         // 1. All goes well, or is refused.
         Assert.Equal(200, (await mesh.Gateway.RegisterAsync(name, password)).Status);
         Assert.Equal(409, (await mesh.Gateway.RegisterAsync(name, password)).Status);
-        var token = await mesh.Gateway.TokenAsync(name, password);
+        var user = await mesh.Gateway.SignInAsync(name, password);
+        var token = user.Token;
         Assert.Equal(401, (await mesh.Gateway.LoginAsync(name, wrong)).Status);
         Assert.Equal(401, (await mesh.Gateway.LoginAsync(password, wrong)).Status); // typed into the wrong field
         Assert.Equal(400, (await mesh.Gateway.PostRawAsync("/login", $$"""{"username":"{{name}}","password":"{{password}}","{{wrong}}":1}""")).Status);
@@ -25,21 +28,50 @@ public sealed class LogTests(OwnMesh mesh)
         Assert.Equal(401, (await mesh.Gateway.GetAsync("/admin", token[..^8] + "AAAAAAAA")).Status);
         Assert.Equal(404, (await mesh.Gateway.GetAsync($"/nothing/{token}?password={password}", token)).Status);
 
+        var refreshed = await mesh.Gateway.RefreshAsync(user.RefreshToken);
+        Assert.Equal(401, (await mesh.Gateway.RefreshAsync(user.RefreshToken[..^8] + "AAAAAAAA")).Status);
+        Assert.Equal(400, (await mesh.Gateway.PostRawAsync("/refresh", $$"""{"{{user.RefreshToken}}":1}""")).Status);
+        Assert.Equal(404, (await mesh.Gateway.GetAsync($"/refresh/{user.RefreshToken}?cookie={user.Cookie}", token)).Status);
+        Assert.Equal(401, (await mesh.Gateway.GetAsync("/protected", user.RefreshToken)).Status);
+        Assert.Equal(200, (await mesh.Identity.ExchangeAsync(new { cookie = user.Cookie })).Status);
+        Assert.Equal(403, (await mesh.Gateway.ChangePasswordAsync(token, wrong, password)).Status);
+        Assert.Equal(403, (await mesh.Gateway.DeleteAccountAsync(token, wrong)).Status);
+        var changed = await mesh.Gateway.ChangePasswordAsync(refreshed.Token, password, newPassword);
+        Assert.Equal(401, (await mesh.Gateway.RefreshAsync(user.RefreshToken)).Status);
+        var replayed = await mesh.Gateway.SignInAsync(name, newPassword);
+        await mesh.Gateway.RefreshAsync(replayed.RefreshToken);
+        await mesh.Database.AgeStepAsync(replayed.SessionId, 30);
+        Assert.Equal(401, (await mesh.Gateway.RefreshAsync(replayed.RefreshToken)).Status);
+        Assert.Equal(404, (await mesh.Gateway.CallAsync(HttpMethod.Delete, $"/account/sessions/{changed.RefreshToken()}", changed.Token)).Status);
+
         // 2. A part is away, which is when exceptions are logged.
         await mesh.Postgres.KillAsync();
         Assert.Equal(503, (await mesh.Gateway.LoginAsync(name, password)).Status);
         Assert.Equal(503, (await mesh.Gateway.RegisterAsync(ProductionMesh.NewName(), password)).Status);
+        Assert.Equal(503, (await mesh.Gateway.RefreshAsync(changed.RefreshToken())).Status);
+        Assert.Equal(503, (await mesh.Gateway.LogoutAsync(changed.Token, new { refresh_token = changed.RefreshToken() })).Status);
+        Assert.Equal(503, (await mesh.Gateway.ChangePasswordAsync(changed.Token, newPassword, password)).Status);
+        Assert.Equal(503, (await mesh.Identity.ExchangeAsync(new { cookie = changed.Cookie() })).Status);
         await mesh.Postgres.StartAgainAsync();
         mesh.Mesh.Identity.Kill();
         mesh.Mesh.Resource.Kill();
         await Task.WhenAll(mesh.Mesh.Identity.Exited, mesh.Mesh.Resource.Exited);
         Assert.Equal(503, (await mesh.Gateway.LoginAsync(name, password)).Status);
-        Assert.Equal(503, (await mesh.Gateway.GetAsync($"/protected?access_token={token}", token)).Status);
+        Assert.Equal(503, (await mesh.Gateway.GetAsync($"/protected?access_token={changed.Token}", changed.Token)).Status);
         await mesh.WholeAsync();
+        await Patience.UntilAsync(() => mesh.Gateway.LogoutAsync(changed.Token, new { refresh_token = changed.RefreshToken() }), answer => answer.Status == 200);
 
         var userId = await mesh.Database.ScalarAsync<Guid>("SELECT id FROM users WHERE normalized_username = $1", name);
         Assert.Contains($"User {userId} signed in", mesh.Mesh.Identity.Output, StringComparison.Ordinal); // the right file, and it says what matters
-        var secrets = new[] { password, wrong, token, token.Split('.')[1], token.Split('.')[2] };
+        Assert.Contains($"Refresh token reused: session {replayed.SessionId}", mesh.Mesh.Identity.Output, StringComparison.Ordinal);
+        string[] secrets =
+        [
+            password, wrong, newPassword, .. new[] { user.Answer, refreshed, changed, replayed.Answer }.SelectMany(answer => new[]
+            {
+                answer.Token, answer.Token.Split('.')[1], answer.Token.Split('.')[2], answer.RefreshToken()["authmesh_rt_".Length..], answer.RefreshToken()[^40..],
+            }),
+            user.Cookie, changed.Cookie()!, replayed.Cookie,
+        ];
         var logs = mesh.Mesh.Services.Select(service => (service.Name, Text: service.Output))
             .Append((Name: "PostgreSQL", Text: await File.ReadAllTextAsync(mesh.Postgres.LogFile, TestContext.Current.CancellationToken)));
         Assert.All(logs, log =>

@@ -30,7 +30,11 @@ public sealed class OwnMesh : IAsyncLifetime
         {
             Environment = "Production",
             Issuer = ProductionMesh.Issuer,
-            Settings = new Dictionary<string, string> { ["AuthMesh:KeyRefreshInterval"] = "00:00:01" }, // an outage meets a refresh
+            Settings = new Dictionary<string, string>
+            {
+                ["AuthMesh:ServiceKey"] = ProductionMesh.ServiceKey,
+                ["AuthMesh:KeyRefreshInterval"] = "00:00:01", // an outage meets a refresh
+            },
             IdentitySettings = new Dictionary<string, string>
             {
                 ["Identity:FirstAdmin:GeneratedPasswordFile"] = Path.Combine(folder, "admin-password"),

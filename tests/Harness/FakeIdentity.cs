@@ -54,7 +54,7 @@ internal sealed class FakeIdentity : IAsyncDisposable
             "/.well-known/jwks.json" => context.Response.WriteAsync(KeySet()),
             "/internal/exchange" => ExchangeAsync(context),
             "/internal/revocations" => FeedAsync(context),
-            var path when path!.StartsWith("/internal/verifiers/", StringComparison.Ordinal) => context.Response.WriteAsync("""{"missing":[]}"""),
+            var path when path!.StartsWith("/internal/verifiers/", StringComparison.Ordinal) => context.Response.WriteAsync("""{"missing":[],"gone":[]}"""),
             "/health/live" => Task.CompletedTask,
             _ => EchoAsync(context),
         });

@@ -15,10 +15,10 @@ internal sealed class Forge(string keyId, ECDsa key)
 
     public ECDsa Key => key;
 
-    public static async Task<Forge> OpenAsync(Database database, byte[] masterKey)
+    public static async Task<Forge> OpenAsync(Database database, byte[] masterKey, RingKeyState state = RingKeyState.Current)
     {
         await using var db = database.Open();
-        var row = await db.RingKeys.SingleAsync(ring => ring.Purpose == RingKeyPurpose.Signing && ring.State == RingKeyState.Current);
+        var row = await db.RingKeys.SingleAsync(ring => ring.Purpose == RingKeyPurpose.Signing && ring.State == state);
         var key = ECDsa.Create();
         key.ImportPkcs8PrivateKey(row.TryOpen(new MasterKey(masterKey)), out _);
         return new Forge(row.Id, key);

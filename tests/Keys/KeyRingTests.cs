@@ -22,7 +22,9 @@ public sealed class KeyRingTests(ProductionMesh mesh)
         var made = await KeysAsync(db);
         await Ring(masterKey).OpenAsync(db, TestContext.Current.CancellationToken);
 
-        Assert.Equal(["Pepper Current", "Signing Announced", "Signing Current"], made.Select(key => $"{key.Purpose} {key.State}").Order(StringComparer.Ordinal));
+        Assert.Equal(
+            ["Pepper Current", "RefreshToken Current", "Signing Announced", "Signing Current"],
+            made.Select(key => $"{key.Purpose} {key.State}").Order(StringComparer.Ordinal));
         Assert.Equal(made.Select(key => key.Id), (await KeysAsync(db)).Select(key => key.Id));
     }
 
@@ -38,9 +40,9 @@ public sealed class KeyRingTests(ProductionMesh mesh)
         var wrong = Ring(new MasterKey(RandomNumberGenerator.GetBytes(32)));
 
         await Assert.ThrowsAsync<StartRefusedException>(() => wrong.OpenAsync(db, TestContext.Current.CancellationToken));
-        Assert.False(wrong.IsReady);
+        Assert.False(wrong.IsOpen);
         var after = (await KeysAsync(db)).Select(key => Convert.ToHexString(key.SealedSecret)).ToList();
-        Assert.Equal(2, after.Count);
+        Assert.Equal(3, after.Count);
         Assert.Subset(before.ToHashSet(), after.ToHashSet());
     }
 

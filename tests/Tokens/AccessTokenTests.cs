@@ -46,11 +46,13 @@ public sealed class AccessTokenTests(ProductionMesh mesh)
         { "iss", "[\"https://auth.example.test\"]" }, { "iss", "\"https://evil.example\"" },
         { "aud", null }, { "aud", "\"\"" }, { "aud", "\"authmesh/\"" }, { "aud", "\"Authmesh\"" }, { "aud", "\"other\"" }, { "aud", "[]" }, { "aud", "[\"other\"]" },
         { "sub", null }, { "sub", "\"\"" }, { "sub", "null" }, { "sub", "1" }, { "sub", "\"\\ud800\"" },
+        { "sub", "\"alice\"" }, { "sub", "\"ABCDEF00-0000-4000-8000-000000000000\"" }, { "sub", "\"abcdef00000040008000000000000000\"" },
+        { "sid", "\"a session\"" }, { "sid", "\"{abcdef00-0000-4000-8000-000000000000}\"" }, { "sid", "\" abcdef00-0000-4000-8000-000000000000\"" },
         { "client_id", null }, { "jti", null }, { "sid", null }, { "sid", "1" }, { "preferred_username", null }, { "role", null }, { "role", "[\"admin\"]" },
         { "epoch", null }, { "epoch", "\"0\"" }, { "epoch", "-1" }, { "epoch", "0.5" }, { "epoch", "1e99" },
         { "exp", null }, { "exp", "\"9999999999\"" }, { "exp", "-1" }, { "exp", "0" }, { "exp", "1e400" }, { "exp", "99999999999999999999" }, { "exp", "253402300800" },
         { "exp", "NOW-31" }, { "exp", "NOW-3600" },
-        { "iat", null }, { "iat", "\"1000000000\"" }, { "iat", "NOW+120" }, { "nbf", "NOW+120" }, { "nbf", "\"soon\"" },
+        { "iat", null }, { "iat", "\"1000000000\"" }, { "iat", "NOW+120" }, { "nbf", "NOW+120" }, { "nbf", "\"soon\"" }, { "nbf", "null" }, { "nbf", "\"0\"" },
     };
 
     [Theory]
@@ -67,6 +69,31 @@ public sealed class AccessTokenTests(ProductionMesh mesh)
         var token = mesh.Forge.Sign(mesh.Forge.Header().ToJsonString(), Forge.With(Forge.Claims(), name, SecondsNow() + secondsFromNow));
 
         Assert.Equal(200, (await mesh.Gateway.GetAsync("/protected", token)).Status);
+    }
+
+    [Theory]
+    [InlineData("sub")]
+    [InlineData("sid")]
+    public async Task An_id_in_the_one_spelling_is_accepted(string name)
+    {
+        var token = mesh.Forge.Sign(mesh.Forge.Header().ToJsonString(), Forge.With(Forge.Claims(), name, "abcdef00-0000-4000-8000-000000000000"));
+
+        Assert.Equal(200, (await mesh.Gateway.GetAsync("/protected", token)).Status);
+    }
+
+    [Fact]
+    public async Task A_token_that_was_accepted_before_expires_like_any_other()
+    {
+        var token = mesh.Forge.Sign(mesh.Forge.Header().ToJsonString(), Forge.With(Forge.Claims(), "exp", SecondsNow() - 5)); // of 10 s of skew
+        foreach (var verifier in new[] { mesh.Gateway, mesh.Resource })
+        {
+            Assert.Equal(200, (await verifier.GetAsync("/protected", token)).Status);
+        }
+
+        foreach (var verifier in new[] { mesh.Gateway, mesh.Resource })
+        {
+            await Patience.UntilAsync(async () => (await verifier.GetAsync("/protected", token)).Status == 401);
+        }
     }
 
     [Theory]

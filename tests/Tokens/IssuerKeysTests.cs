@@ -1,18 +1,13 @@
-using System.Buffers.Text;
 using System.Security.Cryptography;
-using System.Text.Json;
 using AuthMesh.LocalMesh;
 using AuthMesh.Tests.Harness;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Http;
-using Microsoft.Extensions.Logging;
 
 namespace AuthMesh.Tests.Tokens;
 
 /// <summary>A verifier and an issuer whose keys the test changes.</summary>
 public sealed class IssuerKeysTests : IAsyncLifetime
 {
-    private readonly Issuer issuer = new();
+    private readonly PretendedIssuer issuer = new();
     private ServiceProcess resource = null!;
     private Caller caller = null!;
 
@@ -49,6 +44,23 @@ public sealed class IssuerKeysTests : IAsyncLifetime
         issuer.Withdraw(first);
         await UntilAsync(async () => (await caller.GetAsync("/protected", Sign(first))).Status == 401);
         Assert.Equal(200, (await caller.GetAsync("/protected", Sign(second))).Status);
+    }
+
+    [Fact]
+    public async Task A_token_that_was_accepted_before_falls_with_its_key()
+    {
+        var (first, second) = (issuer.Publish(), issuer.Publish());
+        var (token, other) = (Sign(first), Sign(second));
+        await UntilAsync(async () => (await caller.GetAsync("/protected", token)).Status == 200);
+
+        issuer.Withdraw(first);
+        await UntilAsync(async () => (await caller.GetAsync("/protected", token)).Status == 401);
+        Assert.Equal(200, (await caller.GetAsync("/protected", other)).Status);
+
+        issuer.Withdraw(second);
+        var successor = issuer.Publish(second.KeyId); // another key under the name of the last
+        await UntilAsync(async () => (await caller.GetAsync("/protected", other)).Status == 401);
+        Assert.Equal(200, (await caller.GetAsync("/protected", Sign(successor))).Status);
     }
 
     [Theory]
@@ -124,100 +136,4 @@ public sealed class IssuerKeysTests : IAsyncLifetime
             return false;
         }
     });
-
-    /// <summary>An identity service of which only the key set exists.</summary>
-    private sealed class Issuer : IAsyncDisposable
-    {
-        private readonly List<Forge> keys = [];
-        private (int Status, string Body)? instead;
-        private WebApplication app = null!;
-        private int timesAsked;
-
-        public Uri Address { get; private set; } = null!;
-
-        public int TimesAsked => Volatile.Read(ref timesAsked);
-
-        public async Task StartAsync()
-        {
-            var builder = WebApplication.CreateSlimBuilder();
-            builder.Logging.ClearProviders();
-            app = builder.Build();
-            app.Urls.Add("http://127.0.0.1:0");
-            app.Run(async context =>
-            {
-                if (context.Request.Path == "/internal/revocations")
-                {
-                    await FeedNothingAsync(context);
-                    return;
-                }
-
-                if (HttpMethods.IsPut(context.Request.Method)) // which keys the verifier holds
-                {
-                    await context.Response.WriteAsync("""{"missing":[]}""");
-                    return;
-                }
-
-                Interlocked.Increment(ref timesAsked);
-                var (status, body) = instead ?? (200, KeySet());
-                context.Response.StatusCode = status;
-                context.Response.Headers.Location = "/elsewhere";
-                await context.Response.WriteAsync(context.Request.Path == "/.well-known/jwks.json" ? body : KeySet());
-            });
-            await app.StartAsync();
-            Address = new Uri(app.Urls.First());
-        }
-
-        public Forge Publish()
-        {
-            var key = new Forge(Guid.NewGuid().ToString("N"), ECDsa.Create(ECCurve.NamedCurves.nistP256));
-            lock (keys)
-            {
-                keys.Add(key);
-            }
-
-            return key;
-        }
-
-        public void Withdraw(Forge key)
-        {
-            lock (keys)
-            {
-                keys.Remove(key);
-            }
-        }
-
-        public void AnswerInstead(int status, string body) => instead = (status, body);
-
-        public ValueTask DisposeAsync() => app.DisposeAsync();
-
-        private static async Task FeedNothingAsync(HttpContext context)
-        {
-            context.Response.ContentType = "text/event-stream";
-            using var timer = new PeriodicTimer(TimeSpan.FromSeconds(1));
-            do
-            {
-                await context.Response.WriteAsync("event: beat\ndata: {}\n\n", context.RequestAborted);
-                await context.Response.Body.FlushAsync(context.RequestAborted);
-            }
-            while (await timer.WaitForNextTickAsync(context.RequestAborted));
-        }
-
-        private string KeySet()
-        {
-            lock (keys)
-            {
-                return JsonSerializer.Serialize(new { keys = keys.Select(Jwk) });
-            }
-        }
-
-        private static object Jwk(Forge key)
-        {
-            var point = key.Key.ExportParameters(includePrivateParameters: false).Q;
-            return new
-            {
-                kty = "EC", crv = "P-256", use = "sig", alg = "ES256", kid = key.KeyId,
-                x = Base64Url.EncodeToString(point.X), y = Base64Url.EncodeToString(point.Y),
-            };
-        }
-    }
 }

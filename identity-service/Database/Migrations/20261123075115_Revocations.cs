@@ -93,6 +93,15 @@ namespace AuthMesh.Identity.Database.Migrations
 
             // The log is written where its causes are committed. Constraint triggers that are deferred run as the last act before the
             // commit; the lock that the first of them takes is held until the commit is visible, so positions become visible in order.
+            // What is no id would stop every reader, so it cannot get in, by whatever hand.
+            migrationBuilder.Sql(
+                """
+                ALTER TABLE revocations ADD CONSTRAINT ck_revocations CHECK (CASE kind
+                    WHEN 'session-ended' THEN subject ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+                    WHEN 'user-below-epoch' THEN subject ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' AND epoch IS NOT NULL
+                    WHEN 'key-distrusted' THEN subject ~ '^[A-Za-z0-9_-]+$'
+                    ELSE kind = 'keys-changed' END)
+                """);
             migrationBuilder.Sql("CREATE SEQUENCE revocation_positions");
             migrationBuilder.Sql(
                 """

@@ -1,0 +1,13 @@
+using System.CommandLine;
+using AuthMesh.Bench.Idle;
+using AuthMesh.Bench.Revocations;
+using AuthMesh.Bench.Tokens;
+
+var root = new RootCommand("Measures AuthMesh, and checks what the test suite has no time for. bench/README.md says how to read it.")
+{
+    Differential.Define(),
+    CacheCost.Define(),
+    RevocationDelay.Define(),
+    IdleQueries.Define(),
+};
+return await root.Parse(args is [] ? ["--help"] : args).InvokeAsync();

@@ -1,0 +1,184 @@
+using System.CommandLine;
+using System.Diagnostics;
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json;
+using AuthMesh.LocalMesh;
+
+namespace AuthMesh.Bench.Revocations;
+
+/// <summary>
+/// How long after the 200 of a revocation some replica still accepts what was revoked. While the request that revokes is under way, every
+/// replica is asked again and again with the session's token, and the gateways with its cookie too; what counts is the end of the last
+/// request that was accepted, so the time of that request is in the figure.
+/// </summary>
+internal static class RevocationDelay
+{
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(2); // between two looks at one replica
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    private static readonly (string Name, Func<Caller, SignIn, Task<HttpStatusCode>> RunAsync)[] Kinds =
+    [
+        ("logout by bearer token", (gateway, victim) => gateway.SendAsync(HttpMethod.Post, "/logout", victim.Token)),
+        ("logout by refresh token", (gateway, victim) => gateway.SendAsync(HttpMethod.Post, "/logout", null, new { refresh_token = victim.RefreshToken })),
+        ("logout by cookie", (gateway, victim) => gateway.SendAsync(HttpMethod.Post, "/logout", null, null, victim.Cookie)),
+        ("end of another session", (gateway, victim) => gateway.SendAsync(HttpMethod.Delete, $"/account/sessions/{victim.SessionId}", victim.OtherToken)),
+        ("change of the password", (gateway, victim) => gateway.SendAsync(
+            HttpMethod.Post, "/account/password", victim.OtherToken, new { current_password = victim.Password, new_password = victim.Password })),
+    ];
+
+    public static Command Define()
+    {
+        var count = new Option<int>("--count") { Description = "How many sessions are revoked", DefaultValueFactory = _ => 1000 };
+        var command = new Command("revocation", "Time from the answer of a revocation to the last acceptance, over 2 replicas of each service") { count };
+        command.SetAction((parsed, cancellation) => RunAsync(parsed.GetValue(count), cancellation));
+        return command;
+    }
+
+    private static async Task<int> RunAsync(int count, CancellationToken cancellation)
+    {
+        await using var mesh = await Mesh.StartAsync(
+            new MeshOptions
+            {
+                IdentityReplicas = 2,
+                ResourceReplicas = 2,
+                GatewayReplicas = 2,
+                IdentitySettings = new Dictionary<string, string> { ["Identity:Hashing:WorkFactor"] = "4" },
+            },
+            cancellation);
+        var gateways = mesh.Gateways.Select(service => new Caller(service.Address)).ToList();
+        var replicas = gateways.Select((caller, i) => new Replica($"gateway {i}", caller, "/protected", ByCookie: false))
+            .Concat(gateways.Select((caller, i) => new Replica($"gateway {i}, by cookie", caller, "/protected", ByCookie: true)))
+            .Concat(mesh.Resources.Select((service, i) => new Replica($"resource {i}", new Caller(service.Address), "/protected", ByCookie: false)))
+            .Concat(mesh.Identities.Select((service, i) => new Replica($"identity {i}", new Caller(service.Address), "/account", ByCookie: false)))
+            .ToList();
+
+        var worst = new List<(string Kind, TimeSpan Delay, string Replica)>();
+        for (var i = 0; i < count; i++)
+        {
+            var gateway = gateways[i % gateways.Count];
+            var victim = await SignIn.CreateAsync(gateway);
+            var kind = Kinds[i % Kinds.Length];
+            var answered = new TaskCompletionSource<long>();
+            var accepted = replicas.Select(_ => new TaskCompletionSource()).ToList();
+            var watches = replicas.Zip(accepted, (replica, first) => WatchAsync(replica, victim, first, answered.Task)).ToList();
+            await Task.WhenAny(Task.WhenAll(accepted.Select(first => first.Task)), Task.WhenAll(watches)); // or one of them has failed
+            var status = await kind.RunAsync(gateway, victim);
+            answered.SetResult(Stopwatch.GetTimestamp());
+            if (status != HttpStatusCode.OK)
+            {
+                throw new InvalidOperationException($"{kind.Name} was answered {(int)status}.");
+            }
+
+            var delays = await Task.WhenAll(watches);
+            var last = delays.Zip(replicas).MaxBy(pair => pair.First);
+            worst.Add((kind.Name, last.First, last.Second.Name));
+        }
+
+        replicas.ForEach(replica => replica.Caller.Dispose());
+        Console.WriteLine($"{count} revocations, 2 replicas each of gateway, resource service and identity service; milliseconds from the answer to the");
+        Console.WriteLine("last acceptance by any replica (0: none was accepted after the answer)");
+        Console.WriteLine();
+        Console.WriteLine($"{"",-26}{"count",8}{"p50",8}{"p90",8}{"p99",8}{"max",8}");
+        foreach (var kind in Kinds.Select(kind => kind.Name))
+        {
+            Print(kind, [.. worst.Where(row => row.Kind == kind).Select(row => row.Delay)]);
+        }
+
+        Print("all", [.. worst.Select(row => row.Delay)]);
+        Console.WriteLine();
+        Console.WriteLine("the last to know: " + string.Join(", ", worst.GroupBy(row => row.Replica).OrderByDescending(group => group.Count())
+            .Select(group => $"{group.Key} {group.Count()}")));
+        return 0;
+    }
+
+    /// <returns>From the answer to the end of the last request that was accepted; zero where none was after it.</returns>
+    private static async Task<TimeSpan> WatchAsync(Replica replica, SignIn victim, TaskCompletionSource accepted, Task<long> answered)
+    {
+        var lastAccepted = 0L;
+        var deadline = Stopwatch.StartNew();
+        while (deadline.Elapsed < Patience)
+        {
+            var isAfter = answered.IsCompleted;
+            var status = replica.ByCookie
+                ? await replica.Caller.SendAsync(HttpMethod.Get, replica.Path, null, null, victim.Cookie)
+                : await replica.Caller.SendAsync(HttpMethod.Get, replica.Path, victim.Token);
+            if (status == HttpStatusCode.OK)
+            {
+                lastAccepted = Stopwatch.GetTimestamp();
+                accepted.TrySetResult();
+            }
+            else if (status != HttpStatusCode.Unauthorized || !accepted.Task.IsCompleted)
+            {
+                throw new InvalidOperationException($"{replica.Name} answered {(int)status}.");
+            }
+            else if (isAfter)
+            {
+                var delay = Stopwatch.GetElapsedTime(await answered, lastAccepted);
+                return delay > TimeSpan.Zero ? delay : TimeSpan.Zero;
+            }
+
+            await Task.Delay(Pause);
+        }
+
+        throw new InvalidOperationException($"{replica.Name} still accepts after {Patience.TotalSeconds:0} s what was revoked.");
+    }
+
+    private static void Print(string name, List<TimeSpan> delays)
+    {
+        delays.Sort();
+        string At(double share) => $"{delays[Math.Min(delays.Count - 1, (int)Math.Ceiling(share * delays.Count) - 1)].TotalMilliseconds:0.0}";
+        Console.WriteLine($"{name,-26}{delays.Count,8}{At(0.5),8}{At(0.9),8}{At(0.99),8}{At(1),8}");
+    }
+
+    private sealed record Replica(string Name, Caller Caller, string Path, bool ByCookie);
+
+    /// <summary>A user of its own with the session that will be revoked and another one.</summary>
+    private sealed record SignIn(string Password, string Token, string RefreshToken, string Cookie, string SessionId, string OtherToken)
+    {
+        public static async Task<SignIn> CreateAsync(Caller gateway)
+        {
+            var credentials = new { username = "u-" + Guid.NewGuid().ToString("N")[..12], password = "a password for a benchmark" };
+            await gateway.PostAsync("/register", credentials);
+            var (victim, cookie) = await gateway.PostAsync("/login", credentials);
+            var (other, _) = await gateway.PostAsync("/login", credentials);
+            var token = victim.GetProperty("token").GetString()!;
+            var claims = JsonElement.Parse(System.Buffers.Text.Base64Url.DecodeFromChars(token.Split('.')[1]));
+            return new SignIn(
+                credentials.password, token, victim.GetProperty("refresh_token").GetString()!, cookie, claims.GetProperty("sid").GetString()!,
+                other.GetProperty("token").GetString()!);
+        }
+    }
+
+    private sealed class Caller(Uri address) : IDisposable
+    {
+        private readonly HttpClient http = new(new SocketsHttpHandler { UseCookies = false, UseProxy = false }) { BaseAddress = address };
+
+        public void Dispose() => http.Dispose();
+
+        public async Task<HttpStatusCode> SendAsync(HttpMethod method, string path, string? token, object? body = null, string? cookie = null)
+        {
+            using var request = new HttpRequestMessage(method, path) { Content = body is null ? null : JsonContent.Create(body) };
+            if (token is not null)
+            {
+                request.Headers.Add("Authorization", "Bearer " + token);
+            }
+
+            if (cookie is not null)
+            {
+                request.Headers.Add("Cookie", cookie);
+            }
+
+            using var answer = await http.SendAsync(request);
+            return answer.StatusCode;
+        }
+
+        public async Task<(JsonElement Body, string Cookie)> PostAsync(string path, object body)
+        {
+            using var answer = await http.PostAsJsonAsync(path, body);
+            answer.EnsureSuccessStatusCode();
+            var cookie = answer.Headers.TryGetValues("Set-Cookie", out var cookies) ? cookies.First().Split(';')[0] : "";
+            return (await answer.Content.ReadFromJsonAsync<JsonElement>(), cookie);
+        }
+    }
+}

@@ -1,0 +1,71 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using AuthMesh.Keys;
+using AuthMesh.Revocations;
+using AuthMesh.Tokens;
+using Microsoft.AspNetCore.Authentication.JwtBearer;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Options;
+using Microsoft.IdentityModel.Tokens;
+
+namespace AuthMesh.Bench.Tokens;
+
+/// <summary>The part of a service that checks its tokens, put together as services do, with keys and a clock in our hands.</summary>
+internal sealed class Verifier : IVerificationKeys, IDisposable
+{
+    public const string Issuer = "https://auth.example.test";
+
+    private readonly ConcurrentDictionary<string, ECDsaSecurityKey?> keys = new();
+    private readonly ServiceProvider services;
+    private readonly TokenHandler handler;
+    private readonly TokenValidationParameters parameters;
+    private int keysAskedFor;
+
+    /// <param name="clock">Decides what has expired.</param>
+    /// <param name="verifiedTokens">How many are remembered; 0 verifies each anew, null is what a service does unless told.</param>
+    public Verifier(TimeProvider clock, int? verifiedTokens = null)
+    {
+        var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
+        builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
+        {
+            ["AuthMesh:Issuer"] = Issuer,
+            ["AuthMesh:ServiceKey"] = "no-service-hears-of-this-key-ever",
+            ["AuthMesh:VerifiedTokens"] = verifiedTokens?.ToString(CultureInfo.InvariantCulture),
+        });
+        builder.Services.AddSingleton(clock);
+        builder.Services.AddSingleton<IVerificationKeys>(this);
+        builder.AddAuthMeshDefaults();
+        services = builder.Services.BuildServiceProvider();
+        var bearer = services.GetRequiredService<IOptionsMonitor<JwtBearerOptions>>().Get(JwtBearerDefaults.AuthenticationScheme);
+        (handler, parameters) = (bearer.TokenHandlers.Single(), bearer.TokenValidationParameters);
+        Remembered = services.GetRequiredService<VerifiedTokens>();
+        Revoked = services.GetRequiredService<RevokedAccess>();
+        Revoked.Confirm(); // else no token could be judged
+    }
+
+    public VerifiedTokens Remembered { get; }
+
+    public RevokedAccess Revoked { get; }
+
+    public bool IsReady => true;
+
+    /// <summary>How often a key was looked up to verify a signature. A token that is remembered needs none.</summary>
+    public int KeysAskedFor => Volatile.Read(ref keysAskedFor);
+
+    /// <summary>Puts this key under this name from now on; null takes away what is there.</summary>
+    public void Hold(string keyId, ECDsaSecurityKey? key) => keys[keyId] = key;
+
+    public Task<TokenValidationResult> ValidateAsync(string token) => handler.ValidateTokenAsync(token, parameters);
+
+    public ECDsaSecurityKey? Find(string keyId) => keys.GetValueOrDefault(keyId);
+
+    public ValueTask<KeyLookup> FindAsync(string keyId, CancellationToken cancellationToken)
+    {
+        Interlocked.Increment(ref keysAskedFor);
+        return ValueTask.FromResult(new KeyLookup(Find(keyId)));
+    }
+
+    public void Dispose() => services.Dispose();
+}

@@ -1,0 +1,71 @@
+using System.Text;
+using AuthMesh.Client.CommandLine;
+
+namespace AuthMesh.Client.Accounts;
+
+/// <summary>Passwords from a file or pipe: the first lines, each up to the newline, with every other character kept.</summary>
+internal static class PasswordLines
+{
+    private const int LongestLine = 4096; // bytes; a password has 256 code points of 4 bytes at most
+
+    private static readonly string[] Ordinals = ["first", "second"];
+
+    public static async Task<string> ReadOneAsync(Stream input, string source, CancellationToken cancellation) =>
+        (await ReadAsync(input, source, count: 1, cancellation))[0];
+
+    public static async Task<IReadOnlyList<string>> ReadAsync(Stream input, string source, int count, CancellationToken cancellation)
+    {
+        var buffer = new byte[LongestLine * count];
+        var length = 0;
+        while (buffer.AsSpan(0, length).Count((byte)'\n') < count && length < buffer.Length)
+        {
+            // WaitAsync, since a read from a pipe does not notice its cancellation.
+            var read = await input.ReadAsync(buffer.AsMemory(length), cancellation).AsTask().WaitAsync(cancellation);
+            if (read == 0)
+            {
+                break;
+            }
+
+            length += read;
+        }
+
+        var lines = new List<string>(count);
+        var rest = buffer.AsMemory(0, length);
+        foreach (var ordinal in Ordinals.Take(count))
+        {
+            var newline = rest.Span.IndexOf((byte)'\n');
+            lines.Add(Decode(newline < 0 ? rest.Span : rest.Span[..newline], newline >= 0, $"The {ordinal} line of {source}"));
+            rest = newline < 0 ? default : rest[(newline + 1)..];
+        }
+
+        return lines;
+    }
+
+    private static string Decode(ReadOnlySpan<byte> line, bool hasNewline, string place)
+    {
+        if (OperatingSystem.IsWindows() && hasNewline && line is [.., (byte)'\r'])
+        {
+            line = line[..^1]; // a newline there is two characters
+        }
+
+        if (line.IsEmpty)
+        {
+            throw CommandFailure.Usage($"{place} is empty", "it must be the password");
+        }
+
+        if (line.Length >= LongestLine)
+        {
+            throw CommandFailure.Usage($"{place} is too long for a password", "is it the right file?");
+        }
+
+        try
+        {
+            // Strict, since a replaced character would make another password, and no BOM is dropped.
+            return new UTF8Encoding(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true).GetString(line);
+        }
+        catch (DecoderFallbackException)
+        {
+            throw CommandFailure.Usage($"{place} is not UTF-8", "save it as UTF-8");
+        }
+    }
+}

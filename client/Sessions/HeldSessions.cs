@@ -1,0 +1,53 @@
+using System.Text.Json;
+using AuthMesh.Client.CommandLine;
+using AuthMesh.Client.Server;
+
+namespace AuthMesh.Client.Sessions;
+
+/// <summary>The session file while no other client changes it; the one way to write it, so that no change is made on an old copy.</summary>
+internal sealed class HeldSessions(SessionFile file, IDisposable turn) : IDisposable
+{
+    public StoredSession Require(ServerAddress server) => file.Require(server);
+
+    /// <summary>The session of the one as whom the command began: somebody else may have signed in while it waited or asked.</summary>
+    public StoredSession Require(ServerAddress server, string username)
+    {
+        var session = Require(server);
+        return session.Username == username
+            ? session
+            : throw new CommandFailure(
+                ExitCode.NotSignedIn,
+                "signed_in_anew",
+                $"{session.Username} has signed in at {server} since this command began for {username}; nothing was sent",
+                $"if it is meant for {username}: authmesh login {username} --server {server}");
+    }
+
+    public void Remember(ServerAddress server, StoredSession session)
+    {
+        var stored = file.Read() with { LastServer = server.ToString() };
+        stored.Servers[server.ToString()] = session;
+        Write(stored);
+    }
+
+    public void Forget(ServerAddress server)
+    {
+        var stored = file.Read();
+        stored.Servers.Remove(server.ToString());
+        Write(stored);
+    }
+
+    public void Dispose() => turn.Dispose();
+
+    private void Write(StoredSessions stored)
+    {
+        var content = JsonSerializer.SerializeToUtf8Bytes(stored, ClientJson.Default.StoredSessions);
+        try
+        {
+            OwnerOnlyFile.Replace(file.FilePath, content);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw SessionFile.Unusable($"{file.FilePath} cannot be written: {exception.Message}", SessionFile.ElsewhereHint);
+        }
+    }
+}

@@ -1,0 +1,46 @@
+using AuthMesh.Client.CommandLine;
+
+namespace AuthMesh.Client.Sessions;
+
+/// <summary>
+/// Lets one client at a time change the session file, each on what the one before it has left. It is a lock of the operating
+/// system on a file of its own, which ends with its holder, however that ends. The file stays: were it removed, one client
+/// could wait for the old file while another takes a new one.
+/// </summary>
+internal static class SessionLock
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(12); // longer than the 10 s that a holder waits for the server
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
+
+    public static async Task<IDisposable> TakeAsync(string path, CancellationToken cancellation)
+    {
+        var start = TimeProvider.System.GetTimestamp();
+        while (true)
+        {
+            try
+            {
+                return OwnerOnlyFile.Open(path, FileMode.OpenOrCreate);
+            }
+            catch (IOException exception) when (IsTaken(exception))
+            {
+                if (TimeProvider.System.GetElapsedTime(start) > Patience)
+                {
+                    throw SessionFile.Unusable(
+                        $"Another authmesh has held {path} for {Patience.TotalSeconds:0} s", "let it finish or end it, then try again");
+                }
+            }
+            catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+            {
+                throw SessionFile.Unusable($"{path} cannot be opened: {exception.Message}", SessionFile.ElsewhereHint);
+            }
+
+            await Task.Delay(Pause, cancellation);
+        }
+    }
+
+    // The system's own number; a full disk or a missing right is an IOException too, and waiting would not help.
+    private static bool IsTaken(IOException exception) => exception.HResult == (
+        OperatingSystem.IsWindows() ? unchecked((int)0x80070020) // ERROR_SHARING_VIOLATION
+        : OperatingSystem.IsLinux() ? 11 // EWOULDBLOCK
+        : 35); // the same on macOS and BSD
+}

@@ -1,0 +1,20 @@
+using System.Globalization;
+
+namespace AuthMesh.Client.Terminal;
+
+/// <summary>Moments as a person reads them.</summary>
+internal static class ShownTime
+{
+    /// <summary>In the reader's own time zone.</summary>
+    public static string Of(DateTimeOffset moment) =>
+        moment.ToLocalTime().ToString("yyyy-MM-dd HH:mm:ss zzz", CultureInfo.InvariantCulture);
+
+    /// <summary>How far ahead it is, in the largest unit of which there are at least two.</summary>
+    public static string Until(DateTimeOffset moment) => (moment - TimeProvider.System.GetUtcNow()) switch
+    {
+        { Ticks: <= 0 } => "past by this machine's clock",
+        { TotalDays: > 2 } left => $"in {Math.Ceiling(left.TotalDays):0} days",
+        { TotalHours: > 2 } left => $"in {Math.Ceiling(left.TotalHours):0} h",
+        var left => $"in {Math.Ceiling(left.TotalMinutes):0} min",
+    };
+}

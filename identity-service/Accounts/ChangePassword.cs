@@ -1,0 +1,116 @@
+using System.Text.Json.Serialization;
+using AuthMesh.Errors;
+using AuthMesh.Identity.Database;
+using AuthMesh.Identity.Keys;
+using AuthMesh.Identity.Passwords;
+using AuthMesh.Identity.Sessions;
+using AuthMesh.Identity.Tokens;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.EntityFrameworkCore;
+using Npgsql;
+
+namespace AuthMesh.Identity.Accounts;
+
+public sealed record ChangePasswordRequest(
+    [property: JsonPropertyName("current_password")] string? CurrentPassword = null,
+    [property: JsonPropertyName("new_password")] string? NewPassword = null);
+
+/// <summary>Sets a new password. Whoever else is signed in to the account is no longer: their sessions are of an epoch that is over.</summary>
+internal static partial class ChangePassword
+{
+    // The session is looked at together with the user, and the password is still the one that was checked.
+    private const string BeginEpoch =
+        $"""
+        UPDATE users u SET password_hash = @new, epoch = u.epoch + 1
+        FROM sessions s
+        WHERE u.id = @caller AND s.id = @caller_session AND s.epoch = @caller_epoch AND {LiveSession.IsLive} AND u.password_hash = @verified
+        """;
+
+    // The session goes on in the new epoch, as one that signed in just now; only what it was given before is void.
+    private const string GoOn =
+        $"""
+        UPDATE sessions s SET epoch = u.epoch, cookie_hash = @cookie, refresh_counter = s.refresh_counter + 1, refreshed_at = now(),
+            last_used_at = now(), expires_at = {LiveSession.Expiry}
+        FROM users u
+        WHERE s.id = @caller_session AND u.id = s.user_id AND s.ended_at IS NULL AND s.expires_at > now()
+        RETURNING {LiveSession.Columns}
+        """;
+
+    public static void Map(IEndpointRouteBuilder group) => group.MapPost("/password", HandleAsync);
+
+    private static async Task<Results<Ok<SignInResponse>, Failure>> HandleAsync(
+        ChangePasswordRequest request, HttpContext context, IdentityDb db, ConfirmPassword confirmPassword, PasswordHashing passwords,
+        KeyRing ring, AccessTokens tokens, SessionCookies cookies, TimeProvider clock, ILogger<ChangePasswordRequest> logger,
+        CancellationToken cancellationToken)
+    {
+        if (FindFault(request) is { } fault)
+        {
+            return fault;
+        }
+
+        // 1. Whoever asks is signed in and knows the password.
+        if (await OwnAccount.FindAsync(db, context.User, cancellationToken) is not { } account)
+        {
+            return CommonFailures.InvalidToken();
+        }
+
+        if (await confirmPassword.RunAsync(account, request.CurrentPassword!, cancellationToken) is { } refusal)
+        {
+            return refusal;
+        }
+
+        if (await passwords.HashAsync(request.NewPassword!, cancellationToken) is not { } newHash)
+        {
+            return HashingLane.Full;
+        }
+
+        // 2. The new epoch, provided that nothing changed meanwhile.
+        var caller = Caller.Of(context.User);
+        await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
+        var changed = await db.Database.ExecuteSqlRawAsync(
+            BeginEpoch, [.. caller.Parameters, new NpgsqlParameter("new", newHash), new NpgsqlParameter("verified", account.PasswordHash)],
+            cancellationToken);
+        if (changed == 0)
+        {
+            return ConfirmPassword.AccountChanged;
+        }
+
+        // 3. This session goes with it, unless it ended meanwhile; then nothing happened.
+        var cookie = SessionCookie.Create();
+        var session = await LiveSession.FindAsync(
+            db, clock, GoOn, cancellationToken, new("caller_session", caller.SessionId), new("cookie", cookie.Hash));
+        if (session is null)
+        {
+            return CommonFailures.InvalidToken();
+        }
+
+        await transaction.CommitAsync(cancellationToken);
+        LogChanged(logger, caller.UserId, caller.SessionId);
+        cookies.Set(context.Response, cookie);
+        return TypedResults.Ok(SignInResponse.Create(
+            "Password changed", session, tokens.Mint(session), RefreshToken.For(session, ring).ToText(ring)));
+    }
+
+    private static Failure? FindFault(ChangePasswordRequest request)
+    {
+        var errors = new Dictionary<string, string[]>();
+        if (string.IsNullOrEmpty(request.CurrentPassword))
+        {
+            errors["current_password"] = ["is required"];
+        }
+
+        if (string.IsNullOrEmpty(request.NewPassword))
+        {
+            errors["new_password"] = ["is required"];
+        }
+        else if (!Password.IsAcceptable(request.NewPassword))
+        {
+            errors["new_password"] = [Password.Rule];
+        }
+
+        return errors.Count > 0 ? CommonFailures.InvalidRequest(errors) : null;
+    }
+
+    [LoggerMessage(LogLevel.Information, "User {UserId} changed the password in session {SessionId}; all other sessions ended")]
+    private static partial void LogChanged(ILogger logger, Guid userId, Guid sessionId);
+}

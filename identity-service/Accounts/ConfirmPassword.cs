@@ -1,0 +1,36 @@
+using AuthMesh.Errors;
+using AuthMesh.Identity.Passwords;
+
+namespace AuthMesh.Identity.Accounts;
+
+/// <summary>Asks for the password once more, before something that a stolen token alone must not do.</summary>
+internal sealed partial class ConfirmPassword(PasswordHashing passwords, ILogger<ConfirmPassword> logger)
+{
+    // Not a 401: the token is good, and signing in again would not help.
+    private static readonly Failure WrongPassword = new(StatusCodes.Status403Forbidden, "wrong_password", "The current password is wrong");
+
+    /// <summary>The account changed between the check of the password and the statement that relied on it.</summary>
+    public static readonly Failure AccountChanged = new(
+        StatusCodes.Status409Conflict, "account_changed", "The account was changed at this moment. Try again");
+
+    /// <returns>Why the account's owner is not believed, or null.</returns>
+    public async Task<Failure?> RunAsync(OwnAccount account, string password, CancellationToken cancellationToken)
+    {
+        var verdict = await passwords.VerifyAsync(password, account.PasswordHash, cancellationToken);
+        if (verdict is null)
+        {
+            return HashingLane.Full;
+        }
+
+        if (verdict.IsMatch)
+        {
+            return null;
+        }
+
+        LogWrongPassword(account.Id, verdict.Fault ?? "wrong password");
+        return WrongPassword;
+    }
+
+    [LoggerMessage(LogLevel.Information, "User {UserId} was asked for the current password and refused: {Reason}")]
+    private partial void LogWrongPassword(Guid userId, string reason);
+}

@@ -1,0 +1,22 @@
+using System.Security.Claims;
+using System.Text.Json.Serialization;
+using AuthMesh.Errors;
+using AuthMesh.Identity.Database;
+using Microsoft.AspNetCore.Http.HttpResults;
+
+namespace AuthMesh.Identity.Accounts;
+
+public sealed record AccountResponse(
+    string Status, string Message, Guid Id, string Username, string Role, [property: JsonPropertyName("created_at")] DateTimeOffset CreatedAt);
+
+internal static class ShowAccount
+{
+    public static void Map(IEndpointRouteBuilder group) => group.MapGet("", HandleAsync);
+
+    private static async Task<Results<Ok<AccountResponse>, Failure>> HandleAsync(
+        ClaimsPrincipal user, IdentityDb db, CancellationToken cancellationToken) =>
+        await OwnAccount.FindAsync(db, user, cancellationToken) is { } account
+            ? TypedResults.Ok(new AccountResponse(
+                "success", $"You are signed in as {account.Username}", account.Id, account.Username, account.Role, account.CreatedAt))
+            : CommonFailures.InvalidToken();
+}

@@ -1,0 +1,32 @@
+using AuthMesh.Identity.Database;
+using AuthMesh.Identity.Keys;
+using AuthMesh.Settings;
+using Microsoft.EntityFrameworkCore;
+
+namespace AuthMesh.Identity.Commands;
+
+/// <summary>
+/// Wraps every key of the ring anew under the master key of now, so that nobody needs the one from before any more. The keys themselves
+/// stay what they are: nobody is signed out.
+/// </summary>
+internal static class Reseal
+{
+    public const string CommandName = "reseal";
+
+    public static async Task<string> RunAsync(IServiceProvider services, string[] values, CancellationToken cancellationToken)
+    {
+        var db = services.GetRequiredService<IdentityDb>();
+        var masterKey = services.GetRequiredService<MasterKey>();
+        await using var change = await RingChange.BeginAsync(db, cancellationToken);
+        var keys = await db.RingKeys.ToListAsync(cancellationToken);
+        if (keys.Find(key => !key.TryReseal(masterKey)) is { } unopened)
+        {
+            throw new StartRefusedException($"The key {unopened.Id} does not open. Nothing was changed.");
+        }
+
+        await db.SaveChangesAsync(cancellationToken);
+        await change.CommitAsync(cancellationToken);
+        return $"Resealed {keys.Count} keys under Identity:MasterKey. Remove Identity:PreviousMasterKey from every replica's settings; "
+            + "backups of the database from before still need it.";
+    }
+}

@@ -1,0 +1,32 @@
+using AuthMesh.Settings;
+
+namespace AuthMesh.Identity.Keys;
+
+/// <summary>The section <c>Identity:Keys</c>: when a signing pair gives way to the next.</summary>
+public sealed class KeyOptions
+{
+    /// <summary>How long a pair signs: 10 seconds, which is for tests, to 365 days.</summary>
+    public TimeSpan RotationInterval { get; set; } = TimeSpan.FromDays(30);
+
+    /// <summary>
+    /// How long the key set may be cached, 1 second to 1 hour, and at least how long a key is announced before it signs. Short enough for
+    /// a key to be known soon, long enough to be asked rarely.
+    /// </summary>
+    public TimeSpan MaxAge { get; set; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>How long a key that is due waits for verifiers that do not say that they hold it: 1 second to 1 day.</summary>
+    public TimeSpan AcknowledgementCeiling { get; set; } = TimeSpan.FromHours(1);
+
+    internal void Check(SettingProblems problems)
+    {
+        problems.Unless(
+            RotationInterval >= TimeSpan.FromSeconds(10) && RotationInterval <= TimeSpan.FromDays(365), "Keys:RotationInterval",
+            "must be 00:00:10 to 365.00:00:00. Leave it out for 30 days.");
+        problems.Unless(MaxAge >= TimeSpan.FromSeconds(1) && MaxAge <= TimeSpan.FromHours(1), "Keys:MaxAge", "must be 00:00:01 to 01:00:00.");
+        problems.Unless(
+            MaxAge <= RotationInterval, "Keys:MaxAge", "must not be longer than Keys:RotationInterval: no key signs before it was announced for that long.");
+        problems.Unless(
+            AcknowledgementCeiling >= TimeSpan.FromSeconds(1) && AcknowledgementCeiling <= TimeSpan.FromDays(1), "Keys:AcknowledgementCeiling",
+            "must be 00:00:01 to 1.00:00:00.");
+    }
+}

@@ -1,0 +1,119 @@
+using AuthMesh.Identity.Database;
+using AuthMesh.Identity.Revocations;
+using AuthMesh.Identity.Startup;
+using Microsoft.Extensions.Options;
+
+namespace AuthMesh.Identity.Keys;
+
+/// <summary>
+/// Rotates the signing key when its time has come. Every replica runs this, and whichever comes first does it. When the time has come is
+/// read off the ring in memory: until then the database is not asked.
+/// </summary>
+internal sealed partial class KeyRotation(
+    KeyRing ring, Preparation preparation, IServiceScopeFactory scopes, IOptions<IdentityOptions> options, TimeProvider clock,
+    ILogger<KeyRotation> logger) : BackgroundService
+{
+    private static readonly TimeSpan RetryInterval = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LongestSleep = TimeSpan.FromDays(1); // a timer takes 49 days at most
+
+    // Longer than who left is still seen.
+    private static readonly TimeSpan Noticeable = TimeSpan.FromSeconds(12);
+
+    private readonly HashSet<string> named = [];
+    private (string KeyId, long Since)? awaited;
+    private string? lastFault;
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        await preparation.Completed.WaitAsync(stoppingToken);
+        while (true)
+        {
+            var changed = ring.Changed;
+            var pause = DueAt() - ring.DatabaseTime;
+            if (pause <= TimeSpan.Zero)
+            {
+                await TryAsync(stoppingToken);
+                pause = RetryInterval;
+            }
+
+            await changed.WaitAsync(pause < LongestSleep ? pause : LongestSleep, clock, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            stoppingToken.ThrowIfCancellationRequested();
+        }
+    }
+
+    /// <summary>When there is something to do next: the current key gives way, or an old one is gone.</summary>
+    private DateTimeOffset DueAt()
+    {
+        var rotation = ring.SigningSince + options.Value.Keys.RotationInterval ?? DateTimeOffset.MinValue;
+        return ring.OldestRetirement + RevocationLog.Kept is { } removal && removal < rotation ? removal : rotation;
+    }
+
+    private async Task TryAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await using var scope = scopes.CreateAsyncScope();
+            var rotation = await scope.ServiceProvider.GetRequiredService<RotateSigningKeys>().TryAsync(isDue: false, IsLongEnough(), cancellationToken);
+            lastFault = null;
+            Tell(rotation);
+        }
+        catch (Exception exception) when (DatabaseUnavailable.FindCause(exception) is { } cause)
+        {
+            if (lastFault != cause.Message) // once for each reason, however long it lasts
+            {
+                lastFault = cause.Message;
+                LogPutOff(cause.Message);
+            }
+        }
+    }
+
+    private bool IsLongEnough() => awaited is { } wait && clock.GetElapsedTime(wait.Since) >= options.Value.Keys.AcknowledgementCeiling;
+
+    private void Tell(Rotation rotation)
+    {
+        switch (rotation)
+        {
+            case Rotation.Done { Silent.Count: 0 } done:
+                LogRotated(done.KeyId, done.AnnouncedKeyId);
+                break;
+            case Rotation.Done done:
+                LogRotatedRegardless(done.KeyId, done.AnnouncedKeyId, options.Value.Keys.AcknowledgementCeiling, string.Join("; ", done.Silent));
+                break;
+            case Rotation.Awaiting waiting:
+                Await(waiting);
+                return;
+        }
+
+        awaited = null;
+        named.Clear();
+    }
+
+    private void Await(Rotation.Awaiting waiting)
+    {
+        if (awaited?.KeyId != waiting.KeyId)
+        {
+            awaited = (waiting.KeyId, clock.GetTimestamp());
+            named.Clear();
+        }
+
+        if (clock.GetElapsedTime(awaited.Value.Since) >= Noticeable && waiting.Verifiers.Where(named.Add).ToList() is { Count: > 0 } unnamed)
+        {
+            LogAwaiting(waiting.KeyId, string.Join("; ", unnamed), options.Value.Keys.AcknowledgementCeiling);
+        }
+    }
+
+    [LoggerMessage(LogLevel.Information, "The signing key {KeyId} signs from now on; {AnnouncedKeyId} is announced as the next")]
+    private partial void LogRotated(string keyId, string announcedKeyId);
+
+    [LoggerMessage(LogLevel.Warning,
+        "The signing key {KeyId} signs from now on; {AnnouncedKeyId} is announced as the next. For {Ceiling} these verifiers did not say that "
+        + "they hold it, and may refuse its tokens: {Verifiers}")]
+    private partial void LogRotatedRegardless(string keyId, string announcedKeyId, TimeSpan ceiling, string verifiers);
+
+    [LoggerMessage(LogLevel.Warning,
+        "The signing key {KeyId} waits for verifiers that do not say that they hold it: {Verifiers}. It waits for {Ceiling} at most")]
+    private partial void LogAwaiting(string keyId, string verifiers, TimeSpan ceiling);
+
+    [LoggerMessage(LogLevel.Warning, "The signing key cannot be rotated: {Reason}")]
+    private partial void LogPutOff(string reason);
+}

@@ -1,0 +1,14 @@
+using System.Net;
+using AuthMesh.Identity.Internal;
+
+namespace AuthMesh.Identity.Sessions;
+
+/// <summary>Where a request began. The gateway writes it down from the connection; from anybody else it is a claim.</summary>
+internal sealed class CallerAddress(ServiceCredential credential)
+{
+    /// <returns>The address as a person would write it, or nothing where nobody trustworthy said.</returns>
+    public string Of(HttpContext context) =>
+        credential.IsOn(context.Request) && IPAddress.TryParse(context.Request.Headers["X-Forwarded-For"], out var address)
+            ? (address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address).ToString()
+            : "";
+}

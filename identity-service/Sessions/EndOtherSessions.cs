@@ -1,0 +1,41 @@
+using System.Security.Claims;
+using AuthMesh.Errors;
+using AuthMesh.Identity.Database;
+using Microsoft.AspNetCore.Http.HttpResults;
+
+namespace AuthMesh.Identity.Sessions;
+
+public sealed record EndOtherSessionsResponse(string Status, string Message, int Ended);
+
+/// <summary>Signs the caller out everywhere but here.</summary>
+internal static partial class EndOtherSessions
+{
+    private const string EndOthers =
+        $"""
+        {Caller.With},
+        u AS (SELECT users.*, caller.session_id FROM users, caller WHERE users.id = caller.id FOR NO KEY UPDATE OF users),
+        ended AS (
+            UPDATE sessions s SET ended_at = now() FROM u WHERE s.id <> u.session_id AND {LiveSession.IsLive} RETURNING s.id)
+        SELECT (SELECT count(*) FROM caller) = 1 AS "IsCallerLive", (SELECT count(*) FROM ended)::int AS "Ended"
+        """;
+
+    public static void Map(IEndpointRouteBuilder group) => group.MapDelete("", HandleAsync);
+
+    private static async Task<Results<Ok<EndOtherSessionsResponse>, Failure>> HandleAsync(
+        ClaimsPrincipal user, IdentityDb db, ILogger<EndOtherSessionsResponse> logger, CancellationToken cancellationToken)
+    {
+        var caller = Caller.Of(user);
+        var outcome = await EndedSessions.RunAsync(db, EndOthers, caller.Parameters, cancellationToken);
+        if (!outcome.IsCallerLive)
+        {
+            return CommonFailures.InvalidToken();
+        }
+
+        LogEnded(logger, outcome.Ended, caller.UserId);
+        return TypedResults.Ok(new EndOtherSessionsResponse(
+            "success", outcome.Ended == 1 ? "Ended 1 other session" : $"Ended {outcome.Ended} other sessions", outcome.Ended));
+    }
+
+    [LoggerMessage(LogLevel.Information, "{Count} other sessions ended by their user {UserId}")]
+    private static partial void LogEnded(ILogger logger, int count, Guid userId);
+}

@@ -1,0 +1,60 @@
+using System.Security.Claims;
+using AuthMesh.Errors;
+using AuthMesh.Identity.Database;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.EntityFrameworkCore;
+using Npgsql;
+
+namespace AuthMesh.Identity.Sessions;
+
+/// <summary>Signs the caller out in one place.</summary>
+internal static partial class EndSession
+{
+    private static readonly Failure SessionNotFound = new(
+        StatusCodes.Status404NotFound, "session_not_found", "You have no such session, or it has ended already");
+
+    private const string End =
+        $"""
+        {Caller.With},
+        ended AS (
+            UPDATE sessions s SET ended_at = now() FROM caller u WHERE s.id = @id AND {LiveSession.IsLive} RETURNING s.id)
+        SELECT (SELECT count(*) FROM caller) = 1 AS "IsCallerLive", (SELECT count(*) FROM ended)::int AS "Ended"
+        """;
+
+    public static void Map(IEndpointRouteBuilder group) => group.MapDelete("/{id}", HandleAsync);
+
+    private static async Task<Results<Ok<MessageResponse>, Failure>> HandleAsync(
+        string id, HttpContext context, IdentityDb db, SessionCookies cookies, ILogger<Caller> logger,
+        CancellationToken cancellationToken)
+    {
+        var caller = Caller.Of(context.User);
+        var sessionId = Guid.TryParseExact(id, "D", out var parsed) ? parsed : Guid.Empty; // nobody's
+        var outcome = await EndedSessions.RunAsync(db, End, [.. caller.Parameters, new("id", sessionId)], cancellationToken);
+        if (!outcome.IsCallerLive)
+        {
+            return CommonFailures.InvalidToken();
+        }
+
+        if (outcome.Ended == 0)
+        {
+            return SessionNotFound;
+        }
+
+        if (sessionId == caller.SessionId)
+        {
+            cookies.Clear(context.Response);
+        }
+
+        LogEnded(logger, sessionId, caller.UserId);
+        return TypedResults.Ok(new MessageResponse("success", "Session ended"));
+    }
+
+    [LoggerMessage(LogLevel.Information, "Session {SessionId} ended by its user {UserId}")]
+    private static partial void LogEnded(ILogger logger, Guid sessionId, Guid userId);
+}
+
+internal sealed record EndedSessions(bool IsCallerLive, int Ended)
+{
+    public static async Task<EndedSessions> RunAsync(IdentityDb db, string sql, NpgsqlParameter[] parameters, CancellationToken cancellationToken) =>
+        (await db.Database.SqlQueryRaw<EndedSessions>(sql, [.. parameters]).ToListAsync(cancellationToken))[0];
+}

@@ -1,0 +1,42 @@
+using System.Security.Claims;
+using System.Text.Json.Serialization;
+using AuthMesh.Errors;
+using AuthMesh.Identity.Database;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.EntityFrameworkCore;
+
+namespace AuthMesh.Identity.Sessions;
+
+public sealed record SessionsResponse(string Status, string Message, IReadOnlyList<SessionResponse> Sessions);
+
+public sealed record SessionResponse(
+    Guid Id, string Device, string Network,
+    [property: JsonPropertyName("created_at")] DateTimeOffset CreatedAt,
+    [property: JsonPropertyName("last_used_at")] DateTimeOffset LastUsedAt,
+    [property: JsonPropertyName("expires_at")] DateTimeOffset ExpiresAt,
+    bool Current);
+
+/// <summary>Where the caller is signed in, the session used last first.</summary>
+internal static class ListSessions
+{
+    private const string Live =
+        $"""
+        {Caller.With}
+        SELECT s.id AS "Id", s.device AS "Device", s.network AS "Network", s.created_at AS "CreatedAt", s.last_used_at AS "LastUsedAt",
+            s.expires_at AS "ExpiresAt", s.id = u.session_id AS "Current"
+        FROM caller u, sessions s WHERE {LiveSession.IsLive}
+        ORDER BY s.last_used_at DESC, s.id DESC
+        """;
+
+    public static void Map(IEndpointRouteBuilder group) => group.MapGet("", HandleAsync);
+
+    private static async Task<Results<Ok<SessionsResponse>, Failure>> HandleAsync(
+        ClaimsPrincipal user, IdentityDb db, CancellationToken cancellationToken)
+    {
+        var sessions = await db.Database.SqlQueryRaw<SessionResponse>(Live, [.. Caller.Of(user).Parameters]).ToListAsync(cancellationToken);
+        return sessions.Count == 0 // not even the caller's own
+            ? CommonFailures.InvalidToken()
+            : TypedResults.Ok(new SessionsResponse(
+                "success", sessions.Count == 1 ? "You are signed in here only" : $"You are signed in {sessions.Count} times", sessions));
+    }
+}

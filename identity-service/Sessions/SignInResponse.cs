@@ -1,0 +1,16 @@
+using System.Text.Json.Serialization;
+using AuthMesh.Identity.Tokens;
+
+namespace AuthMesh.Identity.Sessions;
+
+/// <summary>What a caller gets to go on with. RFC 6749 §5.1 names the members about tokens.</summary>
+public sealed record SignInResponse(
+    string Status, string Message, string Token,
+    [property: JsonPropertyName("token_type")] string TokenType,
+    [property: JsonPropertyName("expires_in")] int ExpiresInSeconds,
+    [property: JsonPropertyName("refresh_token")] string RefreshToken,
+    [property: JsonPropertyName("refresh_expires_in")] int RefreshExpiresInSeconds)
+{
+    internal static SignInResponse Create(string message, LiveSession session, AccessToken token, string refreshToken) => new(
+        "success", message, token.Value, "Bearer", (int)token.Lifetime.TotalSeconds, refreshToken, (int)session.Remaining.TotalSeconds);
+}

@@ -1,0 +1,137 @@
+using AuthMesh.Tests.Harness;
+using AuthMesh.Tests.Sessions;
+
+namespace AuthMesh.Tests.Accounts;
+
+public sealed class ChangePasswordTests(ProductionMesh mesh)
+{
+    private const string NewPassword = "another password";
+
+    [Fact]
+    public async Task A_new_password_goes_on_in_this_session_and_ends_all_others()
+    {
+        var user = await mesh.Gateway.SignUpAsync();
+        var other = await mesh.Gateway.SignInAgainAsync(user);
+
+        var answer = await mesh.Gateway.ChangePasswordAsync(user.Token, user.Password, NewPassword);
+
+        // 1. As a login answers, for the same session in a new epoch.
+        Assert.Equal(200, answer.Status);
+        Assert.Equal("Password changed", answer.Message);
+        Assert.Equal(user.Answer.Json.EnumerateObject().Select(member => member.Name), answer.Json.EnumerateObject().Select(member => member.Name));
+        Assert.Equal("no-store", answer.Header("Cache-Control"));
+        Assert.Equal(user.SessionId, answer.AccessToken().SessionId());
+        Assert.Equal(1, answer.AccessToken().Epoch());
+        Assert.Matches("^[A-Za-z0-9_-]{43}$", answer.Cookie());
+        Assert.NotEqual(user.Cookie, answer.Cookie());
+        Assert.Equal(200, (await mesh.Gateway.GetAsync("/account", answer.Token)).Status);
+        Assert.Equal(200, (await mesh.Identity.ExchangeAsync(new { cookie = answer.Cookie() })).Status);
+        Assert.Equal(200, (await mesh.Gateway.RefreshAsync(answer.RefreshToken())).Status);
+
+        // 2. What was handed out before is void, here and everywhere else.
+        foreach (var session in new[] { user, other })
+        {
+            (await mesh.Gateway.RefreshAsync(session.RefreshToken)).AssertError(401, "invalid_refresh_token");
+            (await mesh.Identity.GetAsync("/account", session.Token)).AssertError(401, "invalid_token");
+            (await mesh.Identity.ExchangeAsync(new { cookie = session.Cookie })).AssertError(401, "invalid_session");
+            Assert.True(await mesh.Database.IsRevokedAsync(session.Answer.AccessToken()));
+        }
+
+        Assert.False(await mesh.Database.IsRevokedAsync(answer.AccessToken()));
+        Assert.False(await mesh.Database.HasEndedAsync(user.SessionId)); // an old refresh token was no replay
+        Assert.Equal(1, (await mesh.Gateway.GetAsync("/account/sessions", answer.Token)).Json.GetProperty("sessions").GetArrayLength());
+
+        // 3. And so is the old password.
+        Assert.Equal(401, (await mesh.Gateway.LoginAsync(user.Username, user.Password)).Status);
+        Assert.Equal(200, (await mesh.Gateway.LoginAsync(user.Username, NewPassword)).Status);
+    }
+
+    [Fact]
+    public async Task The_first_refresh_afterwards_leads_on()
+    {
+        var user = await mesh.Gateway.SignUpAsync();
+        var changed = await mesh.Gateway.ChangePasswordAsync(user.Token, user.Password, NewPassword);
+        await mesh.Database.AgeStepAsync(user.SessionId, 30);
+
+        var next = await mesh.Gateway.RefreshAsync(changed.RefreshToken());
+        var again = await mesh.Gateway.RefreshAsync(changed.RefreshToken());
+
+        Assert.NotEqual(changed.RefreshToken(), next.RefreshToken());
+        Assert.Equal(next.RefreshToken(), again.RefreshToken());
+    }
+
+    [Fact]
+    public async Task A_wrong_current_password_changes_nothing()
+    {
+        var user = await mesh.Gateway.SignUpAsync();
+        var before = await UserAsync(user);
+
+        foreach (var wrong in (string[])["not the password", user.Password + "x", user.Password[..^1], "x", new string('x', 300), NewPassword])
+        {
+            var answer = await mesh.Gateway.ChangePasswordAsync(user.Token, wrong, NewPassword);
+            answer.AssertError(403, "wrong_password", "The current password is wrong");
+            Assert.Null(answer.Cookie());
+        }
+
+        Assert.Equal(before, await UserAsync(user));
+        Assert.Equal(200, (await mesh.Gateway.RefreshAsync(user.RefreshToken)).Status);
+        Assert.Equal(200, (await mesh.Gateway.ChangePasswordAsync(user.Token, user.Password, NewPassword)).Status);
+    }
+
+    [Theory]
+    [InlineData("{}", "current_password", "new_password")]
+    [InlineData("""{"current_password":null,"new_password":null}""", "current_password", "new_password")]
+    [InlineData("""{"current_password":"","new_password":"12345678"}""", "current_password")]
+    [InlineData("""{"current_password":"a password for a test","new_password":""}""", "new_password")]
+    [InlineData("""{"current_password":"a password for a test","new_password":"1234567"}""", "new_password")]
+    [InlineData("""{"current_password":"a password for a test","new_password":"1234\u00005678"}""", "new_password")]
+    [InlineData("""{"current_password":"a password for a test","new_password":12345678}""", "new_password")]
+    [InlineData("""{"current_password":"a password for a test","new_password":"12345678","epoch":0}""", "epoch")]
+    public async Task What_is_missing_or_no_password_is_named(string body, params string[] fields)
+    {
+        var user = await mesh.Gateway.SignUpAsync();
+        var before = await UserAsync(user);
+
+        var answer = await mesh.Gateway.SendAsync(
+            HttpMethod.Post, "/account/password", new StringContent(body, new System.Net.Http.Headers.MediaTypeHeaderValue("application/json")),
+            request => request.Headers.Authorization = new("Bearer", user.Token));
+
+        answer.AssertError(400, "invalid_request", fields: fields);
+        Assert.Equal(before, await UserAsync(user));
+    }
+
+    [Fact]
+    public async Task Of_many_changes_at_once_one_holds()
+    {
+        var user = await mesh.Gateway.SignUpAsync();
+
+        var answers = await Together.RunAsync(10, i => mesh.Gateway.ChangePasswordAsync(user.Token, user.Password, $"password number {i}"));
+
+        var winner = Assert.Single(answers, answer => answer.Status == 200);
+        Assert.All(answers.Where(answer => answer != winner), answer =>
+        {
+            if (answer.Status == 409)
+            {
+                answer.AssertError(409, "account_changed");
+            }
+            else
+            {
+                answer.AssertError(401, "invalid_token"); // it came when all was over
+            }
+        });
+        Assert.Equal(1, await mesh.Database.ScalarAsync<int>("SELECT epoch FROM users WHERE id = $1", user.UserId));
+        Assert.Equal(200, (await mesh.Gateway.LoginAsync(user.Username, $"password number {Array.IndexOf(answers, winner)}")).Status);
+        Assert.Equal(200, (await mesh.Gateway.GetAsync("/account", winner.Token)).Status);
+    }
+
+    [Fact]
+    public async Task A_stored_hash_that_cannot_be_used_is_a_wrong_password()
+    {
+        var user = await mesh.Gateway.SignUpAsync();
+        await mesh.Database.ExecuteAsync("UPDATE users SET password_hash = 'plain text' WHERE id = $1", user.UserId);
+
+        (await mesh.Gateway.ChangePasswordAsync(user.Token, "plain text", NewPassword)).AssertError(403, "wrong_password");
+    }
+
+    private Task<string> UserAsync(SignedIn user) => mesh.Database.ScalarAsync<string>("SELECT u::text FROM users u WHERE id = $1", user.UserId);
+}

@@ -1,0 +1,174 @@
+using System.Text.Json;
+using AuthMesh.Tests.Harness;
+
+namespace AuthMesh.Tests.Client;
+
+/// <summary>Sessions, password and account of somebody who uses the client on two machines, at a real mesh.</summary>
+public sealed class SessionCommandTests(ProductionMesh mesh) : IDisposable
+{
+    private readonly Authmesh here = new(), there = new();
+    private readonly string name = ProductionMesh.NewName();
+    private readonly string password = "a password, with spaces ";
+
+    private string Server => mesh.Gateway.Address.GetLeftPart(UriPartial.Authority);
+
+    [Fact]
+    public async Task Somebody_stays_signed_in_past_the_end_of_the_access_token()
+    {
+        await SignUpAndInAsync();
+        var first = here.Session(Server);
+        ExpireTheAccessToken();
+
+        var clients = await Task.WhenAll(here.RunAsync("protected"), here.RunAsync("whoami"), here.RunAsync("account"));
+
+        Assert.All(clients, client => Assert.Equal((0, ""), (client.ExitCode, client.Errors)));
+        var renewed = here.Session(Server);
+        Assert.NotEqual(first.Member("token"), renewed.Member("token"));
+        Assert.Equal(200, (await mesh.Gateway.GetAsync("/protected", renewed.Member("token"))).Status);
+        Assert.InRange(
+            renewed.GetProperty("refresh_expires_at").GetDateTimeOffset() - TimeProvider.System.GetUtcNow(), TimeSpan.FromDays(13), TimeSpan.FromDays(90));
+        ExpireTheAccessToken(); // and again, with what the renewal brought
+        Assert.Equal(0, (await here.RunAsync("protected")).ExitCode);
+    }
+
+    [Fact]
+    public async Task A_damaged_access_token_is_renewed()
+    {
+        await SignUpAndInAsync();
+        var token = here.Session(Server).Member("token")!;
+        here.Keep(here.Sessions.Replace(token, token[..^8] + "AAAAAAAA", StringComparison.Ordinal));
+
+        Assert.Equal(0, (await here.RunAsync("protected")).ExitCode);
+    }
+
+    [Fact]
+    public async Task After_logout_neither_token_is_worth_anything_and_others_stay_signed_in()
+    {
+        await SignUpAndInAsync();
+        await SignInAsync(there, password);
+        var session = here.Session(Server);
+
+        var loggedOut = await here.RunAsync("logout");
+
+        Assert.Equal((0, "Logged out successfully\n", ""), (loggedOut.ExitCode, loggedOut.Output, loggedOut.Errors));
+        (await here.RunAsync("protected")).AssertFailed(4, $"Not signed in at {Server}");
+        await Patience.UntilAsync(() => mesh.Gateway.GetAsync("/protected", session.Member("token")), answer => answer.Status == 401);
+        (await mesh.Gateway.PostAsync("/refresh", new { refresh_token = session.Member("refresh_token") }))
+            .AssertError(401, "invalid_refresh_token", "Invalid or expired refresh token");
+        Assert.Equal(0, (await there.RunAsync("protected")).ExitCode);
+    }
+
+    [Fact]
+    public async Task An_expired_session_is_logged_out_of_too()
+    {
+        await SignUpAndInAsync();
+        ExpireTheAccessToken();
+
+        Assert.Equal(0, (await here.RunAsync("logout")).ExitCode);
+    }
+
+    [Fact]
+    public async Task Somebody_sees_where_they_are_signed_in_and_signs_out_there()
+    {
+        await SignUpAndInAsync();
+        await SignInAsync(there, password);
+
+        var shown = await here.RunAsync("sessions");
+        Assert.Equal(0, shown.ExitCode);
+        Assert.Matches(
+            "^ +device +network +signed in +last used +id\n(this one  .+\n          .+|          .+\nthis one  .+)\n$", shown.Output);
+        var listed = (await here.RunAsync("sessions", "--json")).Document().GetProperty("sessions").EnumerateArray().ToList();
+        Assert.Equal(2, listed.Count);
+        var other = Assert.Single(listed, session => !session.GetProperty("current").GetBoolean()).Member("id")!;
+        Assert.Contains(other, shown.Output, StringComparison.Ordinal);
+
+        var ended = await here.RunAsync("sessions", "end", other);
+        Assert.Equal((0, "Session ended\n"), (ended.ExitCode, ended.Output));
+        await AssertSignedOutAsync(there);
+        (await here.RunAsync("sessions", "end", other)).AssertFailed(1, "hint: authmesh sessions shows those that there are");
+        Assert.Equal(0, (await here.RunAsync("protected")).ExitCode);
+        Assert.Single((await here.RunAsync("sessions", "--json")).Document().GetProperty("sessions").EnumerateArray());
+    }
+
+    [Fact]
+    public async Task Somebody_signs_out_everywhere_else()
+    {
+        await SignUpAndInAsync();
+        await SignInAsync(there, password);
+
+        var ended = (await here.RunAsync("sessions", "end", "--others", "--json")).Document();
+
+        Assert.Equal(("success", "1"), (ended.Member("status"), ended.Member("ended")));
+        await AssertSignedOutAsync(there);
+        Assert.Equal(0, (await here.RunAsync("protected")).ExitCode);
+    }
+
+    [Fact]
+    public async Task A_new_password_signs_everybody_else_out()
+    {
+        const string next = "another password";
+        await SignUpAndInAsync();
+        await SignInAsync(there, password);
+
+        (await here.PipeAsync($"not {password}\n{next}\n", "password", "--password-stdin"))
+            .AssertFailed(1, "The current password is wrong", "hint: nothing was changed");
+        (await here.PipeAsync($"{password}\nshort\n", "password", "--password-stdin")).AssertFailed(1, "new_password");
+        var changed = await here.PipeAsync($"{password}\n{next}\n", "password", "--password-stdin");
+
+        Assert.Equal((0, "Password changed\n", ""), (changed.ExitCode, changed.Output, changed.Errors));
+        Assert.Equal(0, (await here.RunAsync("protected")).ExitCode);
+        ExpireTheAccessToken();
+        Assert.Equal(0, (await here.RunAsync("protected")).ExitCode); // the fresh refresh token is good as well
+        await AssertSignedOutAsync(there);
+        Assert.Equal(4, (await there.PipeAsync(password, "login", name, "--password-stdin", "--server", Server)).ExitCode);
+        await SignInAsync(there, next);
+    }
+
+    [Fact]
+    public async Task An_account_is_shown_and_deleted()
+    {
+        await SignUpAndInAsync();
+        await SignInAsync(there, password);
+
+        var shown = await here.RunAsync("account");
+        Assert.Matches($"^name      {name}\nid        [0-9a-f-]{{36}}\nrole      user\ncreated   [^\n]+\nserver    {Server}\n$", shown.Output);
+        Assert.Equal(name, (await here.RunAsync("account", "--json")).Document().Member("username"));
+
+        (await here.PipeAsync($"not {password}\n", "account", "delete", "--yes", "--password-stdin")).AssertFailed(1, "The current password is wrong");
+        Assert.Equal(0, (await here.RunAsync("account")).ExitCode);
+        var deleted = await here.PipeAsync($"{password}\n", "account", "delete", "--yes", "--password-stdin");
+
+        Assert.Equal((0, "Account deleted\n", ""), (deleted.ExitCode, deleted.Output, deleted.Errors));
+        (await here.RunAsync("account")).AssertFailed(4, $"Not signed in at {Server}");
+        await AssertSignedOutAsync(there);
+        Assert.Equal(4, (await here.PipeAsync(password, "login", name, "--password-stdin", "--server", Server)).ExitCode);
+        Assert.Equal(200, (await mesh.Gateway.RegisterAsync(name, password)).Status); // the name is free again
+    }
+
+    public void Dispose()
+    {
+        here.Dispose();
+        there.Dispose();
+    }
+
+    /// <summary>What the other machine's next commands meet; the first of them may come before its verifier has heard.</summary>
+    private static async Task AssertSignedOutAsync(Authmesh client) => (await Patience.UntilAsync(
+        () => client.RunAsync("protected"), finished => finished.ExitCode != 0)).AssertFailed(4, "Invalid or expired refresh token", "hint: sign in again");
+
+    /// <summary>By this machine's clock, as it is half an hour later.</summary>
+    private void ExpireTheAccessToken()
+    {
+        var session = here.Session(Server);
+        var expired = JsonSerializer.Serialize(TimeProvider.System.GetUtcNow());
+        here.Keep(here.Sessions.Replace(session.GetProperty("expires_at").GetRawText(), expired, StringComparison.Ordinal));
+    }
+
+    private async Task SignUpAndInAsync()
+    {
+        Assert.Equal(200, (await mesh.Gateway.RegisterAsync(name, password)).Status);
+        await SignInAsync(here, password);
+    }
+
+    private async Task SignInAsync(Authmesh client, string with) =>
+        Assert.Equal(0, (await client.PipeAsync(with + "\n", "login", name, "--password-stdin", "--server", Server)).ExitCode);
+}

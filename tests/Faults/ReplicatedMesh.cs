@@ -1,0 +1,105 @@
+using System.Security.Cryptography;
+using AuthMesh.LocalMesh;
+using AuthMesh.Tests.Harness;
+using Npgsql;
+
+namespace AuthMesh.Tests.Faults;
+
+/// <summary>Two replicas of every service on a database of their own, to which the identity services speak through a relay that can fall silent.</summary>
+public sealed class ReplicatedMesh(ProductionMesh production) : IAsyncLifetime
+{
+    private readonly string folder = Directory.CreateTempSubdirectory("authmesh-tests-").FullName;
+    private Relay relay = null!;
+
+    public Mesh Mesh { get; private set; } = null!;
+
+    /// <summary>Not through the relay.</summary>
+    public Database Database { get; private set; } = null!;
+
+    public IReadOnlyList<Caller> Gateways { get; private set; } = [];
+
+    public IReadOnlyList<Caller> Identities { get; private set; } = [];
+
+    public IReadOnlyList<Caller> Resources { get; private set; } = [];
+
+    /// <summary>Every replica that answers at /protected.</summary>
+    public IEnumerable<Caller> Verifiers => Gateways.Concat(Resources);
+
+    public async ValueTask InitializeAsync()
+    {
+        var direct = new NpgsqlConnectionStringBuilder(await production.Postgres.CreateDatabaseAsync());
+        relay = new Relay(direct.Port);
+        Database = new Database(direct.ConnectionString);
+        Mesh = await Mesh.StartAsync(new MeshOptions
+        {
+            Environment = "Production",
+            Issuer = ProductionMesh.Issuer,
+            ConnectionString = new NpgsqlConnectionStringBuilder(direct.ConnectionString) { Host = "127.0.0.1", Port = relay.Port, MaxPoolSize = 10 }.ConnectionString,
+            IdentityReplicas = 2,
+            ResourceReplicas = 2,
+            GatewayReplicas = 2,
+            Settings = new Dictionary<string, string>
+            {
+                ["AuthMesh:ServiceKey"] = ProductionMesh.ServiceKey,
+                ["AuthMesh:Revocations:StaleAfter"] = "00:00:05",
+            },
+            IdentitySettings = new Dictionary<string, string>
+            {
+                ["Identity:MasterKey"] = Convert.ToBase64String(RandomNumberGenerator.GetBytes(32)),
+                ["Identity:MasterKeyFile"] = "",
+                ["Identity:FirstAdmin:GeneratedPasswordFile"] = Path.Combine(folder, "admin-password"),
+                ["Identity:Hashing:WorkFactor"] = "4",
+            },
+        });
+        Gateways = Callers(Mesh.Gateways);
+        Identities = Callers(Mesh.Identities);
+        Resources = Callers(Mesh.Resources);
+    }
+
+    /// <summary>Makes right whatever an earlier test left, so that one failure is not many.</summary>
+    public async Task WholeAsync()
+    {
+        relay.Speak();
+        foreach (var service in Mesh.Services)
+        {
+            service.Resume();
+            if (service.Exited.IsCompleted)
+            {
+                await service.RestartAsync();
+            }
+        }
+
+        foreach (var service in Gateways.Concat(Resources).Concat(Identities))
+        {
+            await Patience.UntilAsync(() => service.GetAsync("/health/ready"), answer => answer.Message == "Ready");
+        }
+    }
+
+    /// <summary>The identity services' connections to PostgreSQL stay open, and nothing comes through any more.</summary>
+    public void CutFromPostgres() => relay.FallSilent();
+
+    public async Task<(string Username, string Password, string Token)> SignUpAsync()
+    {
+        var (username, password) = (ProductionMesh.NewName(), "a password for a test");
+        Assert.Equal(200, (await Gateways[0].RegisterAsync(username, password)).Status);
+        return (username, password, await Gateways[0].TokenAsync(username, password));
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var caller in Gateways.Concat(Resources).Concat(Identities))
+        {
+            caller.Dispose();
+        }
+
+        if (Mesh is not null)
+        {
+            await Mesh.DisposeAsync();
+        }
+
+        relay?.Dispose();
+        Directory.Delete(folder, recursive: true);
+    }
+
+    private static List<Caller> Callers(IEnumerable<ServiceProcess> services) => [.. services.Select(service => new Caller(service.Address))];
+}

@@ -1,0 +1,234 @@
+using AuthMesh.LocalMesh;
+using AuthMesh.Tests.Harness;
+using Npgsql;
+
+namespace AuthMesh.Tests.Faults;
+
+/// <summary>Whatever breaks on the way, no ended session is missed for good, and while news may be missing that can be seen.</summary>
+[Collection<TakingTurns>]
+public sealed class RevocationFaultTests(ReplicatedMesh mesh) : IClassFixture<ReplicatedMesh>
+{
+    public enum Fault
+    {
+        Kill,
+        Suspend,
+    }
+
+    [Theory]
+    [InlineData(Fault.Kill)]
+    [InlineData(Fault.Suspend)]
+    public async Task With_one_replica_of_the_identity_service_away_the_other_tells(Fault fault)
+    {
+        await mesh.WholeAsync();
+        var (_, _, token) = await mesh.SignUpAsync();
+        var (_, _, other) = await mesh.SignUpAsync();
+        await AssertAcceptedAsync(token);
+
+        foreach (var replica in mesh.Mesh.Identities)
+        {
+            if (fault == Fault.Kill)
+            {
+                replica.Kill();
+                await replica.Exited;
+            }
+            else
+            {
+                replica.Suspend();
+            }
+
+            await EndAsync(token);
+
+            await AssertRefusedAsync(token);
+            await AssertAcceptedAsync(other);
+            await mesh.WholeAsync();
+            (_, _, token) = await mesh.SignUpAsync();
+        }
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Without_news_verifiers_are_degraded_and_say_so_and_catch_up_afterwards(bool isCutFromPostgres)
+    {
+        await mesh.WholeAsync();
+        var (_, _, token) = await mesh.SignUpAsync();
+        await using var strict = await ServiceProcess.StartAsync(
+            "resource-service", new Dictionary<string, string>(mesh.Mesh.Resource.Settings) { ["AuthMesh:Revocations:OnStale"] = "Reject" }, "Production");
+        await strict.WaitUntilReadyAsync(cancellation: TestContext.Current.CancellationToken);
+        using var strictCaller = new Caller(strict.Address);
+        Assert.Equal(200, (await strictCaller.GetAsync("/protected", token)).Status);
+
+        if (isCutFromPostgres)
+        {
+            mesh.CutFromPostgres();
+        }
+        else
+        {
+            foreach (var replica in mesh.Mesh.Identities)
+            {
+                replica.Suspend();
+            }
+        }
+
+        await EndAsync(token);
+
+        // 1. Seen in health and log, and by whoever asked for certainty, as a 503.
+        foreach (var verifier in mesh.Verifiers.Append(strictCaller))
+        {
+            var health = await Patience.UntilAsync(
+                () => verifier.GetAsync("/health/ready"), answer => answer.Text.Contains("no news of ended sessions", StringComparison.Ordinal));
+            Assert.Equal(200, health.Status);
+            Assert.StartsWith("Ready, but degraded: ", health.Message, StringComparison.Ordinal);
+        }
+
+        await Patience.UntilAsync(() => mesh.Mesh.Gateways.Concat(mesh.Mesh.Resources).All(
+            service => service.Output.Contains("No confirmation for 00:00:05 that every ended session is known here", StringComparison.Ordinal)));
+        (await strictCaller.GetAsync("/protected", token)).AssertError(503, "revocations_unavailable");
+        (await strictCaller.GetAsync("/protected")).AssertError(401, "missing_token");
+
+        // 2. By default tokens are good until they expire: that is the choice that the setting names.
+        await AssertAcceptedAsync(token);
+
+        // 3. A key that nobody here knows may be a new one.
+        foreach (var verifier in mesh.Resources)
+        {
+            (await verifier.GetAsync("/protected", ForeignToken())).AssertError(503, "keys_unavailable");
+        }
+
+        await mesh.WholeAsync();
+
+        await AssertRefusedAsync(token);
+        await Patience.UntilAsync(() => strictCaller.GetAsync("/protected", token), answer => answer.Status == 401);
+        (await mesh.Resources[0].GetAsync("/protected", ForeignToken())).AssertError(401, "invalid_token");
+    }
+
+    [Fact]
+    public async Task A_verifier_that_starts_accepts_nothing_before_it_knows_what_has_ended()
+    {
+        await mesh.WholeAsync();
+        var (_, _, ended) = await mesh.SignUpAsync();
+        var (_, _, live) = await mesh.SignUpAsync();
+        await EndAsync(ended);
+        await AssertRefusedAsync(ended);
+        var service = mesh.Mesh.Resources[1];
+        using var stop = new CancellationTokenSource();
+        var seen = new HashSet<int>();
+        var load = Enumerable.Range(0, 4).Select(_ => Task.Run(async () =>
+        {
+            while (!stop.IsCancellationRequested)
+            {
+                try
+                {
+                    var answer = await mesh.Resources[1].GetAsync("/protected", ended);
+                    lock (seen)
+                    {
+                        seen.Add(answer.Status);
+                    }
+                }
+                catch (HttpRequestException) // nobody listens just now
+                {
+                }
+            }
+        })).ToList();
+
+        for (var round = 0; round < 3; round++)
+        {
+            service.Kill();
+            await service.Exited;
+            await service.RestartAsync();
+            await Patience.UntilAsync(() => mesh.Resources[1].GetAsync("/protected", live), answer => answer.Status == 200);
+        }
+
+        await stop.CancelAsync();
+        await Task.WhenAll(load);
+        Assert.All(seen, status => Assert.True(status is 401 or 503, $"{status}"));
+        Assert.Contains(401, seen);
+    }
+
+    [Fact]
+    public async Task A_database_that_is_restored_from_an_older_copy_brings_no_ended_session_back()
+    {
+        await mesh.WholeAsync();
+        var (name, password, endedLater) = await mesh.SignUpAsync();
+        var (raisedName, raisedPassword, raisedLater) = await mesh.SignUpAsync();
+        await EndAsync((await mesh.SignUpAsync()).Token);
+        await mesh.Database.ExecuteAsync(
+            "CREATE SCHEMA copy; CREATE TABLE copy.users AS TABLE users; CREATE TABLE copy.sessions AS TABLE sessions; "
+            + "CREATE TABLE copy.revocations AS TABLE revocations");
+        await EndAsync(endedLater);
+        await mesh.Database.ExecuteAsync("UPDATE users SET epoch = epoch + 1 WHERE id = $1", TokenText.UserId(raisedLater));
+        await AssertRefusedAsync(endedLater);
+        await AssertRefusedAsync(raisedLater);
+
+        // As after a restore: rows and positions of the copy, without any trigger having run, and every connection lost.
+        await mesh.Database.ExecuteAsync(
+            """
+            BEGIN;
+            SET LOCAL session_replication_role = replica;
+            DELETE FROM revocations; DELETE FROM sessions; DELETE FROM users;
+            INSERT INTO users SELECT * FROM copy.users; INSERT INTO sessions SELECT * FROM copy.sessions;
+            INSERT INTO revocations SELECT * FROM copy.revocations;
+            SELECT setval('revocation_positions', (SELECT max(position) FROM revocations));
+            COMMIT;
+            DROP SCHEMA copy CASCADE;
+            """);
+        Assert.Equal(1, await mesh.Database.ScalarAsync<long>("SELECT count(*) FROM sessions WHERE id = $1 AND ended_at IS NULL", TokenText.SessionId(endedLater)));
+        // Positions that were given before are given again, to other sessions.
+        var (_, _, endedAfterwards) = await SignUpAndEndAsync();
+        var (_, _, endedAfterThat) = await SignUpAndEndAsync();
+
+        // 1. What ended after the restore is refused although its position was seen before.
+        await AssertRefusedAsync(endedAfterwards);
+        await AssertRefusedAsync(endedAfterThat);
+
+        // 2. What ended before it stays ended, in the rows too, and for verifiers that start now.
+        await Patience.UntilAsync(async () => await mesh.Database.ScalarAsync<long>(
+            "SELECT count(*) FROM sessions WHERE id = $1 AND ended_at IS NOT NULL", TokenText.SessionId(endedLater)) == 1);
+        await AssertRefusedAsync(endedLater);
+        await AssertRefusedAsync(raisedLater);
+        await using var late = await ServiceProcess.StartAsync("resource-service", mesh.Mesh.Resource.Settings, "Production");
+        await late.WaitUntilReadyAsync(cancellation: TestContext.Current.CancellationToken);
+        using var lateCaller = new Caller(late.Address);
+        foreach (var token in new[] { endedLater, raisedLater, endedAfterwards, endedAfterThat })
+        {
+            (await lateCaller.GetAsync("/protected", token)).AssertError(401, "invalid_token");
+        }
+
+        // 3. Who was affected signs in again and gets in; the log calls for an operator.
+        await AssertAcceptedAsync(await mesh.Gateways[0].TokenAsync(name, password));
+        await AssertAcceptedAsync(await mesh.Gateways[0].TokenAsync(raisedName, raisedPassword));
+        Assert.Contains(mesh.Mesh.Identities, replica => replica.Output.Contains("The database is not the one that it was", StringComparison.Ordinal));
+    }
+
+    private async Task<(string Username, string Password, string Token)> SignUpAndEndAsync()
+    {
+        var signedUp = await mesh.SignUpAsync();
+        await EndAsync(signedUp.Token);
+        return signedUp;
+    }
+
+    private async Task EndAsync(string token) => Assert.Equal(
+        1, await mesh.Database.ExecuteAsync("UPDATE sessions SET ended_at = now() WHERE id = $1", TokenText.SessionId(token)));
+
+    private static string ForeignToken()
+    {
+        var stranger = new Forge("nobodys-key", System.Security.Cryptography.ECDsa.Create(System.Security.Cryptography.ECCurve.NamedCurves.nistP256));
+        return stranger.Sign(stranger.Header(), Forge.Claims());
+    }
+
+    private async Task AssertAcceptedAsync(string token)
+    {
+        foreach (var verifier in mesh.Verifiers)
+        {
+            Assert.Equal(200, (await verifier.GetAsync("/protected", token)).Status);
+        }
+    }
+
+    private async Task AssertRefusedAsync(string token)
+    {
+        foreach (var verifier in mesh.Verifiers)
+        {
+            await Patience.UntilAsync(() => verifier.GetAsync("/protected", token), answer => answer.Status == 401);
+        }
+    }
+}

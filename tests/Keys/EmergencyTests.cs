@@ -1,0 +1,117 @@
+using System.Security.Cryptography;
+using AuthMesh.Identity.Keys;
+using AuthMesh.Tests.Faults;
+using AuthMesh.Tests.Harness;
+using AuthMesh.Tests.Sessions;
+using Microsoft.IdentityModel.JsonWebTokens;
+
+namespace AuthMesh.Tests.Keys;
+
+/// <summary>A signing key in wrong hands, and what an operator does about it.</summary>
+[Collection<TakingTurns>]
+public sealed class EmergencyTests(ProductionMesh production)
+{
+    [Fact]
+    public async Task What_stolen_keys_sign_is_refused_everywhere_and_who_signs_in_anew_is_let_in_at_once()
+    {
+        await using var mesh = await KeyMesh.StartAsync(production, new() { ["MaxAge"] = "00:00:01" }, identities: 2, resources: 2, gateways: 2);
+        Assert.Equal(0, (await mesh.Own.RunAsync("Production", "rotate")).ExitCode); // so that there is a retired key too
+        var masterKey = Convert.FromBase64String(mesh.Own.Settings["Identity:MasterKey"]);
+        var stolen = new List<Forge>();
+        foreach (var state in Enum.GetValues<RingKeyState>())
+        {
+            stolen.Add(await Forge.OpenAsync(mesh.Database, masterKey, state));
+        }
+
+        var user = await mesh.Gateway.SignUpAsync();
+        var tokens = stolen.Select(key => key.Sign(key.Header(), Forge.Claims())).Append(user.Token).ToList();
+        foreach (var token in tokens)
+        {
+            await mesh.AssertAcceptedEverywhereAsync(token);
+        }
+
+        await AssertCookieOpensAsync(mesh, user); // each gateway keeps a token for it now
+        foreach (var verifier in mesh.Verifiers) // each has just asked for a key that nobody has, and would not ask again for a while
+        {
+            var nobodys = new Forge("forged", ECDsa.Create(ECCurve.NamedCurves.nistP256));
+            (await verifier.GetAsync("/protected", nobodys.Sign(nobodys.Header(), Forge.Claims()))).AssertError(401, "invalid_token");
+        }
+
+        var done = await mesh.Own.RunAsync("Production", "rotate", "--emergency");
+
+        Assert.Equal(0, done.ExitCode);
+        Assert.All(stolen, key => Assert.Contains(key.KeyId, done.Output, StringComparison.Ordinal));
+        Assert.Contains("Refresh tokens, cookies and passwords keep working", done.Output, StringComparison.Ordinal);
+        Assert.Contains("Every verifier that listens has heard of it.", done.Output, StringComparison.Ordinal);
+        var fresh = (await mesh.Gateway.SignInAgainAsync(user)).Token;
+        await mesh.AssertAcceptedEverywhereAsync(fresh); // the first time
+        await mesh.AssertAcceptedEverywhereAsync((await mesh.Gateway.RefreshAsync(user.RefreshToken)).Token);
+        await AssertCookieOpensAsync(mesh, user);
+        foreach (var verifier in mesh.Verifiers)
+        {
+            foreach (var token in tokens)
+            {
+                (await verifier.GetAsync("/protected", token)).AssertError(401, "invalid_token");
+            }
+        }
+
+        foreach (var issuer in mesh.Identities.Append(mesh.Gateway))
+        {
+            var keys = (await issuer.GetAsync("/.well-known/jwks.json")).Json.GetProperty("keys").EnumerateArray().Select(key => key.GetProperty("kid").GetString()).ToList();
+            Assert.Equal(2, keys.Count);
+            Assert.Empty(keys.Intersect(stolen.Select(key => key.KeyId)));
+            Assert.Contains(new JsonWebToken(fresh).Kid, keys);
+        }
+
+        Assert.All(mesh.TimesLogged("was distrusted and is in the ring again"), times => Assert.Equal(0, times));
+    }
+
+    [Fact]
+    public async Task The_distrust_of_a_key_precedes_the_news_of_the_next_in_the_log()
+    {
+        await using var own = await OwnDatabase.CreateAsync(production);
+        Assert.Equal(0, (await own.RunAsync("Production", "rotate", "--emergency")).ExitCode);
+
+        var kinds = await own.Database.ScalarAsync<string>(
+            "SELECT string_agg(kind, ' ' ORDER BY position) FROM revocations WHERE position >= (SELECT min(position) FROM revocations WHERE kind = 'key-distrusted')");
+
+        Assert.Matches("^(key-distrusted ){2}(keys-changed ?){4}$", kinds);
+    }
+
+    [Fact]
+    public async Task A_distrusted_key_that_signs_again_as_after_a_restore_is_told_to_the_operator_and_signs_nothing()
+    {
+        await using var mesh = await KeyMesh.StartAsync(production, []);
+        var user = await mesh.Gateway.SignUpAsync();
+
+        await mesh.Database.ExecuteAsync("SELECT write_revocation('key-distrusted', $1, NULL)", await mesh.SigningKeyAsync());
+
+        foreach (var identity in mesh.Identities)
+        {
+            var answer = await Patience.UntilAsync(() => identity.LoginAsync(user.Username, user.Password), answer => answer.Status == 503);
+            answer.AssertError(503, "keys_unavailable");
+            (await identity.RefreshAsync(user.RefreshToken)).AssertError(503, "keys_unavailable");
+            (await identity.GetAsync("/health/ready")).AssertError(503, "not_ready", "Not ready: waiting for the signing keys");
+        }
+
+        Assert.All(mesh.TimesLogged("dotnet identity-service.dll rotate --emergency"), times => Assert.Equal(1, times));
+        Assert.Equal(0, (await mesh.Own.RunAsync("Production", "rotate", "--emergency")).ExitCode);
+
+        foreach (var identity in mesh.Identities)
+        {
+            await Patience.UntilAsync(() => identity.LoginAsync(user.Username, user.Password), answer => answer.Status == 200);
+        }
+
+        await mesh.AssertAcceptedEverywhereAsync((await mesh.Gateway.RefreshAsync(user.RefreshToken)).Token); // what was lost on the way
+    }
+
+    private static async Task AssertCookieOpensAsync(KeyMesh mesh, SignedIn user)
+    {
+        foreach (var gateway in mesh.Gateways)
+        {
+            var answer = await gateway.SendAsync(
+                HttpMethod.Get, "/protected", change: request => request.Headers.Add("Cookie", "__Host-authmesh=" + user.Cookie));
+            Assert.Equal(200, answer.Status);
+        }
+    }
+}

@@ -1,0 +1,96 @@
+using AuthMesh.Identity.Commands;
+using AuthMesh.Settings;
+using AuthMesh.Tests.Faults;
+using AuthMesh.Tests.Harness;
+using Microsoft.IdentityModel.JsonWebTokens;
+
+namespace AuthMesh.Tests.Keys;
+
+/// <summary>An operator rotates the signing key before its time.</summary>
+[Collection<TakingTurns>]
+public sealed class RotateCommandTests(ProductionMesh production)
+{
+    [Fact]
+    public async Task It_waits_for_whoever_needs_to_know_the_key_says_so_and_nobody_notices()
+    {
+        await using var mesh = await KeyMesh.StartAsync(production, new() { ["MaxAge"] = "00:00:15", ["AcknowledgementCeiling"] = "00:00:03" });
+        var (first, token) = (await mesh.SigningKeyAsync(), await mesh.SignUpAsync());
+
+        // 1. Twice in a row: what the first announces is too new for the second.
+        Assert.Equal(0, (await mesh.Own.RunAsync("Production", "rotate")).ExitCode);
+        var second = await mesh.SigningKeyAsync();
+        Assert.NotEqual(first, second);
+        var patient = await mesh.Own.RunAsync("Production", "rotate");
+        var third = await mesh.SigningKeyAsync();
+        Assert.Contains($"{third} was announced just now. Until", patient.Output, StringComparison.Ordinal);
+        Assert.Contains($"{third} signs now; ", patient.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("may refuse", patient.Output, StringComparison.Ordinal);
+        Assert.True(await mesh.Database.ScalarAsync<bool>("SELECT activated_at - created_at >= interval '15 seconds' FROM ring_keys WHERE id = $1", third));
+
+        var fresh = await Patience.UntilAsync(mesh.SignUpAsync, fresh => new JsonWebToken(fresh).Kid == third);
+        await mesh.AssertAcceptedEverywhereAsync(fresh);
+        await mesh.AssertAcceptedEverywhereAsync(token);
+
+        // 2. Two operators at once, and a verifier that says nothing: one rotation, past the ceiling.
+        await mesh.Database.ExecuteAsync("INSERT INTO verifiers (instance, name, key_ids, seen_at) VALUES (gen_random_uuid(), 'a silent one', '{}', now() + interval '1 hour')");
+        var both = await Task.WhenAll(mesh.Own.RunAsync("Production", "rotate"), mesh.Own.RunAsync("Production", "rotate"));
+        var fourth = await mesh.SigningKeyAsync();
+
+        Assert.All(both, rotation => Assert.Equal(0, rotation.ExitCode));
+        Assert.Equal(3, await mesh.Database.ScalarAsync<long>("SELECT count(*) FROM ring_keys WHERE state = 'Retired' AND purpose = 'Signing'"));
+        var winner = Assert.Single(both, rotation => rotation.Output.Contains($"{fourth} signs now; ", StringComparison.Ordinal));
+        Assert.Contains($"Waiting, 00:00:03 at most, for verifiers that do not say that they hold {fourth}: a silent one", winner.Output, StringComparison.Ordinal);
+        Assert.Contains("may refuse its tokens: a silent one", winner.Output, StringComparison.Ordinal);
+        Assert.Single(both, rotation => rotation.Output.Contains($"has rotated by itself meanwhile: {fourth} signs now.", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("There is no option --emergancy.", "rotate", "--emergancy")]
+    [InlineData("There is no option --emergancy.", "rotate", "--emergancy", "--Identity:Keys:MaxAge=00:00:01")]
+    [InlineData("There is no option --emergency=true.", "rotate", "--emergency=true")]
+    [InlineData("There is no such command.", "rotate", "now")]
+    [InlineData("There is no such command.", "reseal", "--emergency")]
+    [InlineData("There is no such command.", "recover-admin", "admin", "--emergency")]
+    public async Task What_is_mistyped_is_no_command(string reason, params string[] arguments)
+    {
+        var refused = await Assert.ThrowsAsync<StartRefusedException>(
+            () => Command.Find(arguments)!.Work(null!, [], TestContext.Current.CancellationToken));
+
+        Assert.Equal(reason + " Commands: remove-demo-users, recover-admin NAME, rotate, rotate --emergency, reseal.", refused.Message);
+    }
+
+    [Theory]
+    [InlineData("rotate", "", "rotate")]
+    [InlineData("rotate", "--A:B=c", "rotate", "--A:B=c")]
+    [InlineData("rotate", "--A:B c --D:E -1", "rotate", "--A:B", "c", "--D:E", "-1")]
+    [InlineData("rotate --emergency", "", "rotate", "--emergency")]
+    [InlineData("rotate --emergency", "--A:B=c", "rotate", "--emergency", "--A:B=c")]
+    [InlineData("rotate --emergency", "--A:B c", "rotate", "--A:B", "c", "--emergency")]
+    [InlineData("recover-admin NAME", "--A:B=c", "recover-admin", "admin", "--A:B=c")]
+    public void An_option_and_settings_may_follow_in_any_order(string usage, string settings, params string[] arguments)
+    {
+        var command = Command.Find(arguments)!;
+
+        Assert.Equal((usage, settings), (command.Usage, string.Join(' ', command.Settings)));
+    }
+
+    [Fact]
+    public void Settings_alone_are_no_command() => Assert.Null(Command.Find(["--A:B=c", "rotate"]));
+
+    [Fact]
+    public async Task Settings_reach_a_command_from_before_and_from_behind_its_option()
+    {
+        await using var own = await OwnDatabase.CreateAsync(production);
+        var masterKey = own.Settings["Identity:MasterKey"];
+        own.Settings.Remove("Identity:MasterKey");
+
+        foreach (var arguments in (string[][])
+            [["--emergency", "--Identity:MasterKey=" + masterKey], ["--Identity:MasterKey", masterKey, "--emergency"]])
+        {
+            var done = await own.RunAsync("Production", ["rotate", .. arguments]);
+
+            Assert.Equal(0, done.ExitCode);
+            Assert.Contains("Distrusted everywhere and removed: ", done.Output, StringComparison.Ordinal);
+        }
+    }
+}

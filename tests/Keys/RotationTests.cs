@@ -1,0 +1,173 @@
+using AuthMesh.Tests.Faults;
+using AuthMesh.Tests.Harness;
+using AuthMesh.Tests.Sessions;
+using Microsoft.IdentityModel.JsonWebTokens;
+
+namespace AuthMesh.Tests.Keys;
+
+/// <summary>Signing keys that rotate by themselves every ten seconds, for as long as the class runs.</summary>
+[Collection<TakingTurns>]
+public sealed class RotationTests(RotatingMesh rotating) : IClassFixture<RotatingMesh>
+{
+    private readonly KeyMesh mesh = rotating.Mesh;
+
+    [Fact]
+    public async Task A_pair_is_announced_signs_verifies_and_is_gone_and_no_caller_notices()
+    {
+        var (first, next) = (await mesh.SigningKeyAsync(), await AnnouncedAsync());
+        var token = await mesh.SignUpAsync();
+        Assert.Equal(first, KeyOf(token));
+        await AssertPublishedAsync(first, next);
+
+        // 1. The announced one signs; the one before verifies what it signed.
+        Assert.Equal(next, await mesh.UntilRotatedAsync(first));
+        var later = await Patience.UntilAsync(mesh.SignUpAsync, token => KeyOf(token) != first);
+        await mesh.AssertAcceptedEverywhereAsync(later);
+        await mesh.AssertAcceptedEverywhereAsync(token);
+        await AssertPublishedAsync(first, next);
+        Assert.Equal("Retired", await mesh.Database.ScalarAsync<string>("SELECT state FROM ring_keys WHERE id = $1", first));
+
+        // 2. It is gone when nothing that it signed can be alive. Only the time is moved, and the token outlives it.
+        await mesh.Database.ExecuteAsync("UPDATE ring_keys SET retired_at = now() - interval '69 minutes' WHERE id = $1", first);
+        await mesh.UntilRotatedAsync(await mesh.SigningKeyAsync()); // which clears away what is old enough
+        await mesh.AssertAcceptedEverywhereAsync(token);
+        await mesh.Database.ExecuteAsync("UPDATE ring_keys SET retired_at = now() - interval '70 minutes' WHERE id = $1", first);
+        await Patience.UntilAsync(async () => await mesh.Database.ScalarAsync<long>("SELECT count(*) FROM ring_keys WHERE id = $1", first) == 0);
+        foreach (var verifier in mesh.Verifiers)
+        {
+            (await Patience.UntilAsync(() => verifier.GetAsync("/protected", token), answer => answer.Status == 401)).AssertError(401, "invalid_token");
+            Assert.Equal(200, (await verifier.GetAsync("/protected", later)).Status);
+        }
+
+        foreach (var identity in mesh.Identities)
+        {
+            await Patience.UntilAsync(async () => !(await identity.GetAsync("/.well-known/jwks.json")).Text.Contains(first, StringComparison.Ordinal));
+        }
+    }
+
+    [Fact]
+    public async Task Two_replicas_rotate_once_and_sign_with_one_key()
+    {
+        for (var rotations = 0; rotations < 3; rotations++)
+        {
+            await mesh.UntilRotatedAsync(await mesh.SigningKeyAsync());
+        }
+
+        // 1. Each key began to sign when the one before ended, after it had been announced for the max-age, and never two at a time.
+        var retired = await mesh.Database.ScalarAsync<long>("SELECT count(*) FROM ring_keys WHERE purpose = 'Signing' AND state = 'Retired'");
+        Assert.Equal(retired, await mesh.Database.ScalarAsync<long>(
+            """
+            SELECT count(*) FROM ring_keys ended JOIN ring_keys began ON began.activated_at = ended.retired_at
+            WHERE ended.purpose = 'Signing' AND began.activated_at - began.created_at >= interval '2 seconds'
+                AND ended.retired_at - ended.activated_at >= interval '10 seconds'
+            """));
+        Assert.Equal("Announced, Current", await mesh.Database.ScalarAsync<string>(
+            "SELECT string_agg(state, ', ' ORDER BY state) FROM ring_keys WHERE purpose = 'Signing' AND state <> 'Retired'"));
+
+        // 2. One replica did it, and the other noticed.
+        foreach (var key in await KeysThatSignedAsync())
+        {
+            Assert.Equal(1, mesh.TimesLogged($"The signing key {key} signs from now on").Sum());
+            await Patience.UntilAsync(() => mesh.TimesLogged($"new tokens are signed by {key}").All(times => times == 1));
+        }
+
+        var signers = await Patience.UntilAsync(
+            async () => await Task.WhenAll(mesh.Identities.Select(async identity => KeyOf((await identity.SignUpAsync()).Token))),
+            keys => keys.Distinct().Count() == 1);
+        Assert.Contains(signers[0], await KeysThatSignedAsync());
+    }
+
+    [Fact]
+    public async Task A_verifier_that_leaves_is_not_waited_for_and_forgotten()
+    {
+        var (name, first) = ("leaver " + Guid.NewGuid(), await mesh.SigningKeyAsync());
+        await AddVerifierAsync(name, "now()");
+
+        await mesh.UntilRotatedAsync(first);
+
+        Assert.All(mesh.TimesLogged(name), times => Assert.Equal(0, times));
+        await mesh.Database.ExecuteAsync("UPDATE verifiers SET seen_at = now() - interval '61 seconds' WHERE name = $1", name);
+        await using var newcomer = Feed.Open(mesh.Identities[0]);
+        await newcomer.UntilBeatAsync();
+        Assert.Equal(0, await mesh.Database.ScalarAsync<long>("SELECT count(*) FROM verifiers WHERE name = $1", name));
+    }
+
+    [Fact]
+    public async Task A_verifier_that_stays_silent_delays_a_key_for_as_long_as_is_set_and_is_named()
+    {
+        var (name, first, next) = ("silent " + Guid.NewGuid(), await mesh.SigningKeyAsync(), await AnnouncedAsync());
+        await AddVerifierAsync(name, "now() + interval '1 hour'"); // seen, whenever somebody looks
+        try
+        {
+            await mesh.UntilRotatedAsync(first);
+        }
+        finally
+        {
+            await mesh.Database.ExecuteAsync("DELETE FROM verifiers WHERE name = $1", name);
+        }
+
+        Assert.True(await mesh.Database.ScalarAsync<bool>(
+            "SELECT retired_at - activated_at >= interval '24 seconds' FROM ring_keys WHERE id = $1", first)); // the interval, and the ceiling
+        Assert.All(mesh.TimesLogged($"The signing key {next} waits for verifiers that do not say that they hold it: {name}"), times => Assert.Equal(1, times));
+        Assert.Equal(1, mesh.TimesLogged($"did not say that they hold it, and may refuse its tokens: {name}").Sum());
+    }
+
+    [Fact]
+    public async Task A_verifier_that_was_suspended_meanwhile_accepts_the_new_key_or_says_that_it_cannot_tell()
+    {
+        var first = await mesh.SigningKeyAsync();
+        mesh.Mesh.Resource.Suspend();
+        string next;
+        try
+        {
+            next = await mesh.UntilRotatedAsync(first);
+            next = await mesh.UntilRotatedAsync(next); // by now it signs with a key that this one cannot know
+        }
+        finally
+        {
+            mesh.Mesh.Resource.Resume();
+        }
+
+        var token = await Patience.UntilAsync(mesh.SignUpAsync, token => KeyOf(token) == next);
+        await Patience.UntilAsync(async () =>
+        {
+            var answer = await mesh.Verifiers[0].GetAsync("/protected", token);
+            Assert.NotEqual(401, answer.Status);
+            return answer.Status == 200;
+        });
+    }
+
+    private static string KeyOf(string token) => new JsonWebToken(token).Kid;
+
+    private Task<string> AnnouncedAsync() => mesh.Database.ScalarAsync<string>("SELECT id FROM ring_keys WHERE state = 'Announced'");
+
+    private async Task<IReadOnlyList<string>> KeysThatSignedAsync() => (await mesh.Database.ScalarAsync<string>(
+        "SELECT string_agg(r.id, ' ') FROM ring_keys r JOIN ring_keys before ON before.retired_at = r.activated_at")).Split(' ');
+
+    private Task<int> AddVerifierAsync(string name, string seenAt) => mesh.Database.ExecuteAsync(
+        $"INSERT INTO verifiers (instance, name, key_ids, seen_at) VALUES (gen_random_uuid(), $1, '{{}}', {seenAt})", name);
+
+    private async Task AssertPublishedAsync(params string[] keys)
+    {
+        foreach (var issuer in mesh.Identities.Append(mesh.Gateway))
+        {
+            var answer = await Patience.UntilAsync(
+                () => issuer.GetAsync("/.well-known/jwks.json"), answer => keys.All(key => answer.Text.Contains(key, StringComparison.Ordinal)));
+            Assert.Equal("public, max-age=2", answer.Header("Cache-Control"));
+        }
+    }
+}
+
+public sealed class RotatingMesh(ProductionMesh production) : IAsyncLifetime
+{
+    internal KeyMesh Mesh { get; private set; } = null!;
+
+    public async ValueTask InitializeAsync() => Mesh = await KeyMesh.StartAsync(production, new()
+    {
+        ["RotationInterval"] = "00:00:10",
+        ["MaxAge"] = "00:00:02",
+        ["AcknowledgementCeiling"] = "00:00:14", // longer than who left is seen, and than it takes until a silent one is named
+    });
+
+    public ValueTask DisposeAsync() => Mesh.DisposeAsync();
+}

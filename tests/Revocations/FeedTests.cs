@@ -1,0 +1,215 @@
+using AuthMesh.Tests.Harness;
+using Npgsql;
+
+namespace AuthMesh.Tests.Revocations;
+
+/// <summary>The feed as it is documented: who may listen, what comes, in which order, and from where on.</summary>
+public sealed class FeedTests(ProductionMesh mesh)
+{
+    private readonly string path = $"/internal/revocations?instance={Guid.NewGuid()}&name=test";
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData("")]
+    [InlineData("another-service-key-that-is-long-enough")]
+    [InlineData(ProductionMesh.ServiceKey + "x")]
+    public async Task Without_the_service_key_nobody_listens(string? key)
+    {
+        var answer = await mesh.Identity.SendAsync(HttpMethod.Get, path, change: request =>
+        {
+            if (key is not null)
+            {
+                request.Headers.TryAddWithoutValidation("AuthMesh-Service-Key", key);
+            }
+        });
+
+        answer.AssertError(401, "invalid_service_key");
+    }
+
+    [Fact]
+    public async Task A_users_token_is_no_service_key()
+    {
+        (await mesh.Identity.GetAsync(path, await mesh.AdminTokenAsync())).AssertError(401, "invalid_service_key");
+    }
+
+    [Fact]
+    public async Task The_gateway_leads_nobody_there()
+    {
+        var answer = await mesh.Gateway.SendAsync(
+            HttpMethod.Get, path, change: request => request.Headers.Add("AuthMesh-Service-Key", ProductionMesh.ServiceKey));
+
+        answer.AssertError(404, "not_found");
+    }
+
+    [Fact]
+    public async Task What_ends_is_told_in_the_order_of_the_commits_each_with_its_own_name()
+    {
+        await using var feed = Feed.Open(mesh.Identity);
+        await feed.UntilBeatAsync();
+        var sessions = new List<Guid>();
+        for (var i = 0; i < 5; i++)
+        {
+            sessions.Add(await EndOneAsync());
+        }
+
+        var heard = await HearAsync(feed, sessions);
+
+        Assert.Equal(sessions.Select(id => $$"""{"sid":"{{id}}"}"""), heard.Select(item => item.Data));
+        Assert.All(heard, item => Assert.Matches("^[0-9]+-[0-9a-f]{32}$", item.EventId!));
+        Assert.Equal(heard.Count, heard.Select(item => item.EventId).Distinct().Count());
+    }
+
+    [Fact]
+    public async Task A_listener_that_comes_back_hears_what_it_missed_and_nothing_twice()
+    {
+        var first = await EndOneAsync();
+        string position;
+        await using (var feed = Feed.Open(mesh.Identity))
+        {
+            position = (await HearAsync(feed, [first]))[0].EventId!;
+        }
+
+        var missed = await EndOneAsync();
+
+        await using var again = Feed.Open(mesh.Identity, lastEventId: position);
+        var heard = await again.UntilBeatAsync();
+        Assert.Contains(heard, item => item.Data.Contains(missed.ToString(), StringComparison.Ordinal));
+        Assert.DoesNotContain(heard, item => item.Data.Contains(first.ToString(), StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("junk")]
+    [InlineData("-")]
+    [InlineData("9223372036854775807-00000000000000000000000000000000")]
+    [InlineData("99999999999999999999-00000000000000000000000000000000")]
+    [InlineData("MARK")] // the right position with another entry's mark: a database that was restored
+    public async Task A_position_that_is_unknown_gets_everything_that_lives(string position)
+    {
+        var ended = await EndOneAsync();
+        if (position == "MARK")
+        {
+            await using var feed = Feed.Open(mesh.Identity);
+            position = (await HearAsync(feed, [ended]))[0].EventId!.Split('-')[0] + "-" + Guid.NewGuid().ToString("N");
+        }
+
+        await using var listener = Feed.Open(mesh.Identity, lastEventId: position);
+
+        Assert.Contains(await listener.UntilBeatAsync(), item => item.Data.Contains(ended.ToString(), StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task The_first_beat_comes_only_after_what_was_committed_before_the_listener_came()
+    {
+        for (var round = 0; round < 20; round++)
+        {
+            var ended = await EndOneAsync();
+            await using var feed = Feed.Open(mesh.Identity);
+
+            Assert.Contains(await feed.UntilBeatAsync(), item => item.Data.Contains(ended.ToString(), StringComparison.Ordinal));
+        }
+    }
+
+    [Fact]
+    public async Task A_transaction_that_takes_its_time_to_commit_is_not_overtaken()
+    {
+        var slow = TokenText.SessionId((await mesh.SignUpAsync()).Token);
+        var quick = TokenText.SessionId((await mesh.SignUpAsync()).Token);
+        await using var feed = Feed.Open(mesh.Identity);
+        await feed.UntilBeatAsync();
+        await using var connection = new NpgsqlConnection(mesh.Database.ConnectionString);
+        await connection.OpenAsync(TestContext.Current.CancellationToken);
+        await using var transaction = await connection.BeginTransactionAsync(TestContext.Current.CancellationToken);
+        // The deferred triggers run now instead of at the commit: the position is taken, and nobody may see it yet.
+        await using (var end = new NpgsqlCommand($"UPDATE sessions SET ended_at = now() WHERE id = '{slow}'; SET CONSTRAINTS ALL IMMEDIATE", connection))
+        {
+            await end.ExecuteNonQueryAsync(TestContext.Current.CancellationToken);
+        }
+
+        var overtaking = mesh.Database.ExecuteAsync("UPDATE sessions SET ended_at = now() WHERE id = $1", quick);
+        await feed.UntilBeatAsync();
+        var meanwhile = await feed.UntilBeatAsync(); // one whole beat in which the quick one could have come
+        Assert.False(overtaking.IsCompleted);
+        Assert.DoesNotContain(meanwhile, item => item.Data.Contains(quick.ToString(), StringComparison.Ordinal));
+
+        await transaction.CommitAsync(TestContext.Current.CancellationToken);
+
+        await overtaking;
+        Assert.Equal(
+            new[] { slow, quick }.Select(id => $$"""{"sid":"{{id}}"}"""), (await HearAsync(feed, [slow, quick])).Select(item => item.Data));
+    }
+
+    [Theory]
+    [InlineData("instance=junk&name=test")]
+    [InlineData("name=test")]
+    [InlineData("instance=11111111-1111-1111-1111-111111111111")]
+    [InlineData("instance=11111111-1111-1111-1111-111111111111&name=")]
+    [InlineData("instance=11111111-1111-1111-1111-111111111111&name=a%00b")]
+    public async Task A_listener_says_who_it_is(string query)
+    {
+        var answer = await mesh.Identity.SendAsync(
+            HttpMethod.Get, "/internal/revocations?" + query, change: request => request.Headers.Add("AuthMesh-Service-Key", ProductionMesh.ServiceKey));
+
+        Assert.Equal((400, "invalid_request"), (answer.Status, answer.Code));
+    }
+
+    [Fact]
+    public async Task Who_listens_is_known_and_who_left_is_not_seen_again()
+    {
+        var name = "listener " + Guid.NewGuid();
+        await using (var feed = Feed.Open(mesh.Identity, name: name))
+        {
+            await feed.UntilBeatAsync();
+            var first = await SeenAtAsync(name);
+            await Patience.UntilAsync(async () => await SeenAtAsync(name) > first);
+        }
+
+        var last = await SeenAtAsync(name);
+        await using var other = Feed.Open(mesh.Identity);
+        for (var beats = 0; beats < 4; beats++)
+        {
+            await other.UntilBeatAsync();
+        }
+
+        // One beat may have been under way when it left.
+        Assert.InRange(await SeenAtAsync(name) - last, TimeSpan.Zero, TimeSpan.FromSeconds(5));
+        Assert.Equal(name, await mesh.Database.ScalarAsync<string>("SELECT name FROM verifiers WHERE name = $1", name));
+    }
+
+    [Theory]
+    [InlineData("'session-ended', 'junk', NULL")]
+    [InlineData("'user-below-epoch', '11111111-1111-1111-1111-111111111111', NULL")]
+    [InlineData("'key-distrusted', '', NULL")]
+    [InlineData("'something-else', '', NULL")]
+    public async Task What_no_listener_could_read_does_not_get_into_the_log_by_whatever_hand(string values)
+    {
+        var refusal = await Assert.ThrowsAsync<PostgresException>(() => mesh.Database.ExecuteAsync($"SELECT write_revocation({values})"));
+
+        Assert.Equal("ck_revocations", refusal.ConstraintName);
+    }
+
+    private Task<DateTime> SeenAtAsync(string name) => mesh.Database.ScalarAsync<DateTime>("SELECT seen_at FROM verifiers WHERE name = $1", name);
+
+    private async Task<Guid> EndOneAsync()
+    {
+        var session = TokenText.SessionId((await mesh.SignUpAsync()).Token);
+        await mesh.Database.ExecuteAsync("UPDATE sessions SET ended_at = now() WHERE id = $1", session);
+        return session;
+    }
+
+    /// <summary>What the feed says of these sessions; other tests end theirs meanwhile.</summary>
+    private static async Task<List<System.Net.ServerSentEvents.SseItem<string>>> HearAsync(Feed feed, List<Guid> sessions)
+    {
+        var heard = new List<System.Net.ServerSentEvents.SseItem<string>>();
+        while (heard.Count < sessions.Count)
+        {
+            var item = await feed.NextAsync();
+            if (sessions.Any(id => item.Data.Contains(id.ToString(), StringComparison.Ordinal)))
+            {
+                heard.Add(item);
+            }
+        }
+
+        return heard;
+    }
+}

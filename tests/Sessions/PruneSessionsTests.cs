@@ -1,0 +1,165 @@
+using AuthMesh.Identity.Database;
+using AuthMesh.Identity.Sessions;
+using AuthMesh.Tests.Harness;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Time.Testing;
+using Npgsql;
+
+namespace AuthMesh.Tests.Sessions;
+
+public sealed class PruneSessionsTests(ProductionMesh mesh) : IAsyncLifetime
+{
+    private Database database = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        database = new Database(await mesh.Postgres.CreateDatabaseAsync());
+        await using var db = database.Open();
+        await db.Database.MigrateAsync(TestContext.Current.CancellationToken);
+        await database.ExecuteAsync(
+            """
+            INSERT INTO users (id, username, normalized_username, password_hash, role, epoch, is_demo, created_at)
+            VALUES ('00000000-0000-0000-0000-000000000001', 'somebody', 'somebody', '', 'user', 1, false, now())
+            """);
+    }
+
+    [Fact]
+    public async Task What_has_ended_expired_or_is_of_an_old_epoch_goes_and_all_else_stays()
+    {
+        await AddAsync(3);
+        await AddAsync(1_200, ended: "now()");
+        await AddAsync(1_200, expires: "now()");
+        await AddAsync(4, epoch: 0);
+
+        Assert.Equal(2_404, await PruneAsync());
+
+        Assert.Equal(3, await CountAsync());
+        Assert.Equal(3, await database.ScalarAsync<long>("SELECT count(*) FROM sessions WHERE epoch = 1 AND ended_at IS NULL AND expires_at > now()"));
+        Assert.Equal(0, await PruneAsync());
+    }
+
+    [Fact]
+    public async Task Who_works_on_a_session_keeps_nobody_waiting()
+    {
+        await AddAsync(5, ended: "now()");
+        await using var connection = new NpgsqlConnection(database.ConnectionString);
+        await connection.OpenAsync(TestContext.Current.CancellationToken);
+        await using (var transaction = await connection.BeginTransactionAsync(TestContext.Current.CancellationToken))
+        {
+            await using var command = new NpgsqlCommand("SELECT 1 FROM sessions LIMIT 1 FOR UPDATE", connection);
+            await command.ExecuteNonQueryAsync(TestContext.Current.CancellationToken);
+
+            Assert.Equal(4, await PruneAsync());
+        }
+
+        Assert.Equal(1, await PruneAsync());
+    }
+
+    [Fact]
+    public async Task Replicas_that_prune_at_once_share_the_work()
+    {
+        await AddAsync(3_000, expires: "now()");
+        await AddAsync(1);
+
+        var counts = await Together.RunAsync(4, _ => PruneAsync());
+
+        Assert.Equal(3_000, counts.Sum());
+        Assert.Equal(1, await CountAsync());
+    }
+
+    [Fact]
+    public async Task Entries_of_the_log_go_when_no_token_needs_them_but_the_newest_stays()
+    {
+        await database.ExecuteAsync(
+            """
+            INSERT INTO revocations (position, mark, kind, subject, written_at) VALUES
+                (1, gen_random_uuid(), 'key-distrusted', 'long-ago', now() - interval '71 minutes'),
+                (2, gen_random_uuid(), 'key-distrusted', 'needed', now() - interval '69 minutes')
+            """);
+
+        await PruneAsync();
+        Assert.Equal("needed", await database.ScalarAsync<string>("SELECT string_agg(subject, ', ' ORDER BY position) FROM revocations"));
+
+        await database.ExecuteAsync("UPDATE revocations SET written_at = now() - interval '2 days'");
+        await PruneAsync();
+        Assert.Equal("needed", await database.ScalarAsync<string>("SELECT string_agg(subject, ', ' ORDER BY position) FROM revocations"));
+    }
+
+    [Fact]
+    public async Task It_comes_round_every_hour_and_outlives_an_outage()
+    {
+        await AddAsync(2, ended: "now()");
+        var address = "Host=127.0.0.1;Port=9;Timeout=1"; // discard: nobody listens
+        var services = new ServiceCollection()
+            .AddDbContext<IdentityDb>((_, options) => options.UseNpgsql(address))
+            .BuildServiceProvider();
+        var clock = new WatchedTime();
+        var log = new CountingLogger();
+        using var prune = new PruneSessions(services.GetRequiredService<IServiceScopeFactory>(), clock, log);
+        await prune.StartAsync(TestContext.Current.CancellationToken);
+
+        await clock.Watched.WaitAsync(TestContext.Current.CancellationToken);
+        clock.Advance(TimeSpan.FromMinutes(59));
+        Assert.Equal(0, log.Lines);
+        clock.Advance(TimeSpan.FromMinutes(1));
+        await Patience.UntilAsync(() => log.Lines == 1);
+        Assert.Equal(2, await CountAsync());
+
+        address = database.ConnectionString;
+        clock.Advance(TimeSpan.FromHours(1));
+        await Patience.UntilAsync(() => log.Lines == 2);
+        Assert.Equal(0, await CountAsync());
+
+        await prune.StopAsync(TestContext.Current.CancellationToken);
+        Assert.True(prune.ExecuteTask!.IsCompleted);
+    }
+
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+    private async Task AddAsync(int count, string ended = "NULL", string expires = "now() + interval '1 day'", int epoch = 1) => await database.ExecuteAsync(
+        $"""
+        INSERT INTO sessions (id, user_id, epoch, created_at, last_used_at, expires_at, device, ended_at)
+        SELECT gen_random_uuid(), '00000000-0000-0000-0000-000000000001', {epoch}, now(), now(), {expires}, '', {ended} FROM generate_series(1, {count})
+        """);
+
+    private async Task<int> PruneAsync()
+    {
+        await using var db = database.Open();
+        return await PruneSessions.RunAsync(db, TestContext.Current.CancellationToken);
+    }
+
+    private Task<long> CountAsync() => database.ScalarAsync<long>("SELECT count(*) FROM sessions");
+
+    /// <summary>Says when somebody began to wait for it to pass.</summary>
+    private sealed class WatchedTime : FakeTimeProvider
+    {
+        private readonly TaskCompletionSource watched = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public Task Watched => watched.Task;
+
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+        {
+            var timer = base.CreateTimer(callback, state, dueTime, period);
+            watched.TrySetResult();
+            return timer;
+        }
+    }
+
+    private sealed class CountingLogger : ILogger<PruneSessions>
+    {
+        private int lines;
+
+        public int Lines => lines;
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception,
+            Func<TState, Exception?, string> formatter) => Interlocked.Increment(ref lines);
+    }
+}

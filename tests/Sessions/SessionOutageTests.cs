@@ -1,0 +1,49 @@
+using AuthMesh.Tests.Faults;
+using AuthMesh.Tests.Harness;
+
+namespace AuthMesh.Tests.Sessions;
+
+[Collection<TakingTurns>]
+public sealed class SessionOutageTests(OwnMesh mesh)
+{
+    [Fact]
+    public async Task Without_PostgreSQL_junk_is_refused_all_the_same_and_what_may_be_good_is_told_to_come_back()
+    {
+        await mesh.WholeAsync();
+        var user = await Patience.UntilAsync(mesh.Gateway.SignUpAsync, user => user.Answer.Status == 200);
+        var service = user.Token;
+
+        await mesh.Postgres.KillAsync();
+        try
+        {
+            // Nobody had to ask the database about these.
+            (await mesh.Gateway.RefreshAsync(user.RefreshToken[..^8] + "AAAAAAAA")).AssertError(401, "invalid_refresh_token");
+            (await mesh.Gateway.RefreshAsync("junk")).AssertError(401, "invalid_refresh_token");
+            (await mesh.Identity.ExchangeAsync(new { cookie = "junk" })).AssertError(401, "invalid_session");
+            Assert.Equal(200, (await mesh.Gateway.LogoutAsync(body: new { refresh_token = user.RefreshToken[..^8] + "AAAAAAAA" })).Status);
+
+            Answer[] genuine =
+            [
+                await mesh.Gateway.RefreshAsync(user.RefreshToken), await mesh.Identity.ExchangeAsync(new { cookie = user.Cookie }),
+                await mesh.Gateway.LogoutAsync(user.Token), await mesh.Gateway.GetAsync("/account", user.Token),
+                await mesh.Gateway.ChangePasswordAsync(user.Token, user.Password, "another password"),
+                await mesh.Gateway.DeleteAccountAsync(user.Token, user.Password), await mesh.Gateway.GetAsync("/account/sessions", user.Token),
+            ];
+
+            Assert.All(genuine, answer =>
+            {
+                answer.AssertError(503, "database_unavailable");
+                Assert.NotNull(answer.Header("Retry-After"));
+                Assert.Null(answer.Cookie()); // it stays, to be tried again
+            });
+        }
+        finally
+        {
+            await mesh.Postgres.StartAgainAsync();
+        }
+
+        await Patience.UntilAsync(() => mesh.Gateway.RefreshAsync(user.RefreshToken), answer => answer.Status == 200);
+        Assert.Equal(200, (await mesh.Gateway.LogoutAsync(user.Token)).Status);
+        Assert.Equal(401, (await mesh.Gateway.RefreshAsync(user.RefreshToken)).Status);
+    }
+}

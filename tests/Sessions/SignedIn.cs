@@ -1,0 +1,100 @@
+using System.Globalization;
+using System.Net.Http.Json;
+using AuthMesh.Issuer;
+using AuthMesh.Tests.Harness;
+using Microsoft.IdentityModel.JsonWebTokens;
+
+namespace AuthMesh.Tests.Sessions;
+
+/// <summary>What a sign-in gave, and to whom.</summary>
+public sealed record SignedIn(string Username, string Password, Answer Answer)
+{
+    public string Token => Answer.Token;
+
+    public string RefreshToken => Answer.RefreshToken();
+
+    public string Cookie => Answer.Cookie()!;
+
+    public Guid SessionId => Answer.AccessToken().SessionId();
+
+    public Guid UserId => Answer.AccessToken().UserId();
+}
+
+internal static class SessionCalls
+{
+    public const string Password = "a password for a test";
+
+    public static string RefreshToken(this Answer answer) =>
+        answer.Member("refresh_token") ?? throw new InvalidOperationException($"No refresh token in {answer.Status} {answer.Code}");
+
+    public static JsonWebToken AccessToken(this Answer answer) => new(answer.Token);
+
+    public static Guid SessionId(this JsonWebToken token) => Guid.Parse(token.GetClaim("sid").Value);
+
+    public static Guid UserId(this JsonWebToken token) => Guid.Parse(token.Subject);
+
+    public static int Epoch(this JsonWebToken token) => int.Parse(token.GetClaim("epoch").Value, CultureInfo.InvariantCulture);
+
+    /// <summary>The cookie's value; empty where it is taken away; null where nothing is said about it.</summary>
+    public static string? Cookie(this Answer answer) =>
+        answer.Header("Set-Cookie")?.Split(';')[0] is { } pair ? pair[(pair.IndexOf('=', StringComparison.Ordinal) + 1)..] : null;
+
+    public static Task<Answer> RefreshAsync(this Caller caller, string refreshToken) => caller.PostAsync("/refresh", new { refresh_token = refreshToken });
+
+    public static Task<Answer> LogoutAsync(this Caller caller, string? token = null, object? body = null) =>
+        caller.CallAsync(HttpMethod.Post, "/logout", token, body);
+
+    public static Task<Answer> ChangePasswordAsync(this Caller caller, string token, string current, string next) =>
+        caller.CallAsync(HttpMethod.Post, "/account/password", token, new { current_password = current, new_password = next });
+
+    public static Task<Answer> DeleteAccountAsync(this Caller caller, string token, string password) =>
+        caller.CallAsync(HttpMethod.Delete, "/account", token, new { current_password = password });
+
+    /// <summary>What the gateway asks for a browser.</summary>
+    public static Task<Answer> ExchangeAsync(this Caller identity, object body, string serviceKey = ProductionMesh.ServiceKey) => identity.SendAsync(
+        HttpMethod.Post, "/internal/exchange", JsonContent.Create(body), request => request.Headers.Add(IssuerConnection.ServiceKeyHeader, serviceKey));
+
+    public static Task<Answer> CallAsync(this Caller caller, HttpMethod method, string path, string? token, object? body = null) =>
+        caller.SendAsync(method, path, body is null ? null : JsonContent.Create(body), request =>
+        {
+            if (token is not null)
+            {
+                request.Headers.Authorization = new("Bearer", token);
+            }
+        });
+
+    /// <summary>Registers somebody new and signs in.</summary>
+    public static async Task<SignedIn> SignUpAsync(this Caller caller)
+    {
+        var name = ProductionMesh.NewName();
+        Assert.Equal(200, (await caller.RegisterAsync(name, Password)).Status);
+        return await caller.SignInAsync(name, Password);
+    }
+
+    public static async Task<SignedIn> SignInAsync(this Caller caller, string username, string password)
+    {
+        var answer = await caller.LoginAsync(username, password);
+        Assert.Equal(200, answer.Status);
+        return new SignedIn(username, password, answer);
+    }
+
+    public static Task<SignedIn> SignInAgainAsync(this Caller caller, SignedIn user) => caller.SignInAsync(user.Username, user.Password);
+
+    /// <summary>Lets time go by for one session's last step.</summary>
+    public static async Task AgeStepAsync(this Database database, Guid sessionId, int seconds) => Assert.Equal(1, await database.ExecuteAsync(
+        "UPDATE sessions SET refreshed_at = refreshed_at - make_interval(secs => $2) WHERE id = $1", sessionId, (double)seconds));
+
+    public static Task<bool> HasEndedAsync(this Database database, Guid sessionId) =>
+        database.ScalarAsync<bool>("SELECT ended_at IS NOT NULL FROM sessions WHERE id = $1", sessionId);
+
+    public static Task<int> CounterAsync(this Database database, Guid sessionId) =>
+        database.ScalarAsync<int>("SELECT refresh_counter FROM sessions WHERE id = $1", sessionId);
+
+    /// <summary>Whether every verifier is told, or was, to refuse this token.</summary>
+    public static Task<bool> IsRevokedAsync(this Database database, JsonWebToken token) => database.ScalarAsync<bool>(
+        """
+        SELECT EXISTS (SELECT 1 FROM revocations WHERE
+            kind = 'session-ended' AND subject = $1 OR kind = 'user-below-epoch' AND subject = $2 AND epoch > $3)
+        """,
+        token.SessionId().ToString(), token.Subject, token.Epoch());
+}

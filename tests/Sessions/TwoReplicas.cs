@@ -1,0 +1,84 @@
+using AuthMesh.LocalMesh;
+using AuthMesh.Tests.Faults;
+using AuthMesh.Tests.Harness;
+using Microsoft.IdentityModel.JsonWebTokens;
+
+namespace AuthMesh.Tests.Sessions;
+
+/// <summary>Two identity services on one database: what one lets happen, the other must know.</summary>
+public sealed class TwoReplicas(ProductionMesh production) : IAsyncLifetime
+{
+    private OwnDatabase own = null!;
+    private Mesh mesh = null!;
+    private Caller[] replicas = [];
+
+    public Database Database => own.Database;
+
+    /// <summary>Now the one, now the other.</summary>
+    public Caller Replica(int i) => replicas[i % replicas.Length];
+
+    public async ValueTask InitializeAsync()
+    {
+        own = await OwnDatabase.CreateAsync(production);
+        mesh = await Mesh.StartAsync(new MeshOptions
+        {
+            Environment = "Production",
+            Issuer = ProductionMesh.Issuer,
+            ConnectionString = own.Database.ConnectionString,
+            Settings = new Dictionary<string, string> { ["AuthMesh:ServiceKey"] = ProductionMesh.ServiceKey },
+            IdentityReplicas = 2,
+            IdentitySettings = new Dictionary<string, string>(own.Settings)
+            {
+                ["Identity:MasterKeyFile"] = "",
+                ["Identity:Database:ConnectionString"] = own.Database.ConnectionString, // with as many connections as a replica has otherwise
+            },
+        });
+        replicas = [.. mesh.Identities.Select(replica => new Caller(replica.Address))];
+    }
+
+    public async Task RestartAsync(int replica)
+    {
+        await mesh.Identities[replica].StopAsync();
+        await mesh.Identities[replica].RestartAsync();
+        await mesh.Identities[replica].WaitUntilReadyAsync(cancellation: TestContext.Current.CancellationToken);
+    }
+
+    /// <summary>Makes many users at once, of which each has the one password of the tests.</summary>
+    /// <returns>Their names.</returns>
+    public async Task<IReadOnlyList<string>> AddUsersAsync(int count, string role = "user")
+    {
+        var template = (await Replica(0).SignUpAsync()).UserId;
+        var names = Enumerable.Range(0, count).Select(_ => ProductionMesh.NewName()).ToArray();
+        await Database.ExecuteAsync(
+            """
+            INSERT INTO users (id, username, normalized_username, password_hash, role, epoch, is_demo, created_at)
+            SELECT gen_random_uuid(), name, name, password_hash, $3, 0, false, now() FROM users, unnest($2) name WHERE id = $1
+            """,
+            template, names, role);
+        return names;
+    }
+
+    /// <summary>
+    /// Nothing that was handed out opens anything: every refresh token is refused, every access token is one that all verifiers are told
+    /// to refuse.
+    /// </summary>
+    public async Task AssertNothingIsUsableAsync(IEnumerable<Answer> handedOut)
+    {
+        foreach (var answer in handedOut.Where(answer => answer.Status == 200))
+        {
+            (await Replica(0).RefreshAsync(answer.RefreshToken())).AssertError(401, "invalid_refresh_token");
+            Assert.True(await Database.IsRevokedAsync(new JsonWebToken(answer.Token)));
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var replica in replicas)
+        {
+            replica.Dispose();
+        }
+
+        await mesh.DisposeAsync();
+        await own.DisposeAsync();
+    }
+}

@@ -1,0 +1,333 @@
+using System.Security.Claims;
+using System.Security.Cryptography;
+using System.Text.Json.Nodes;
+using AuthMesh.Bench.Tokens;
+using AuthMesh.Settings;
+using AuthMesh.Tests.Harness;
+using AuthMesh.Tokens;
+using Microsoft.Extensions.Options;
+using Microsoft.Extensions.Time.Testing;
+using Microsoft.IdentityModel.JsonWebTokens;
+using Microsoft.IdentityModel.Tokens;
+
+namespace AuthMesh.Tests.Tokens;
+
+/// <summary>Verified tokens are remembered, and nothing else comes of that than less work.</summary>
+public sealed class VerifiedTokensTests : IDisposable
+{
+    private static readonly TimeSpan Instant = TimeSpan.FromMilliseconds(1);
+
+    private readonly FakeTimeProvider clock = new(DateTimeOffset.FromUnixTimeSeconds(TimeProvider.System.GetUtcNow().ToUnixTimeSeconds()));
+    private readonly Forge forge = new("the key", ECDsa.Create(ECCurve.NamedCurves.nistP256));
+    private readonly List<Verifier> verifiers = [];
+
+    [Fact]
+    public async Task A_token_is_verified_once_and_accepted_again_and_again()
+    {
+        var verifier = NewVerifier();
+        var token = Sign();
+
+        for (var i = 0; i < 5; i++)
+        {
+            Assert.True(await AcceptsAsync(verifier, token));
+        }
+
+        Assert.Equal(1, verifier.KeysAskedFor);
+        Assert.Equal(1, verifier.Remembered.Count);
+    }
+
+    [Theory]
+    [InlineData(null, 1)]
+    [InlineData(0, 3)]
+    public async Task Where_nothing_is_to_be_remembered_each_time_is_the_first(int? verifiedTokens, int timesVerified)
+    {
+        var verifier = NewVerifier(verifiedTokens);
+        var token = Sign();
+
+        for (var i = 0; i < 3; i++)
+        {
+            Assert.True(await AcceptsAsync(verifier, token));
+        }
+
+        Assert.Equal(timesVerified, verifier.KeysAskedFor);
+    }
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData(0)]
+    public async Task A_token_expires_to_the_instant_remembered_or_not(int? verifiedTokens)
+    {
+        var verifier = NewVerifier(verifiedTokens);
+        var token = Sign("exp", clock.GetUtcNow().ToUnixTimeSeconds() + 60);
+        Assert.True(await AcceptsAsync(verifier, token));
+
+        clock.Advance(TimeSpan.FromSeconds(60 + 10) - Instant); // 10 s of skew
+        Assert.True(await AcceptsAsync(verifier, token));
+
+        clock.Advance(Instant);
+        Assert.False(await AcceptsAsync(verifier, token));
+    }
+
+    [Theory]
+    [InlineData("iat", null)]
+    [InlineData("iat", 0)]
+    [InlineData("nbf", null)]
+    [InlineData("nbf", 0)]
+    public async Task A_token_has_not_begun_for_a_clock_that_was_set_back_remembered_or_not(string claim, int? verifiedTokens)
+    {
+        var verifier = NewVerifier(verifiedTokens);
+        var start = clock.GetUtcNow();
+        var token = Sign(claim, start.ToUnixTimeSeconds() + 60);
+        clock.Advance(TimeSpan.FromSeconds(60));
+        Assert.True(await AcceptsAsync(verifier, token));
+
+        clock.AdjustTime(start + TimeSpan.FromSeconds(60 - 10));
+        Assert.True(await AcceptsAsync(verifier, token));
+
+        clock.AdjustTime(start + TimeSpan.FromSeconds(60 - 10) - Instant);
+        Assert.False(await AcceptsAsync(verifier, token));
+    }
+
+    [Fact]
+    public async Task A_remembered_token_falls_with_its_key_and_comes_back_with_it()
+    {
+        var verifier = NewVerifier();
+        var token = Sign();
+        var key = verifier.Find(forge.KeyId);
+        Assert.True(await AcceptsAsync(verifier, token));
+
+        verifier.Hold(forge.KeyId, null);
+        Assert.False(await AcceptsAsync(verifier, token));
+
+        verifier.Hold(forge.KeyId, key);
+        Assert.True(await AcceptsAsync(verifier, token));
+    }
+
+    [Fact]
+    public async Task A_remembered_token_falls_when_another_key_takes_the_name_of_its_own()
+    {
+        var verifier = NewVerifier();
+        var token = Sign();
+        Assert.True(await AcceptsAsync(verifier, token));
+
+        var newKey = new Forge(forge.KeyId, ECDsa.Create(ECCurve.NamedCurves.nistP256));
+        verifier.Hold(forge.KeyId, new ECDsaSecurityKey(newKey.Key) { KeyId = forge.KeyId });
+
+        Assert.False(await AcceptsAsync(verifier, token));
+        Assert.True(await AcceptsAsync(verifier, newKey.Sign(newKey.Header(), Forge.Claims())));
+    }
+
+    [Fact]
+    public async Task Of_thousands_of_changed_tokens_none_is_judged_otherwise_by_one_who_remembers()
+    {
+        var report = await Differential.RunAsync(count: 6_000, seed: 20_260_101);
+
+        Assert.Empty(report.Disagreements);
+        Assert.True(report.IsSound);
+        Assert.Equal(28, report.Kinds.Count());
+    }
+
+    public static TheoryData<string> Refused => new()
+    {
+        "", "junk", "..", "a.b.c", "SIGNATURE", "STRANGER", "AUDIENCE", "ISSUER", "EXPIRED", "FUTURE", "FORM",
+    };
+
+    [Theory]
+    [MemberData(nameof(Refused))]
+    public async Task What_is_refused_is_never_remembered(string what)
+    {
+        var verifier = NewVerifier();
+        var (good, now) = (Sign(), clock.GetUtcNow().ToUnixTimeSeconds());
+        var bad = what switch
+        {
+            "SIGNATURE" => good[..^8] + "AAAAAAAA",
+            "STRANGER" => new Forge(forge.KeyId, ECDsa.Create(ECCurve.NamedCurves.nistP256)).Sign(forge.Header(), Forge.Claims()),
+            "AUDIENCE" => Sign("aud", "another"),
+            "ISSUER" => Sign("iss", "https://another.example.test"),
+            "EXPIRED" => Sign("exp", now - 10),
+            "FUTURE" => Sign("iat", now + 11),
+            "FORM" => Sign("sub", "alice"),
+            _ => what,
+        };
+
+        Assert.False(await AcceptsAsync(verifier, bad));
+        Assert.Equal(0, verifier.Remembered.Count);
+        Assert.True(await AcceptsAsync(verifier, good));
+        Assert.Equal(1, verifier.Remembered.Count);
+    }
+
+    [Fact]
+    public async Task A_flood_of_good_tokens_fills_no_more_than_there_is_room_for()
+    {
+        const int Room = 100;
+        var verifier = NewVerifier(Room);
+
+        for (var i = 0; i < 5 * Room; i++)
+        {
+            Assert.True(await AcceptsAsync(verifier, Sign()));
+            Assert.InRange(verifier.Remembered.Count, 1, Room);
+        }
+    }
+
+    [Fact]
+    public async Task A_flood_of_good_tokens_does_not_push_out_one_that_is_in_use()
+    {
+        var verifier = NewVerifier(100);
+        var inUse = Sign();
+        Assert.True(await AcceptsAsync(verifier, inUse));
+
+        for (var i = 0; i < 500; i++)
+        {
+            Assert.True(await AcceptsAsync(verifier, Sign()));
+            Assert.True(await AcceptsAsync(verifier, inUse));
+        }
+
+        Assert.Equal(501, verifier.KeysAskedFor);
+    }
+
+    [Fact]
+    public void A_hundred_thousand_tokens_in_use_are_all_remembered()
+    {
+        var remembered = new VerifiedTokens(Options.Create(new AuthMeshOptions()), clock);
+        var token = new VerifiedToken(new JsonWebToken(Sign()), new ECDsaSecurityKey(forge.Key), new AuthMeshOptions());
+        var digests = Enumerable.Range(0, 100_000).Select(i => TokenDigest.Of(i.ToString("d6"))).ToList();
+        digests.ForEach(digest => remembered.Add(digest, token));
+
+        for (var round = 0; round < 3; round++)
+        {
+            Assert.All(digests, digest => Assert.NotNull(remembered.Find(digest)));
+        }
+
+        Assert.InRange(remembered.Count, 100_000, 200_000);
+    }
+
+    [Fact]
+    public async Task What_nobody_shows_any_more_is_forgotten_in_time_and_what_is_in_use_is_not()
+    {
+        var verifier = NewVerifier();
+        var (inUse, left) = (Sign("exp", FarAhead()), Sign("exp", FarAhead()));
+        Assert.True(await AcceptsAsync(verifier, inUse));
+        Assert.True(await AcceptsAsync(verifier, left));
+
+        for (var i = 0; i < 3; i++)
+        {
+            clock.Advance(TimeSpan.FromMinutes(10));
+            Assert.True(await AcceptsAsync(verifier, Sign("exp", FarAhead())));
+            Assert.True(await AcceptsAsync(verifier, inUse));
+        }
+
+        Assert.Equal(5, verifier.KeysAskedFor); // two at first, and a new one each time
+        Assert.True(await AcceptsAsync(verifier, left));
+        Assert.Equal(6, verifier.KeysAskedFor);
+    }
+
+    [Fact]
+    public async Task Each_request_gets_an_identity_of_its_own()
+    {
+        var verifier = NewVerifier();
+        var token = Sign();
+
+        for (var i = 0; i < 3; i++)
+        {
+            var identity = await IdentityAsync(verifier, token);
+            Assert.Equal("user", Assert.Single(identity.FindAll("role")).Value);
+            Assert.All(identity.Claims, claim => Assert.Same(identity, claim.Subject));
+            identity.RemoveClaim(identity.FindFirst("sub"));
+            identity.AddClaim(new Claim("role", "admin"));
+        }
+    }
+
+    [Theory]
+    [InlineData("epoch", "1")]
+    [InlineData("epoch", "5000000000")]
+    [InlineData("nbf", "1000000000")]
+    [InlineData("role", "\"admin\"")]
+    [InlineData("client_id", "\"another client\"")]
+    [InlineData("tenant", "[\"a\",1,{\"b\":null}]")]
+    [InlineData("exp", "253402300799")]
+    public async Task The_identity_says_what_the_token_says_as_the_library_reads_it(string claim, string json)
+    {
+        var verifier = NewVerifier();
+        var token = Sign(claim, JsonNode.Parse(json));
+
+        for (var i = 0; i < 2; i++)
+        {
+            var identity = await IdentityAsync(verifier, token);
+            Assert.Equal(Describe(new JsonWebToken(token).Claims), Describe(identity.Claims));
+            Assert.Equal(("Bearer", "sub", "role"), (identity.AuthenticationType, identity.NameClaimType, identity.RoleClaimType));
+            Assert.Null(identity.FindFirst("SUB")); // names of claims have a case (RFC 7519 §4)
+        }
+    }
+
+    [Fact]
+    public async Task Many_at_once_are_judged_as_one_after_the_other()
+    {
+        const int Room = 20;
+        var verifier = NewVerifier(Room);
+        var good = Enumerable.Range(0, 2 * Room).Select(_ => Sign()).ToList();
+        var bad = good.ConvertAll(token => token[..^8] + "AAAAAAAA");
+
+        await Parallel.ForAsync(0, 8, TestContext.Current.CancellationToken, async (worker, _) =>
+        {
+            for (var i = 0; i < 500; i++)
+            {
+                var which = (worker + (i * 7)) % good.Count;
+                Assert.True(await AcceptsAsync(verifier, good[which]));
+                Assert.False(await AcceptsAsync(verifier, bad[which]));
+                Assert.InRange(verifier.Remembered.Count, 0, Room);
+            }
+        });
+
+        verifier.Hold(forge.KeyId, null);
+        await Parallel.ForEachAsync(good, async (token, _) => Assert.False(await AcceptsAsync(verifier, token)));
+    }
+
+    [Fact]
+    public void However_many_add_at_once_there_is_never_more_than_there_is_room_for()
+    {
+        const int Room = 2;
+        var remembered = new VerifiedTokens(Options.Create(new AuthMeshOptions { VerifiedTokens = Room }), clock);
+        var token = new VerifiedToken(new JsonWebToken(Sign()), new ECDsaSecurityKey(forge.Key), new AuthMeshOptions());
+        var most = 0;
+
+        Parallel.For(0, 8, worker =>
+        {
+            for (ulong i = 0; i < 20_000; i++)
+            {
+                remembered.Add(new TokenDigest((ulong)worker, i, 0, 0), token);
+                most = Math.Max(most, remembered.Count);
+            }
+        });
+
+        Assert.InRange(most, 1, Room);
+    }
+
+    public void Dispose() => verifiers.ForEach(verifier => verifier.Dispose());
+
+    private Verifier NewVerifier(int? verifiedTokens = null)
+    {
+        var verifier = new Verifier(clock, verifiedTokens);
+        verifier.Hold(forge.KeyId, new ECDsaSecurityKey(forge.Key) { KeyId = forge.KeyId });
+        verifiers.Add(verifier);
+        return verifier;
+    }
+
+    private string Sign() => forge.Sign(forge.Header(), Forge.Claims());
+
+    private string Sign(string claim, JsonNode? value) =>
+        forge.Sign(forge.Header().ToJsonString(), Forge.With(Forge.Claims(), claim, value));
+
+    private long FarAhead() => clock.GetUtcNow().ToUnixTimeSeconds() + 7_200;
+
+    private static async Task<bool> AcceptsAsync(Verifier verifier, string token) => (await verifier.ValidateAsync(token)).IsValid;
+
+    private static async Task<ClaimsIdentity> IdentityAsync(Verifier verifier, string token)
+    {
+        var result = await verifier.ValidateAsync(token);
+        Assert.True(result.IsValid);
+        return result.ClaimsIdentity;
+    }
+
+    private static IEnumerable<string> Describe(IEnumerable<Claim> claims) =>
+        claims.Select(claim => $"{claim.Type} {claim.Value} {claim.ValueType} {claim.Issuer} {claim.OriginalIssuer}").Order(StringComparer.Ordinal);
+}
