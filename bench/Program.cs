@@ -1,5 +1,6 @@
 using System.CommandLine;
 using AuthMesh.Bench.Idle;
+using AuthMesh.Bench.Keys;
 using AuthMesh.Bench.Revocations;
 using AuthMesh.Bench.Tokens;
 
@@ -8,6 +9,7 @@ var root = new RootCommand("Measures AuthMesh, and checks what the test suite ha
     Differential.Define(),
     CacheCost.Define(),
     RevocationDelay.Define(),
+    RotationLoad.Define(),
     IdleQueries.Define(),
 };
 return await root.Parse(args is [] ? ["--help"] : args).InvokeAsync();
