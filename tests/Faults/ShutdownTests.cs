@@ -21,6 +21,7 @@ public sealed class ShutdownTests(ProductionMesh production)
                 Environment = "Production",
                 Issuer = ProductionMesh.Issuer,
                 ConnectionString = own.Database.ConnectionString,
+                Settings = new Dictionary<string, string> { ["AuthMesh:ServiceKey"] = ProductionMesh.ServiceKey },
                 IdentitySettings = own.Settings,
             },
             TestContext.Current.CancellationToken);

@@ -19,7 +19,7 @@ public sealed class TestPostgres : IAsyncDisposable
     {
         if (await HasContainerEngineAsync())
         {
-            container = new PostgreSqlBuilder("postgres:17").Build();
+            container = new PostgreSqlBuilder("postgres:17").WithCommand("-c", "max_connections=300").Build(); // several meshes at a time
             await container.StartAsync();
             administration = container.GetConnectionString();
         }
