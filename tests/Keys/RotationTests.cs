@@ -48,19 +48,22 @@ public sealed class RotationTests(RotatingMesh rotating) : IClassFixture<Rotatin
     [Fact]
     public async Task Two_replicas_rotate_once_and_sign_with_one_key()
     {
+        var start = await mesh.Database.ScalarAsync<DateTime>("SELECT now()"); // other tests move times by hand
         for (var rotations = 0; rotations < 3; rotations++)
         {
             await mesh.UntilRotatedAsync(await mesh.SigningKeyAsync());
         }
 
         // 1. Each key began to sign when the one before ended, after it had been announced for the max-age, and never two at a time.
-        var retired = await mesh.Database.ScalarAsync<long>("SELECT count(*) FROM ring_keys WHERE purpose = 'Signing' AND state = 'Retired'");
-        Assert.Equal(retired, await mesh.Database.ScalarAsync<long>(
+        Assert.Equal(0, await mesh.Database.ScalarAsync<long>(
             """
-            SELECT count(*) FROM ring_keys ended JOIN ring_keys began ON began.activated_at = ended.retired_at
-            WHERE ended.purpose = 'Signing' AND began.activated_at - began.created_at >= interval '2 seconds'
-                AND ended.retired_at - ended.activated_at >= interval '10 seconds'
-            """));
+            SELECT count(*) FROM ring_keys ended LEFT JOIN ring_keys began ON began.activated_at = ended.retired_at
+            WHERE ended.purpose = 'Signing' AND ended.retired_at > $1 AND NOT coalesce(
+                began.activated_at - began.created_at >= interval '2 seconds'
+                AND ended.retired_at - ended.activated_at >= interval '10 seconds', false)
+            """,
+            start));
+        Assert.True(await mesh.Database.ScalarAsync<long>("SELECT count(*) FROM ring_keys WHERE purpose = 'Signing' AND retired_at > $1", start) >= 3);
         Assert.Equal("Announced, Current", await mesh.Database.ScalarAsync<string>(
             "SELECT string_agg(state, ', ' ORDER BY state) FROM ring_keys WHERE purpose = 'Signing' AND state <> 'Retired'"));
 
@@ -68,7 +71,7 @@ public sealed class RotationTests(RotatingMesh rotating) : IClassFixture<Rotatin
         foreach (var key in await KeysThatSignedAsync())
         {
             Assert.Equal(1, mesh.TimesLogged($"The signing key {key} signs from now on").Sum());
-            await Patience.UntilAsync(() => mesh.TimesLogged($"new tokens are signed by {key}").All(times => times == 1));
+            await Patience.UntilAsync(() => mesh.TimesLogged($"new tokens are signed by {key}").All(times => times >= 1)); // again whenever the set changes
         }
 
         var signers = await Patience.UntilAsync(
