@@ -42,7 +42,7 @@ internal sealed partial class IssuerKeys(
     public long ChangesHeard => Interlocked.Read(ref changesHeard);
 
     // Until the database has confirmed that nothing is missing here, or without news of it, an unknown key may be a new one.
-    private bool MayLackKeys => !revoked.IsAwaited || Interlocked.Read(ref changesTaken) < ChangesHeard;
+    private bool MayLackKeys => revoked.IsStale || !revoked.IsAwaited || Interlocked.Read(ref changesTaken) < ChangesHeard;
 
     public ECDsaSecurityKey? Find(string keyId) => keys.GetValueOrDefault(keyId);
 
