@@ -25,7 +25,7 @@ internal sealed partial class KeyRing(MasterKey masterKey, TimeProvider clock, I
     private volatile FrozenSet<string> distrusted = FrozenSet<string>.Empty;
     private volatile TaskCompletionSource changed = NewSignal();
     private long confirmedAt;
-    private string lastUnopened = "";
+    private string lastUnopened = "", lastDistrusted = ""; // what was complained of; once is enough
 
     public bool IsOpen => picture is not null;
 
@@ -137,10 +137,7 @@ internal sealed partial class KeyRing(MasterKey masterKey, TimeProvider clock, I
     public void Distrust(IReadOnlyCollection<string> keyIds)
     {
         distrusted = distrusted.Union(keyIds).ToFrozenSet();
-        if (Current.Credentials is { } credentials && keyIds.Contains(credentials.Key.KeyId))
-        {
-            LogDistrusted(credentials.Key.KeyId);
-        }
+        TellDistrusted(Current);
     }
 
     public void Dispose() => reloading.Dispose();
@@ -157,7 +154,7 @@ internal sealed partial class KeyRing(MasterKey masterKey, TimeProvider clock, I
         }
 
         var unopened = string.Join(' ', after.Unopened.Order(StringComparer.Ordinal));
-        if (unopened != lastUnopened) // once, however often the ring changes meanwhile
+        if (unopened != lastUnopened)
         {
             lastUnopened = unopened;
             if (unopened.Length > 0)
@@ -166,9 +163,19 @@ internal sealed partial class KeyRing(MasterKey masterKey, TimeProvider clock, I
             }
         }
 
-        if (signing is not null && signing != before.Credentials?.Key.KeyId && distrusted.Contains(signing))
+        TellDistrusted(after);
+    }
+
+    private void TellDistrusted(Picture now)
+    {
+        var signing = now.Credentials?.Key.KeyId is { } keyId && distrusted.Contains(keyId) ? keyId : "";
+        if (signing != lastDistrusted)
         {
-            LogDistrusted(signing);
+            lastDistrusted = signing;
+            if (signing.Length > 0)
+            {
+                LogDistrusted(signing);
+            }
         }
     }
 

@@ -79,13 +79,26 @@ public sealed class EmergencyTests(ProductionMesh production)
     }
 
     [Fact]
-    public async Task A_distrusted_key_that_signs_again_as_after_a_restore_is_told_to_the_operator_and_signs_nothing()
+    public async Task A_stolen_key_that_a_restore_brings_back_signs_nothing_and_the_operator_is_told_what_to_do()
     {
         await using var mesh = await KeyMesh.StartAsync(production, []);
         var user = await mesh.Gateway.SignUpAsync();
 
-        await mesh.Database.ExecuteAsync("SELECT write_revocation('key-distrusted', $1, NULL)", await mesh.SigningKeyAsync());
+        var stolen = await mesh.SigningKeyAsync();
+        await mesh.Database.ExecuteAsync("CREATE TABLE kept_keys AS TABLE ring_keys");
+        await mesh.Database.ExecuteAsync("CREATE TABLE kept_log AS TABLE revocations");
+        Assert.Equal(0, (await mesh.Own.RunAsync("Production", "rotate", "--emergency")).ExitCode);
+        await mesh.AssertAcceptedEverywhereAsync((await mesh.Gateway.SignInAgainAsync(user)).Token);
 
+        // What a restore does: no trigger tells of it.
+        await mesh.Database.ExecuteAsync(
+            """
+            BEGIN; SET LOCAL session_replication_role = replica;
+            DELETE FROM ring_keys; INSERT INTO ring_keys SELECT * FROM kept_keys;
+            DELETE FROM revocations; INSERT INTO revocations SELECT * FROM kept_log; COMMIT
+            """);
+
+        Assert.Equal(stolen, await mesh.SigningKeyAsync());
         foreach (var identity in mesh.Identities)
         {
             var answer = await Patience.UntilAsync(() => identity.LoginAsync(user.Username, user.Password), answer => answer.Status == 503);
