@@ -3,7 +3,10 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace AuthMesh.Gateway;
 
-/// <summary>Answers 413 before anything is forwarded, where the announced length already says that the route takes no such body.</summary>
+/// <summary>
+/// Answers 413 to a body that is larger than its route takes: before anything is forwarded where its length is announced, and as soon
+/// as it has grown too large where it comes in chunks.
+/// </summary>
 internal static class BodyLimit
 {
     // A client that is still sending when the connection closes may never see the answer, so this much is read and dropped first.
@@ -15,14 +18,21 @@ internal static class BodyLimit
     public static void UseBodyLimit(this IReverseProxyApplicationBuilder proxy) => proxy.Use(async (context, next) =>
     {
         var size = context.Features.GetRequiredFeature<IHttpMaxRequestBodySizeFeature>();
-        if (context.Request.ContentLength > (context.GetReverseProxyFeature().Route.Config.MaxRequestBodySize ?? size.MaxRequestBodySize))
+        var limit = context.GetReverseProxyFeature().Route.Config.MaxRequestBodySize ?? size.MaxRequestBodySize;
+        if (context.Request.ContentLength > limit)
         {
-            await TooLarge.ExecuteAsync(context);
-            await context.Response.CompleteAsync();
-            if (context.Request.ContentLength <= Drained && !size.IsReadOnly)
+            await RefuseAsync(context, size, context.Request.Body);
+        }
+        else if (context.Request.ContentLength is null && limit < Drained && !size.IsReadOnly)
+        {
+            // Kestrel would read nothing more of a body that passed its own limit, so here the limit is ours.
+            size.MaxRequestBodySize = Drained;
+            var body = new LimitedBody(context.Request.Body, limit.Value);
+            context.Request.Body = body;
+            await next(context);
+            if (body.IsExceeded && !context.Response.HasStarted)
             {
-                size.MaxRequestBodySize = Drained;
-                await DrainAsync(context);
+                await RefuseAsync(context, size, body.Inner);
             }
         }
         else
@@ -31,17 +41,65 @@ internal static class BodyLimit
         }
     });
 
-    private static async Task DrainAsync(HttpContext context)
+    private static async Task RefuseAsync(HttpContext context, IHttpMaxRequestBodySizeFeature size, Stream rest)
     {
+        await TooLarge.ExecuteAsync(context);
+        await context.Response.CompleteAsync();
+        if (context.Request.ContentLength > Drained)
+        {
+            return;
+        }
+
+        if (!size.IsReadOnly)
+        {
+            size.MaxRequestBodySize = Drained;
+        }
+
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
         patience.CancelAfter(DrainTime);
         try
         {
-            await context.Request.Body.CopyToAsync(Stream.Null, patience.Token);
+            await rest.CopyToAsync(Stream.Null, patience.Token);
         }
         catch (Exception exception) when (exception is IOException or OperationCanceledException)
         {
             context.Abort(); // the answer is out; whoever dawdles or left does not keep the connection
         }
+    }
+
+    private sealed class LimitedBody(Stream inner, long limit) : Stream
+    {
+        private long taken;
+
+        public Stream Inner => inner;
+
+        public bool IsExceeded => taken > limit;
+
+        public override bool CanRead => true;
+
+        public override bool CanSeek => false;
+
+        public override bool CanWrite => false;
+
+        public override long Length => throw new NotSupportedException();
+
+        public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
+
+        public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            var read = await inner.ReadAsync(buffer, cancellationToken);
+            taken += read;
+            return IsExceeded ? throw new BadHttpRequestException("The body is too large", StatusCodes.Status413PayloadTooLarge) : read;
+        }
+
+        public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+        public override void Flush() { }
+
+        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+        public override void SetLength(long value) => throw new NotSupportedException();
+
+        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
     }
 }
