@@ -25,9 +25,7 @@ internal static class BodyLimit
         }
         else if (context.Request.ContentLength is null && limit < Drained && !size.IsReadOnly)
         {
-            // Kestrel would read nothing more of a body that passed its own limit, so here the limit is ours.
-            size.MaxRequestBodySize = Drained;
-            var body = new LimitedBody(context.Request.Body, limit.Value);
+            var body = new LimitedBody(context.Request.Body, limit.Value, size);
             context.Request.Body = body;
             await next(context);
             if (body.IsExceeded && !context.Response.HasStarted)
@@ -67,7 +65,7 @@ internal static class BodyLimit
         }
     }
 
-    private sealed class LimitedBody(Stream inner, long limit) : Stream
+    private sealed class LimitedBody(Stream inner, long limit, IHttpMaxRequestBodySizeFeature size) : Stream
     {
         private long taken;
 
@@ -87,6 +85,12 @@ internal static class BodyLimit
 
         public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
         {
+            if (!size.IsReadOnly)
+            {
+                // Kestrel would read nothing more of a body that passed its own limit. Set here, because YARP sets the route's again.
+                size.MaxRequestBodySize = Drained;
+            }
+
             var read = await inner.ReadAsync(buffer, cancellationToken);
             taken += read;
             return IsExceeded ? throw new BadHttpRequestException("The body is too large", StatusCodes.Status413PayloadTooLarge) : read;
