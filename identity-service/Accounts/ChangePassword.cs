@@ -49,17 +49,23 @@ internal static partial class ChangePassword
         }
 
         // 1. Whoever asks is signed in and knows the password.
+        using var place = await confirmPassword.EnterAsync(context, cancellationToken);
+        if (place is null)
+        {
+            return HashingLane.Full;
+        }
+
         if (await OwnAccount.FindAsync(db, context.User, cancellationToken) is not { } account)
         {
             return CommonFailures.InvalidToken();
         }
 
-        if (await confirmPassword.RunAsync(account, request.CurrentPassword!, cancellationToken) is { } refusal)
+        if (await confirmPassword.RunAsync(place, account, request.CurrentPassword!) is { } refusal)
         {
             return refusal;
         }
 
-        if (await passwords.HashAsync(request.NewPassword!, cancellationToken) is not { } newHash)
+        if (await passwords.HashAsync(place, request.NewPassword!) is not { } newHash)
         {
             return HashingLane.Full;
         }

@@ -1,10 +1,13 @@
 using AuthMesh.Errors;
 using AuthMesh.Identity.Passwords;
+using AuthMesh.Identity.Sessions;
+using AuthMesh.Tokens;
 
 namespace AuthMesh.Identity.Accounts;
 
 /// <summary>Asks for the password once more, before something that a stolen token alone must not do.</summary>
-internal sealed partial class ConfirmPassword(PasswordHashing passwords, ILogger<ConfirmPassword> logger)
+internal sealed partial class ConfirmPassword(
+    HashingLane lane, CallerAddress callerAddress, PasswordHashing passwords, ILogger<ConfirmPassword> logger)
 {
     // Not a 401: the token is good, and signing in again would not help.
     private static readonly Failure WrongPassword = new(StatusCodes.Status403Forbidden, "wrong_password", "The current password is wrong");
@@ -13,10 +16,14 @@ internal sealed partial class ConfirmPassword(PasswordHashing passwords, ILogger
     public static readonly Failure AccountChanged = new(
         StatusCodes.Status409Conflict, "account_changed", "The account was changed at this moment. Try again");
 
+    /// <summary>Takes the caller's place in the hashing lane.</summary>
+    public Task<HashingPlace?> EnterAsync(HttpContext context, CancellationToken cancellationToken) =>
+        lane.EnterAsync(new Applicant(callerAddress.NetworkOf(context), context.User.UserId, IsKnownDevice: true), cancellationToken);
+
     /// <returns>Why the account's owner is not believed, or null.</returns>
-    public async Task<Failure?> RunAsync(OwnAccount account, string password, CancellationToken cancellationToken)
+    public async Task<Failure?> RunAsync(HashingPlace place, OwnAccount account, string password)
     {
-        var verdict = await passwords.VerifyAsync(password, account.PasswordHash, cancellationToken);
+        var verdict = await passwords.VerifyAsync(place, password, account.PasswordHash);
         if (verdict is null)
         {
             return HashingLane.Full;

@@ -2,6 +2,7 @@ using System.Text.Json.Serialization;
 using AuthMesh.Access;
 using AuthMesh.Errors;
 using AuthMesh.Identity.Database;
+using AuthMesh.Identity.Passwords;
 using AuthMesh.Identity.Sessions;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
@@ -35,12 +36,18 @@ internal static partial class DeleteAccount
             return CommonFailures.InvalidRequest(new Dictionary<string, string[]> { ["current_password"] = ["is required"] });
         }
 
+        using var place = await confirmPassword.EnterAsync(context, cancellationToken);
+        if (place is null)
+        {
+            return HashingLane.Full;
+        }
+
         if (await OwnAccount.FindAsync(db, context.User, cancellationToken) is not { } account)
         {
             return CommonFailures.InvalidToken();
         }
 
-        if (await confirmPassword.RunAsync(account, request.CurrentPassword, cancellationToken) is { } refusal)
+        if (await confirmPassword.RunAsync(place, account, request.CurrentPassword) is { } refusal)
         {
             return refusal;
         }

@@ -57,7 +57,7 @@ internal sealed partial class FirstAdmin(
             KeepForOwner(settings.GeneratedPasswordFile, password); // before the row: a row whose password nobody knows helps nobody
         }
 
-        db.Users.Add(User.Create(username, (await passwords.HashAsync(password, cancellationToken))!, clock.GetUtcNow(), Roles.Admin));
+        db.Users.Add(User.Create(username, passwords.Hash(password), clock.GetUtcNow(), Roles.Admin));
         await db.SaveChangesAsync(cancellationToken);
         LogCreated(username.Value, Path.GetFullPath(isGenerated ? settings.GeneratedPasswordFile : settings.PasswordFile));
     }

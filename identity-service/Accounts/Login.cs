@@ -22,24 +22,32 @@ internal static partial class Login
     public static void Map(IEndpointRouteBuilder group) => group.MapPost("/login", HandleAsync).AllowAnonymous();
 
     private static async Task<Results<Ok<SignInResponse>, Failure>> HandleAsync(
-        LoginRequest request, HttpContext context, IdentityDb db, PasswordHashing passwords, StartSession startSession, KeyRing ring,
-        AccessTokens tokens, SessionCookies cookies, ILogger<LoginRequest> logger, CancellationToken cancellationToken)
+        LoginRequest request, HttpContext context, IdentityDb db, HashingLane lane, CallerAddress callerAddress, PasswordHashing passwords,
+        StartSession startSession, KeyRing ring, AccessTokens tokens, SessionCookies cookies, ILogger<LoginRequest> logger, CancellationToken cancellationToken)
     {
         if (FindFault(request) is { } fault)
         {
             return fault;
         }
 
-        // 1. Whoever the name belongs to. A name that cannot exist is looked up all the same, as nobody's.
-        var normalized = Username.TryParse(request.Username!)?.Normalized ?? "";
+        // 1. A place in the lane, before anything is asked of the database.
+        using var place = await lane.EnterAsync(
+            new Applicant(callerAddress.NetworkOf(context), request.Username!.ToLowerInvariant(), IsKnownDevice: false), cancellationToken);
+        if (place is null)
+        {
+            return HashingLane.Full;
+        }
+
+        // 2. Whoever the name belongs to. A name that cannot exist is looked up all the same, as nobody's.
+        var normalized = Username.TryParse(request.Username)?.Normalized ?? "";
         var user = await db.Users.AsNoTracking()
             .Where(user => user.NormalizedUsername == normalized)
             .Select(user => new { user.Id, user.Epoch, user.PasswordHash, IsDisabled = user.DisabledAt != null })
             .FirstOrDefaultAsync(cancellationToken);
 
-        // 2. The same hash work whether or not there is such a user, and whether or not it may sign in.
+        // 3. The same hash work whether or not there is such a user, and whether or not it may sign in.
         var passwordHash = user is { IsDisabled: false } ? user.PasswordHash : null;
-        var verdict = await passwords.VerifyAsync(request.Password!, passwordHash, cancellationToken);
+        var verdict = await passwords.VerifyAsync(place, request.Password!, passwordHash);
         if (verdict is null)
         {
             return HashingLane.Full;
@@ -56,14 +64,14 @@ internal static partial class Login
             return InvalidCredentials;
         }
 
-        // 3. A hash of an older scheme or cost is replaced while the password is at hand; at the next login where there is no time.
-        if (verdict.IsOutdated && await passwords.HashAsync(request.Password!, cancellationToken) is { } upgraded)
+        // 4. A hash of an older scheme or cost is replaced while the password is at hand; at the next login where there is no time.
+        if (verdict.IsOutdated && await passwords.HashAsync(place, request.Password!) is { } upgraded)
         {
             await db.Users.Where(row => row.Id == user.Id && row.PasswordHash == user.PasswordHash)
                 .ExecuteUpdateAsync(row => row.SetProperty(u => u.PasswordHash, upgraded), cancellationToken);
         }
 
-        // 4. The session is written only if nothing about the user changed since the hash was read.
+        // 5. The session is written only if nothing about the user changed since the hash was read.
         if (await startSession.RunAsync(user.Id, user.Epoch, context, cancellationToken) is not var (session, cookie))
         {
             LogRefused(logger, user.Id, "the account changed while signing in");

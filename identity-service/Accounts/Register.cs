@@ -1,6 +1,7 @@
 using AuthMesh.Errors;
 using AuthMesh.Identity.Database;
 using AuthMesh.Identity.Passwords;
+using AuthMesh.Identity.Sessions;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.EntityFrameworkCore;
 using Npgsql;
@@ -18,7 +19,7 @@ internal static partial class Register
     public static void Map(IEndpointRouteBuilder group) => group.MapPost("/register", HandleAsync).AllowAnonymous();
 
     private static async Task<Results<Ok<RegisterResponse>, Failure>> HandleAsync(
-        RegisterRequest request, IdentityDb db, PasswordHashing passwords, TimeProvider clock, ILogger<RegisterRequest> logger,
+        RegisterRequest request, HttpContext context, IdentityDb db, HashingLane lane, CallerAddress callerAddress, PasswordHashing passwords, TimeProvider clock, ILogger<RegisterRequest> logger,
         CancellationToken cancellationToken)
     {
         if (FindFault(request) is { } fault)
@@ -26,15 +27,23 @@ internal static partial class Register
             return fault;
         }
 
-        // 1. A taken name costs a look-up, not a hash.
+        // 1. A place in the lane, before anything is asked of the database.
         var username = Username.TryParse(request.Username!)!;
+        using var place = await lane.EnterAsync(
+            new Applicant(callerAddress.NetworkOf(context), username.Normalized, IsKnownDevice: false), cancellationToken);
+        if (place is null)
+        {
+            return HashingLane.Full;
+        }
+
+        // 2. A taken name costs a look-up, not a hash.
         if (await db.Users.AnyAsync(user => user.NormalizedUsername == username.Normalized, cancellationToken))
         {
             return UsernameTaken;
         }
 
-        // 2. The unique index decides between those who got here together.
-        if (await passwords.HashAsync(request.Password!, cancellationToken) is not { } passwordHash)
+        // 3. The unique index decides between those who got here together.
+        if (await passwords.HashAsync(place, request.Password!) is not { } passwordHash)
         {
             return HashingLane.Full;
         }

@@ -17,7 +17,7 @@ internal static class RecoverAdmin
         var username = Username.TryParse(values[0]) ?? throw new StartRefusedException("The name " + Username.Rule + ".");
         var db = services.GetRequiredService<IdentityDb>();
         var password = FirstAdmin.GeneratePassword();
-        var hash = (await services.GetRequiredService<PasswordHashing>().HashAsync(password, cancellationToken))!;
+        var hash = services.GetRequiredService<PasswordHashing>().Hash(password);
 
         var user = await db.Users.FirstOrDefaultAsync(user => user.NormalizedUsername == username.Normalized, cancellationToken);
         if (user is null)

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using AuthMesh.Errors;
+using AuthMesh.Identity.Sessions;
 using Microsoft.Extensions.Options;
 
 namespace AuthMesh.Identity.Passwords;
@@ -13,14 +14,16 @@ internal sealed class HashingLane : IDisposable
     public static readonly Failure Full = CommonFailures.Unavailable(
         "overloaded", "Too many passwords are being checked right now", TimeSpan.FromSeconds(2));
 
-    private readonly BlockingCollection<Job> queue;
+    private readonly BlockingCollection<Job> queue = [];
     private readonly Thread[] threads;
+    private readonly int capacity;
+    private int taken;
 
     public HashingLane(IOptions<IdentityOptions> options)
     {
         var hashing = options.Value.Hashing;
-        queue = new BlockingCollection<Job>(hashing.QueueLength);
         threads = new Thread[hashing.Threads == 0 ? Environment.ProcessorCount : hashing.Threads];
+        capacity = hashing.QueueLength + threads.Length;
         for (var i = 0; i < threads.Length; i++)
         {
             threads[i] = new Thread(WorkThroughQueue) { IsBackground = true, Name = $"hashing {i}" };
@@ -28,30 +31,23 @@ internal sealed class HashingLane : IDisposable
         }
     }
 
-    /// <summary>Runs <paramref name="work"/> in its turn.</summary>
-    /// <returns>Its result, or null at once where the queue is full.</returns>
-    /// <exception cref="OperationCanceledException">The caller left before the work began.</exception>
-    public async Task<T?> TryRunAsync<T>(Func<T> work, CancellationToken cancellationToken)
-        where T : class
+    /// <summary>Takes a place, before anything is spent on whoever asks for one.</summary>
+    /// <returns>The place, or null where none is left.</returns>
+    public Task<HashingPlace?> EnterAsync(Applicant applicant, CancellationToken cancellationToken)
     {
-        // Continuations must not run on the lane's threads: what follows a hash is somebody else's work.
-        var completion = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
-        var job = new Job(
-            () =>
-            {
-                try
-                {
-                    completion.SetResult(work());
-                }
-                catch (Exception exception)
-                {
-                    completion.SetException(exception);
-                }
-            },
-            () => completion.TrySetCanceled(cancellationToken),
-            cancellationToken);
-        return queue.TryAdd(job) ? await completion.Task : null;
+        _ = applicant;
+        if (Interlocked.Increment(ref taken) > capacity)
+        {
+            Leave();
+            return Task.FromResult<HashingPlace?>(null);
+        }
+
+        return Task.FromResult<HashingPlace?>(new HashingPlace(this, cancellationToken));
     }
+
+    internal void Leave() => Interlocked.Decrement(ref taken);
+
+    internal void Add(Job job) => queue.Add(job, CancellationToken.None);
 
     public void Dispose()
     {
@@ -79,5 +75,51 @@ internal sealed class HashingLane : IDisposable
         }
     }
 
-    private sealed record Job(Action Run, Action Abandon, CancellationToken CancellationToken);
+    internal sealed record Job(Action Run, Action Abandon, CancellationToken CancellationToken);
+}
+
+/// <summary>Who wants a password hashed, as far as the lane must know to be fair.</summary>
+/// <param name="Network">Where the request began, as <see cref="CallerAddress.NetworkOf"/> says.</param>
+/// <param name="Account">The name that was typed, without case, or the id of who is signed in.</param>
+/// <param name="IsKnownDevice">Whether the request comes from a device or a session that has shown the account's password before.</param>
+internal sealed record Applicant(string Network, string Account, bool IsKnownDevice);
+
+/// <summary>A place in the lane, for one hash after another. Disposing it makes room for the next.</summary>
+internal sealed class HashingPlace(HashingLane lane, CancellationToken cancellationToken) : IDisposable
+{
+    private bool isLeft;
+
+    /// <summary>Runs <paramref name="work"/> in its turn.</summary>
+    /// <returns>Its result, or null where the wait would be too long.</returns>
+    /// <exception cref="OperationCanceledException">The caller left before the work began.</exception>
+    public async Task<T?> RunAsync<T>(Func<T> work)
+        where T : class
+    {
+        // Continuations must not run on the lane's threads: what follows a hash is somebody else's work.
+        var completion = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
+        lane.Add(new HashingLane.Job(
+            () =>
+            {
+                try
+                {
+                    completion.SetResult(work());
+                }
+                catch (Exception exception)
+                {
+                    completion.SetException(exception);
+                }
+            },
+            () => completion.TrySetCanceled(cancellationToken),
+            cancellationToken));
+        return await completion.Task;
+    }
+
+    public void Dispose()
+    {
+        if (!isLeft)
+        {
+            isLeft = true;
+            lane.Leave();
+        }
+    }
 }

@@ -14,15 +14,13 @@ namespace AuthMesh.Identity.Passwords;
 /// </summary>
 internal sealed class PasswordHashing
 {
-    private readonly HashingLane lane;
     private readonly KeyRing ring;
     private readonly int workFactor;
     private readonly StoredHash nobodys;
     private readonly Counter<long> rounds;
 
-    public PasswordHashing(HashingLane lane, KeyRing ring, IOptions<IdentityOptions> options, IMeterFactory meters)
+    public PasswordHashing(KeyRing ring, IOptions<IdentityOptions> options, IMeterFactory meters)
     {
-        this.lane = lane;
         this.ring = ring;
         workFactor = options.Value.Hashing.WorkFactor;
         // Right in form and equal to nothing: checking against it costs what checking against a user's hash costs.
@@ -31,19 +29,19 @@ internal sealed class PasswordHashing
             "authmesh.password.rounds", "{round}", "bcrypt rounds spent on passwords, 2^cost for each hash.");
     }
 
-    /// <returns>The text to store, or null where the lane is full.</returns>
-    public Task<string?> HashAsync(string password, CancellationToken cancellationToken) =>
-        lane.TryRunAsync(() => Hash(password), cancellationToken);
+    /// <returns>The text to store, or null where the wait in the lane would be too long.</returns>
+    public Task<string?> HashAsync(HashingPlace place, string password) => place.RunAsync(() => Hash(password));
 
     /// <summary>Checks a password, at the same cost whatever the outcome.</summary>
+    /// <param name="place">Whoever checks one stands in the lane.</param>
     /// <param name="password">As typed.</param>
     /// <param name="stored">The user's hash, or null where there is no such user.</param>
-    /// <param name="cancellationToken">Ends the wait for a thread.</param>
-    /// <returns>The verdict, or null where the lane is full.</returns>
-    public Task<PasswordVerdict?> VerifyAsync(string password, string? stored, CancellationToken cancellationToken) =>
-        lane.TryRunAsync(() => Verify(password, stored), cancellationToken);
+    /// <returns>The verdict, or null where the wait in the lane would be too long.</returns>
+    public Task<PasswordVerdict?> VerifyAsync(HashingPlace place, string password, string? stored) => place.RunAsync(() => Verify(password, stored));
 
-    private string Hash(string password)
+    /// <summary>Hashes here and now, for the start and for commands, where nobody stands in line.</summary>
+    /// <returns>The text to store.</returns>
+    public string Hash(string password)
     {
         var (pepperId, pepper) = ring.CurrentPepper;
         Count(workFactor);

@@ -14,7 +14,8 @@ public sealed class HashingLaneTests
         using var lane = Lane(threads: 1);
         using var gate = new ManualResetEventSlim();
         using var started = new ManualResetEventSlim();
-        var running = lane.TryRunAsync(
+        var running = RunAsync(
+            lane,
             () =>
             {
                 started.Set();
@@ -23,15 +24,15 @@ public sealed class HashingLaneTests
             },
             CancellationToken.None);
         started.Wait(TestContext.Current.CancellationToken);
-        var waiting = Enumerable.Range(0, QueueLength).Select(i => lane.TryRunAsync(() => $"{i}", CancellationToken.None)).ToList();
+        var waiting = Enumerable.Range(0, QueueLength).Select(i => RunAsync(lane, () => $"{i}", CancellationToken.None)).ToList();
 
-        Assert.Null(await lane.TryRunAsync(() => "one too many", CancellationToken.None));
+        Assert.Null(await RunAsync(lane, () => "one too many", CancellationToken.None));
         Assert.All(waiting, task => Assert.False(task.IsCompleted));
 
         gate.Set();
         Assert.Equal("running", await running);
         Assert.Equal(Enumerable.Range(0, QueueLength).Select(i => $"{i}"), await Task.WhenAll(waiting));
-        Assert.Equal("again", await lane.TryRunAsync(() => "again", CancellationToken.None));
+        Assert.Equal("again", await RunAsync(lane, () => "again", CancellationToken.None));
     }
 
     [Fact]
@@ -39,7 +40,7 @@ public sealed class HashingLaneTests
     {
         using var lane = Lane(threads: 2);
 
-        var name = await lane.TryRunAsync(() => Thread.CurrentThread.Name!, CancellationToken.None);
+        var name = await RunAsync(lane, () => Thread.CurrentThread.Name!, CancellationToken.None);
 
         Assert.StartsWith("hashing ", name, StringComparison.Ordinal);
         Assert.False(Thread.CurrentThread.Name?.StartsWith("hashing ", StringComparison.Ordinal) ?? false);
@@ -51,7 +52,8 @@ public sealed class HashingLaneTests
         using var lane = Lane(threads: 1);
         using var gate = new ManualResetEventSlim();
         using var leaving = new CancellationTokenSource();
-        var first = lane.TryRunAsync(
+        var first = RunAsync(
+            lane,
             () =>
             {
                 gate.Wait();
@@ -59,7 +61,8 @@ public sealed class HashingLaneTests
             },
             CancellationToken.None);
         var wasDone = false;
-        var abandoned = lane.TryRunAsync(
+        var abandoned = RunAsync(
+            lane,
             () =>
             {
                 wasDone = true;
@@ -80,8 +83,15 @@ public sealed class HashingLaneTests
     {
         using var lane = Lane(threads: 1);
 
-        await Assert.ThrowsAsync<InvalidOperationException>(() => lane.TryRunAsync<string>(() => throw new InvalidOperationException("on purpose"), CancellationToken.None));
-        Assert.Equal("next", await lane.TryRunAsync(() => "next", CancellationToken.None));
+        await Assert.ThrowsAsync<InvalidOperationException>(() => RunAsync<string>(lane, () => throw new InvalidOperationException("on purpose"), CancellationToken.None));
+        Assert.Equal("next", await RunAsync(lane, () => "next", CancellationToken.None));
+    }
+
+    private static async Task<T?> RunAsync<T>(HashingLane lane, Func<T> work, CancellationToken cancellationToken)
+        where T : class
+    {
+        using var place = await lane.EnterAsync(new Applicant("192.0.2.1", "alice", false), cancellationToken);
+        return place is null ? null : await place.RunAsync(work);
     }
 
     private static HashingLane Lane(int threads) =>

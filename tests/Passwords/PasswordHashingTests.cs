@@ -39,9 +39,9 @@ public sealed class PasswordHashingTests(ProductionMesh mesh) : IAsyncLifetime
     [MemberData(nameof(FailedLogins))]
     public async Task Every_failed_login_costs_the_same_hash_work(string reason, string? stored)
     {
-        stored = stored == "today" ? await passwords.HashAsync("the password", TestContext.Current.CancellationToken) : stored;
+        stored = stored == "today" ? passwords.Hash("the password") : stored;
 
-        var (verdict, rounds) = await CountAsync(() => passwords.VerifyAsync("not the password", stored, TestContext.Current.CancellationToken));
+        var (verdict, rounds) = await CountAsync(() => VerifyAsync("not the password", stored));
 
         Assert.False(verdict!.IsMatch, reason);
         Assert.Equal(FullCost, rounds);
@@ -53,10 +53,10 @@ public sealed class PasswordHashingTests(ProductionMesh mesh) : IAsyncLifetime
         foreach (var length in new[] { 8, 72, 73, 256, 10_000 })
         {
             var password = new string('x', length);
-            var stored = await passwords.HashAsync(password, TestContext.Current.CancellationToken);
+            var stored = passwords.Hash(password);
 
-            var (right, rounds) = await CountAsync(() => passwords.VerifyAsync(password, stored, TestContext.Current.CancellationToken));
-            var (wrong, wrongRounds) = await CountAsync(() => passwords.VerifyAsync(password[..^1] + "y", stored, TestContext.Current.CancellationToken));
+            var (right, rounds) = await CountAsync(() => VerifyAsync(password, stored));
+            var (wrong, wrongRounds) = await CountAsync(() => VerifyAsync(password[..^1] + "y", stored));
 
             Assert.Equal((true, FullCost), (right!.IsMatch, rounds));
             Assert.False(right.IsOutdated);
@@ -71,31 +71,30 @@ public sealed class PasswordHashingTests(ProductionMesh mesh) : IAsyncLifetime
         {
             var imported = Bcrypt.HashPassword("the password", cost);
 
-            Assert.Equal(new PasswordVerdict(true, true), await passwords.VerifyAsync("the password", imported, TestContext.Current.CancellationToken));
-            Assert.Equal(new PasswordVerdict(false, false), await passwords.VerifyAsync("another", imported, TestContext.Current.CancellationToken));
+            Assert.Equal(new PasswordVerdict(true, true), await VerifyAsync("the password", imported));
+            Assert.Equal(new PasswordVerdict(false, false), await VerifyAsync("another", imported));
         }
     }
 
     [Fact]
     public async Task What_plain_bcrypt_did_not_read_is_neither_matched_nor_stored()
     {
-        var cancellation = TestContext.Current.CancellationToken;
         var imported = Bcrypt.HashPassword("abc12345", 4);
-        Assert.Equal(new PasswordVerdict(true, true), await passwords.VerifyAsync("abc12345", imported, cancellation));
-        Assert.False((await passwords.VerifyAsync("abc12345\0abc12345", imported, cancellation))!.IsMatch);
-        Assert.False((await passwords.VerifyAsync("\0", Bcrypt.HashPassword("", 4), cancellation))!.IsMatch);
+        Assert.Equal(new PasswordVerdict(true, true), await VerifyAsync("abc12345", imported));
+        Assert.False((await VerifyAsync("abc12345\0abc12345", imported))!.IsMatch);
+        Assert.False((await VerifyAsync("\0", Bcrypt.HashPassword("", 4)))!.IsMatch);
 
         var long72 = new string('a', 72);
         var cut = Bcrypt.HashPassword(long72 + "-the-rest", 4);
-        Assert.Equal(new PasswordVerdict(true, false), await passwords.VerifyAsync(long72 + "-a-typo", cut, cancellation));
-        Assert.Equal(new PasswordVerdict(true, true), await passwords.VerifyAsync(long72, cut, cancellation));
+        Assert.Equal(new PasswordVerdict(true, false), await VerifyAsync(long72 + "-a-typo", cut));
+        Assert.Equal(new PasswordVerdict(true, true), await VerifyAsync(long72, cut));
     }
 
     [Fact]
     public async Task The_same_password_never_gives_the_same_hash_and_another_pepper_opens_none()
     {
-        var first = await passwords.HashAsync("the password", TestContext.Current.CancellationToken);
-        var second = await passwords.HashAsync("the password", TestContext.Current.CancellationToken);
+        var first = passwords.Hash("the password");
+        var second = passwords.Hash("the password");
         Assert.NotEqual(first, second);
 
         // Without the pepper the bcrypt part is worth nothing: not the password itself, and not its unkeyed digest, opens it.
@@ -112,13 +111,19 @@ public sealed class PasswordHashingTests(ProductionMesh mesh) : IAsyncLifetime
         ring = new KeyRing(new MasterKey(RandomNumberGenerator.GetBytes(32)), TimeProvider.System, NullLogger<KeyRing>.Instance);
         await ring.OpenAsync(db, default);
         lane = new HashingLane(options);
-        passwords = new PasswordHashing(lane, ring, options, services.GetRequiredService<IMeterFactory>());
+        passwords = new PasswordHashing(ring, options, services.GetRequiredService<IMeterFactory>());
     }
 
     public async ValueTask DisposeAsync()
     {
         lane.Dispose();
         await services.DisposeAsync();
+    }
+
+    private async Task<PasswordVerdict?> VerifyAsync(string password, string? stored)
+    {
+        using var place = await lane.EnterAsync(new Applicant("192.0.2.1", "alice", false), TestContext.Current.CancellationToken);
+        return await passwords.VerifyAsync(place!, password, stored);
     }
 
     private async Task<(T Result, long Rounds)> CountAsync<T>(Func<Task<T>> work)
