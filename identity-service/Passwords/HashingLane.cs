@@ -1,125 +1,197 @@
-using System.Collections.Concurrent;
+using System.Diagnostics.Metrics;
 using AuthMesh.Errors;
-using AuthMesh.Identity.Sessions;
 using Microsoft.Extensions.Options;
 
 namespace AuthMesh.Identity.Passwords;
 
 /// <summary>
-/// A few threads that do nothing but hash, behind a bounded queue. On the thread pool a flood of logins would hold every thread
-/// for a quarter of a second, and with them the requests that need no hash.
+/// A few threads that do nothing but hash, behind a bounded number of places. On the thread pool a flood of logins would hold every thread
+/// for a quarter of a second, and with them the requests that need no hash. Known devices and strangers have half of the places and of the
+/// turns each, and what one half does not use, the other has. Within a half, networks take turns; within a network, accounts.
 /// </summary>
 internal sealed class HashingLane : IDisposable
 {
     public static readonly Failure Full = CommonFailures.Unavailable(
         "overloaded", "Too many passwords are being checked right now", TimeSpan.FromSeconds(2));
 
-    private readonly BlockingCollection<Job> queue = [];
-    private readonly Thread[] threads;
-    private readonly int capacity;
-    private int taken;
+    // Who hears no at once asks again at once, and a flood of such answers takes more processor time than the hashes.
+    private static readonly TimeSpan HoldBack = TimeSpan.FromMilliseconds(250);
+    private const int MostHeldBack = 1_000; // with about 20 KB each; whoever comes beyond hears no at once
 
-    public HashingLane(IOptions<IdentityOptions> options)
+    private readonly Lock gate = new();
+    private readonly FairQueue known = new(), strangers = new();
+    private readonly HashingThreads threads;
+    private readonly HashingMetrics metrics;
+    private readonly TimeProvider clock;
+    private readonly TimeSpan longestWait;
+    private readonly int capacity;
+    private int idleThreads;
+    private int heldBack;
+    private bool wasKnownsTurn;
+    private bool isStopping;
+
+    public HashingLane(IOptions<IdentityOptions> options, TimeProvider clock, IMeterFactory meters, ILogger<HashingLane> logger)
     {
+        this.clock = clock;
         var hashing = options.Value.Hashing;
-        threads = new Thread[hashing.Threads == 0 ? Environment.ProcessorCount : hashing.Threads];
-        capacity = hashing.QueueLength + threads.Length;
-        for (var i = 0; i < threads.Length; i++)
-        {
-            threads[i] = new Thread(WorkThroughQueue) { IsBackground = true, Name = $"hashing {i}" };
-            threads[i].Start();
-        }
+        longestWait = hashing.LongestWait;
+        idleThreads = hashing.Threads == 0 ? Environment.ProcessorCount : hashing.Threads;
+        capacity = hashing.QueueLength + idleThreads;
+        threads = new HashingThreads(idleThreads, Finish, logger);
+        metrics = new HashingMetrics(meters, isKnown => Count(isKnown, queue => queue.Places), isKnown => Count(isKnown, queue => queue.Waiting));
     }
 
     /// <summary>Takes a place, before anything is spent on whoever asks for one.</summary>
-    /// <returns>The place, or null where none is left.</returns>
-    public Task<HashingPlace?> EnterAsync(Applicant applicant, CancellationToken cancellationToken)
+    /// <returns>The place, or null where there is none; to say so takes a while.</returns>
+    /// <exception cref="OperationCanceledException">The caller left during that while.</exception>
+    public async Task<HashingPlace?> EnterAsync(Applicant applicant, CancellationToken cancellationToken)
     {
-        _ = applicant;
-        if (Interlocked.Increment(ref taken) > capacity)
+        lock (gate)
         {
-            Leave();
-            return Task.FromResult<HashingPlace?>(null);
-        }
-
-        return Task.FromResult<HashingPlace?>(new HashingPlace(this, cancellationToken));
-    }
-
-    internal void Leave() => Interlocked.Decrement(ref taken);
-
-    internal void Add(Job job) => queue.Add(job, CancellationToken.None);
-
-    public void Dispose()
-    {
-        queue.CompleteAdding();
-        foreach (var thread in threads)
-        {
-            thread.Join();
-        }
-
-        queue.Dispose();
-    }
-
-    private void WorkThroughQueue()
-    {
-        foreach (var job in queue.GetConsumingEnumerable())
-        {
-            if (job.CancellationToken.IsCancellationRequested)
+            if (!isStopping && MakeRoom(applicant))
             {
-                job.Abandon(); // nobody waits for the answer any more
-            }
-            else
-            {
-                job.Run();
+                return QueueOf(applicant).Add(new HashingPlace(this, applicant, cancellationToken));
             }
         }
-    }
 
-    internal sealed record Job(Action Run, Action Abandon, CancellationToken CancellationToken);
-}
-
-/// <summary>Who wants a password hashed, as far as the lane must know to be fair.</summary>
-/// <param name="Network">Where the request began, as <see cref="CallerAddress.NetworkOf"/> says.</param>
-/// <param name="Account">The name that was typed, without case, or the id of who is signed in.</param>
-/// <param name="IsKnownDevice">Whether the request comes from a device or a session that has shown the account's password before.</param>
-internal sealed record Applicant(string Network, string Account, bool IsKnownDevice);
-
-/// <summary>A place in the lane, for one hash after another. Disposing it makes room for the next.</summary>
-internal sealed class HashingPlace(HashingLane lane, CancellationToken cancellationToken) : IDisposable
-{
-    private bool isLeft;
-
-    /// <summary>Runs <paramref name="work"/> in its turn.</summary>
-    /// <returns>Its result, or null where the wait would be too long.</returns>
-    /// <exception cref="OperationCanceledException">The caller left before the work began.</exception>
-    public async Task<T?> RunAsync<T>(Func<T> work)
-        where T : class
-    {
-        // Continuations must not run on the lane's threads: what follows a hash is somebody else's work.
-        var completion = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
-        lane.Add(new HashingLane.Job(
-            () =>
+        metrics.CountRefusal("full", applicant.IsKnownDevice);
+        try
+        {
+            if (Interlocked.Increment(ref heldBack) <= MostHeldBack)
             {
-                try
-                {
-                    completion.SetResult(work());
-                }
-                catch (Exception exception)
-                {
-                    completion.SetException(exception);
-                }
-            },
-            () => completion.TrySetCanceled(cancellationToken),
-            cancellationToken));
-        return await completion.Task;
+                await Task.Delay(HoldBack, clock, cancellationToken);
+            }
+
+            return null;
+        }
+        finally
+        {
+            Interlocked.Decrement(ref heldBack);
+        }
     }
 
+    /// <returns>Whether the work was done. Otherwise the wait was too long, or the place was lost.</returns>
+    internal async Task<bool> RunAsync(HashingPlace place, Action work, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        Task<bool> done;
+        lock (gate)
+        {
+            if (place.State != PlaceState.Idle || isStopping)
+            {
+                return false;
+            }
+
+            done = place.Wait(work, clock.GetTimestamp());
+            Dispatch();
+        }
+
+        await using var patience = clock.CreateTimer(
+            _ => StopWaiting(place, place.Refuse, "deadline"), null, longestWait, Timeout.InfiniteTimeSpan);
+        await using var leaving = cancellationToken.Register(() => StopWaiting(place, place.Cancel));
+        return await done;
+    }
+
+    internal void Leave(HashingPlace place)
+    {
+        lock (gate)
+        {
+            QueueOf(place.Applicant).Remove(place);
+            place.Leave();
+        }
+    }
+
+    /// <summary>Finishes what is being hashed. Those who wait are refused.</summary>
     public void Dispose()
     {
-        if (!isLeft)
+        lock (gate)
         {
-            isLeft = true;
-            lane.Leave();
+            if (isStopping)
+            {
+                return;
+            }
+
+            isStopping = true;
+            while (Next() is { } place)
+            {
+                place.Refuse();
+            }
+        }
+
+        threads.Dispose();
+    }
+
+    private FairQueue QueueOf(Applicant applicant) => applicant.IsKnownDevice ? known : strangers;
+
+    // Where all places are taken, a newcomer whose part is not used up has that of somebody who holds more than theirs.
+    private bool MakeRoom(Applicant newcomer)
+    {
+        if (known.Places + strangers.Places < capacity)
+        {
+            return true;
+        }
+
+        var (own, other) = newcomer.IsKnownDevice ? (known, strangers) : (strangers, known);
+        if (((own.Places < capacity / 2 ? other.FindLoser() : null) ?? own.FindLoser(newcomer)) is not { } loser)
+        {
+            return false;
+        }
+
+        metrics.CountRefusal("pushed_out", loser.Applicant.IsKnownDevice);
+        Leave(loser);
+        return true;
+    }
+
+    private void Dispatch()
+    {
+        while (idleThreads > 0 && Next() is { } place)
+        {
+            idleThreads--;
+            metrics.RecordWait(clock.GetElapsedTime(place.WaitsSince), place.Applicant.IsKnownDevice);
+            threads.Add(place);
+        }
+    }
+
+    private HashingPlace? Next()
+    {
+        var next = wasKnownsTurn ? strangers.TakeNext() ?? known.TakeNext() : known.TakeNext() ?? strangers.TakeNext();
+        wasKnownsTurn = next?.Applicant.IsKnownDevice ?? wasKnownsTurn;
+        return next;
+    }
+
+    private void Finish(HashingPlace place)
+    {
+        lock (gate)
+        {
+            idleThreads++;
+            place.Finish();
+            Dispatch();
+        }
+    }
+
+    private void StopWaiting(HashingPlace place, Action stop, string? refusal = null)
+    {
+        lock (gate)
+        {
+            if (place.State != PlaceState.Waiting)
+            {
+                return;
+            }
+
+            stop();
+        }
+
+        if (refusal is not null)
+        {
+            metrics.CountRefusal(refusal, place.Applicant.IsKnownDevice);
+        }
+    }
+
+    private int Count(bool ofKnown, Func<FairQueue, int> count)
+    {
+        lock (gate)
+        {
+            return count(ofKnown ? known : strangers);
         }
     }
 }

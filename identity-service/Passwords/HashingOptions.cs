@@ -15,8 +15,14 @@ public sealed class HashingOptions
     /// <summary>Threads that do nothing but hash; 0 for as many as there are cores.</summary>
     public int Threads { get; set; }
 
-    /// <summary>How many passwords may wait for a thread before callers are sent away: 64 take about 10 s on two cores.</summary>
+    /// <summary>How many passwords may wait for a thread before callers are sent away: 64 take about 9 s on two cores.</summary>
     public int QueueLength { get; set; } = 64;
+
+    /// <summary>
+    /// Who has waited longer is sent away: by then a person has turned to something else. The gateway answers for us after 30 s, and a change
+    /// of the password waits twice.
+    /// </summary>
+    public TimeSpan LongestWait { get; set; } = TimeSpan.FromSeconds(10);
 
     internal void Check(SettingProblems problems)
     {
@@ -24,5 +30,8 @@ public sealed class HashingOptions
             WorkFactor is >= SmallestWorkFactor and <= LargestWorkFactor, "Hashing:WorkFactor", "must be 4 to 16; 10 is the least for real users.");
         problems.Unless(Threads is >= 0 and <= 64, "Hashing:Threads", "must be 0 (as many as cores) to 64.");
         problems.Unless(QueueLength is >= 64 and <= 1_000, "Hashing:QueueLength", "must be 64 to 1000: who waits longer has left.");
+        problems.Unless(
+            LongestWait >= TimeSpan.FromSeconds(1) && LongestWait <= TimeSpan.FromSeconds(12), "Hashing:LongestWait",
+            "must be 00:00:01 to 00:00:12: the gateway waits 30 s, in which a password is changed by two hashes.");
     }
 }

@@ -77,6 +77,7 @@ public sealed class RefusedSettingTests
         { "identity-service", "Identity:Hashing:WorkFactor", "17", "must be 4 to 16" },
         { "identity-service", "Identity:Hashing:QueueLength", "63", "must be 64 to 1000" },
         { "identity-service", "Identity:Hashing:Threads", "-1", "must be 0 (as many as cores) to 64" },
+        { "identity-service", "Identity:Hashing:LongestWait", "00:00:13", "must be 00:00:01 to 00:00:12" },
         { "identity-service", "Identity:Tokens:AccessTokenLifetime", "02:00:00", "must be 00:01:00 to 01:00:00" },
         { "identity-service", "Identity:FirstAdmin:Username", "an admin", "must be 3 to 64 of the characters" },
         { "identity-service", "Identity:FirstAdmin:PasswordFile", "/nowhere/password", "names a file that cannot be read" },
