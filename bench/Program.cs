@@ -1,4 +1,5 @@
 using System.CommandLine;
+using AuthMesh.Bench.Flood;
 using AuthMesh.Bench.Idle;
 using AuthMesh.Bench.Keys;
 using AuthMesh.Bench.Revocations;
@@ -11,5 +12,8 @@ var root = new RootCommand("Measures AuthMesh, and checks what the test suite ha
     RevocationDelay.Define(),
     RotationLoad.Define(),
     IdleQueries.Define(),
+    FloodLoad.Define(),
+    HashingWays.Define(),
+    HashingService.Define(),
 };
 return await root.Parse(args is [] ? ["--help"] : args).InvokeAsync();

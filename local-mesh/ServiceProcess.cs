@@ -42,6 +42,9 @@ public sealed class ServiceProcess : IAsyncDisposable
     /// <summary>Its exit code; 128 + n if signal n ended it.</summary>
     public Task<int> Exited => process.Exited;
 
+    /// <summary>Null where it has ended before anybody looked.</summary>
+    public int? ProcessId => Identity?.Pid;
+
     internal ProcessIdentity? Identity => process.Identity;
 
     /// <summary>Starts the process and does not wait for more.</summary>

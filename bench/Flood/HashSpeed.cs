@@ -1,0 +1,26 @@
+using System.Diagnostics;
+using Bcrypt = BCrypt.Net.BCrypt;
+
+namespace AuthMesh.Bench.Flood;
+
+/// <summary>How long one hash takes here and now, with every core at it.</summary>
+internal static class HashSpeed
+{
+    public const int Cost = 12;
+    private const int HashesPerCore = 8;
+
+    public static async Task<TimeSpan> MeasureAsync()
+    {
+        var start = Stopwatch.GetTimestamp();
+        await Task.WhenAll(Enumerable.Range(0, Environment.ProcessorCount).Select(_ => Task.Factory.StartNew(
+            () =>
+            {
+                for (var i = 0; i < HashesPerCore; i++)
+                {
+                    Bcrypt.HashPassword("a password for a benchmark", Cost);
+                }
+            },
+            CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default)));
+        return Stopwatch.GetElapsedTime(start) / HashesPerCore;
+    }
+}
