@@ -1,6 +1,7 @@
 using System.CommandLine;
 using AuthMesh.Bench.Idle;
 using AuthMesh.Bench.Keys;
+using AuthMesh.Bench.Passwords;
 using AuthMesh.Bench.Revocations;
 using AuthMesh.Bench.Tokens;
 
@@ -11,5 +12,6 @@ var root = new RootCommand("Measures AuthMesh, and checks what the test suite ha
     RevocationDelay.Define(),
     RotationLoad.Define(),
     IdleQueries.Define(),
+    FailureShapes.Define(),
 };
 return await root.Parse(args is [] ? ["--help"] : args).InvokeAsync();
