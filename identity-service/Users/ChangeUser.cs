@@ -23,7 +23,7 @@ internal static partial class ChangeUser
         FROM admin WHERE u.id = @id
         """;
 
-    // Not guarded: the caller may just have taken the role from himself.
+    // Not guarded: the callers may just have taken the role from themselves.
     private const string Find = $"SELECT {UserRow.Columns} FROM users u {UserRow.Live} WHERE u.id = @id";
 
     public static void Map(IEndpointRouteBuilder users) => users.MapPatch("/{id}", HandleAsync);
@@ -56,7 +56,7 @@ internal static partial class ChangeUser
             return LockedUsers.LastAdmin;
         }
 
-        // 2. The change, unless the caller was no admin any more when the lock was there.
+        // 2. The change, unless the caller's session ended while it waited for the lock.
         NpgsqlParameter[] parameters =
             [.. caller.Parameters, new("id", target.Id), new("role", role), new("disabled", isDisabled), new("raise", isEnding ? 1 : 0)];
         if (isChange && await db.Database.ExecuteSqlRawAsync(Change, parameters, cancellationToken) == 0)
@@ -66,7 +66,11 @@ internal static partial class ChangeUser
 
         var found = await UserRow.FindAsync(db, Find, cancellationToken, new NpgsqlParameter("id", target.Id));
         await transaction.CommitAsync(cancellationToken);
-        LogChanged(logger, caller.UserId, target.Id, target.Role, role, target.IsDisabled, isDisabled);
+        if (isChange)
+        {
+            LogChanged(logger, caller.UserId, target.Id, target.Role, role, target.IsDisabled, isDisabled);
+        }
+
         if (isEnding && target.Id == caller.UserId)
         {
             cookies.Clear(context.Response);

@@ -18,8 +18,8 @@ internal sealed record LockedUser(Guid Id, string Username, string Role, bool Is
 /// their ids. So two admins who act on each other take turns, and none of them counts on an admin who is about to be none.
 /// </summary>
 /// <remarks>
-/// What the caller was when the lock was asked for is checked here, so that nobody else holds up an admin. What the caller is when the
-/// lock is there, the statement that changes something must ask again.
+/// The lock is for admins alone, so that nobody else holds them up. But it may have been waited for: the statement that changes something
+/// must ask again whether the caller's session is live.
 /// </remarks>
 internal sealed record LockedUsers(LockedUser Target, bool IsLastAdmin)
 {
@@ -38,10 +38,10 @@ internal sealed record LockedUsers(LockedUser Target, bool IsLastAdmin)
     public static async Task<(LockedUsers? Users, Failure? Fault)> LockAsync(
         IdentityDb db, ClaimsPrincipal user, string id, CancellationToken cancellationToken)
     {
-        var targetId = AdminCaller.ParseId(id);
-        var locked = await db.Database.SqlQueryRaw<LockedUser>(Lock, [.. Caller.Of(user).Parameters, new NpgsqlParameter("id", targetId)])
+        var (caller, targetId) = (Caller.Of(user), AdminCaller.ParseId(id));
+        var locked = await db.Database.SqlQueryRaw<LockedUser>(Lock, [.. caller.Parameters, new NpgsqlParameter("id", targetId)])
             .ToListAsync(cancellationToken);
-        if (locked.Find(row => row.Id == targetId) is not { } target)
+        if (locked.Find(row => row.Id == targetId) is not { } target || !locked.Exists(row => row.Id == caller.UserId && row.IsActiveAdmin))
         {
             return (null, await AdminCaller.FindFaultAsync(db, user, cancellationToken) ?? AdminCaller.NotFound);
         }

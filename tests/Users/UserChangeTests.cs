@@ -265,7 +265,6 @@ public sealed class UserChangeTests(TwoReplicas mesh, ITestOutputHelper output) 
         const int Rounds = 200;
         await mesh.Database.ExecuteAsync("UPDATE users SET disabled_at = now() WHERE role = 'admin'");
         var names = await mesh.AddUsersAsync(2 * Rounds);
-        var outcomes = new SortedDictionary<string, int>();
         for (var round = 0; round < Rounds; round++)
         {
             await mesh.Database.ExecuteAsync("UPDATE users SET role = 'admin' WHERE username = ANY($1)", (object)names.Skip(2 * round).Take(2).ToArray());
@@ -275,14 +274,13 @@ public sealed class UserChangeTests(TwoReplicas mesh, ITestOutputHelper output) 
             var answers = await Together.RunAsync(2, i => ActAsync(
                 mesh.Replica(i), ((round / 2) + (i * (1 + (round % 3)))) % 4, admins[i], admins[round % 2 == 0 ? 1 - i : i]));
 
-            Assert.All(answers, answer => Assert.Contains(answer.Status, new[] { 200, 401, 409 }));
             Assert.Single(answers, answer => answer.Status == 200);
+            var (status, code) = round % 2 == 0 ? (401, "invalid_token") : (409, "last_admin");
+            Assert.Single(answers, answer => answer.Status != 200).AssertError(status, code);
             Assert.Equal(1, await mesh.Database.ExecuteAsync("UPDATE users SET disabled_at = now() WHERE role = 'admin' AND disabled_at IS NULL"));
-            var outcome = string.Join(" and ", answers.Select(answer => answer.Code ?? "done").Order(StringComparer.Ordinal));
-            outcomes[outcome] = outcomes.GetValueOrDefault(outcome) + 1;
         }
 
-        output.WriteLine($"{Rounds} rounds: {string.Join(", ", outcomes.Select(outcome => $"{outcome.Value} times {outcome.Key}"))}; one active admin after each");
+        output.WriteLine($"{Rounds} rounds, half of them on each other and half on themselves: one was served, one refused, one active admin left");
     }
 
     private static Task<Answer> ActAsync(Caller replica, int how, SignedIn actor, SignedIn target) => how switch
