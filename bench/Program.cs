@@ -2,6 +2,7 @@ using System.CommandLine;
 using AuthMesh.Bench.Flood;
 using AuthMesh.Bench.Idle;
 using AuthMesh.Bench.Keys;
+using AuthMesh.Bench.Passwords;
 using AuthMesh.Bench.Revocations;
 using AuthMesh.Bench.Tokens;
 
@@ -15,5 +16,6 @@ var root = new RootCommand("Measures AuthMesh, and checks what the test suite ha
     FloodLoad.Define(),
     HashingWays.Define(),
     HashingService.Define(),
+    FailureShapes.Define(),
 };
 return await root.Parse(args is [] ? ["--help"] : args).InvokeAsync();

@@ -5,6 +5,7 @@ using AuthMesh.Client.Server;
 using AuthMesh.Client.Sessions;
 using AuthMesh.Client.Terminal;
 using AuthMesh.Client.Tour;
+using AuthMesh.Client.Users;
 
 namespace AuthMesh.Client;
 
@@ -22,6 +23,10 @@ namespace AuthMesh.Client;
 [JsonSerializable(typeof(AccountAnswer))]
 [JsonSerializable(typeof(AccountDeletion))]
 [JsonSerializable(typeof(SessionsAnswer))]
+[JsonSerializable(typeof(UsersAnswer))]
+[JsonSerializable(typeof(UserAnswer))]
+[JsonSerializable(typeof(UserChange))]
+[JsonSerializable(typeof(UsersDocument))]
 [JsonSerializable(typeof(ProtectedAnswer))]
 [JsonSerializable(typeof(WhoAmIDocument))]
 [JsonSerializable(typeof(ErrorDocument))]

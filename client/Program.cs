@@ -6,6 +6,7 @@ using AuthMesh.Client.Guarded;
 using AuthMesh.Client.Sessions;
 using AuthMesh.Client.Terminal;
 using AuthMesh.Client.Tour;
+using AuthMesh.Client.Users;
 
 var root = new RootCommand("Signs you in to an AuthMesh server and shows what your token opens.")
 {
@@ -20,6 +21,7 @@ var root = new RootCommand("Signs you in to an AuthMesh server and shows what yo
     ListSessions.Define(),
     Account.Define(),
     ChangePassword.Define(),
+    ListUsers.Define(),
     TakeTour.Define(),
 };
 HelpFooter.AddTo(root);

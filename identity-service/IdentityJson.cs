@@ -3,6 +3,7 @@ using AuthMesh.Identity.Accounts;
 using AuthMesh.Identity.Revocations;
 using AuthMesh.Identity.Sessions;
 using AuthMesh.Identity.Tokens;
+using AuthMesh.Identity.Users;
 
 namespace AuthMesh.Identity;
 
@@ -24,6 +25,11 @@ namespace AuthMesh.Identity;
 [JsonSerializable(typeof(EndOtherSessionsResponse))]
 [JsonSerializable(typeof(ExchangeRequest))]
 [JsonSerializable(typeof(ExchangeResponse))]
+[JsonSerializable(typeof(UsersResponse))]
+[JsonSerializable(typeof(UserResponse))]
+[JsonSerializable(typeof(ShowUserResponse))]
+[JsonSerializable(typeof(ChangeUserRequest))]
+[JsonSerializable(typeof(SignOutUserResponse))]
 [JsonSerializable(typeof(JwksResponse))]
 [JsonSerializable(typeof(DiscoveryResponse))]
 internal sealed partial class IdentityJson : JsonSerializerContext;

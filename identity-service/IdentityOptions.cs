@@ -34,6 +34,8 @@ public sealed class IdentityOptions
 
     public KeyOptions Keys { get; set; } = new();
 
+    public PasswordOptions Passwords { get; set; } = new();
+
     public TokenOptions Tokens { get; set; } = new();
 }
 
@@ -48,7 +50,8 @@ internal sealed class IdentityOptionsValidator(IHostEnvironment environment) : I
         options.Keys.Check(problems);
         options.Hashing.Check(problems);
         options.Tokens.Check(problems);
-        options.FirstAdmin.Check(problems);
+        options.Passwords.Check(problems);
+        options.FirstAdmin.Check(problems, new PasswordRules(options));
         problems.Unless(
             !options.DemoUsers || isDevelopment, nameof(options.DemoUsers),
             "must be false outside Development: everybody knows the passwords of the demo users.");

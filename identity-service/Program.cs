@@ -12,6 +12,7 @@ using AuthMesh.Identity.Revocations;
 using AuthMesh.Identity.Sessions;
 using AuthMesh.Identity.Startup;
 using AuthMesh.Identity.Tokens;
+using AuthMesh.Identity.Users;
 using AuthMesh.Settings;
 
 if (await HealthProbe.RunAsync(args) is { } exitCode)
@@ -46,6 +47,7 @@ var app = builder.Build();
 app.UsePreparedGate();
 app.MapAccounts();
 app.MapSessions();
+app.MapUsers();
 app.MapMetadata();
 
 app.MapInternal();

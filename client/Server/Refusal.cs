@@ -51,6 +51,7 @@ internal static class Refusal
         "missing_token" or "invalid_token" or "invalid_refresh_token" => $"sign in again: authmesh login {account}",
         "wrong_password" => "nothing was changed; try again",
         "session_not_found" => "authmesh sessions shows those that there are",
+        "last_admin" => "make somebody else an admin first: authmesh users role NAME admin",
         "forbidden" => "sign in with an account that has the role: authmesh login NAME",
         _ => null,
     };

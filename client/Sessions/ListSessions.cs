@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Globalization;
 using AuthMesh.Client.CommandLine;
 using AuthMesh.Client.Guarded;
 using AuthMesh.Client.Server;
@@ -31,27 +30,17 @@ internal static class ListSessions
             return ExitCode.Ok;
         }
 
-        string[] titles = ["", "device", "network", "signed in", "last used", "id"];
-        string[][] rows = [titles, .. sessions.OfType<ListedSession>().Select(Row)];
-        var widths = titles.Select((_, column) => rows.Max(row => row[column].Length)).ToArray();
-        foreach (var row in rows)
-        {
-            var cells = row.Select((cell, column) => cell.PadRight(widths[column]));
-            invocation.Output.Line(string.Join("  ", cells).TrimEnd(), row == titles ? Colour.Dim : null);
-        }
-
+        Table.Write(invocation.Output, ["", "device", "network", "signed in", "last used", "id"], sessions.OfType<ListedSession>().Select(Row));
         return ExitCode.Ok;
     }
 
     private static string[] Row(ListedSession session) =>
     [
         session.Current ? "this one" : "",
-        SafeText.Escape(session.Device ?? "-"), // before it is measured
-        SafeText.Escape(session.Network ?? "-"),
-        Minute(session.CreatedAt),
-        Minute(session.LastUsedAt),
-        SafeText.Escape(session.Id),
+        session.Device ?? "-",
+        session.Network ?? "-",
+        ShownTime.Minute(session.CreatedAt),
+        ShownTime.Minute(session.LastUsedAt),
+        session.Id,
     ];
-
-    private static string Minute(DateTimeOffset moment) => moment.ToLocalTime().ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture);
 }

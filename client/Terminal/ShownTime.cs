@@ -9,6 +9,9 @@ internal static class ShownTime
     public static string Of(DateTimeOffset moment) =>
         moment.ToLocalTime().ToString("yyyy-MM-dd HH:mm:ss zzz", CultureInfo.InvariantCulture);
 
+    /// <summary>The same without seconds and zone, for tables.</summary>
+    public static string Minute(DateTimeOffset moment) => moment.ToLocalTime().ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture);
+
     /// <summary>How far ahead it is, in the largest unit of which there are at least two.</summary>
     public static string Until(DateTimeOffset moment) => (moment - TimeProvider.System.GetUtcNow()) switch
     {

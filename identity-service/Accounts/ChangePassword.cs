@@ -5,6 +5,7 @@ using AuthMesh.Identity.Keys;
 using AuthMesh.Identity.Passwords;
 using AuthMesh.Identity.Sessions;
 using AuthMesh.Identity.Tokens;
+using AuthMesh.Tokens;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.EntityFrameworkCore;
 using Npgsql;
@@ -39,11 +40,11 @@ internal static partial class ChangePassword
     public static void Map(IEndpointRouteBuilder group) => group.MapPost("/password", HandleAsync);
 
     private static async Task<Results<Ok<SignInResponse>, Failure>> HandleAsync(
-        ChangePasswordRequest request, HttpContext context, IdentityDb db, ConfirmPassword confirmPassword, PasswordHashing passwords,
+        ChangePasswordRequest request, HttpContext context, IdentityDb db, ConfirmPassword confirmPassword, PasswordRules rules, PasswordHashing passwords,
         KeyRing ring, AccessTokens tokens, SessionCookies cookies, TimeProvider clock, ILogger<ChangePasswordRequest> logger,
         CancellationToken cancellationToken)
     {
-        if (FindFault(request) is { } fault)
+        if (FindFault(request, rules, context.User.Username) is { } fault)
         {
             return fault;
         }
@@ -97,7 +98,7 @@ internal static partial class ChangePassword
             "Password changed", session, tokens.Mint(session), RefreshToken.For(session, ring).ToText(ring)));
     }
 
-    private static Failure? FindFault(ChangePasswordRequest request)
+    private static Failure? FindFault(ChangePasswordRequest request, PasswordRules rules, string username)
     {
         var errors = new Dictionary<string, string[]>();
         if (string.IsNullOrEmpty(request.CurrentPassword))
@@ -109,9 +110,9 @@ internal static partial class ChangePassword
         {
             errors["new_password"] = ["is required"];
         }
-        else if (!Password.IsAcceptable(request.NewPassword))
+        else if (rules.FindFault(request.NewPassword, username) is { } newPasswordFault)
         {
-            errors["new_password"] = [Password.Rule];
+            errors["new_password"] = [newPasswordFault];
         }
 
         return errors.Count > 0 ? CommonFailures.InvalidRequest(errors) : null;

@@ -19,12 +19,13 @@ public sealed class FirstAdminOptions
     /// <summary>Where a generated password goes, readable by the service's own user alone; below the working directory unless absolute.</summary>
     public string GeneratedPasswordFile { get; set; } = "first-admin-password";
 
-    internal void Check(SettingProblems problems)
+    internal void Check(SettingProblems problems, PasswordRules rules)
     {
         problems.Unless(Accounts.Username.TryParse(Username) is not null, "FirstAdmin:Username", Accounts.Username.Rule + ".");
         if (PasswordFile.Length > 0 && Secret.TryRead("", PasswordFile, "FirstAdmin:Password", problems) is { } password)
         {
-            problems.Unless(Password.IsAcceptable(password), "FirstAdmin:PasswordFile", $"names a file whose password {Password.Rule}.");
+            var fault = rules.FindFault(password, Username);
+            problems.Unless(fault is null, "FirstAdmin:PasswordFile", $"names a file whose password {fault}.");
         }
     }
 }

@@ -19,10 +19,10 @@ internal static partial class Register
     public static void Map(IEndpointRouteBuilder group) => group.MapPost("/register", HandleAsync).AllowAnonymous();
 
     private static async Task<Results<Ok<RegisterResponse>, Failure>> HandleAsync(
-        RegisterRequest request, HttpContext context, IdentityDb db, HashingLane lane, CallerAddress callerAddress, PasswordHashing passwords, TimeProvider clock, ILogger<RegisterRequest> logger,
+        RegisterRequest request, HttpContext context, IdentityDb db, HashingLane lane, CallerAddress callerAddress, PasswordRules rules, PasswordHashing passwords, TimeProvider clock, ILogger<RegisterRequest> logger,
         CancellationToken cancellationToken)
     {
-        if (FindFault(request) is { } fault)
+        if (FindFault(request, rules) is { } fault)
         {
             return fault;
         }
@@ -64,7 +64,7 @@ internal static partial class Register
         return TypedResults.Ok(new RegisterResponse("success", $"User {user.Username} registered successfully"));
     }
 
-    private static Failure? FindFault(RegisterRequest request)
+    private static Failure? FindFault(RegisterRequest request, PasswordRules rules)
     {
         var errors = new Dictionary<string, string[]>();
         if (string.IsNullOrEmpty(request.Username))
@@ -87,9 +87,9 @@ internal static partial class Register
             errors["username"] = [Username.Rule];
         }
 
-        if (!Password.IsAcceptable(request.Password!))
+        if (rules.FindFault(request.Password!, request.Username!) is { } passwordFault)
         {
-            errors["password"] = [Password.Rule];
+            errors["password"] = [passwordFault];
         }
 
         return errors.Count > 0 ? CommonFailures.InvalidRequest(errors) : null;

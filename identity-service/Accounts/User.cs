@@ -63,7 +63,8 @@ internal sealed class UserMapping : IEntityTypeConfiguration<User>
         user.HasKey(u => u.Id);
         user.Property(u => u.Id).ValueGeneratedNever();
         user.Property(u => u.Username).HasMaxLength(Accounts.Username.MaximumLength);
-        user.Property(u => u.NormalizedUsername).HasMaxLength(Accounts.Username.MaximumLength);
+        // Byte by byte, whatever the database's own order is: lists of users go by it, and an upgrade of the system's does not shift it.
+        user.Property(u => u.NormalizedUsername).HasMaxLength(Accounts.Username.MaximumLength).UseCollation("C");
         user.HasIndex(u => u.NormalizedUsername).IsUnique().HasDatabaseName(UniqueUsername);
     }
 }

@@ -18,6 +18,9 @@ internal sealed record Username
 
     public string Normalized => Value.ToLowerInvariant();
 
+    /// <returns>Whether some name begins like this. Nothing is how all of them begin.</returns>
+    public static bool CanBegin(string text) => text.Length <= MaximumLength && !text.AsSpan().ContainsAnyExcept(Allowed);
+
     /// <returns>The name, or null where the text does not follow <see cref="Rule"/>.</returns>
     public static Username? TryParse(string text) =>
         text.Length is >= MinimumLength and <= MaximumLength && !text.AsSpan().ContainsAnyExcept(Allowed) ? new Username(text) : null;

@@ -117,5 +117,6 @@ internal sealed record PasswordVerdict(bool IsMatch, bool IsOutdated)
 internal static class PasswordServices
 {
     public static IServiceCollection AddPasswords(this IServiceCollection services) =>
-        services.AddSingleton<HashingLane>().AddSingleton<PasswordHashing>();
+        services.AddSingleton<HashingLane>().AddSingleton<PasswordHashing>()
+            .AddSingleton(provider => new PasswordRules(provider.GetRequiredService<IOptions<IdentityOptions>>().Value));
 }

@@ -11,6 +11,7 @@ using AuthMesh.Identity.Passwords;
 using AuthMesh.Identity.Revocations;
 using AuthMesh.Identity.Sessions;
 using AuthMesh.Identity.Tokens;
+using AuthMesh.Identity.Users;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -37,7 +38,7 @@ public sealed class ConventionTests
     [Theory]
     [InlineData("anonymous", "/.well-known/jwks.json", "/.well-known/openid-configuration", "/login", "/logout", "/refresh", "/register")]
     [InlineData("signed-in", "/account", "/account/password", "/account/sessions", "/account/sessions/{id}", "/protected")]
-    [InlineData("admin", "/admin")]
+    [InlineData("admin", "/admin", "/users", "/users/{id}", "/users/{id}/sessions")]
     public void These_routes_of_the_gateway_and_no_others_have_the_policy(string policy, params string[] paths) => Assert.Equal(
         paths, GatewayRoutes().Where(route => Text(route, "AuthorizationPolicy") == policy).Select(PathOf).Order(StringComparer.Ordinal));
 
@@ -94,6 +95,7 @@ public sealed class ConventionTests
         var app = builder.Build();
         app.MapAccounts();
         app.MapSessions();
+        app.MapUsers();
         app.MapMetadata();
         app.MapInternal();
         return [.. ((IEndpointRouteBuilder)app).DataSources.SelectMany(source => source.Endpoints).Cast<RouteEndpoint>()];

@@ -34,6 +34,7 @@ public sealed class DemoUserTests(ProductionMesh mesh)
 
         Assert.Equal(200, (await identity.RegisterAsync("carol", "a password of her own")).Status);
         Assert.False(await own.Database.ScalarAsync<bool>("SELECT is_demo FROM users WHERE username = 'carol'"));
+        Assert.Equal(200, (await identity.RegisterAsync("dave", "password123")).Status); // as the demo users have it
     }
 
     [Fact]

@@ -84,6 +84,12 @@ public sealed class FirstAdminTests(ProductionMesh mesh)
         Assert.Contains("8 to 256 characters", refused.Errors, StringComparison.Ordinal);
         Assert.DoesNotContain("sEvEn-7", refused.Output + refused.Errors, StringComparison.Ordinal);
 
+        await File.WriteAllTextAsync(own.FileIn("password"), "Admin-2026\n", TestContext.Current.CancellationToken);
+        refused = await own.RunAsync("Production");
+        Assert.Equal(1, refused.ExitCode);
+        Assert.Contains("Identity:FirstAdmin:PasswordFile names a file whose password is little more than your name", refused.Errors, StringComparison.Ordinal);
+        Assert.DoesNotContain("Admin-2026", refused.Output + refused.Errors, StringComparison.Ordinal);
+
         await File.WriteAllTextAsync(own.FileIn("password"), "eIgHt--8\n", TestContext.Current.CancellationToken);
         await using var service = await StartReadyAsync(own);
         using var identity = new Caller(service.Address);

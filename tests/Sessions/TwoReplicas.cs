@@ -14,6 +14,8 @@ public sealed class TwoReplicas(ProductionMesh production) : IAsyncLifetime
 
     public Database Database => own.Database;
 
+    public Caller Gateway { get; private set; } = null!;
+
     /// <summary>Now the one, now the other.</summary>
     public Caller Replica(int i) => replicas[i % replicas.Length];
 
@@ -33,6 +35,7 @@ public sealed class TwoReplicas(ProductionMesh production) : IAsyncLifetime
                 ["Identity:Database:ConnectionString"] = own.Database.ConnectionString, // with as many connections as a replica has otherwise
             },
         });
+        Gateway = new Caller(mesh.Gateway.Address);
         replicas = [.. mesh.Identities.Select(replica => new Caller(replica.Address))];
     }
 
@@ -73,6 +76,7 @@ public sealed class TwoReplicas(ProductionMesh production) : IAsyncLifetime
 
     public async ValueTask DisposeAsync()
     {
+        Gateway?.Dispose();
         foreach (var replica in replicas)
         {
             replica.Dispose();

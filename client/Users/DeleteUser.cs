@@ -1,0 +1,44 @@
+using System.CommandLine;
+using AuthMesh.Client.CommandLine;
+using AuthMesh.Client.Guarded;
+using AuthMesh.Client.Server;
+using AuthMesh.Client.Terminal;
+
+namespace AuthMesh.Client.Users;
+
+internal static class DeleteUser
+{
+    private static readonly Argument<string> NameOrId = UserArgument.Define();
+
+    private static readonly Option<bool> Yes = new("--yes")
+    {
+        Description = "Do not ask whether it is meant",
+        Arity = ArgumentArity.Zero,
+    };
+
+    public static Command Define()
+    {
+        var command = new Command("delete", "Delete a user for good") { NameOrId, Yes };
+        Invocation.On(command, RunAsync);
+        return command;
+    }
+
+    private static async Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellation)
+    {
+        var (nameOrId, isMeant) = (parsed.GetValue(NameOrId)!, parsed.GetValue(Yes));
+        if (!isMeant && !Prompt.IsPossible)
+        {
+            throw CommandFailure.Usage("There is no terminal to ask whether it is meant", $"authmesh users delete {nameOrId} --yes");
+        }
+
+        var (user, _) = await UserArgument.FindAsync(invocation, nameOrId, cancellation);
+        var question = $"This deletes {SafeText.Escape(user.Username)} at {invocation.Server} for good. Type the name to go on: ";
+        if (!isMeant && await Prompt.AskAsync(question, cancellation) != user.Username)
+        {
+            throw CommandFailure.Usage("That is not the name; nothing was changed", "try again if it is meant");
+        }
+
+        invocation.Output.Answer(await SignedInRequest.SendAsync(invocation, Request.Delete($"/users/{user.Id}"), cancellation));
+        return ExitCode.Ok;
+    }
+}

@@ -1,0 +1,99 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json;
+using AuthMesh.Client.CommandLine;
+using AuthMesh.Client.Guarded;
+using AuthMesh.Client.Server;
+using AuthMesh.Client.Terminal;
+
+namespace AuthMesh.Client.Users;
+
+/// <summary>All pages as one, for a program.</summary>
+internal sealed record UsersDocument(string Status, string Message, IReadOnlyList<JsonElement> Users);
+
+internal static class ListUsers
+{
+    private static readonly Option<string?> Search = new("--search") { Description = "Those whose names begin like this", HelpName = "TEXT" };
+
+    private static readonly Option<int?> Limit = new("--limit") { Description = "How many at a time: 1 to 200 [default: the server's, 50]", HelpName = "N" };
+
+    private static readonly Option<string?> After = new("--after") { Description = "Go on behind a page, with its \"next\"", HelpName = "NEXT" };
+
+    private static readonly Option<bool> All = new("--all") { Description = "Page after page to the end", Arity = ArgumentArity.Zero };
+
+    public static Command Define()
+    {
+        var list = new Command("list", "Show the users, by name") { Search, Limit, After, All };
+        var users = new Command("users", "Show and change the users; for admins")
+        {
+            Search, Limit, After, All,
+            list, ShowUser.Define(), ChangeUser.DefineRole(), ChangeUser.DefineDisable(), ChangeUser.DefineEnable(), DeleteUser.Define(), SignOutUser.Define(),
+        };
+        Invocation.On(list, RunAsync);
+        Invocation.On(users, RunAsync);
+        return users;
+    }
+
+    private static async Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellation)
+    {
+        var isAll = parsed.GetValue(All);
+        var next = parsed.GetValue(After);
+        List<Answer> pages = [];
+        List<ListedUser> users = [];
+        do
+        {
+            var answer = await SignedInRequest.SendAsync(invocation, Request.Get(PathFor(parsed, next)), cancellation);
+            var page = answer.Read(ClientJson.Default.UsersAnswer);
+            if (page.Next is not null && (page.Users.Count == 0 || page.Next == next))
+            {
+                throw CommandFailure.Unexpected("The server's pages have no end", Answer.WrongServerHint);
+            }
+
+            pages.Add(answer);
+            users.AddRange(page.Users.OfType<ListedUser>());
+            next = page.Next;
+        }
+        while (isAll && next is not null);
+
+        if (!invocation.Output.IsJson)
+        {
+            Table.Write(invocation.Output, ["name", "role", "state", "sessions", "last used", "created", "id"], users.Select(Row));
+            if (next is not null)
+            {
+                invocation.Output.Note($"There are more: --all shows them, or --after {next}");
+            }
+        }
+        else if (isAll)
+        {
+            var all = pages.SelectMany(page => page.Body!.Value.GetProperty("users").EnumerateArray()).ToList();
+            invocation.Output.Document(new UsersDocument("success", $"{all.Count} users", all), ClientJson.Default.UsersDocument);
+        }
+        else
+        {
+            invocation.Output.Answer(pages[0]);
+        }
+
+        return ExitCode.Ok;
+    }
+
+    private static string PathFor(ParseResult parsed, string? after)
+    {
+        var parameters = new (string Name, string? Value)[]
+        {
+            ("search", parsed.GetValue(Search)), ("limit", parsed.GetValue(Limit)?.ToString(CultureInfo.InvariantCulture)), ("after", after),
+        };
+        return "/users?" + string.Join('&', parameters.Where(parameter => parameter.Value is not null)
+            .Select(parameter => $"{parameter.Name}={Uri.EscapeDataString(parameter.Value!)}"));
+    }
+
+    private static string[] Row(ListedUser user) =>
+    [
+        user.Username,
+        user.Role,
+        (user.Disabled ? "disabled" : "active") + (user.Demo ? ", demo" : ""),
+        user.Sessions.ToString(CultureInfo.InvariantCulture),
+        user.LastUsedAt is { } lastUsed ? ShownTime.Minute(lastUsed) : "-",
+        ShownTime.Minute(user.CreatedAt),
+        user.Id,
+    ];
+}

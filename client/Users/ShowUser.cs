@@ -1,0 +1,36 @@
+using System.CommandLine;
+using AuthMesh.Client.CommandLine;
+using AuthMesh.Client.Terminal;
+
+namespace AuthMesh.Client.Users;
+
+internal static class ShowUser
+{
+    private static readonly Argument<string> NameOrId = UserArgument.Define();
+
+    public static Command Define()
+    {
+        var command = new Command("show", "Show one user") { NameOrId };
+        Invocation.On(command, RunAsync);
+        return command;
+    }
+
+    private static async Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellation)
+    {
+        var (user, answer) = await UserArgument.FindAsync(invocation, parsed.GetValue(NameOrId)!, cancellation);
+        if (invocation.Output.IsJson)
+        {
+            invocation.Output.Answer(answer);
+            return ExitCode.Ok;
+        }
+
+        var since = user.DisabledAt is { } disabledAt ? $" since {ShownTime.Of(disabledAt)}" : "";
+        invocation.Output.Line($"name      {user.Username}{(user.Demo ? "   (a demo user, whose password everybody knows)" : "")}");
+        invocation.Output.Line($"id        {user.Id}");
+        invocation.Output.Line($"role      {user.Role}");
+        invocation.Output.Line($"state     {(user.Disabled ? "disabled" + since : "active")}");
+        invocation.Output.Line($"created   {ShownTime.Of(user.CreatedAt)}");
+        invocation.Output.Line($"sessions  {user.Sessions}{(user.LastUsedAt is { } lastUsed ? $", last used {ShownTime.Of(lastUsed)}" : "")}");
+        return ExitCode.Ok;
+    }
+}

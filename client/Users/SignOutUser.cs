@@ -1,0 +1,25 @@
+using System.CommandLine;
+using AuthMesh.Client.CommandLine;
+using AuthMesh.Client.Guarded;
+using AuthMesh.Client.Server;
+
+namespace AuthMesh.Client.Users;
+
+internal static class SignOutUser
+{
+    private static readonly Argument<string> NameOrId = UserArgument.Define();
+
+    public static Command Define()
+    {
+        var command = new Command("sign-out", "Sign a user out everywhere") { NameOrId };
+        Invocation.On(command, RunAsync);
+        return command;
+    }
+
+    private static async Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellation)
+    {
+        var (user, _) = await UserArgument.FindAsync(invocation, parsed.GetValue(NameOrId)!, cancellation);
+        invocation.Output.Answer(await SignedInRequest.SendAsync(invocation, Request.Delete($"/users/{user.Id}/sessions"), cancellation));
+        return ExitCode.Ok;
+    }
+}

@@ -1,0 +1,75 @@
+using System.Text;
+
+namespace AuthMesh.Identity.Passwords;
+
+/// <summary>
+/// What a new password may be: any text that is not among the first to be guessed, as typed and never cut (NIST SP 800-63B-4 §3.1.1.2).
+/// No mixture of characters is asked for: it makes passwords that are hard to remember and easy to guess.
+/// </summary>
+internal sealed class PasswordRules(IdentityOptions options)
+{
+    private const string Product = "authmesh";
+
+    // Of what is left without the name. "alice2024!" and "my-alice" are tried at once by whoever knows the name.
+    private const int FewestOtherLetters = 4;
+    private const int ShortestName = 3;
+
+    private readonly bool refusesCommon = options.Passwords.RefuseCommon && !options.DemoUsers;
+
+    /// <returns>What is wrong with it and what to do, or null. It never holds the password.</returns>
+    public string? FindFault(string password, string username)
+    {
+        var (minimum, maximum) = (options.Passwords.MinimumLength, options.Passwords.MaximumLength);
+        var length = password.EnumerateRunes().Count();
+        if (length < minimum || length > maximum || password.Contains('\0', StringComparison.Ordinal))
+        {
+            return $"must be {minimum} to {maximum} characters";
+        }
+
+        var folded = password.ToLowerInvariant();
+        if (IsLittleMoreThan(folded, username) || IsLittleMoreThan(folded, username.Split('@')[0]))
+        {
+            return "is little more than your name. Choose one that nobody can make from it";
+        }
+
+        if (IsLittleMoreThan(folded, Product) || IsLittleMoreThan(folded, options.Tokens.ClientId))
+        {
+            return "is little more than the name of this service. Choose one that nobody can make from it";
+        }
+
+        return refusesCommon && CommonPasswords.Contains(folded)
+            ? "is one of the most common passwords, which are tried first. Choose another, for example several words that have nothing to do with each other"
+            : null;
+    }
+
+    private static bool IsLittleMoreThan(string folded, string name)
+    {
+        if (name.Length < ShortestName)
+        {
+            return false;
+        }
+
+        name = name.ToLowerInvariant();
+        var rest = folded.Replace(name, "", StringComparison.Ordinal).Replace(string.Concat(name.Reverse()), "", StringComparison.Ordinal);
+        return rest.Length < folded.Length && rest.EnumerateRunes().Count(Rune.IsLetter) < FewestOtherLetters;
+    }
+}
+
+/// <summary>The list that ships with the service; common-passwords.LICENSE.txt says where it is from. Compared without case and in no other spelling.</summary>
+internal static class CommonPasswords
+{
+    // 168 KB from the first question on, nothing before; as a frozen set of strings it would be 2.2 MB (measured). A search by bytes
+    // takes 50 µs, and a hash of the password follows that takes a quarter of a second.
+    private static readonly Lazy<byte[]> Lines = new(Read);
+
+    public static bool Contains(string folded) => Lines.Value.AsSpan().IndexOf(Encoding.UTF8.GetBytes($"\n{folded}\n")) >= 0;
+
+    private static byte[] Read()
+    {
+        using var list = typeof(CommonPasswords).Assembly.GetManifestResourceStream("common-passwords.txt")!;
+        var lines = new byte[list.Length + 1];
+        lines[0] = (byte)'\n'; // the first line begins like any other
+        list.ReadExactly(lines, 1, (int)list.Length);
+        return lines;
+    }
+}

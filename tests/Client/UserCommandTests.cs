@@ -1,0 +1,108 @@
+using AuthMesh.Tests.Faults;
+using AuthMesh.Tests.Harness;
+using AuthMesh.Tests.Sessions;
+
+namespace AuthMesh.Tests.Client;
+
+/// <summary>An admin at the console, on a mesh of its own.</summary>
+[Collection<TakingTurns>]
+public sealed class UserCommandTests(TwoReplicas mesh) : IClassFixture<TwoReplicas>, IAsyncLifetime
+{
+    private readonly Authmesh admin = new();
+    private string adminName = "";
+
+    private string Server => mesh.Gateway.Address.GetLeftPart(UriPartial.Authority);
+
+    public async ValueTask InitializeAsync()
+    {
+        adminName = (await mesh.AddUsersAsync(1, "admin"))[0];
+        await SignInAsync(admin, adminName);
+    }
+
+    [Fact]
+    public async Task Users_are_listed_for_people_and_for_programs()
+    {
+        var prefix = ProductionMesh.NewName();
+        for (var i = 0; i < 3; i++)
+        {
+            Assert.Equal(200, (await mesh.Gateway.RegisterAsync($"{prefix}.{i}", SessionCalls.Password)).Status);
+        }
+
+        var table = await admin.RunAsync("users", "--search", prefix, "--limit", "2");
+        Assert.Equal(0, table.ExitCode);
+        Assert.Matches(
+            $"^name +role +state +sessions +last used +created +id\n{prefix}\\.0  user  active  0 +-  +[0-9: -]+  [0-9a-f-]{{36}}\n{prefix}\\.1 [^\n]+\n$", table.Output);
+        Assert.StartsWith("There are more: --all shows them, or --after ", table.Errors, StringComparison.Ordinal);
+        var next = table.Errors.TrimEnd('\n').Split(' ')[^1];
+        var rest = (await admin.RunAsync("users", "list", "--search", prefix, "--limit", "2", "--after", next, "--json")).Document();
+        Assert.Equal($"{prefix}.2", Assert.Single(rest.GetProperty("users").EnumerateArray()).Member("username"));
+
+        var all = await admin.RunAsync("users", "list", "--all", "--search", prefix, "--limit", "1");
+        Assert.Equal((0, 4, ""), (all.ExitCode, all.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length, all.Errors));
+        var document = (await admin.RunAsync("users", "--all", "--search", prefix, "--limit", "1", "--json")).Document();
+        Assert.Equal("3 users", document.Member("message"));
+        Assert.Equal(3, document.GetProperty("users").GetArrayLength());
+    }
+
+    [Fact]
+    public async Task A_user_is_shown_changed_and_deleted_by_name_or_id()
+    {
+        var user = await mesh.Gateway.SignUpAsync();
+        var name = user.Username;
+        Assert.Equal(200, (await mesh.Gateway.RegisterAsync(name + "-longer", SessionCalls.Password)).Status); // begins alike, and is not meant
+
+        var shown = await admin.RunAsync("users", "show", name.ToUpperInvariant());
+        Assert.Matches(
+            $"^name      {name}\nid        {user.UserId}\nrole      user\nstate     active\ncreated   [^\n]+\nsessions  1, last used [^\n]+\n$", shown.Output);
+        Assert.Equal(name, (await admin.RunAsync("users", "show", user.UserId.ToString(), "--json")).Document().GetProperty("user").Member("username"));
+
+        Assert.Equal($"Ended 1 session of {name}\n", (await admin.RunAsync("users", "sign-out", name)).Output);
+        Assert.Equal($"User {name} changed\n", (await admin.RunAsync("users", "role", name, "admin")).Output);
+        Assert.Equal("admin", (await admin.RunAsync("users", "show", name, "--json")).Document().GetProperty("user").Member("role"));
+        Assert.Equal($"User {name} is so already\n", (await admin.RunAsync("users", "role", name, "admin")).Output);
+        Assert.Equal($"User {name} changed\n", (await admin.RunAsync("users", "disable", name)).Output);
+        Assert.Contains("\nstate     disabled since 2", (await admin.RunAsync("users", "show", name)).Output, StringComparison.Ordinal);
+        Assert.Equal(401, (await mesh.Gateway.LoginAsync(name, user.Password)).Status);
+        Assert.Equal("success", (await admin.RunAsync("users", "enable", user.UserId.ToString(), "--json")).Document().Member("status"));
+        await mesh.Gateway.SignInAgainAsync(user);
+
+        (await admin.RunAsync("users", "delete", name)).AssertFailed(2, "There is no terminal to ask", $"hint: authmesh users delete {name} --yes");
+        Assert.Equal(200, (await mesh.Gateway.LoginAsync(name, user.Password)).Status);
+        Assert.Equal($"User {name} deleted\n", (await admin.RunAsync("users", "delete", name, "--yes")).Output);
+        (await admin.RunAsync("users", "show", name)).AssertFailed(1, $"There is no user {name}");
+        (await admin.RunAsync("users", "delete", user.UserId.ToString(), "--yes")).AssertFailed(1, "There is no such user");
+        Assert.Equal(0, (await admin.RunAsync("users", "show", name + "-longer")).ExitCode);
+    }
+
+    [Fact]
+    public async Task Others_and_wrong_words_are_refused()
+    {
+        using var user = new Authmesh();
+        var name = (await mesh.AddUsersAsync(1))[0];
+        await SignInAsync(user, name);
+
+        (await user.RunAsync("users")).AssertFailed(1, "Admin access required", "hint: sign in with an account that has the role");
+        (await user.RunAsync("users", "role", name, "admin")).AssertFailed(1, "Admin access required");
+        (await admin.RunAsync("users", "role", name, "root")).AssertFailed(2, "root");
+        (await admin.RunAsync("users", "role", name)).AssertFailed(2);
+        (await admin.RunAsync("users", "--limit", "many")).AssertFailed(2);
+        (await admin.RunAsync("users", "--limit", "201")).AssertFailed(1, "limit: must be 1 to 200");
+        (await admin.RunAsync("users", "--search", "a b")).AssertFailed(1, "search: must be the beginning of a name");
+        (await admin.RunAsync("users", "--after", "nonsense")).AssertFailed(1, "after: ");
+        (await admin.RunAsync("users", "disable", "../account")).AssertFailed(1, "search: ");
+        Assert.Equal("invalid_request", (await admin.RunAsync("users", "--search", "%", "--json")).Document().Member("code"));
+
+        await mesh.Database.ExecuteAsync("UPDATE users SET disabled_at = now() WHERE role = 'admin' AND username <> $1", adminName);
+        (await admin.RunAsync("users", "delete", adminName, "--yes")).AssertFailed(1, "The last active admin", "hint: make somebody else an admin first");
+        Assert.Equal(0, (await admin.RunAsync("users")).ExitCode);
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        admin.Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    private async Task SignInAsync(Authmesh client, string name) => Assert.Equal(
+        0, (await client.PipeAsync(SessionCalls.Password + "\n", "login", name, "--password-stdin", "--server", Server)).ExitCode);
+}
