@@ -2,6 +2,7 @@ using AuthMesh.Identity.Accounts;
 using AuthMesh.Identity.Database;
 using AuthMesh.Identity.Keys;
 using AuthMesh.Identity.Passwords;
+using AuthMesh.Identity.Throttling;
 using AuthMesh.Identity.Tokens;
 using AuthMesh.Settings;
 using Microsoft.Extensions.Options;
@@ -34,6 +35,8 @@ public sealed class IdentityOptions
 
     public KeyOptions Keys { get; set; } = new();
 
+    public ThrottlingOptions Throttling { get; set; } = new();
+
     public TokenOptions Tokens { get; set; } = new();
 }
 
@@ -47,6 +50,7 @@ internal sealed class IdentityOptionsValidator(IHostEnvironment environment) : I
         MasterKey.Check(options, problems, isDevelopment);
         options.Keys.Check(problems);
         options.Hashing.Check(problems);
+        options.Throttling.Check(problems);
         options.Tokens.Check(problems);
         options.FirstAdmin.Check(problems);
         problems.Unless(

@@ -10,6 +10,7 @@ using AuthMesh.Identity.Keys;
 using AuthMesh.Identity.Passwords;
 using AuthMesh.Identity.Revocations;
 using AuthMesh.Identity.Sessions;
+using AuthMesh.Identity.Throttling;
 using AuthMesh.Identity.Tokens;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Builder;
@@ -81,7 +82,7 @@ public sealed class ConventionTests
     [Fact]
     public void Entities_change_only_through_their_own_verbs()
     {
-        Type[] entities = [typeof(User), typeof(Session), typeof(RingKey), typeof(Verifier)];
+        Type[] entities = [typeof(User), typeof(Session), typeof(RingKey), typeof(Verifier), typeof(AttemptCount)];
 
         Assert.All(entities.SelectMany(entity => entity.GetProperties()), property => Assert.False(property.SetMethod?.IsPublic ?? false, property.Name));
         Assert.All(entities, entity => Assert.Empty(entity.GetConstructors(BindingFlags.Instance | BindingFlags.Public)));
@@ -90,7 +91,7 @@ public sealed class ConventionTests
     private static IReadOnlyList<RouteEndpoint> IdentityEndpoints()
     {
         var builder = WebApplication.CreateSlimBuilder();
-        builder.Services.AddDatabase().AddKeyRing().AddPasswords().AddAccounts().AddSessions().AddTokens().AddRevocations().AddInternal();
+        builder.Services.AddDatabase().AddKeyRing().AddPasswords().AddThrottling().AddAccounts().AddSessions().AddTokens().AddRevocations().AddInternal();
         var app = builder.Build();
         app.MapAccounts();
         app.MapSessions();

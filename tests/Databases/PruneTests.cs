@@ -1,5 +1,4 @@
 using AuthMesh.Identity.Database;
-using AuthMesh.Identity.Sessions;
 using AuthMesh.Tests.Harness;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
@@ -7,9 +6,9 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
 using Npgsql;
 
-namespace AuthMesh.Tests.Sessions;
+namespace AuthMesh.Tests.Databases;
 
-public sealed class PruneSessionsTests(ProductionMesh mesh) : IAsyncLifetime
+public sealed class PruneTests(ProductionMesh mesh) : IAsyncLifetime
 {
     private Database database = null!;
 
@@ -97,7 +96,7 @@ public sealed class PruneSessionsTests(ProductionMesh mesh) : IAsyncLifetime
             .BuildServiceProvider();
         var clock = new WatchedTime();
         var log = new CountingLogger();
-        using var prune = new PruneSessions(services.GetRequiredService<IServiceScopeFactory>(), clock, log);
+        using var prune = new Prune(services.GetRequiredService<IServiceScopeFactory>(), clock, log);
         await prune.StartAsync(TestContext.Current.CancellationToken);
 
         await clock.Watched.WaitAsync(TestContext.Current.CancellationToken);
@@ -127,7 +126,7 @@ public sealed class PruneSessionsTests(ProductionMesh mesh) : IAsyncLifetime
     private async Task<int> PruneAsync()
     {
         await using var db = database.Open();
-        return await PruneSessions.RunAsync(db, TestContext.Current.CancellationToken);
+        return await Prune.RunAsync(db, TestContext.Current.CancellationToken);
     }
 
     private Task<long> CountAsync() => database.ScalarAsync<long>("SELECT count(*) FROM sessions");
@@ -147,7 +146,7 @@ public sealed class PruneSessionsTests(ProductionMesh mesh) : IAsyncLifetime
         }
     }
 
-    private sealed class CountingLogger : ILogger<PruneSessions>
+    private sealed class CountingLogger : ILogger<Prune>
     {
         private int lines;
 
