@@ -55,7 +55,10 @@ public sealed class ConventionTests
 
     [Fact]
     public void Only_logout_takes_a_session_cookie_without_asking_for_one() => Assert.Equal(
-        ["/logout"], GatewayRoutes().Where(route => route.TryGetProperty("Metadata", out _)).Select(PathOf));
+        ["/logout"], RoutesWith("SessionCookie"));
+
+    [Fact]
+    public void Only_login_is_passed_a_devices_cookie() => Assert.Equal(["/login"], RoutesWith("DeviceCookie"));
 
     [Fact]
     public void Only_the_identity_cluster_is_shown_the_service_key() => Assert.Equal(
@@ -101,6 +104,9 @@ public sealed class ConventionTests
     }
 
     private static List<JsonElement> GatewayRoutes() => [.. GatewaySettings("Routes").Select(route => route.Value)];
+
+    private static IEnumerable<string> RoutesWith(string metadata) => GatewayRoutes()
+        .Where(route => route.TryGetProperty("Metadata", out var all) && all.TryGetProperty(metadata, out _)).Select(PathOf);
 
     private static JsonElement.ObjectEnumerator GatewaySettings(string section) =>
         JsonElement.Parse(File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "gateway.appsettings.json")))

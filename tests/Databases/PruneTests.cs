@@ -87,6 +87,19 @@ public sealed class PruneTests(ProductionMesh mesh) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Counts_of_attempts_go_when_their_window_is_over()
+    {
+        const string add = "INSERT INTO attempt_counts (key, count, resets_at) SELECT sha256($1::text::bytea || i::text::bytea), 3, $2::timestamptz FROM generate_series(1, $3) i";
+        await database.ExecuteAsync(add, "over", TimeProvider.System.GetUtcNow().AddMinutes(-1), 2_500);
+        await database.ExecuteAsync(add, "forgiven", DateTime.MinValue.ToUniversalTime(), 3);
+        await database.ExecuteAsync(add, "counting", TimeProvider.System.GetUtcNow().AddMinutes(1), 4);
+
+        Assert.Equal(0, await PruneAsync()); // sessions
+
+        Assert.Equal(4, await database.ScalarAsync<long>("SELECT count(*) FROM attempt_counts"));
+    }
+
+    [Fact]
     public async Task It_comes_round_every_hour_and_outlives_an_outage()
     {
         await AddAsync(2, ended: "now()");
