@@ -25,7 +25,8 @@ require_sdk() {
 stop_local() { if [ -f "$mesh" ]; then dotnet "$mesh" --data "$data" --stop; fi; }
 
 start_in_containers() {
-  docker compose up --build --wait
+  docker compose --profile client build # also the client, which otherwise stays what an earlier version built
+  docker compose up --wait
   tour=(docker compose run --rm client tour)
 }
 

@@ -21,12 +21,15 @@ internal sealed class PretendedIssuer(PretendedIssuer? replica = null) : IAsyncD
     private IReadOnlyList<Forge>? published; // where it lags behind the ring
     private (int Status, string Body)? instead;
     private WebApplication app = null!;
-    private int timesAsked;
+    private int timesAsked, timesListened;
 
     public Uri Address { get; private set; } = null!;
 
     /// <summary>How often the key set was fetched here.</summary>
     public int TimesAsked => Volatile.Read(ref timesAsked);
+
+    /// <summary>How often somebody began to listen here.</summary>
+    public int TimesListened => Volatile.Read(ref timesListened);
 
     /// <summary>What verifiers reported here or at a replica, in this order: the ids of the keys that they hold.</summary>
     public ConcurrentQueue<string[]> Reports { get; } = replica?.Reports ?? new();
@@ -102,6 +105,7 @@ internal sealed class PretendedIssuer(PretendedIssuer? replica = null) : IAsyncD
 
     private async Task FeedAsync(HttpContext context)
     {
+        Interlocked.Increment(ref timesListened);
         context.Response.ContentType = "text/event-stream";
         await context.Response.Body.FlushAsync(context.RequestAborted);
         var (id, events) = (Guid.NewGuid(), Channel.CreateUnbounded<string>());

@@ -137,6 +137,18 @@ public sealed class LearntKeysTests : IAsyncLifetime
         await Patience.UntilAsync(() => caller.GetAsync("/protected", Sign(NobodysKey())), answer => answer.Status == 503);
     }
 
+    // As of a peer that vanished without a word: the connection stays open for as long as anybody believes in it.
+    [Fact]
+    public async Task A_feed_that_falls_silent_is_given_up_and_asked_for_anew()
+    {
+        await StartAsync();
+        var before = one.TimesListened;
+
+        one.IsSilent = true;
+
+        await Patience.UntilAsync(() => one.TimesListened > before);
+    }
+
     public async ValueTask InitializeAsync()
     {
         await one.StartAsync();

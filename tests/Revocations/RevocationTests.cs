@@ -50,6 +50,9 @@ public sealed class RevocationTests(ProductionMesh mesh)
         Assert.Equal(1, await mesh.Database.ExecuteAsync("DELETE FROM users WHERE id = $1", TokenText.UserId(token)));
 
         await AssertRefusedEverywhereAsync(token);
+        // Not only the sessions that were there: below every epoch there can be.
+        Assert.Equal(int.MaxValue, await mesh.Database.ScalarAsync<int>(
+            $"SELECT epoch FROM revocations WHERE kind = 'user-below-epoch' AND subject = '{TokenText.UserId(token)}'"));
     }
 
     [Fact]
