@@ -35,6 +35,13 @@ internal sealed class CompleteRoutes : IProxyConfigFilter
                 + "anonymous take the cookie anyway.");
         }
 
+        if (route.Metadata?.GetValueOrDefault(DeviceCookie.Metadata) is { } isPassed && (isPassed != "true" || !ServiceCredential.IsFor(cluster)))
+        {
+            throw new InvalidOperationException(
+                $"{key}:Metadata:{DeviceCookie.Metadata} is {isPassed}. Write true, and that only where the identity service signs somebody in, or "
+                + "leave it out: the cookie is nobody else's to see.");
+        }
+
         return ValueTask.FromResult(route);
     }
 

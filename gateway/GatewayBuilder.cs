@@ -26,7 +26,8 @@ internal static class GatewayBuilder
             .AddConfigFilter<ListedOrigins>()
             .AddTransforms<PassedHeaders>()
             .AddTransforms<ServiceCredential>()
-            .AddTransforms<OwnCookies>();
+            .AddTransforms<OwnCookies>()
+            .AddTransforms<DeviceCookie>();
         services.AddSingleton<IConfigureOptions<CorsOptions>, ListedOrigins>();
         services.AddSingleton<RequestOrigins>();
         services.AddSessionCookies();

@@ -2,6 +2,7 @@ using AuthMesh.Identity.Accounts;
 using AuthMesh.Identity.Database;
 using AuthMesh.Identity.Keys;
 using AuthMesh.Identity.Passwords;
+using AuthMesh.Identity.Throttling;
 using AuthMesh.Identity.Tokens;
 using AuthMesh.Settings;
 using Microsoft.Extensions.Options;
@@ -36,6 +37,8 @@ public sealed class IdentityOptions
 
     public PasswordOptions Passwords { get; set; } = new();
 
+    public ThrottlingOptions Throttling { get; set; } = new();
+
     public TokenOptions Tokens { get; set; } = new();
 }
 
@@ -49,6 +52,7 @@ internal sealed class IdentityOptionsValidator(IHostEnvironment environment) : I
         MasterKey.Check(options, problems, isDevelopment);
         options.Keys.Check(problems);
         options.Hashing.Check(problems);
+        options.Throttling.Check(problems);
         options.Tokens.Check(problems);
         options.Passwords.Check(problems);
         options.FirstAdmin.Check(problems, new PasswordRules(options));

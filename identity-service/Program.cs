@@ -11,6 +11,7 @@ using AuthMesh.Identity.Passwords;
 using AuthMesh.Identity.Revocations;
 using AuthMesh.Identity.Sessions;
 using AuthMesh.Identity.Startup;
+using AuthMesh.Identity.Throttling;
 using AuthMesh.Identity.Tokens;
 using AuthMesh.Identity.Users;
 using AuthMesh.Settings;
@@ -34,6 +35,7 @@ builder.Services
     .AddDatabase()
     .AddKeyRing()
     .AddPasswords()
+    .AddThrottling()
     .AddAccounts()
     .AddSessions()
     .AddRevocations()

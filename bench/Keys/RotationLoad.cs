@@ -41,7 +41,7 @@ internal static class RotationLoad
                 IdentityReplicas = 2,
                 ResourceReplicas = 2,
                 GatewayReplicas = 2,
-                IdentitySettings = new Dictionary<string, string>
+                IdentitySettings = new Dictionary<string, string>(Unthrottled.Settings)
                 {
                     ["Identity:Hashing:WorkFactor"] = "4",
                     ["Identity:Keys:RotationInterval"] = interval.ToString("c"),

@@ -43,7 +43,7 @@ internal static class RevocationDelay
                 IdentityReplicas = 2,
                 ResourceReplicas = 2,
                 GatewayReplicas = 2,
-                IdentitySettings = new Dictionary<string, string> { ["Identity:Hashing:WorkFactor"] = "4" },
+                IdentitySettings = new Dictionary<string, string>(Unthrottled.Settings) { ["Identity:Hashing:WorkFactor"] = "4" },
             },
             cancellation);
         var gateways = mesh.Gateways.Select(service => new Caller(service.Address)).ToList();

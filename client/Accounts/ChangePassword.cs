@@ -34,7 +34,7 @@ internal static class ChangePassword
         held.Require(invocation.Server, username);
         var sentAt = TimeProvider.System.GetUtcNow();
         var answer = await SignedInRequest.SendAsync(invocation, held, request, cancellation);
-        held.Remember(invocation.Server, LoginAnswer.From(answer).ToSession(username, sentAt));
+        held.Remember(invocation.Server, LoginAnswer.From(answer).ToSession(username, sentAt), answer.DeviceCookie);
 
         invocation.Output.Answer(answer);
         return ExitCode.Ok;

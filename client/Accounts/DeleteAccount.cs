@@ -36,7 +36,7 @@ internal static class DeleteAccount
         using var held = await invocation.Sessions.HoldAsync(cancellation);
         held.Require(invocation.Server, username);
         var answer = await SignedInRequest.SendAsync(invocation, held, request, cancellation);
-        held.Forget(invocation.Server);
+        held.ForgetAccount(invocation.Server, username);
 
         invocation.Output.Answer(answer);
         return ExitCode.Ok;

@@ -19,12 +19,15 @@ internal static class Login
         var credentials = await CredentialsInput.ReadAsync(invocation, parsed, isNewPassword: false, cancellation);
 
         var sentAt = TimeProvider.System.GetUtcNow();
-        var answer = await invocation.Connection.SendAsync(
-            Request.Post("/login", credentials, ClientJson.Default.Credentials), cancellation);
+        var request = Request.Post("/login", credentials, ClientJson.Default.Credentials) with
+        {
+            Cookie = invocation.Sessions.DeviceCookie(invocation.Server, credentials.Username),
+        };
+        var answer = await invocation.Connection.SendAsync(request, cancellation);
         var login = LoginAnswer.From(invocation.Accepted(answer, credentials.Username));
         using (var held = await invocation.Sessions.HoldAsync(cancellation))
         {
-            held.Remember(invocation.Server, login.ToSession(credentials.Username, sentAt));
+            held.Remember(invocation.Server, login.ToSession(credentials.Username, sentAt), answer.DeviceCookie);
         }
 
         invocation.Output.Answer(answer);

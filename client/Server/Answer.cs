@@ -16,7 +16,8 @@ internal sealed record AnswerFields(
 
 /// <summary>One HTTP answer. <see cref="Body"/> is missing where it was not a JSON object.</summary>
 internal sealed record Answer(
-    int Status, JsonElement? Body, AnswerFields Fields, TimeSpan? RetryAfter, Uri? RedirectsTo, string? SessionCookie)
+    int Status, JsonElement? Body, AnswerFields Fields, TimeSpan? RetryAfter, Uri? RedirectsTo, string? SessionCookie,
+    string? DeviceCookie)
 {
     public const string WrongServerHint = "is this an AuthMesh server? --server names another one";
 
@@ -26,7 +27,8 @@ internal sealed record Answer(
     {
         var (body, fields) = Parse(await response.Content.ReadAsByteArrayAsync(cancellation));
         var headers = response.Headers;
-        return new Answer((int)response.StatusCode, body, fields, Delay(headers.RetryAfter), headers.Location, SessionCookieIn(headers));
+        return new Answer((int)response.StatusCode, body, fields, Delay(headers.RetryAfter), headers.Location,
+            CookieIn(headers, "__Host-authmesh", "authmesh"), CookieIn(headers, "__Host-authmesh-device", "authmesh-device"));
     }
 
     /// <summary>The fields that one command needs besides; it declares them itself.</summary>
@@ -62,9 +64,10 @@ internal sealed record Answer(
         return (null, new AnswerFields());
     }
 
-    /// <summary>Name and value, as the Cookie header wants them; the first of these names is given out over https.</summary>
-    private static string? SessionCookieIn(HttpResponseHeaders headers) => headers.TryGetValues("Set-Cookie", out var cookies)
-        ? cookies.Select(cookie => cookie.Split(';')[0]).FirstOrDefault(pair => pair.Split('=')[0] is "__Host-authmesh" or "authmesh")
+    /// <summary>Name and value, as the Cookie header wants them; the first of the names is given out over https.</summary>
+    private static string? CookieIn(HttpResponseHeaders headers, params string[] names) => headers.TryGetValues("Set-Cookie", out var cookies)
+        ? cookies.Select(cookie => cookie.Split(';')[0]).FirstOrDefault(
+            pair => pair.Split('=', 2) is [var name, var value] && names.Contains(name) && BearerToken.IsSendable(value))
         : null;
 
     private static TimeSpan? Delay(RetryConditionHeaderValue? retryAfter) =>

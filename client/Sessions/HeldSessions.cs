@@ -22,17 +22,37 @@ internal sealed class HeldSessions(SessionFile file, IDisposable turn) : IDispos
                 $"if it is meant for {username}: authmesh login {username} --server {server}");
     }
 
-    public void Remember(ServerAddress server, StoredSession session)
+    /// <param name="server">Where somebody is signed in.</param>
+    /// <param name="session">Who, with the tokens.</param>
+    /// <param name="deviceCookie">As the server set it; null leaves the one from before.</param>
+    public void Remember(ServerAddress server, StoredSession session, string? deviceCookie = null)
     {
         var stored = file.Read() with { LastServer = server.ToString() };
         stored.Servers[server.ToString()] = session;
+        if (deviceCookie is not null)
+        {
+            stored = stored with { Devices = stored.Devices ?? [] };
+            stored.Devices.TryAdd(server.ToString(), []);
+            stored.Devices[server.ToString()][session.Username.ToLowerInvariant()] = deviceCookie;
+        }
+
         Write(stored);
     }
 
+    /// <summary>The device stays known to the server.</summary>
     public void Forget(ServerAddress server)
     {
         var stored = file.Read();
         stored.Servers.Remove(server.ToString());
+        Write(stored);
+    }
+
+    /// <summary>The account is gone, and with it what its devices were known by.</summary>
+    public void ForgetAccount(ServerAddress server, string username)
+    {
+        var stored = file.Read();
+        stored.Servers.Remove(server.ToString());
+        stored.Devices?.GetValueOrDefault(server.ToString())?.Remove(username.ToLowerInvariant());
         Write(stored);
     }
 

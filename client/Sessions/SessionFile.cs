@@ -21,7 +21,22 @@ internal sealed record StoredSession(
     public bool AreTokensSendable => BearerToken.IsSendable(Token) && (RefreshToken is null || BearerToken.IsSendable(RefreshToken));
 }
 
-internal sealed record StoredSessions(SortedDictionary<string, StoredSession> Servers, string? LastServer = null);
+/// <param name="Servers">Who is signed in, by the server.</param>
+/// <param name="LastServer">Where somebody signed in last.</param>
+/// <param name="Devices">By server and name without case, the cookie by which the server knows this device again; a logout leaves it.</param>
+internal sealed record StoredSessions(
+    SortedDictionary<string, StoredSession> Servers,
+    string? LastServer = null,
+    SortedDictionary<string, SortedDictionary<string, string>>? Devices = null)
+{
+    [JsonIgnore]
+    public bool IsSendable =>
+        Servers.Values.All(session => session is { AreTokensSendable: true })
+        && Devices?.Values.All(names => names?.Values.All(IsCookie) is true) is not false;
+
+    private static bool IsCookie(string? cookie) =>
+        cookie?.Split('=', 2) is [var name, var value] && BearerToken.IsSendable(name) && BearerToken.IsSendable(value);
+}
 
 /// <summary>Who is signed in where. Each token stands under the server that gave it, which alone ever gets to see it.</summary>
 internal sealed class SessionFile(string folder)
@@ -34,6 +49,10 @@ internal sealed class SessionFile(string folder)
     public static CommandFailure Unusable(string message, string hint) => new(ExitCode.Usage, "session_file", message, hint);
 
     public string? LastServer() => Read().LastServer;
+
+    /// <summary>What the server gave this device when the user signed in here before; null where that is unknown.</summary>
+    public string? DeviceCookie(ServerAddress server, string username) =>
+        Read().Devices?.GetValueOrDefault(server.ToString())?.GetValueOrDefault(username.ToLowerInvariant());
 
     public StoredSession Require(ServerAddress server)
     {
@@ -60,7 +79,7 @@ internal sealed class SessionFile(string folder)
         try
         {
             var stored = JsonSerializer.Deserialize(File.ReadAllBytes(FilePath), ClientJson.Default.StoredSessions);
-            if (stored is not null && stored.Servers.Values.All(session => session is { AreTokensSendable: true }))
+            if (stored is { IsSendable: true })
             {
                 return stored;
             }

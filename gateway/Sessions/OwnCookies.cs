@@ -6,12 +6,12 @@ using Yarp.ReverseProxy.Transforms.Builder;
 namespace AuthMesh.Gateway.Sessions;
 
 /// <summary>
-/// Only the identity service may give or take a session cookie. Any other service that could would sign its callers in as whom it likes
-/// (session fixation).
+/// Only the identity service may give or take a session cookie or a device's. Any other service that could would sign its callers in as whom
+/// it likes (session fixation).
 /// </summary>
 internal sealed class OwnCookies(IOptions<AuthMeshOptions> mesh) : ITransformProvider
 {
-    private readonly string name = SessionCookie.NameFor(mesh.Value.Issuer);
+    private readonly string[] names = [SessionCookie.NameFor(mesh.Value.Issuer), DeviceCookie.NameFor(mesh.Value.Issuer)];
 
     /// <summary>
     /// Whether a browser that takes this Set-Cookie would send something under the name. Some keep one without a name of its own, and send
@@ -32,15 +32,17 @@ internal sealed class OwnCookies(IOptions<AuthMeshOptions> mesh) : ITransformPro
             context.AddResponseTransform(response =>
             {
                 var headers = response.HttpContext.Response.Headers;
-                if (headers.SetCookie.Any(header => IsOurs(header, name)))
+                if (headers.SetCookie.Any(IsAnyOfOurs))
                 {
-                    headers.SetCookie = headers.SetCookie.Where(header => !IsOurs(header, name)).ToArray();
+                    headers.SetCookie = headers.SetCookie.Where(header => !IsAnyOfOurs(header)).ToArray();
                 }
 
                 return ValueTask.CompletedTask;
             });
         }
     }
+
+    private bool IsAnyOfOurs(string? setCookie) => names.Any(name => IsOurs(setCookie, name));
 
     public void ValidateRoute(TransformRouteValidationContext context)
     {

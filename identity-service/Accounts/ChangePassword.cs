@@ -4,6 +4,7 @@ using AuthMesh.Identity.Database;
 using AuthMesh.Identity.Keys;
 using AuthMesh.Identity.Passwords;
 using AuthMesh.Identity.Sessions;
+using AuthMesh.Identity.Throttling;
 using AuthMesh.Identity.Tokens;
 using AuthMesh.Tokens;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -40,9 +41,9 @@ internal static partial class ChangePassword
     public static void Map(IEndpointRouteBuilder group) => group.MapPost("/password", HandleAsync);
 
     private static async Task<Results<Ok<SignInResponse>, Failure>> HandleAsync(
-        ChangePasswordRequest request, HttpContext context, IdentityDb db, ConfirmPassword confirmPassword, PasswordRules rules, PasswordHashing passwords,
-        KeyRing ring, AccessTokens tokens, SessionCookies cookies, TimeProvider clock, ILogger<ChangePasswordRequest> logger,
-        CancellationToken cancellationToken)
+        ChangePasswordRequest request, HttpContext context, IdentityDb db, ConfirmPassword confirmPassword, PasswordRules rules,
+        PasswordHashing passwords, KeyRing ring, AccessTokens tokens, SessionCookies cookies, DeviceCookies deviceCookies, TimeProvider clock,
+        ILogger<ChangePasswordRequest> logger, CancellationToken cancellationToken)
     {
         if (FindFault(request, rules, context.User.Username) is { } fault)
         {
@@ -61,7 +62,7 @@ internal static partial class ChangePassword
             return CommonFailures.InvalidToken();
         }
 
-        if (await confirmPassword.RunAsync(place, account, request.CurrentPassword!) is { } refusal)
+        if (await confirmPassword.RunAsync(place, account, request.CurrentPassword!, context, cancellationToken) is { } refusal)
         {
             return refusal;
         }
@@ -94,6 +95,7 @@ internal static partial class ChangePassword
         await transaction.CommitAsync(cancellationToken);
         LogChanged(logger, caller.UserId, caller.SessionId);
         cookies.Set(context.Response, cookie);
+        deviceCookies.Set(context.Response, session.UserId, session.Epoch);
         return TypedResults.Ok(SignInResponse.Create(
             "Password changed", session, tokens.Mint(session), RefreshToken.For(session, ring).ToText(ring)));
     }

@@ -1,13 +1,14 @@
 using AuthMesh.Errors;
 using AuthMesh.Identity.Passwords;
 using AuthMesh.Identity.Sessions;
+using AuthMesh.Identity.Throttling;
 using AuthMesh.Tokens;
 
 namespace AuthMesh.Identity.Accounts;
 
 /// <summary>Asks for the password once more, before something that a stolen token alone must not do.</summary>
 internal sealed partial class ConfirmPassword(
-    HashingLane lane, CallerAddress callerAddress, PasswordHashing passwords, ILogger<ConfirmPassword> logger)
+    HashingLane lane, CallerAddress callerAddress, Budgets budgets, VerifyGuess verifyGuess, ILogger<ConfirmPassword> logger)
 {
     // Not a 401: the token is good, and signing in again would not help.
     private static readonly Failure WrongPassword = new(StatusCodes.Status403Forbidden, "wrong_password", "The current password is wrong");
@@ -21,12 +22,15 @@ internal sealed partial class ConfirmPassword(
         lane.EnterAsync(new Applicant(callerAddress.NetworkOf(context), context.User.UserId, IsKnownDevice: true), cancellationToken);
 
     /// <returns>Why the account's owner is not believed, or null.</returns>
-    public async Task<Failure?> RunAsync(HashingPlace place, OwnAccount account, string password)
+    public async Task<Failure?> RunAsync(
+        HashingPlace place, OwnAccount account, string password, HttpContext context, CancellationToken cancellationToken)
     {
-        var verdict = await passwords.VerifyAsync(place, password, account.PasswordHash);
+        var budget = budgets.ForSession(
+            account.Username.ToLowerInvariant(), callerAddress.NetworkOf(context), Caller.Of(context.User).SessionId);
+        var (verdict, refusal) = await verifyGuess.RunAsync(place, budget, account.Id, password, account.PasswordHash, cancellationToken);
         if (verdict is null)
         {
-            return HashingLane.Full;
+            return refusal;
         }
 
         if (verdict.IsMatch)

@@ -4,6 +4,7 @@ using AuthMesh.Errors;
 using AuthMesh.Identity.Database;
 using AuthMesh.Identity.Passwords;
 using AuthMesh.Identity.Sessions;
+using AuthMesh.Identity.Throttling;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.EntityFrameworkCore;
@@ -29,7 +30,7 @@ internal static partial class DeleteAccount
 
     private static async Task<Results<Ok<MessageResponse>, Failure>> HandleAsync(
         [FromBody] DeleteAccountRequest request, HttpContext context, IdentityDb db, ConfirmPassword confirmPassword, SessionCookies cookies,
-        ILogger<DeleteAccountRequest> logger, CancellationToken cancellationToken)
+        DeviceCookies deviceCookies, ILogger<DeleteAccountRequest> logger, CancellationToken cancellationToken)
     {
         if (string.IsNullOrEmpty(request.CurrentPassword))
         {
@@ -47,7 +48,7 @@ internal static partial class DeleteAccount
             return CommonFailures.InvalidToken();
         }
 
-        if (await confirmPassword.RunAsync(place, account, request.CurrentPassword) is { } refusal)
+        if (await confirmPassword.RunAsync(place, account, request.CurrentPassword, context, cancellationToken) is { } refusal)
         {
             return refusal;
         }
@@ -68,6 +69,7 @@ internal static partial class DeleteAccount
         await transaction.CommitAsync(cancellationToken);
         LogDeleted(logger, account.Id);
         cookies.Clear(context.Response);
+        deviceCookies.Clear(context.Response);
         return TypedResults.Ok(new MessageResponse("success", "Account deleted"));
     }
 

@@ -4,6 +4,7 @@ using AuthMesh.Identity.Database;
 using AuthMesh.Identity.Keys;
 using AuthMesh.Identity.Passwords;
 using AuthMesh.Identity.Sessions;
+using AuthMesh.Identity.Throttling;
 using AuthMesh.Identity.Tokens;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.EntityFrameworkCore;
@@ -23,16 +24,19 @@ internal static partial class Login
 
     private static async Task<Results<Ok<SignInResponse>, Failure>> HandleAsync(
         LoginRequest request, HttpContext context, IdentityDb db, HashingLane lane, CallerAddress callerAddress, PasswordHashing passwords,
-        StartSession startSession, KeyRing ring, AccessTokens tokens, SessionCookies cookies, ILogger<LoginRequest> logger, CancellationToken cancellationToken)
+        Budgets budgets, VerifyGuess verifyGuess, StartSession startSession, KeyRing ring, AccessTokens tokens, SessionCookies cookies,
+        DeviceCookies deviceCookies, ILogger<LoginRequest> logger, CancellationToken cancellationToken)
     {
         if (FindFault(request) is { } fault)
         {
             return fault;
         }
 
-        // 1. A place in the lane, before anything is asked of the database.
+        // 1. A place in the lane, before anything is asked of the database. A device has its account's share, whatever name is typed on it.
+        var (account, network) = (request.Username!.ToLowerInvariant(), callerAddress.NetworkOf(context));
+        var device = deviceCookies.Find(context.Request);
         using var place = await lane.EnterAsync(
-            new Applicant(callerAddress.NetworkOf(context), request.Username!.ToLowerInvariant(), IsKnownDevice: false), cancellationToken);
+            new Applicant(network, device?.UserId.ToString() ?? account, IsKnownDevice: device is not null), cancellationToken);
         if (place is null)
         {
             return HashingLane.Full;
@@ -45,12 +49,14 @@ internal static partial class Login
             .Select(user => new { user.Id, user.Epoch, user.PasswordHash, IsDisabled = user.DisabledAt != null })
             .FirstOrDefaultAsync(cancellationToken);
 
-        // 3. The same hash work whether or not there is such a user, and whether or not it may sign in.
+        // 3. The guess is counted, then the same hash work whether or not there is such a user, and whether or not it may sign in.
+        var knownDevice = user is not null && device?.IsFor(user.Id, user.Epoch) is true ? device : null;
         var passwordHash = user is { IsDisabled: false } ? user.PasswordHash : null;
-        var verdict = await passwords.VerifyAsync(place, request.Password!, passwordHash);
+        var (verdict, refusal) = await verifyGuess.RunAsync(
+            place, budgets.ForLogin(account, network, knownDevice), user?.Id, request.Password!, passwordHash, cancellationToken);
         if (verdict is null)
         {
-            return HashingLane.Full;
+            return refusal!;
         }
 
         if (verdict.Fault is { } hashFault)
@@ -80,6 +86,7 @@ internal static partial class Login
 
         LogSignedIn(logger, user.Id, session.Id);
         cookies.Set(context.Response, cookie);
+        deviceCookies.Set(context.Response, user.Id, session.Epoch, knownDevice);
         return TypedResults.Ok(SignInResponse.Create(
             $"Welcome {session.Username}!", session, tokens.Mint(session), RefreshToken.For(session, ring).ToText(ring)));
     }

@@ -2,6 +2,7 @@ using AuthMesh.Errors;
 using AuthMesh.Identity.Database;
 using AuthMesh.Identity.Passwords;
 using AuthMesh.Identity.Sessions;
+using AuthMesh.Identity.Throttling;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.EntityFrameworkCore;
 using Npgsql;
@@ -19,7 +20,8 @@ internal static partial class Register
     public static void Map(IEndpointRouteBuilder group) => group.MapPost("/register", HandleAsync).AllowAnonymous();
 
     private static async Task<Results<Ok<RegisterResponse>, Failure>> HandleAsync(
-        RegisterRequest request, HttpContext context, IdentityDb db, HashingLane lane, CallerAddress callerAddress, PasswordRules rules, PasswordHashing passwords, TimeProvider clock, ILogger<RegisterRequest> logger,
+        RegisterRequest request, HttpContext context, IdentityDb db, HashingLane lane, CallerAddress callerAddress, PasswordRules rules,
+        PasswordHashing passwords, Budgets budgets, Throttle throttle, TimeProvider clock, ILogger<RegisterRequest> logger,
         CancellationToken cancellationToken)
     {
         if (FindFault(request, rules) is { } fault)
@@ -29,22 +31,31 @@ internal static partial class Register
 
         // 1. A place in the lane, before anything is asked of the database.
         var username = Username.TryParse(request.Username!)!;
+        var network = callerAddress.NetworkOf(context);
         using var place = await lane.EnterAsync(
-            new Applicant(callerAddress.NetworkOf(context), username.Normalized, IsKnownDevice: false), cancellationToken);
+            new Applicant(network, username.Normalized, IsKnownDevice: false), cancellationToken);
         if (place is null)
         {
             return HashingLane.Full;
         }
 
-        // 2. A taken name costs a look-up, not a hash.
+        // 2. The network's own budget. A name that is taken draws on it too: that it is, is told.
+        var (reservation, refusal) = await throttle.ReserveAsync(budgets.ForRegistration(network), userId: null, cancellationToken);
+        if (reservation is null)
+        {
+            return refusal!;
+        }
+
+        // 3. A taken name costs a look-up, not a hash.
         if (await db.Users.AnyAsync(user => user.NormalizedUsername == username.Normalized, cancellationToken))
         {
             return UsernameTaken;
         }
 
-        // 3. The unique index decides between those who got here together.
+        // 4. The unique index decides between those who got here together.
         if (await passwords.HashAsync(place, request.Password!) is not { } passwordHash)
         {
+            await reservation.GiveBackAsync();
             return HashingLane.Full;
         }
 

@@ -3,6 +3,7 @@ using AuthMesh.Identity.Accounts;
 using AuthMesh.Identity.Keys;
 using AuthMesh.Identity.Revocations;
 using AuthMesh.Identity.Sessions;
+using AuthMesh.Identity.Throttling;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
 using Npgsql;
@@ -22,6 +23,8 @@ internal sealed partial class IdentityDb(DbContextOptions<IdentityDb> options) :
 
     public DbSet<Verifier> Verifiers => Set<Verifier>();
 
+    public DbSet<AttemptCount> AttemptCounts => Set<AttemptCount>();
+
     protected override void OnModelCreating(ModelBuilder modelBuilder)
     {
         modelBuilder.ApplyConfiguration(new UserMapping());
@@ -29,6 +32,7 @@ internal sealed partial class IdentityDb(DbContextOptions<IdentityDb> options) :
         modelBuilder.ApplyConfiguration(new RingKeyMapping());
         modelBuilder.ApplyConfiguration(new RevocationMapping());
         modelBuilder.ApplyConfiguration(new VerifierMapping());
+        modelBuilder.ApplyConfiguration(new AttemptCountMapping());
 
         // snake_case as everybody writes it in SQL by hand.
         foreach (var property in modelBuilder.Model.GetEntityTypes().SelectMany(entity => entity.GetProperties()))
@@ -57,6 +61,7 @@ internal static class DatabaseServices
         });
         services.AddDbContext<IdentityDb>((provider, db) => db.UseNpgsql(provider.GetRequiredService<NpgsqlDataSource>()));
         services.AddSingleton(DatabaseUnavailable.Rule);
+        services.AddHostedService<Prune>();
         return services;
     }
 }

@@ -18,6 +18,7 @@ internal sealed class PasswordHashing
     private readonly int workFactor;
     private readonly StoredHash nobodys;
     private readonly Counter<long> rounds;
+    private readonly Counter<long> guesses;
 
     public PasswordHashing(KeyRing ring, IOptions<IdentityOptions> options, IMeterFactory meters)
     {
@@ -25,8 +26,9 @@ internal sealed class PasswordHashing
         workFactor = options.Value.Hashing.WorkFactor;
         // Right in form and equal to nothing: checking against it costs what checking against a user's hash costs.
         nobodys = new StoredHash(null, Bcrypt.GenerateSalt(workFactor) + new string('.', 31), workFactor);
-        rounds = meters.Create("AuthMesh.Identity").CreateCounter<long>(
-            "authmesh.password.rounds", "{round}", "bcrypt rounds spent on passwords, 2^cost for each hash.");
+        var meter = meters.Create("AuthMesh.Identity");
+        rounds = meter.CreateCounter<long>("authmesh.password.rounds", "{round}", "bcrypt rounds spent on passwords, 2^cost for each hash.");
+        guesses = meter.CreateCounter<long>("authmesh.password.guesses", "{guess}", "Passwords checked, right or wrong.");
     }
 
     /// <returns>The text to store, or null where the wait in the lane would be too long.</returns>
@@ -37,7 +39,11 @@ internal sealed class PasswordHashing
     /// <param name="password">As typed.</param>
     /// <param name="stored">The user's hash, or null where there is no such user.</param>
     /// <returns>The verdict, or null where the wait in the lane would be too long.</returns>
-    public Task<PasswordVerdict?> VerifyAsync(HashingPlace place, string password, string? stored) => place.RunAsync(() => Verify(password, stored));
+    public Task<PasswordVerdict?> VerifyAsync(HashingPlace place, string password, string? stored) => place.RunAsync(() =>
+    {
+        guesses.Add(1);
+        return Verify(password, stored);
+    });
 
     /// <summary>Hashes here and now, for the start and for commands, where nobody stands in line.</summary>
     /// <returns>The text to store.</returns>

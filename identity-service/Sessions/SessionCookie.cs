@@ -1,7 +1,5 @@
 using System.Buffers.Text;
 using System.Security.Cryptography;
-using AuthMesh.Settings;
-using Microsoft.Extensions.Options;
 
 namespace AuthMesh.Identity.Sessions;
 
@@ -29,23 +27,11 @@ internal sealed class SessionCookie
 }
 
 /// <summary>Gives the cookie to a browser and takes it away again. The gateway reads it; it is never sent on to a service.</summary>
-internal sealed class SessionCookies(IOptions<AuthMeshOptions> mesh)
+internal sealed class SessionCookies(HostCookies cookies)
 {
-    public void Set(HttpResponse response, SessionCookie cookie) => Append(response, cookie.Text, LiveSession.LongestLifetime);
+    private const string Name = "authmesh";
 
-    public void Clear(HttpResponse response) => Append(response, "", TimeSpan.Zero);
+    public void Set(HttpResponse response, SessionCookie cookie) => cookies.Append(response, Name, cookie.Text, LiveSession.LongestLifetime);
 
-    private void Append(HttpResponse response, string value, TimeSpan maxAge)
-    {
-        // The prefix binds a cookie to this host, this path and https (RFC 6265bis §4.1.3.2); on plain http browsers refuse it.
-        var isHttps = mesh.Value.Issuer.StartsWith("https://", StringComparison.Ordinal);
-        response.Cookies.Append(isHttps ? "__Host-authmesh" : "authmesh", value, new CookieOptions
-        {
-            HttpOnly = true,
-            SameSite = SameSiteMode.Lax, // a link from elsewhere finds its user signed in, a form from elsewhere does not
-            Secure = isHttps,
-            Path = "/",
-            MaxAge = maxAge,
-        });
-    }
+    public void Clear(HttpResponse response) => cookies.Append(response, Name, "", TimeSpan.Zero);
 }

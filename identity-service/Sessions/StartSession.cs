@@ -66,5 +66,5 @@ internal sealed class StartSession(IdentityDb db, CallerAddress callerAddress, T
 internal static class SessionServices
 {
     public static IServiceCollection AddSessions(this IServiceCollection services) =>
-        services.AddScoped<StartSession>().AddSingleton<CallerAddress>().AddSingleton<SessionCookies>().AddHostedService<PruneSessions>();
+        services.AddScoped<StartSession>().AddSingleton<CallerAddress>().AddSingleton<HostCookies>().AddSingleton<SessionCookies>();
 }

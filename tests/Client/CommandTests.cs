@@ -137,6 +137,11 @@ public sealed class CommandTests(ProductionMesh mesh) : IDisposable
     [InlineData("""{"servers":{"http://localhost:8080":{"username":"u","token":"a","expires_at":"2100-01-01T00:00:00Z","refresh_token":"a b"}}}""")]
     [InlineData("""{"servers":{"http://localhost:8080":{"username":"u","token":"a","expires_at":"2100-01-01T00:00:00Z","refresh_token":7}}}""")]
     [InlineData("""{"servers":{"http://localhost:8080":{"username":"u","token":"a","expires_at":"2100-01-01T00:00:00Z","refresh_token":"\ud800"}}}""")]
+    [InlineData("""{"servers":{},"devices":{"http://localhost:8080":{"u":"a=b\r\nHost: evil"}}}""")]
+    [InlineData("""{"servers":{},"devices":{"http://localhost:8080":{"u":"no pair"}}}""")]
+    [InlineData("""{"servers":{},"devices":{"http://localhost:8080":{"u":null}}}""")]
+    [InlineData("""{"servers":{},"devices":{"http://localhost:8080":null}}""")]
+    [InlineData("""{"servers":{},"devices":[]}""")]
     public async Task A_damaged_session_file_is_named_and_left_alone(string content)
     {
         authmesh.Keep(content);

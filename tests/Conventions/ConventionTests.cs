@@ -10,6 +10,7 @@ using AuthMesh.Identity.Keys;
 using AuthMesh.Identity.Passwords;
 using AuthMesh.Identity.Revocations;
 using AuthMesh.Identity.Sessions;
+using AuthMesh.Identity.Throttling;
 using AuthMesh.Identity.Tokens;
 using AuthMesh.Identity.Users;
 using Microsoft.AspNetCore.Authorization;
@@ -55,7 +56,10 @@ public sealed class ConventionTests
 
     [Fact]
     public void Only_logout_takes_a_session_cookie_without_asking_for_one() => Assert.Equal(
-        ["/logout"], GatewayRoutes().Where(route => route.TryGetProperty("Metadata", out _)).Select(PathOf));
+        ["/logout"], RoutesWith("SessionCookie"));
+
+    [Fact]
+    public void Only_login_is_passed_a_devices_cookie() => Assert.Equal(["/login"], RoutesWith("DeviceCookie"));
 
     [Fact]
     public void Only_the_identity_cluster_is_shown_the_service_key() => Assert.Equal(
@@ -82,7 +86,7 @@ public sealed class ConventionTests
     [Fact]
     public void Entities_change_only_through_their_own_verbs()
     {
-        Type[] entities = [typeof(User), typeof(Session), typeof(RingKey), typeof(Verifier)];
+        Type[] entities = [typeof(User), typeof(Session), typeof(RingKey), typeof(Verifier), typeof(AttemptCount)];
 
         Assert.All(entities.SelectMany(entity => entity.GetProperties()), property => Assert.False(property.SetMethod?.IsPublic ?? false, property.Name));
         Assert.All(entities, entity => Assert.Empty(entity.GetConstructors(BindingFlags.Instance | BindingFlags.Public)));
@@ -91,7 +95,7 @@ public sealed class ConventionTests
     private static IReadOnlyList<RouteEndpoint> IdentityEndpoints()
     {
         var builder = WebApplication.CreateSlimBuilder();
-        builder.Services.AddDatabase().AddKeyRing().AddPasswords().AddAccounts().AddSessions().AddTokens().AddRevocations().AddInternal();
+        builder.Services.AddDatabase().AddKeyRing().AddPasswords().AddThrottling().AddAccounts().AddSessions().AddTokens().AddRevocations().AddInternal();
         var app = builder.Build();
         app.MapAccounts();
         app.MapSessions();
@@ -102,6 +106,9 @@ public sealed class ConventionTests
     }
 
     private static List<JsonElement> GatewayRoutes() => [.. GatewaySettings("Routes").Select(route => route.Value)];
+
+    private static IEnumerable<string> RoutesWith(string metadata) => GatewayRoutes()
+        .Where(route => route.TryGetProperty("Metadata", out var all) && all.TryGetProperty(metadata, out _)).Select(PathOf);
 
     private static JsonElement.ObjectEnumerator GatewaySettings(string section) =>
         JsonElement.Parse(File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "gateway.appsettings.json")))

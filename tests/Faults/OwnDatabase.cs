@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using AuthMesh.LocalMesh;
 using AuthMesh.Tests.Harness;
+using Unthrottled = AuthMesh.Bench.Unthrottled;
 
 namespace AuthMesh.Tests.Faults;
 
@@ -12,7 +13,7 @@ internal sealed class OwnDatabase : IAsyncDisposable
     private OwnDatabase(string connectionString)
     {
         Database = new Database(connectionString);
-        Settings = new()
+        Settings = new(Unthrottled.Settings)
         {
             ["AuthMesh:Issuer"] = ProductionMesh.Issuer,
             ["AuthMesh:ServiceKey"] = ProductionMesh.ServiceKey,

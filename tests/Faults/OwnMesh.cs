@@ -1,5 +1,6 @@
 using AuthMesh.LocalMesh;
 using AuthMesh.Tests.Harness;
+using Unthrottled = AuthMesh.Bench.Unthrottled;
 
 namespace AuthMesh.Tests.Faults;
 
@@ -35,7 +36,7 @@ public sealed class OwnMesh : IAsyncLifetime
                 ["AuthMesh:ServiceKey"] = ProductionMesh.ServiceKey,
                 ["AuthMesh:KeyRefreshInterval"] = "00:00:01", // an outage meets a refresh
             },
-            IdentitySettings = new Dictionary<string, string>
+            IdentitySettings = new Dictionary<string, string>(Unthrottled.Settings)
             {
                 ["Identity:FirstAdmin:GeneratedPasswordFile"] = Path.Combine(folder, "admin-password"),
                 ["Identity:Hashing:WorkFactor"] = "4",

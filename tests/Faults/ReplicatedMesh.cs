@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using AuthMesh.LocalMesh;
 using AuthMesh.Tests.Harness;
 using Npgsql;
+using Unthrottled = AuthMesh.Bench.Unthrottled;
 
 namespace AuthMesh.Tests.Faults;
 
@@ -43,7 +44,7 @@ public sealed class ReplicatedMesh(ProductionMesh production) : IAsyncLifetime
                 ["AuthMesh:ServiceKey"] = ProductionMesh.ServiceKey,
                 ["AuthMesh:Revocations:StaleAfter"] = "00:00:05",
             },
-            IdentitySettings = new Dictionary<string, string>
+            IdentitySettings = new Dictionary<string, string>(Unthrottled.Settings)
             {
                 ["Identity:MasterKey"] = Convert.ToBase64String(RandomNumberGenerator.GetBytes(32)),
                 ["Identity:MasterKeyFile"] = "",

@@ -15,11 +15,20 @@ public sealed partial class BrowserTests(ProductionMesh mesh)
 
         Assert.Equal(200, (await browser.PostAsync("/login", new { username = name, password })).Status);
 
-        var attributes = Assert.Single(browser.SetCookies).Split("; ");
-        Assert.Matches("^__Host-authmesh=[A-Za-z0-9_-]{43}$", attributes[0]);
-        Assert.Equal(
-            ["httponly", "max-age=7776000", "path=/", "samesite=lax", "secure"],
-            attributes.Skip(1).Select(attribute => attribute.ToLowerInvariant()).Order(StringComparer.Ordinal));
+        Assert.Equal(2, browser.SetCookies.Count);
+        foreach (var (setCookie, pair, maxAge) in new[]
+        {
+            (browser.SetCookies[0], "^__Host-authmesh=[A-Za-z0-9_-]{43}$", "max-age=7776000"),
+            (browser.SetCookies[1], "^__Host-authmesh-device=[A-Za-z0-9_-]{98}$", "max-age=34560000"),
+        })
+        {
+            var attributes = setCookie.Split("; ");
+            Assert.Matches(pair, attributes[0]);
+            Assert.Equal(
+                ["httponly", maxAge, "path=/", "samesite=lax", "secure"],
+                attributes.Skip(1).Select(attribute => attribute.ToLowerInvariant()).Order(StringComparer.Ordinal));
+        }
+
         var answer = await browser.GetAsync("/protected");
         Assert.Equal((200, $"You are viewing protected content, {name}!"), (answer.Status, answer.Message));
         Assert.Contains("no-store", answer.Header("Cache-Control"), StringComparison.Ordinal);
@@ -115,10 +124,10 @@ public sealed partial class BrowserTests(ProductionMesh mesh)
         };
 
         Assert.Equal([200, 200, 200, 403, 200, 200, 200, 200, 200, 401], answers.Select(answer => answer.Status));
-        Assert.Equal(4, browser.SetCookies.Count); // two logins, the password, the logout
+        Assert.Equal(7, browser.SetCookies.Count); // two each for two logins and the password, one for the logout
         foreach (var setCookie in browser.SetCookies)
         {
-            Assert.Matches("^__Host-authmesh=([A-Za-z0-9_-]{43})?;", setCookie);
+            Assert.Matches("^__Host-authmesh(=([A-Za-z0-9_-]{43})?|-device=[A-Za-z0-9_-]{98});", setCookie);
             var value = setCookie.Split(';')[0].Split('=')[1];
             Assert.All(answers, answer => Assert.False(value.Length > 0 && answer.Text.Contains(value, StringComparison.Ordinal)));
         }

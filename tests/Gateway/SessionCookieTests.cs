@@ -472,7 +472,7 @@ public sealed class SessionCookieTests : IClassFixture<LoneGateway>
 
         Assert.Equal(claims["sub"]!.ToString(), (await lone.GetWithCookiesAsync("/protected", "authmesh=" + cookie)).ArrivedClaim("sub"));
         (await lone.GetAsync("/protected", cookie)).AssertError(401, "missing_token");
-        var answer = await lone.GetWithCookiesAsync("/protected?Set-Cookie=%3Dauthmesh%3Dstolen", "authmesh=" + cookie);
+        var answer = await lone.GetWithCookiesAsync("/protected?Set-Cookie=%3Dauthmesh%3Dstolen&Set-Cookie=authmesh-device%3Dstolen", "authmesh=" + cookie);
         Assert.Null(answer.Header("Set-Cookie"));
     }
 
@@ -527,7 +527,9 @@ public sealed class SessionCookieTests : IClassFixture<LoneGateway>
     [InlineData("__HOST-AUTHMESH=stolen")]
     [InlineData("=__Host-authmesh=stolen")] // a cookie without a name, which comes back as what it says
     [InlineData("__Host-authmesh")]
-    public async Task No_service_but_the_identity_service_gives_or_takes_a_session_cookie(string setCookie)
+    [InlineData("__Host-authmesh-device=stolen")]
+    [InlineData("__Host-authmesh-device=; Max-Age=0")]
+    public async Task No_service_but_the_identity_service_gives_or_takes_a_cookie_of_ours(string setCookie)
     {
         var (cookie, _) = Identity.SignIn();
         var query = $"?Set-Cookie=a%3Db&Set-Cookie={Uri.EscapeDataString(setCookie)}&Set-Cookie=authmesh2%3Dc";

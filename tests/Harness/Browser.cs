@@ -2,13 +2,16 @@ using System.Net.Http.Json;
 
 namespace AuthMesh.Tests.Harness;
 
-/// <summary>What a browser does for a page of our own: it keeps the session cookie and sends it along, and says where requests come from.</summary>
+/// <summary>What a browser does for a page of our own: it keeps the cookies and sends them along, and says where requests come from.</summary>
 public sealed class Browser(Caller caller)
 {
     private readonly List<string> setCookies = [];
 
-    /// <summary>Name and value, or null where there is none.</summary>
+    /// <summary>The session's name and value, or null where there is none.</summary>
     public string? Cookie { get; set; }
+
+    /// <summary>The device's.</summary>
+    public string? DeviceCookie { get; set; }
 
     /// <summary>Every Set-Cookie that came back, as it stood.</summary>
     public IReadOnlyList<string> SetCookies => setCookies;
@@ -22,15 +25,16 @@ public sealed class Browser(Caller caller)
         var answer = await caller.SendAsync(method, path, body is null ? null : JsonContent.Create(body), request =>
         {
             request.Headers.Add("Sec-Fetch-Site", "same-origin");
-            if (Cookie is not null)
+            if (string.Join("; ", new[] { Cookie, DeviceCookie }.OfType<string>()) is { Length: > 0 } cookies)
             {
-                request.Headers.Add("Cookie", Cookie);
+                request.Headers.Add("Cookie", cookies);
             }
         });
         foreach (var setCookie in answer.Headers.TryGetValues("Set-Cookie", out var values) ? values : [])
         {
             setCookies.Add(setCookie);
-            Cookie = setCookie.Contains("max-age=0", StringComparison.OrdinalIgnoreCase) ? null : setCookie.Split(';')[0];
+            var kept = setCookie.Contains("max-age=0", StringComparison.OrdinalIgnoreCase) ? null : setCookie.Split(';')[0];
+            (Cookie, DeviceCookie) = setCookie.Contains("-device=", StringComparison.Ordinal) ? (Cookie, kept) : (kept, DeviceCookie);
         }
 
         return answer;

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using AuthMesh.LocalMesh;
+using Unthrottled = AuthMesh.Bench.Unthrottled;
 
 namespace AuthMesh.Tests.Harness;
 
@@ -46,7 +47,7 @@ public sealed class ProductionMesh : IAsyncLifetime
             Issuer = Issuer,
             ConnectionString = await Postgres.CreateDatabaseAsync(),
             Settings = new Dictionary<string, string> { ["AuthMesh:ServiceKey"] = ServiceKey },
-            IdentitySettings = new Dictionary<string, string>
+            IdentitySettings = new Dictionary<string, string>(Unthrottled.Settings)
             {
                 ["Identity:MasterKey"] = Convert.ToBase64String(masterKey),
                 ["Identity:MasterKeyFile"] = "",

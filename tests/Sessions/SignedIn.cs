@@ -39,6 +39,11 @@ internal static class SessionCalls
     public static string? Cookie(this Answer answer) =>
         answer.Header("Set-Cookie")?.Split(';')[0] is { } pair ? pair[(pair.IndexOf('=', StringComparison.Ordinal) + 1)..] : null;
 
+    /// <summary>The device's cookie, name and value; null where nothing is said about it.</summary>
+    public static string? DeviceCookie(this Answer answer) => answer.Headers.TryGetValues("Set-Cookie", out var cookies)
+        ? cookies.Select(cookie => cookie.Split(';')[0]).FirstOrDefault(pair => pair.Contains("-device=", StringComparison.Ordinal))
+        : null;
+
     public static Task<Answer> RefreshAsync(this Caller caller, string refreshToken) => caller.PostAsync("/refresh", new { refresh_token = refreshToken });
 
     public static Task<Answer> LogoutAsync(this Caller caller, string? token = null, object? body = null) =>
@@ -53,6 +58,18 @@ internal static class SessionCalls
     /// <summary>What the gateway asks for a browser.</summary>
     public static Task<Answer> ExchangeAsync(this Caller identity, object body, string serviceKey = ProductionMesh.ServiceKey) => identity.SendAsync(
         HttpMethod.Post, "/internal/exchange", JsonContent.Create(body), request => request.Headers.Add(IssuerConnection.ServiceKeyHeader, serviceKey));
+
+    /// <summary>A login on a device that brings a cookie along.</summary>
+    public static Task<Answer> LoginAsync(this Caller caller, string username, string password, string? cookie, Action<HttpRequestMessage>? change = null) =>
+        caller.SendAsync(HttpMethod.Post, "/login", JsonContent.Create(new { username, password }), request =>
+        {
+            if (cookie is not null)
+            {
+                request.Headers.Add("Cookie", cookie);
+            }
+
+            change?.Invoke(request);
+        });
 
     public static Task<Answer> CallAsync(this Caller caller, HttpMethod method, string path, string? token, object? body = null) =>
         caller.SendAsync(method, path, body is null ? null : JsonContent.Create(body), request =>

@@ -254,6 +254,25 @@ namespace AuthMesh.Identity.Database.Migrations
                     b.ToTable("sessions", (string)null);
                 });
 
+            modelBuilder.Entity("AuthMesh.Identity.Throttling.AttemptCount", b =>
+                {
+                    b.Property<byte[]>("Key")
+                        .HasColumnType("bytea")
+                        .HasColumnName("key");
+
+                    b.Property<int>("Count")
+                        .HasColumnType("integer")
+                        .HasColumnName("count");
+
+                    b.Property<DateTimeOffset>("ResetsAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("resets_at");
+
+                    b.HasKey("Key");
+
+                    b.ToTable("attempt_counts", (string)null);
+                });
+
             modelBuilder.Entity("AuthMesh.Identity.Sessions.Session", b =>
                 {
                     b.HasOne("AuthMesh.Identity.Accounts.User", null)

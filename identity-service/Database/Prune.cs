@@ -1,11 +1,13 @@
-using AuthMesh.Identity.Database;
 using Microsoft.EntityFrameworkCore;
 using Npgsql;
 
-namespace AuthMesh.Identity.Sessions;
+namespace AuthMesh.Identity.Database;
 
-/// <summary>Removes, once an hour, what nobody can use or ask for any more: dead sessions, and entries of the revocation log whose tokens are gone.</summary>
-internal sealed partial class PruneSessions(IServiceScopeFactory scopes, TimeProvider clock, ILogger<PruneSessions> logger) : BackgroundService
+/// <summary>
+/// Removes, once an hour, what nobody can use or ask for any more: dead sessions, entries of the revocation log whose tokens are gone, and
+/// counts of attempts whose window is over.
+/// </summary>
+internal sealed partial class Prune(IServiceScopeFactory scopes, TimeProvider clock, ILogger<Prune> logger) : BackgroundService
 {
     private static readonly TimeSpan Interval = TimeSpan.FromHours(1);
 
@@ -28,15 +30,28 @@ internal sealed partial class PruneSessions(IServiceScopeFactory scopes, TimePro
         WHERE written_at < now() - interval '70 minutes' AND position < (SELECT max(position) FROM revocations)
         """;
 
-    /// <returns>How many sessions there were.</returns>
+    // A row whose window is over is as good as none. Those that an attempt begins anew at this moment are skipped, and live on.
+    private const string DeleteOver =
+        """
+        DELETE FROM attempt_counts WHERE key = ANY (ARRAY(
+            SELECT key FROM attempt_counts WHERE resets_at <= now() LIMIT @batch FOR UPDATE SKIP LOCKED))
+        """;
+
+    /// <returns>How many sessions that were.</returns>
     public static async Task<int> RunAsync(IdentityDb db, CancellationToken cancellationToken)
     {
         db.Database.SetCommandTimeout(TimeSpan.FromMinutes(1)); // the tables are read as a whole
         await db.Database.ExecuteSqlRawAsync(DeleteSpent, cancellationToken);
+        await DeleteAsync(db, DeleteOver, cancellationToken);
+        return await DeleteAsync(db, DeleteDead, cancellationToken);
+    }
+
+    private static async Task<int> DeleteAsync(IdentityDb db, string batch, CancellationToken cancellationToken)
+    {
         int deleted = 0, last;
         do
         {
-            last = await db.Database.ExecuteSqlRawAsync(DeleteDead, [new NpgsqlParameter("batch", BatchSize)], cancellationToken);
+            last = await db.Database.ExecuteSqlRawAsync(batch, [new NpgsqlParameter("batch", BatchSize)], cancellationToken);
             deleted += last;
         }
         while (last == BatchSize);
@@ -63,6 +78,6 @@ internal sealed partial class PruneSessions(IServiceScopeFactory scopes, TimePro
     [LoggerMessage(LogLevel.Information, "Removed {Count} sessions that had ended or expired")]
     private partial void LogPruned(int count);
 
-    [LoggerMessage(LogLevel.Warning, "Dead sessions stay for another hour: {Reason}")]
+    [LoggerMessage(LogLevel.Warning, "What is dead stays for another hour: {Reason}")]
     private partial void LogPutOff(string reason);
 }

@@ -1,5 +1,4 @@
 using AuthMesh.Identity.Database;
-using AuthMesh.Identity.Sessions;
 using AuthMesh.Tests.Harness;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
@@ -7,9 +6,9 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
 using Npgsql;
 
-namespace AuthMesh.Tests.Sessions;
+namespace AuthMesh.Tests.Databases;
 
-public sealed class PruneSessionsTests(ProductionMesh mesh) : IAsyncLifetime
+public sealed class PruneTests(ProductionMesh mesh) : IAsyncLifetime
 {
     private Database database = null!;
 
@@ -88,6 +87,19 @@ public sealed class PruneSessionsTests(ProductionMesh mesh) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Counts_of_attempts_go_when_their_window_is_over()
+    {
+        const string add = "INSERT INTO attempt_counts (key, count, resets_at) SELECT sha256($1::text::bytea || i::text::bytea), 3, $2::timestamptz FROM generate_series(1, $3) i";
+        await database.ExecuteAsync(add, "over", TimeProvider.System.GetUtcNow().AddMinutes(-1), 2_500);
+        await database.ExecuteAsync(add, "forgiven", DateTime.MinValue.ToUniversalTime(), 3);
+        await database.ExecuteAsync(add, "counting", TimeProvider.System.GetUtcNow().AddMinutes(1), 4);
+
+        Assert.Equal(0, await PruneAsync()); // sessions
+
+        Assert.Equal(4, await database.ScalarAsync<long>("SELECT count(*) FROM attempt_counts"));
+    }
+
+    [Fact]
     public async Task It_comes_round_every_hour_and_outlives_an_outage()
     {
         await AddAsync(2, ended: "now()");
@@ -97,7 +109,7 @@ public sealed class PruneSessionsTests(ProductionMesh mesh) : IAsyncLifetime
             .BuildServiceProvider();
         var clock = new WatchedTime();
         var log = new CountingLogger();
-        using var prune = new PruneSessions(services.GetRequiredService<IServiceScopeFactory>(), clock, log);
+        using var prune = new Prune(services.GetRequiredService<IServiceScopeFactory>(), clock, log);
         await prune.StartAsync(TestContext.Current.CancellationToken);
 
         await clock.Watched.WaitAsync(TestContext.Current.CancellationToken);
@@ -127,7 +139,7 @@ public sealed class PruneSessionsTests(ProductionMesh mesh) : IAsyncLifetime
     private async Task<int> PruneAsync()
     {
         await using var db = database.Open();
-        return await PruneSessions.RunAsync(db, TestContext.Current.CancellationToken);
+        return await Prune.RunAsync(db, TestContext.Current.CancellationToken);
     }
 
     private Task<long> CountAsync() => database.ScalarAsync<long>("SELECT count(*) FROM sessions");
@@ -147,7 +159,7 @@ public sealed class PruneSessionsTests(ProductionMesh mesh) : IAsyncLifetime
         }
     }
 
-    private sealed class CountingLogger : ILogger<PruneSessions>
+    private sealed class CountingLogger : ILogger<Prune>
     {
         private int lines;
 

@@ -1,0 +1,97 @@
+using System.Diagnostics.Metrics;
+using AuthMesh.Errors;
+using AuthMesh.Identity.Database;
+using Microsoft.EntityFrameworkCore;
+using Npgsql;
+
+namespace AuthMesh.Identity.Throttling;
+
+/// <summary>
+/// Counts attempts for all replicas together, and before they are made: of many that come at one moment no more get through than the limit
+/// has room for.
+/// </summary>
+internal sealed partial class Throttle
+{
+    // Exhausted in the snapshot: nothing is written, so that a flood against one account costs reads. Otherwise each key is counted up, in one
+    // order, so that two that share keys never wait for each other crosswise; and the counts that come back decide between those who raced.
+    private const string Reserve =
+        """
+        WITH wanted AS (SELECT * FROM unnest(@keys, @attempts, @windows) AS w (key, attempts, window_length)),
+        exhausted AS (
+            SELECT key, c.resets_at FROM wanted w JOIN attempt_counts c USING (key) WHERE c.count >= w.attempts AND c.resets_at > now()),
+        reserved AS (
+            INSERT INTO attempt_counts AS c (key, count, resets_at)
+            SELECT key, 1, now() + window_length FROM wanted WHERE NOT EXISTS (SELECT FROM exhausted) ORDER BY key
+            ON CONFLICT (key) DO UPDATE SET
+                count = CASE WHEN c.resets_at > now() THEN c.count + 1 ELSE 1 END,
+                resets_at = CASE WHEN c.resets_at > now() THEN c.resets_at ELSE excluded.resets_at END
+            RETURNING key, count, resets_at)
+        SELECT key AS "Key", resets_at AS "ResetsAt", resets_at - now() AS "Wait", true AS "IsExhausted", false AS "IsReserved" FROM exhausted
+        UNION ALL
+        SELECT key, resets_at, resets_at - now(), count > attempts, true FROM reserved JOIN wanted USING (key)
+        """;
+
+    private readonly IdentityDb db;
+    private readonly ILogger<Throttle> logger;
+    private readonly Counter<long> refused;
+
+    public Throttle(IdentityDb db, IMeterFactory meters, ILogger<Throttle> logger)
+    {
+        (this.db, this.logger) = (db, logger);
+        refused = meters.Create("AuthMesh.Identity").CreateCounter<long>(
+            "authmesh.attempts.refused", "{attempt}", "Attempts refused unseen because there had been too many, by the limit that they met.");
+    }
+
+    /// <summary>Counts an attempt, where its budget has room for it.</summary>
+    /// <param name="budget">What it draws on.</param>
+    /// <param name="userId">Whose password is tried, for the log; null where that is nobody's.</param>
+    /// <param name="cancellationToken">The caller leaves.</param>
+    /// <returns>The reservation, or the refusal that says when to come back.</returns>
+    public async Task<(Reservation? Reservation, Failure? Refusal)> ReserveAsync(
+        Budget budget, Guid? userId, CancellationToken cancellationToken)
+    {
+        var allowances = budget.Allowances;
+        var counts = await db.Database.SqlQueryRaw<ReservedCount>(
+            Reserve, new NpgsqlParameter("keys", allowances.Select(allowance => allowance.Key).ToArray()),
+            new NpgsqlParameter("attempts", allowances.Select(allowance => allowance.Attempts).ToArray()),
+            new NpgsqlParameter("windows", allowances.Select(allowance => allowance.Window).ToArray())).ToListAsync(cancellationToken);
+        var reservation = new Reservation(db, budget, counts.FindAll(count => count.IsReserved));
+        var exhausted = counts.FindAll(count => count.IsExhausted);
+        if (exhausted.Count == 0)
+        {
+            return (reservation, null);
+        }
+
+        await reservation.GiveBackAsync();
+        foreach (var allowance in allowances.Where(allowance => exhausted.Exists(count => count.Key.AsSpan().SequenceEqual(allowance.Key))))
+        {
+            refused.Add(1, new KeyValuePair<string, object?>("limit", allowance.Limit));
+            LogRefused(userId, allowance.Limit);
+        }
+
+        return (null, TooManyAttempts(exhausted.Max(count => count.Wait)));
+    }
+
+    // Whole seconds and rounded up, so that who comes back then is let in.
+    private static Failure TooManyAttempts(TimeSpan wait)
+    {
+        var seconds = Math.Max(1, (int)Math.Ceiling(wait.TotalSeconds));
+        var when = seconds < 120 ? $"{seconds} seconds" : $"{(seconds + 59) / 60} minutes";
+        return new Failure(StatusCodes.Status429TooManyRequests, "too_many_attempts", $"Too many attempts. Try again in {when}")
+        {
+            RetryAfter = TimeSpan.FromSeconds(seconds),
+        };
+    }
+
+    [LoggerMessage(LogLevel.Information, "Attempt refused unseen for user {UserId}: too many for {Limit}")]
+    private partial void LogRefused(Guid? userId, string limit);
+}
+
+/// <summary>A count as the statement left it.</summary>
+internal sealed record ReservedCount(byte[] Key, DateTimeOffset ResetsAt, TimeSpan Wait, bool IsExhausted, bool IsReserved);
+
+internal static class ThrottlingServices
+{
+    public static IServiceCollection AddThrottling(this IServiceCollection services) =>
+        services.AddSingleton<Budgets>().AddSingleton<DeviceCookies>().AddScoped<Throttle>().AddScoped<VerifyGuess>();
+}

@@ -1,0 +1,281 @@
+using System.Net.Http.Json;
+using AuthMesh.Tests.Faults;
+using AuthMesh.Tests.Harness;
+using AuthMesh.Tests.Sessions;
+using static AuthMesh.Tests.Throttling.ThrottledMesh;
+
+namespace AuthMesh.Tests.Throttling;
+
+/// <summary>What somebody can do who guesses, from outside and at two replicas.</summary>
+[Collection<TakingTurns>]
+public sealed class LoginThrottlingTests(ThrottledMesh mesh) : IClassFixture<ThrottledMesh>
+{
+    private static readonly TimeSpan Quarter = TimeSpan.FromMinutes(15), Hour = TimeSpan.FromHours(1);
+
+    [Theory]
+    [InlineData(1, 10, 15)] // an account and a network
+    [InlineData(100, 50, 60)] // an account, wherever they are
+    public async Task Of_a_hundred_guesses_at_once_no_more_are_checked_than_the_limit(int networks, int limit, int minutes)
+    {
+        var user = await mesh.SignUpAsync(NewNetwork());
+        var addresses = Enumerable.Range(0, networks).Select(_ => NewNetwork()).ToArray();
+        var before = CountChecked(user);
+
+        var answers = await Together.RunAsync(100, i => mesh.LoginAsync(user.Username, WrongPassword, addresses[i % networks], replica: i));
+
+        Assert.Equal(limit, answers.Count(answer => answer.Status == 401));
+        Assert.All(answers.Where(answer => answer.Status != 401), answer => AssertTooMany(answer, TimeSpan.FromMinutes(minutes)));
+        await Patience.UntilAsync(() => CountChecked(user) - before >= limit);
+        Assert.Equal(limit, CountChecked(user) - before);
+
+        // The right password is refused in just the same way, until the time that was told.
+        var wait = AssertTooMany(await mesh.LoginAsync(user.Username, user.Password, addresses[0], replica: 1), TimeSpan.FromMinutes(minutes));
+        await mesh.AgeAsync(wait - TimeSpan.FromMinutes(1));
+        (await mesh.LoginAsync(user.Username, user.Password, addresses[0])).AssertError(429, "too_many_attempts");
+        await mesh.AgeAsync(TimeSpan.FromMinutes(1));
+        Assert.Equal(200, (await mesh.LoginAsync(user.Username, user.Password, addresses[0])).Status);
+    }
+
+    [Fact]
+    public async Task A_right_password_forgets_the_wrong_ones_here_and_nowhere_else()
+    {
+        var (here, elsewhere) = (NewNetwork(), NewNetwork());
+        var user = await mesh.SignUpAsync(NewNetwork());
+        await mesh.GuessAsync(9, user.Username, elsewhere);
+        await mesh.GuessAsync(9, user.Username, here);
+
+        await mesh.SignInAsync(user.Username, here);
+
+        await mesh.GuessAsync(10, user.Username, here);
+        AssertTooMany(await mesh.LoginAsync(user.Username, user.Password, here), Quarter);
+        await mesh.GuessAsync(1, user.Username, elsewhere);
+        AssertTooMany(await mesh.LoginAsync(user.Username, user.Password, elsewhere), Quarter);
+    }
+
+    [Fact]
+    public async Task Right_passwords_use_nothing_up()
+    {
+        var address = NewNetwork();
+        var user = await mesh.SignUpAsync(address);
+        for (var i = 0; i < 60; i++) // more than an account has for strangers
+        {
+            await mesh.SignInAsync(user.Username, address);
+        }
+
+        await mesh.GuessAsync(10, user.Username, address);
+    }
+
+    [Fact]
+    public async Task Who_signs_in_to_an_account_of_their_own_now_and_then_guesses_no_more_at_others()
+    {
+        var address = NewNetwork();
+        var own = await mesh.SignUpAsync(NewNetwork());
+        for (var victim = 0; victim < 25; victim++)
+        {
+            await mesh.GuessAsync(8, ProductionMesh.NewName(), address);
+            if (victim < 24)
+            {
+                await mesh.SignInAsync(own.Username, address);
+            }
+        }
+
+        AssertTooMany(await mesh.LoginAsync(ProductionMesh.NewName(), WrongPassword, address), Quarter);
+        AssertTooMany(await mesh.LoginAsync(own.Username, own.Password, address), Quarter);
+        await mesh.SignInAsync(own.Username, NewNetwork());
+    }
+
+    [Theory]
+    [InlineData("\"an-unknown-user\"")]
+    [InlineData("\"\"")]
+    [InlineData("\" \\u0000 \\\"'; DROP TABLE users --\"")]
+    [InlineData("\"\\ud800\"")]
+    [InlineData("\"🦊\"")]
+    [InlineData("\"a name of 3000 characters\"")]
+    public async Task A_name_that_nobody_has_is_throttled_like_any_other(string name)
+    {
+        name = name.Replace("3000 characters", new string('x', 3000), StringComparison.Ordinal);
+        var (address, body) = (NewNetwork(), $$"""{"username":{{name}},"password":"{{WrongPassword}}"}""");
+        for (var i = 0; i < 10; i++)
+        {
+            (await GuessAsync()).AssertError(401, "invalid_credentials");
+        }
+
+        var refused = await GuessAsync();
+
+        AssertTooMany(refused, Quarter);
+        var user = await mesh.SignUpAsync(address);
+        await mesh.GuessAsync(10, user.Username, address);
+        var known = await mesh.LoginAsync(user.Username, WrongPassword, address);
+        AssertTooMany(known, Quarter);
+        Assert.Equal(HeadersOf(known), HeadersOf(refused));
+
+        Task<Answer> GuessAsync() => mesh.Replica(0).SendAsync(
+            HttpMethod.Post, "/login", new StringContent(body, System.Text.Encoding.UTF8, "application/json"), From(address));
+
+        static IEnumerable<string> HeadersOf(Answer answer) => answer.Headers.Select(header => header.Key).Order();
+    }
+
+    [Fact]
+    public async Task A_name_in_other_case_is_the_same_name()
+    {
+        var address = NewNetwork();
+        var user = await mesh.SignUpAsync(NewNetwork());
+        await mesh.GuessAsync(5, user.Username, address);
+        await mesh.GuessAsync(5, user.Username.ToUpperInvariant(), address);
+
+        AssertTooMany(await mesh.LoginAsync(user.Username, user.Password, address), Quarter);
+    }
+
+    [Theory]
+    [InlineData("X-Forwarded-For")]
+    [InlineData("X_Forwarded_For")]
+    [InlineData("Forwarded")]
+    [InlineData("X-Real-IP")]
+    [InlineData("True-Client-IP")]
+    [InlineData("CF-Connecting-IP")]
+    [InlineData("X-Original-Forwarded-For")]
+    public async Task Whoever_claims_another_address_each_time_gains_nothing(string header)
+    {
+        var name = ProductionMesh.NewName();
+        for (var i = 0; i < 10; i++)
+        {
+            (await ClaimAsync(i)).AssertError(401, "invalid_credentials");
+        }
+
+        AssertTooMany(await ClaimAsync(10), Quarter);
+
+        Task<Answer> ClaimAsync(int i) => mesh.Gateway.LoginAsync(name, WrongPassword, null, request => request.Headers.TryAddWithoutValidation(
+            header, header == "Forwarded" ? $"for=192.0.2.{i};by=192.0.2.{i + 1}" : $"192.0.2.{i}, 198.51.100.{i}"));
+    }
+
+    [Fact]
+    public async Task Without_the_service_key_a_claimed_address_is_none()
+    {
+        var name = ProductionMesh.NewName();
+        for (var i = 0; i < 10; i++)
+        {
+            (await ClaimAsync(i)).AssertError(401, "invalid_credentials");
+        }
+
+        AssertTooMany(await ClaimAsync(10), Quarter);
+
+        Task<Answer> ClaimAsync(int i) => mesh.Replica(i).LoginAsync(
+            name, WrongPassword, null, request => request.Headers.TryAddWithoutValidation("X-Forwarded-For", $"192.0.2.{i}"));
+    }
+
+    [Fact]
+    public async Task Hopping_inside_an_IPv6_64_gains_nothing_and_the_next_64_is_another_network()
+    {
+        var name = ProductionMesh.NewName();
+        for (var i = 0; i < 10; i++)
+        {
+            await mesh.GuessAsync(1, name, $"2001:db8:1:2:{i:x}{i:x}::{i + 1:x}");
+        }
+
+        AssertTooMany(await mesh.LoginAsync(name, WrongPassword, "2001:db8:1:2:ffff::1"), Quarter);
+        await mesh.GuessAsync(1, name, "2001:db8:1:3::1");
+
+        // An IPv4 address written as IPv6 is that IPv4 address.
+        await mesh.GuessAsync(5, name, "192.0.2.77");
+        await mesh.GuessAsync(5, name, "::ffff:192.0.2.77");
+        AssertTooMany(await mesh.LoginAsync(name, WrongPassword, "192.0.2.77"), Quarter);
+        await mesh.GuessAsync(1, name, "::ffff:192.0.2.78");
+    }
+
+    [Fact]
+    public async Task Strangers_who_burn_an_account_bar_a_new_device_and_nobody_who_is_there()
+    {
+        var home = NewNetwork();
+        var user = await mesh.SignUpAsync(home);
+        await mesh.BurnAsync(user.Username);
+
+        AssertTooMany(await mesh.LoginAsync(user.Username, user.Password, home), Hour);
+        Assert.Equal(200, (await mesh.Replica(1).RefreshAsync(user.RefreshToken)).Status);
+        Assert.Equal(200, (await mesh.Replica(1).CallAsync(HttpMethod.Get, "/account", user.Token)).Status);
+        Assert.Equal(200, (await mesh.ConfirmAsync(user, user.Password, home)).Status);
+    }
+
+    [Fact]
+    public async Task What_a_session_is_asked_counts_on_the_budget_of_logins()
+    {
+        var home = NewNetwork();
+        var user = await mesh.SignUpAsync(home);
+        for (var i = 0; i < 5; i++)
+        {
+            (await mesh.ConfirmAsync(user, WrongPassword, home)).AssertError(403, "wrong_password");
+            (await DeleteAsync(WrongPassword)).AssertError(403, "wrong_password");
+        }
+
+        AssertTooMany(await mesh.ConfirmAsync(user, user.Password, home), Quarter);
+        AssertTooMany(await DeleteAsync(user.Password), Quarter);
+        AssertTooMany(await mesh.LoginAsync(user.Username, user.Password, home), Quarter);
+        await mesh.AgeAsync(Quarter);
+        Assert.Equal(200, (await DeleteAsync(user.Password)).Status);
+
+        Task<Answer> DeleteAsync(string password) => mesh.Replica(1).SendAsync(
+            HttpMethod.Delete, "/account", JsonContent.Create(new { current_password = password }), request =>
+            {
+                From(home)(request);
+                request.Headers.Authorization = new("Bearer", user.Token);
+            });
+    }
+
+    [Fact]
+    public async Task A_stolen_token_guesses_no_faster_from_many_networks()
+    {
+        var home = NewNetwork();
+        var user = await mesh.SignUpAsync(home);
+        for (var i = 0; i < 10; i++)
+        {
+            (await mesh.ConfirmAsync(user, WrongPassword, NewNetwork())).AssertError(403, "wrong_password");
+        }
+
+        AssertTooMany(await mesh.ConfirmAsync(user, user.Password, NewNetwork()), Quarter);
+        var again = await mesh.SignInAsync(user.Username, home); // another session has its own
+        Assert.Equal(200, (await mesh.ConfirmAsync(again, again.Password, home)).Status);
+    }
+
+    [Fact]
+    public async Task Registrations_have_a_budget_of_their_own_for_each_network()
+    {
+        var address = NewNetwork();
+        var first = await mesh.SignUpAsync(address);
+        for (var i = 0; i < 20; i++)
+        {
+            Assert.Equal(400, (await mesh.RegisterAsync("no", "short", address)).Status); // told without the database
+        }
+
+        for (var i = 0; i < 49; i++)
+        {
+            Assert.Equal(200, (await mesh.RegisterAsync(ProductionMesh.NewName(), SessionCalls.Password, address, i)).Status);
+            (await mesh.RegisterAsync(first.Username, SessionCalls.Password, address, i)).AssertError(409, "username_taken");
+        }
+
+        Assert.Equal(200, (await mesh.RegisterAsync(ProductionMesh.NewName(), SessionCalls.Password, address)).Status);
+        var wait = AssertTooMany(await mesh.RegisterAsync(ProductionMesh.NewName(), SessionCalls.Password, address), Hour);
+        AssertTooMany(await mesh.RegisterAsync(first.Username, SessionCalls.Password, address), Hour); // and no name is told any more
+        Assert.Equal(200, (await mesh.RegisterAsync(ProductionMesh.NewName(), SessionCalls.Password, NewNetwork())).Status);
+        await mesh.SignInAsync(first.Username, address);
+        await mesh.AgeAsync(wait);
+        Assert.Equal(200, (await mesh.RegisterAsync(ProductionMesh.NewName(), SessionCalls.Password, address)).Status);
+    }
+
+    [Fact]
+    public async Task A_refusal_leaves_one_line_with_an_id_and_the_limit_and_the_table_tells_nobody()
+    {
+        var address = NewNetwork();
+        var user = await mesh.SignUpAsync(address);
+        await mesh.GuessAsync(10, user.Username, address);
+        AssertTooMany(await mesh.LoginAsync(user.Username, WrongPassword, address), Quarter);
+
+        var line = $"Attempt refused unseen for user {user.UserId}: too many for account and network";
+        await Patience.UntilAsync(() => mesh.Log.Contains(line, StringComparison.Ordinal));
+        Assert.Single(System.Text.RegularExpressions.Regex.Matches(mesh.Log, line));
+        Assert.DoesNotContain(user.Username, mesh.Log, StringComparison.Ordinal);
+        Assert.DoesNotContain(WrongPassword, mesh.Log, StringComparison.Ordinal);
+        Assert.Equal(32, await mesh.Database.ScalarAsync<int>("SELECT max(length(key)) FROM attempt_counts"));
+    }
+
+    private int CountChecked(SignedIn user) =>
+        System.Text.RegularExpressions.Regex.Count(mesh.Log, $"Login refused for user {user.UserId}: wrong password");
+}

@@ -1,0 +1,249 @@
+using System.Collections.Concurrent;
+using System.Diagnostics.Metrics;
+using System.Security.Cryptography;
+using AuthMesh.Identity;
+using AuthMesh.Identity.Keys;
+using AuthMesh.Identity.Passwords;
+using AuthMesh.Identity.Throttling;
+using AuthMesh.Tests.Harness;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
+
+namespace AuthMesh.Tests.Throttling;
+
+/// <summary>The statements that count, on a real PostgreSQL.</summary>
+public sealed class ReservationTests(ProductionMesh mesh) : IAsyncLifetime
+{
+    private const int Limit = 5;
+
+    private readonly ServiceProvider services = new ServiceCollection().AddMetrics().BuildServiceProvider();
+    private readonly IOptions<IdentityOptions> options = Options.Create(new IdentityOptions
+    {
+        Hashing = { WorkFactor = 4, Threads = 1 },
+        Throttling = { AccountAndNetwork = { Attempts = Limit }, Account = { Attempts = 20 }, Network = { Attempts = 30 } },
+    });
+
+    private Database database = null!;
+    private KeyRing ring = null!;
+    private Budgets budgets = null!;
+
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Reservations_with_crossed_keys_never_block_each_other_and_what_is_given_back_is_gone()
+    {
+        // Ten callers at a time for two accounts in two networks, who share each of their keys with others and want them in another order.
+        for (var round = 0; round < 100; round++)
+        {
+            await Together.RunAsync(10, async i =>
+            {
+                await using var session = Session();
+                var budget = Budget($"account {i % 2}", $"network {i / 2 % 2}");
+                var (reservation, _) = await session.Throttle.ReserveAsync(
+                    budget with { Allowances = i < 5 ? budget.Allowances : [.. budget.Allowances.Reverse()] }, null, Cancellation);
+                if (reservation is not null)
+                {
+                    await (i % 3 == 0 ? reservation.ForgiveAsync() : reservation.GiveBackAsync());
+                }
+
+                return 0;
+            });
+        }
+
+        Assert.Equal(4 + 2 + 2, await database.ScalarAsync<long>("SELECT count(*) FROM attempt_counts"));
+        Assert.Equal((0, 0), (await database.ScalarAsync<int>("SELECT min(count) FROM attempt_counts"), await database.ScalarAsync<int>("SELECT max(count) FROM attempt_counts")));
+    }
+
+    [Fact]
+    public async Task Of_those_who_race_as_many_get_through_as_there_is_room_and_the_others_leave_nothing_behind()
+    {
+        var reserved = await Together.RunAsync(40, _ => ReserveAsync(Budget("alice", "here")));
+
+        Assert.Equal(Limit, reserved.Count(outcome => outcome.Reservation is not null));
+        Assert.All(reserved.Where(outcome => outcome.Reservation is null), outcome => Assert.Equal(429, outcome.Refusal!.Status));
+        Assert.Equal((Limit, Limit, Limit), await CountsAsync("alice", "here"));
+    }
+
+    [Fact]
+    public async Task Where_a_limit_is_met_nothing_is_written()
+    {
+        for (var i = 0; i < Limit; i++)
+        {
+            await ReserveAsync(Budget("alice", "here"));
+        }
+
+        const string rows = "SELECT string_agg(a.ctid::text || a.xmin::text || a::text, ' ' ORDER BY key) FROM attempt_counts a";
+        var before = await database.ScalarAsync<string>(rows);
+
+        Assert.All(await Together.RunAsync(20, _ => ReserveAsync(Budget("alice", "here"))), outcome => Assert.NotNull(outcome.Refusal));
+
+        Assert.Equal(before, await database.ScalarAsync<string>(rows));
+    }
+
+    [Fact]
+    public async Task A_refusal_tells_when_the_last_of_the_limits_that_are_met_is_over()
+    {
+        for (var i = 0; i < 20; i++)
+        {
+            await ReserveAsync(Budget("alice", $"network {i / Limit}"));
+        }
+
+        Assert.Equal(TimeSpan.FromHours(1), (await ReserveAsync(Budget("alice", "network 0"))).Refusal!.RetryAfter);
+        await database.ExecuteAsync("UPDATE attempt_counts SET resets_at = now() + interval '500 milliseconds' WHERE key = $1", Budget("alice", "network 0").Allowances[2].Key);
+        Assert.Equal(TimeSpan.FromMinutes(15), (await ReserveAsync(Budget("alice", "network 0"))).Refusal!.RetryAfter);
+        await database.ExecuteAsync("UPDATE attempt_counts SET resets_at = now() + interval '1500 milliseconds' WHERE key = $1", Budget("alice", "network 0").Allowances[0].Key);
+        Assert.Equal(TimeSpan.FromSeconds(2), (await ReserveAsync(Budget("alice", "network 0"))).Refusal!.RetryAfter); // rounded up
+    }
+
+    [Fact]
+    public async Task What_was_reserved_in_one_window_is_not_given_back_in_the_next()
+    {
+        var (old, _) = await ReserveAsync(Budget("alice", "here"));
+        await database.ExecuteAsync("UPDATE attempt_counts SET resets_at = now() - interval '1 second'");
+        await ReserveAsync(Budget("alice", "here"));
+        Assert.Equal((1, 1, 1), await CountsAsync("alice", "here"));
+
+        await old!.GiveBackAsync();
+        Assert.Equal((1, 1, 1), await CountsAsync("alice", "here"));
+
+        // Nor in the window that a right password began anew.
+        var (before, _) = await ReserveAsync(Budget("alice", "here"));
+        var (right, _) = await ReserveAsync(Budget("alice", "here"));
+        await right!.ForgiveAsync();
+        Assert.Equal((0, 2, 2), await CountsAsync("alice", "here"));
+        await ReserveAsync(Budget("alice", "here"));
+        await before!.GiveBackAsync();
+        Assert.Equal((1, 2, 2), await CountsAsync("alice", "here"));
+    }
+
+    [Fact]
+    public async Task Who_leaves_before_the_hash_is_not_counted_and_who_waits_for_it_is()
+    {
+        using var lane = new HashingLane(
+            options, TimeProvider.System, services.GetRequiredService<IMeterFactory>(), NullLogger<HashingLane>.Instance);
+        using var gate = new ManualResetEventSlim();
+        using var leaving = new CancellationTokenSource();
+        using var first = (await lane.EnterAsync(new Applicant("elsewhere", "bob", false), Cancellation))!;
+        var busy = first.RunAsync(() =>
+        {
+            gate.Wait();
+            return "busy";
+        });
+        await using var session = Session();
+        var passwords = new PasswordHashing(ring, options, services.GetRequiredService<IMeterFactory>());
+        var verify = new VerifyGuess(session.Throttle, passwords);
+        using var place = (await lane.EnterAsync(new Applicant("here", "alice", false), leaving.Token))!;
+        var guess = verify.RunAsync(place, Budget("alice", "here"), null, "a guess", null, leaving.Token);
+        await Patience.UntilAsync(async () => await CountsAsync("alice", "here") == (1, 1, 1)); // before the hash
+
+        await leaving.CancelAsync();
+        gate.Set();
+        await busy;
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => guess);
+        Assert.Equal((0, 0, 0), await CountsAsync("alice", "here"));
+        using var another = (await lane.EnterAsync(new Applicant("here", "alice", false), Cancellation))!;
+        Assert.False((await verify.RunAsync(another, Budget("alice", "here"), null, "a guess", null, Cancellation)).Verdict!.IsMatch);
+        Assert.Equal((1, 1, 1), await CountsAsync("alice", "here"));
+        Assert.True((await verify.RunAsync(another, Budget("alice", "here"), null, "right", passwords.Hash("right"), Cancellation)).Verdict!.IsMatch);
+        Assert.Equal((0, 1, 1), await CountsAsync("alice", "here"));
+    }
+
+    [Fact]
+    public async Task Metrics_say_how_many_guesses_were_checked_and_which_limits_refused_others()
+    {
+        var seen = new ConcurrentBag<string>();
+        using var listener = new MeterListener
+        {
+            InstrumentPublished = (instrument, listener) =>
+            {
+                if (instrument.Meter.Name == "AuthMesh.Identity" && instrument.Meter.Scope == services.GetRequiredService<IMeterFactory>())
+                {
+                    listener.EnableMeasurementEvents(instrument);
+                }
+            },
+        };
+        listener.SetMeasurementEventCallback<long>((instrument, _, tags, _) => seen.Add(
+            string.Join(' ', [instrument.Name, .. tags.ToArray().Select(tag => $"{tag.Key}={tag.Value}")])));
+        listener.Start();
+        using var lane = new HashingLane(
+            options, TimeProvider.System, services.GetRequiredService<IMeterFactory>(), NullLogger<HashingLane>.Instance);
+        using var place = (await lane.EnterAsync(new Applicant("here", "alice", false), Cancellation))!;
+        await using var session = Session();
+        var verify = new VerifyGuess(session.Throttle, new PasswordHashing(ring, options, services.GetRequiredService<IMeterFactory>()));
+
+        for (var i = 0; i < Limit + 2; i++)
+        {
+            await verify.RunAsync(place, Budget("alice", "here"), null, "a guess", null, Cancellation);
+        }
+
+        Assert.Equal(Limit, seen.Count(name => name == "authmesh.password.guesses"));
+        Assert.Equal(
+            ["authmesh.attempts.refused limit=account and network", "authmesh.attempts.refused limit=account and network"],
+            seen.Where(name => name.StartsWith("authmesh.attempts", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public async Task No_two_lists_of_parts_are_one_key_and_another_ring_has_other_keys()
+    {
+        var device = DeviceCookie.Create(ring, Guid.NewGuid(), 1);
+        var all = new[]
+        {
+            Budget("alice", "10.0.0.1"), Budget("alice1", "0.0.0.1"), Budget("10.0.0.1", "alice"), budgets.ForRegistration("10.0.0.1"), budgets.ForRegistration("alice"),
+            budgets.ForLogin("alice", "10.0.0.1", device), budgets.ForSession("alice", "10.0.0.1", device.UserId),
+        };
+        var keys = all.SelectMany(budget => budget.Allowances).Select(allowance => Convert.ToHexString(allowance.Key)).ToList();
+
+        Assert.Equal(3 + 3 + 3 + 1 + 1 + 1 + 1, keys.Distinct().Count()); // a session shares two of its three with logins
+        var other = new Budgets(await OpenRingAsync(), options);
+        Assert.DoesNotContain(Convert.ToHexString(other.ForRegistration("alice").Allowances[0].Key), keys);
+    }
+
+    public async ValueTask InitializeAsync()
+    {
+        ring = await OpenRingAsync();
+        budgets = new Budgets(ring, options);
+    }
+
+    public ValueTask DisposeAsync() => services.DisposeAsync();
+
+    private async Task<KeyRing> OpenRingAsync()
+    {
+        database = new Database(await mesh.Postgres.CreateDatabaseAsync());
+        await using var db = database.Open();
+        await db.Database.MigrateAsync(Cancellation);
+        var opened = new KeyRing(new MasterKey(RandomNumberGenerator.GetBytes(32)), TimeProvider.System, NullLogger<KeyRing>.Instance);
+        await opened.OpenAsync(db, Cancellation);
+        return opened;
+    }
+
+    private Budget Budget(string account, string network) => budgets.ForLogin(account, network, knownDevice: null);
+
+    private OneSession Session() => new(database, services.GetRequiredService<IMeterFactory>());
+
+    private async Task<(Reservation? Reservation, AuthMesh.Errors.Failure? Refusal)> ReserveAsync(Budget budget)
+    {
+        var session = Session(); // left to the end of the test: a reservation gives back through it
+        return await session.Throttle.ReserveAsync(budget, null, Cancellation);
+    }
+
+    /// <summary>For the account and network, the network, the account.</summary>
+    private async Task<(int Here, int Network, int Account)> CountsAsync(string account, string network)
+    {
+        await using var db = database.Open();
+        var counts = await db.AttemptCounts.ToListAsync(Cancellation);
+        var all = Budget(account, network).Allowances.Select(allowance => counts.Find(count => count.Key.SequenceEqual(allowance.Key))?.Count ?? 0).ToList();
+        return (all[0], all[1], all[2]);
+    }
+
+    private sealed class OneSession(Database database, IMeterFactory meters) : IAsyncDisposable
+    {
+        private readonly AuthMesh.Identity.Database.IdentityDb db = database.Open();
+
+        public Throttle Throttle => new(db, meters, NullLogger<Throttle>.Instance);
+
+        public ValueTask DisposeAsync() => db.DisposeAsync();
+    }
+}

@@ -1,0 +1,146 @@
+using System.Globalization;
+using System.Net.Http.Json;
+using AuthMesh.Issuer;
+using AuthMesh.LocalMesh;
+using AuthMesh.Tests.Faults;
+using AuthMesh.Tests.Harness;
+using AuthMesh.Tests.Sessions;
+using Unthrottled = AuthMesh.Bench.Unthrottled;
+
+namespace AuthMesh.Tests.Throttling;
+
+/// <summary>Two identity services on one database and a gateway, with the limits that everybody has.</summary>
+public sealed class ThrottledMesh(ProductionMesh production) : IAsyncLifetime
+{
+    public const string WrongPassword = "a wrong password";
+
+    private static int networks;
+
+    private OwnDatabase own = null!;
+    private Mesh mesh = null!;
+    private Caller[] replicas = [];
+
+    public Database Database => own.Database;
+
+    public Caller Gateway { get; private set; } = null!;
+
+    /// <summary>What the identity services have said.</summary>
+    public string Log => string.Concat(mesh.Identities.Select(replica => replica.Output));
+
+    /// <summary>A network that nobody had before.</summary>
+    public static string NewNetwork()
+    {
+        var number = Interlocked.Increment(ref networks);
+        return $"10.{number >> 16}.{(number >> 8) & 255}.{number & 255}";
+    }
+
+    public async ValueTask InitializeAsync()
+    {
+        own = await OwnDatabase.CreateAsync(production);
+        var settings = own.Settings.Where(setting => !Unthrottled.Settings.ContainsKey(setting.Key));
+        mesh = await Mesh.StartAsync(new MeshOptions
+        {
+            Environment = "Production",
+            Issuer = ProductionMesh.Issuer,
+            ConnectionString = own.Database.ConnectionString,
+            Settings = new Dictionary<string, string> { ["AuthMesh:ServiceKey"] = ProductionMesh.ServiceKey },
+            IdentityReplicas = 2,
+            IdentitySettings = new Dictionary<string, string>(settings)
+            {
+                ["Identity:MasterKeyFile"] = "",
+                ["Identity:Database:ConnectionString"] = own.Database.ConnectionString, // with as many connections as a replica has otherwise
+            },
+        });
+        Gateway = new Caller(mesh.Gateway.Address);
+        replicas = [.. mesh.Identities.Select(replica => new Caller(replica.Address))];
+    }
+
+    /// <summary>Now the one replica, now the other.</summary>
+    public Caller Replica(int i) => replicas[i % replicas.Length];
+
+    /// <summary>As the gateway would send it to a replica, for a caller of that address.</summary>
+    public static Action<HttpRequestMessage> From(string address) => request =>
+    {
+        request.Headers.Add(IssuerConnection.ServiceKeyHeader, ProductionMesh.ServiceKey);
+        request.Headers.TryAddWithoutValidation("X-Forwarded-For", address);
+    };
+
+    public Task<Answer> LoginAsync(string username, string password, string address, string? deviceCookie = null, int replica = 0) =>
+        Replica(replica).LoginAsync(username, password, deviceCookie, From(address));
+
+    public Task<Answer> RegisterAsync(string username, string password, string address, int replica = 0) => Replica(replica).SendAsync(
+        HttpMethod.Post, "/register", JsonContent.Create(new { username, password }), From(address));
+
+    /// <summary>Says the caller's own password, right or wrong, for something that asks for it.</summary>
+    public Task<Answer> ConfirmAsync(SignedIn user, string password, string address, string newPassword = "another password") => Replica(0).SendAsync(
+        HttpMethod.Post, "/account/password", JsonContent.Create(new { current_password = password, new_password = newPassword }), request =>
+        {
+            From(address)(request);
+            request.Headers.Authorization = new("Bearer", user.Token);
+        });
+
+    public async Task<SignedIn> SignUpAsync(string address)
+    {
+        var name = ProductionMesh.NewName();
+        Assert.Equal(200, (await RegisterAsync(name, SessionCalls.Password, address)).Status);
+        return await SignInAsync(name, address);
+    }
+
+    public async Task<SignedIn> SignInAsync(string name, string address, string? deviceCookie = null)
+    {
+        var answer = await LoginAsync(name, SessionCalls.Password, address, deviceCookie);
+        Assert.Equal(200, answer.Status);
+        return new SignedIn(name, SessionCalls.Password, answer);
+    }
+
+    /// <summary>Wrong passwords for one name, of which each is looked at.</summary>
+    public async Task GuessAsync(int times, string username, string address, string? deviceCookie = null)
+    {
+        for (var i = 0; i < times; i++)
+        {
+            (await LoginAsync(username, WrongPassword, address, deviceCookie, i)).AssertError(401, "invalid_credentials");
+        }
+    }
+
+    /// <summary>Uses up what an account has for devices that nobody knows.</summary>
+    public async Task BurnAsync(string username)
+    {
+        for (var i = 0; i < 5; i++)
+        {
+            await GuessAsync(10, username, NewNetwork());
+        }
+
+        AssertTooMany(await LoginAsync(username, WrongPassword, NewNetwork()), TimeSpan.FromHours(1));
+    }
+
+    /// <returns>When to come back.</returns>
+    public static TimeSpan AssertTooMany(Answer answer, TimeSpan window)
+    {
+        answer.AssertError(429, "too_many_attempts");
+        Assert.StartsWith("Too many attempts. Try again in ", answer.Message, StringComparison.Ordinal);
+        var retryAfter = TimeSpan.FromSeconds(int.Parse(answer.Header("Retry-After")!, CultureInfo.InvariantCulture));
+        Assert.InRange(retryAfter, window - TimeSpan.FromMinutes(2), window); // the tests take less
+        Assert.Contains(FormattableString.Invariant($" {Math.Ceiling(retryAfter.TotalMinutes)} minutes"), answer.Message, StringComparison.Ordinal);
+        return retryAfter;
+    }
+
+    /// <summary>Lets time go by for all counts.</summary>
+    public Task AgeAsync(TimeSpan time) =>
+        Database.ExecuteAsync("UPDATE attempt_counts SET resets_at = resets_at - $1 WHERE resets_at > '-infinity'", time);
+
+    public async ValueTask DisposeAsync()
+    {
+        Gateway?.Dispose();
+        foreach (var replica in replicas)
+        {
+            replica.Dispose();
+        }
+
+        if (mesh is not null)
+        {
+            await mesh.DisposeAsync();
+        }
+
+        await own.DisposeAsync();
+    }
+}
