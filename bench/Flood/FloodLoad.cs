@@ -18,7 +18,11 @@ internal static class FloodLoad
         var clients = new Option<int>("--clients") { Description = "How many sign in at a time", DefaultValueFactory = _ => 64 };
         var seconds = new Option<int>("--seconds") { Description = "How long each phase goes on", DefaultValueFactory = _ => 20 };
         var rounds = new Option<int>("--rounds") { Description = "How often quiet and flood take turns", DefaultValueFactory = _ => 3 };
-        var address = new Option<Uri?>("--address") { Description = "A mesh that runs already; without it, one is started" };
+        var address = new Option<Uri?>("--address")
+        {
+            Description = "A mesh that runs already; without it, one is started",
+            CustomParser = result => new Uri(result.Tokens[0].Value),
+        };
         var command = new Command("flood", "What a flood of logins does to everybody else, and to its own throughput") { clients, seconds, rounds, address };
         command.SetAction((parsed, cancellation) => RunAsync(
             parsed.GetValue(address), parsed.GetValue(clients), TimeSpan.FromSeconds(parsed.GetValue(seconds)), parsed.GetValue(rounds), cancellation));

@@ -37,13 +37,14 @@ public sealed class HashingFairnessTests
     {
         using var lane = new LaneUnderTest();
         await lane.HoldAsync();
-        (await lane.EnterAsync("a"))!.Dispose();
-        var waiting = new List<Waiter> { lane.Wait("b"), lane.Wait("b"), lane.Wait("a") };
+        var waiting = new List<Waiter> { lane.Wait("held 0", "second", isKnown: true), lane.Wait("held 0", "third", isKnown: true) };
+        (await lane.EnterAsync("a", isKnown: true))!.Dispose();
+        waiting.Add(lane.Wait("a", isKnown: true));
 
         lane.LetGo();
         await Task.WhenAll(waiting.Select(waiter => waiter.Result));
 
-        Assert.Equal(["b alice", "a alice", "b alice"], lane.Begun);
+        Assert.Equal(["held 0 second", "a alice", "held 0 third"], lane.Begun);
     }
 
     [Fact]
@@ -108,18 +109,16 @@ public sealed class HashingFairnessTests
     [Fact]
     public async Task A_place_that_had_a_hash_is_not_pushed_out_before_its_second()
     {
-        using var lane = new LaneUnderTest(places: 4);
+        using var lane = new LaneUnderTest(places: 3);
+        var unserved = await Entered(lane, "a");
         using var first = await Entered(lane, "a");
         using var second = await Entered(lane, "a");
         Assert.Equal("hashed", await first.RunAsync(() => "hashed"));
         Assert.Equal("hashed", await second.RunAsync(() => "hashed"));
-        await lane.HoldAsync();
-        var third = lane.Wait("a");
 
         Assert.True(lane.EnterAsync("b").IsCompleted);
 
-        Assert.Null(await third.Result);
-        lane.LetGo();
+        Assert.Null(await lane.Wait(unserved, "pushed out").Result); // although it came first
         Assert.Equal("hashed again", await first.RunAsync(() => "hashed again"));
         Assert.Equal("hashed again", await second.RunAsync(() => "hashed again"));
     }
