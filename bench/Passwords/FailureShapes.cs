@@ -118,7 +118,7 @@ internal static partial class FailureShapes
             {
                 var auc = row == column ? double.NaN : Auc(times[row], times[column]);
                 Console.Write(row == column ? $"{"-",16}" : $"{auc,16:0.000}");
-                if (row < column)
+                if (row != column)
                 {
                     pairs.Add(auc);
                 }
