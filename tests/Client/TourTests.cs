@@ -115,7 +115,7 @@ public sealed class TourTests(ProductionMesh production, DevelopmentMesh develop
     private static string Origin(Uri address) => address.GetLeftPart(UriPartial.Authority);
 }
 
-/// <summary>The mesh of the quick start: Development with demo users.</summary>
+/// <summary>The mesh of the quick start: Development with demo users, and the limits for guessing that everybody has.</summary>
 public sealed class DevelopmentMesh(ProductionMesh production) : IAsyncLifetime
 {
     private Mesh mesh = null!;

@@ -90,7 +90,7 @@ public sealed class RefusedSettingTests
         { "identity-service", "Identity:Throttling:Network:Window", "00:00:00", "Identity:Throttling:Network:Window must be 00:00:01 to 1.00:00:00" },
         { "identity-service", "Identity:Throttling:Device:Window", "1.00:00:01", "Identity:Throttling:Device:Window must be 00:00:01 to 1.00:00:00" },
         { "identity-service", "Identity:Throttling:Registrations:Attempts", "-1", "Identity:Throttling:Registrations:Attempts must be 1 to 1000000" },
-        { "identity-service", "Identity:Throttling:Devices:Attempts", "10", "Identity:Throttling has no setting Devices" },
+        { "identity-service", "Identity:Throttling:Devices:Attempts", "10", "Identity has no setting Devices" },
         { "identity-service", "Identity:Tokens:AccessTokenLifetime", "02:00:00", "must be 00:01:00 to 01:00:00" },
         { "identity-service", "Identity:FirstAdmin:Username", "an admin", "must be 3 to 64 of the characters" },
         { "identity-service", "Identity:FirstAdmin:PasswordFile", "/nowhere/password", "names a file that cannot be read" },
