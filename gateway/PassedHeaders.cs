@@ -17,6 +17,9 @@ public sealed class GatewayOptions
     /// <summary>Other origins whose pages may call the mesh, with a bearer token and never with the session cookie.</summary>
     public IList<string> CorsOrigins { get; } = [];
 
+    /// <summary>Addresses and networks of the proxies in front of the gateway, whose X-Forwarded-For is believed; nobody's unless set.</summary>
+    public IList<string> TrustedProxies { get; } = [];
+
     /// <summary>
     /// How many access tokens of session cookies are held at most: 100 to 1,000,000, about 2 KB each. Half as many in use at one time
     /// are sure to be held.
@@ -53,6 +56,7 @@ internal sealed class GatewayOptionsValidator : IValidateOptions<GatewayOptions>
                 $"must hold origins, scheme and host without a path or a slash at the end, for example https://app.example.com. {origin} is none.");
         }
 
+        TrustedProxies.Check(options, problems);
         problems.Unless(options.SessionTokens is >= 100 and <= 1_000_000, nameof(options.SessionTokens), "must be 100 to 1000000.");
         return problems.Result;
     }
@@ -60,7 +64,7 @@ internal sealed class GatewayOptionsValidator : IValidateOptions<GatewayOptions>
 
 /// <summary>
 /// An allow-list instead of a strip list: an identity header that some service trusts (X-User-Id, X_Forwarded_For, X-Original-URL, …)
-/// is dropped without having to be thought of. X-Forwarded-* are set anew from the connection. Trace context (traceparent,
+/// is dropped without having to be thought of. X-Forwarded-* are set anew from the connection, or by what a trusted proxy wrote of it. Trace context (traceparent,
 /// tracestate, baggage) is not copied but continued, so callers choose it; SECURITY.md says what follows.
 /// </summary>
 internal sealed class PassedHeaders(IOptions<GatewayOptions> options) : ITransformProvider

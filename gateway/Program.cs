@@ -3,6 +3,7 @@ using AuthMesh.Gateway;
 using AuthMesh.Gateway.Sessions;
 using AuthMesh.Health;
 using AuthMesh.Settings;
+using Microsoft.Extensions.Options;
 
 if (await HealthProbe.RunAsync(args) is { } exitCode)
 {
@@ -19,6 +20,8 @@ builder.AddAuthMesh();
 builder.AddGateway();
 
 var app = builder.Build();
+
+app.UseTrustedProxies(app.Services.GetRequiredService<IOptions<GatewayOptions>>().Value);
 
 // Written out, because what a browser's request says must be judged, and its cookie exchanged, before anybody asks who it is.
 app.UseRouting();

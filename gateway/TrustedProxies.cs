@@ -1,0 +1,45 @@
+using System.Net;
+using AuthMesh.Settings;
+using Microsoft.AspNetCore.HttpOverrides;
+
+namespace AuthMesh.Gateway;
+
+/// <summary>
+/// Takes a caller's address from X-Forwarded-For where a proxy that the operator trusts wrote it down. The list is read from its end, and
+/// the first address that is no trusted proxy's is the caller's; what stands before it is the caller's own claim.
+/// </summary>
+internal static class TrustedProxies
+{
+    public static void UseTrustedProxies(this WebApplication app, GatewayOptions options)
+    {
+        if (options.TrustedProxies.Count == 0)
+        {
+            return; // to the middleware, none named would mean all trusted
+        }
+
+        var forwarded = new ForwardedHeadersOptions { ForwardedHeaders = ForwardedHeaders.XForwardedFor, ForwardLimit = null };
+        forwarded.KnownProxies.Clear();
+        forwarded.KnownIPNetworks.Clear();
+        foreach (var text in options.TrustedProxies)
+        {
+            forwarded.KnownIPNetworks.Add(TryParse(text)!.Value);
+        }
+
+        app.UseForwardedHeaders(forwarded);
+    }
+
+    public static void Check(GatewayOptions options, SettingProblems problems)
+    {
+        foreach (var text in options.TrustedProxies)
+        {
+            problems.Unless(
+                TryParse(text) is { PrefixLength: > 0 }, nameof(options.TrustedProxies),
+                $"must hold addresses or networks of your own proxies, for example 10.0.0.7 or 10.0.0.0/24. {text} is none.");
+        }
+    }
+
+    private static System.Net.IPNetwork? TryParse(string text) =>
+        System.Net.IPNetwork.TryParse(text, out var network) ? network
+        : IPAddress.TryParse(text, out var address) ? new System.Net.IPNetwork(address, address.GetAddressBytes().Length * 8)
+        : null;
+}
