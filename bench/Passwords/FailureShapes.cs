@@ -41,7 +41,7 @@ internal static partial class FailureShapes
     private static async Task<int> RunAsync(int samples, CancellationToken cancellation)
     {
         await using var mesh = await Mesh.StartAsync(
-            new MeshOptions { IdentitySettings = new Dictionary<string, string> { ["Identity:Hashing:WorkFactor"] = "8" } }, cancellation);
+            new MeshOptions { IdentitySettings = new Dictionary<string, string>(Unthrottled.Settings) { ["Identity:Hashing:WorkFactor"] = "8" } }, cancellation);
         using var http = new HttpClient(new SocketsHttpHandler { UseCookies = false, UseProxy = false }) { BaseAddress = mesh.Gateway.Address };
         await PrepareAsync(mesh, http, samples + WarmUp, cancellation);
 
