@@ -39,7 +39,7 @@ public sealed class HashingLaneTests
         Assert.SkipUnless(OperatingSystem.IsLinux(), "A thread has a priority of its own on Linux only.");
         using var lane = new LaneUnderTest(threads: 2);
 
-        await Task.WhenAll(lane.Wait("here").Result, lane.Wait("there").Result);
+        await lane.HoldAsync(threads: 2); // both run
 
         var lowest = Directory.GetDirectories("/proc/self/task").Select(Read).Where(stat => stat.Nice == 19).Select(stat => stat.Name).ToList();
         Assert.Contains("hashing 0", lowest);
