@@ -34,39 +34,17 @@ public sealed class HashingLaneTests
     }
 
     [Fact]
-    public async Task Threads_that_hash_have_the_lowest_priority_and_hand_it_to_no_other()
+    public async Task Threads_that_hash_have_the_lowest_priority_and_no_others()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "A thread has a priority of its own on Linux only.");
-        using var lane = new LaneUnderTest(places: 1_000, threads: 2);
+        using var lane = new LaneUnderTest(threads: 2);
 
-        // What follows a hash holds a thread of the pool, until all are held and the next one makes the pool create another.
-        ThreadPool.GetMinThreads(out var workers, out var completions);
-        var count = ThreadPool.ThreadCount + 10;
-        ThreadPool.SetMinThreads(count + 10, completions); // so many at once, without a pause
-        using var end = new ManualResetEventSlim();
-        var followers = new List<Task>();
-        for (var i = 0; i < count; i++)
-        {
-            using var isHeld = new ManualResetEventSlim();
-            followers.Add(FollowAsync(lane.Wait($"{i}").Result, isHeld));
-            isHeld.Wait(TestContext.Current.CancellationToken);
-        }
+        await lane.HoldAsync(threads: 2); // both run
 
         var lowest = Directory.GetDirectories("/proc/self/task").Select(Read).Where(stat => stat.Nice == 19).Select(stat => stat.Name).ToList();
-        end.Set();
-        await Task.WhenAll(followers);
-        ThreadPool.SetMinThreads(workers, completions);
-
         Assert.Contains("hashing 0", lowest);
         Assert.Contains("hashing 1", lowest);
         Assert.DoesNotContain(lowest, name => !name.StartsWith("hashing ", StringComparison.Ordinal));
-
-        async Task FollowAsync(Task hash, ManualResetEventSlim isHeld)
-        {
-            await hash;
-            isHeld.Set();
-            end.Wait();
-        }
 
         // proc(5): the name in parentheses, then the fields from the third on; nice is the nineteenth.
         static (string Name, int Nice) Read(string task)
