@@ -21,17 +21,15 @@ internal static class Rotate
         while (true)
         {
             await using var scope = services.CreateAsyncScope();
-            if (expected is not null && await SignsAsync(scope.ServiceProvider, expected, cancellationToken))
-            {
-                return $"The identity service has rotated by itself meanwhile: {expected} signs now.";
-            }
-
             var isLongEnough = waitsSince is { } since && clock.GetElapsedTime(since) >= ceiling;
-            var rotation = await scope.ServiceProvider.GetRequiredService<RotateSigningKeys>().TryAsync(isDue: true, isLongEnough, cancellationToken);
+            var rotation = await scope.ServiceProvider.GetRequiredService<RotateSigningKeys>().TryAsync(
+                isDue: true, expected, isLongEnough, cancellationToken);
             switch (rotation)
             {
                 case Rotation.Done done:
                     return $"{done.KeyId} signs now; {done.AnnouncedKeyId} is announced as the next. Tokens from before stay good." + DescribeSilent(done.Silent);
+                case Rotation.DoneByAnother done:
+                    return $"The identity service has rotated by itself meanwhile: {done.KeyId} signs now.";
                 case Rotation.Announced announced:
                     expected = announced.KeyId;
                     Say($"{expected} was announced just now. Until {announced.Until:HH:mm:ss} UTC somebody may use a copy of the key set without it: waiting.");
@@ -60,7 +58,4 @@ internal static class Rotate
 
     private static string DescribeSilent(IReadOnlyList<string> silent) =>
         silent.Count == 0 ? "" : $" These verifiers did not say that they hold it, and may refuse its tokens: {string.Join("; ", silent)}";
-
-    private static Task<bool> SignsAsync(IServiceProvider services, string keyId, CancellationToken cancellationToken) =>
-        services.GetRequiredService<IdentityDb>().RingKeys.AnyAsync(key => key.Id == keyId && key.State == RingKeyState.Current, cancellationToken);
 }

@@ -53,7 +53,7 @@ internal sealed partial class KeyRotation(
         try
         {
             await using var scope = scopes.CreateAsyncScope();
-            var rotation = await scope.ServiceProvider.GetRequiredService<RotateSigningKeys>().TryAsync(isDue: false, IsLongEnough(), cancellationToken);
+            var rotation = await scope.ServiceProvider.GetRequiredService<RotateSigningKeys>().TryAsync(isDue: false, awaited: null, IsLongEnough(), cancellationToken);
             lastFault = null;
             Tell(rotation);
         }

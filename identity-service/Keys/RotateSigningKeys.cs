@@ -13,23 +13,29 @@ internal sealed class RotateSigningKeys(IdentityDb db, MasterKey masterKey, IOpt
 {
     /// <summary>Does what is due.</summary>
     /// <param name="isDue">Whether the current key has to go whatever its age.</param>
+    /// <param name="awaited">The key that the caller already waits for: if it signs by now, somebody else was quicker and nothing is due.</param>
     /// <param name="regardless">Whether the wait for verifiers has taken long enough.</param>
     /// <param name="cancellationToken">Ends it, and nothing was done.</param>
-    public async Task<Rotation> TryAsync(bool isDue, bool regardless, CancellationToken cancellationToken)
+    public async Task<Rotation> TryAsync(bool isDue, string? awaited, bool regardless, CancellationToken cancellationToken)
     {
         await using var change = await RingChange.BeginAsync(db, cancellationToken);
         var pairs = await db.RingKeys.Where(key => key.Purpose == RingKeyPurpose.Signing).ToListAsync(cancellationToken);
         db.RingKeys.RemoveRange(pairs.Where(key => key.State == RingKeyState.Retired && key.RetiredAt <= change.Now - RevocationLog.Kept));
-        var rotation = await TryAsync(pairs, isDue, regardless, change.Now, cancellationToken);
+        var rotation = await TryAsync(pairs, isDue, awaited, regardless, change.Now, cancellationToken);
         await db.SaveChangesAsync(cancellationToken);
         await change.CommitAsync(cancellationToken);
         return rotation;
     }
 
     private async Task<Rotation> TryAsync(
-        List<RingKey> pairs, bool isDue, bool regardless, DateTimeOffset now, CancellationToken cancellationToken)
+        List<RingKey> pairs, bool isDue, string? awaited, bool regardless, DateTimeOffset now, CancellationToken cancellationToken)
     {
         var current = pairs.Find(key => key.State == RingKeyState.Current);
+        if (current is not null && current.Id == awaited)
+        {
+            return new Rotation.DoneByAnother(current.Id);
+        }
+
         if (!isDue && now < current?.ActivatedAt + options.Value.Keys.RotationInterval)
         {
             return new Rotation.NotDue();
@@ -81,6 +87,9 @@ internal abstract record Rotation
 
     /// <summary>The current key goes on.</summary>
     public sealed record NotDue : Rotation;
+
+    /// <summary>The key that was waited for signs already.</summary>
+    public sealed record DoneByAnother(string KeyId) : Rotation;
 
     /// <summary>The next key is not known for long enough.</summary>
     public sealed record Announced(string KeyId, DateTimeOffset Until) : Rotation;
