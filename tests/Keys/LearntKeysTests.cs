@@ -129,8 +129,10 @@ public sealed class LearntKeysTests : IAsyncLifetime
         await StartProcessAsync("01:00:00");
         await Patience.UntilAsync(() => one.Reports.Any(held => held.Length == 1)); // the keys are there, the news are not
         (await caller.GetAsync("/protected", Sign(NobodysKey()))).AssertError(503, "keys_unavailable");
+        Assert.Equal(503, (await caller.GetAsync("/health/ready")).Status); // it does not know yet what has ended
 
         one.IsSilent = two.IsSilent = false;
+        await Patience.UntilAsync(() => caller.GetAsync("/health/ready"), answer => answer.Status == 200);
         await Patience.UntilAsync(() => caller.GetAsync("/protected", Sign(NobodysKey())), answer => answer.Status == 401);
 
         one.IsSilent = two.IsSilent = true;
