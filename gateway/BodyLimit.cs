@@ -18,7 +18,12 @@ internal static class BodyLimit
     public static void UseBodyLimit(this IReverseProxyApplicationBuilder proxy) => proxy.Use(async (context, next) =>
     {
         var size = context.Features.GetRequiredFeature<IHttpMaxRequestBodySizeFeature>();
-        var limit = context.GetReverseProxyFeature().Route.Config.MaxRequestBodySize ?? size.MaxRequestBodySize;
+        long? limit = context.GetReverseProxyFeature().Route.Config.MaxRequestBodySize switch
+        {
+            null => size.MaxRequestBodySize,
+            -1 => null, // YARP's word for a route without a limit
+            { } own => own,
+        };
         if (context.Request.ContentLength > limit)
         {
             await RefuseAsync(context, size, context.Request.Body);

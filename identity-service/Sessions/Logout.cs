@@ -42,7 +42,7 @@ public sealed record LogoutRequest(
 
 /// <summary>
 /// Ends the session of whatever is presented. Neither expiry nor revocation is looked at: who wants to leave need not be let in first,
-/// and leaving twice is leaving.
+/// and leaving twice is leaving. Where a key to check the signature with is not to be had, nobody is told to have left: that is a 503.
 /// </summary>
 internal static partial class Logout
 {

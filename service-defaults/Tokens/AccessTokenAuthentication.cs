@@ -84,6 +84,7 @@ internal static class AccessTokenServices
         services.AddSingleton<AccessTokenHandler>();
         services.AddSingleton(provider => new AccessTokenReader(
             provider.GetRequiredService<AccessTokenHandler>(), provider.GetRequiredService<IOptionsMonitor<JwtBearerOptions>>()));
+        services.AddSingleton(TokenRefusal.Rule);
         services.AddAuthentication(JwtBearerDefaults.AuthenticationScheme).AddJwtBearer();
         // After AddJwtBearer, which would otherwise read Authentication:Schemes:Bearer over it and undo every choice made above.
         services.AddSingleton<IConfigureOptions<JwtBearerOptions>, AccessTokenAuthentication>();

@@ -104,6 +104,8 @@ internal sealed partial class AccessTokenHandler(
 /// <summary>Carries the answer for a refused token through the authentication middleware, which passes on exceptions only.</summary>
 internal sealed class TokenRefusal : Exception
 {
+    public static readonly FailureRule Rule = new(exception => (exception as TokenRefusal)?.Failure);
+
     private TokenRefusal(Failure failure, string reason)
         : base(reason) => Failure = failure;
 

@@ -1,5 +1,6 @@
 using System.Security.Claims;
 using Microsoft.AspNetCore.Authentication.JwtBearer;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Options;
 
 namespace AuthMesh.Tokens;
@@ -16,10 +17,16 @@ public sealed class AccessTokenReader
     /// <summary>Checks form, key, signature, issuer and audience, and neither expiry nor revocation.</summary>
     /// <param name="token">Any text.</param>
     /// <returns>What the token says, or null where it is none of the issuer's.</returns>
+    /// <exception cref="Exception">Whether it is cannot be told right now. Left alone, it becomes the answer, a 503.</exception>
     public async Task<ClaimsPrincipal?> ReadIgnoringExpiryAsync(string token)
     {
         var parameters = bearer.Get(JwtBearerDefaults.AuthenticationScheme).TokenValidationParameters;
-        var (verified, _) = await handler.VerifyAsync(token, parameters);
+        var (verified, refusal) = await handler.VerifyAsync(token, parameters);
+        if (refusal is { Failure.Status: StatusCodes.Status503ServiceUnavailable })
+        {
+            throw refusal;
+        }
+
         return verified is null ? null : new ClaimsPrincipal(verified.CreateIdentity(parameters));
     }
 }

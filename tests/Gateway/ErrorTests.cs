@@ -101,6 +101,24 @@ public sealed class ErrorTests(ProductionMesh mesh)
     }
 
     [Fact]
+    public async Task A_route_without_a_limit_takes_any_body()
+    {
+        await using var lone = new LoneGateway(new() { ["ReverseProxy:Routes:echo:MaxRequestBodySize"] = "-1" });
+        await lone.InitializeAsync();
+
+        foreach (var isChunked in (bool[])[false, true])
+        {
+            foreach (var length in (int[])[0, 1, 100_000])
+            {
+                var answer = await lone.Caller.SendAsync(
+                    HttpMethod.Post, "/echo/upload", new ByteArrayContent(new byte[length]), request => request.Headers.TransferEncodingChunked = isChunked);
+
+                Assert.Equal(200, answer.Status);
+            }
+        }
+    }
+
+    [Fact]
     public async Task Development_shows_no_other_errors_than_Production()
     {
         await using var development = await Mesh.StartAsync(new MeshOptions

@@ -168,6 +168,47 @@ public sealed class HashingFairnessTests
         Assert.Null(await attacker[6].Result);
     }
 
+    [Fact]
+    public async Task One_account_on_known_devices_in_many_networks_pushes_out_no_other()
+    {
+        using var lane = new LaneUnderTest(places: 16);
+        await lane.HoldAsync();
+        var attacker = Enumerable.Range(0, 15).Select(i => lane.Wait($"attacker {i}", "own", isKnown: true)).ToList();
+
+        Assert.True(lane.EnterAsync("victim", "victim", isKnown: true).IsCompleted);
+
+        Assert.Null(await attacker[14].Result);
+    }
+
+    [Fact]
+    public async Task One_account_on_known_devices_in_many_networks_has_one_turn()
+    {
+        using var lane = new LaneUnderTest(places: 16);
+        await lane.HoldAsync();
+        var waiting = Enumerable.Range(0, 3).Select(i => lane.Wait($"attacker {i}", "own", isKnown: true)).ToList();
+        waiting.Add(lane.Wait("victim", "victim", isKnown: true));
+
+        lane.LetGo();
+        await Task.WhenAll(waiting.Select(waiter => waiter.Result));
+
+        Assert.Equal(["attacker 0 own", "victim victim", "attacker 1 own", "attacker 2 own"], lane.Begun);
+    }
+
+    [Fact]
+    public async Task A_name_that_strangers_type_in_many_networks_takes_nothing_from_who_types_it_too()
+    {
+        using var lane = new LaneUnderTest(places: 8);
+        await lane.HoldAsync();
+        var guessing = new[] { lane.Wait("a", "victim"), lane.Wait("b", "victim"), lane.Wait("c", "victim") };
+        var owner = lane.Wait("home", "victim");
+        var other = lane.Wait("d", "other");
+
+        lane.LetGo();
+        await Task.WhenAll([.. guessing.Select(waiter => waiter.Result), owner.Result, other.Result]);
+
+        Assert.Equal(["a victim", "b victim", "c victim", "home victim", "d other"], lane.Begun);
+    }
+
     private static async Task<HashingPlace> Entered(LaneUnderTest lane, string network)
     {
         var entering = lane.EnterAsync(network);

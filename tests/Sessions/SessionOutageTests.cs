@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using AuthMesh.Tests.Faults;
 using AuthMesh.Tests.Harness;
 
@@ -36,6 +37,13 @@ public sealed class SessionOutageTests(OwnMesh mesh)
                 Assert.NotNull(answer.Header("Retry-After"));
                 Assert.Null(answer.Cookie()); // it stays, to be tried again
             });
+
+            // A key that is new here may have signed this: nobody was logged out, and nobody is told so.
+            var stranger = new Forge("nobodys-key", ECDsa.Create(ECCurve.NamedCurves.nistP256));
+            var token = stranger.Sign(stranger.Header(), Forge.Claims());
+            var unsure = await Patience.UntilAsync(() => mesh.Gateway.LogoutAsync(token), answer => answer.Status == 503);
+            unsure.AssertError(503, "keys_unavailable");
+            Assert.Null(unsure.Cookie());
         }
         finally
         {
