@@ -27,8 +27,9 @@ var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions
     Args = command?.Settings ?? args,
     ContentRootPath = AppContext.BaseDirectory, // appsettings.json is found from wherever the service is started
 });
-// The largest body that anybody has reason to send is a name and a password of 256 four-byte characters, escaped.
-builder.WebHost.ConfigureKestrel(kestrel => kestrel.Limits.MaxRequestBodySize = 16 * 1024);
+// The gateway lets 16 KB through: the largest body that anybody has reason to send is a name and two passwords of 256 four-byte characters,
+// escaped. Twice as much here, where the framing of chunks counts too.
+builder.WebHost.ConfigureKestrel(kestrel => kestrel.Limits.MaxRequestBodySize = 32 * 1024);
 builder.AddAuthMeshDefaults();
 builder.Services
     .AddIdentitySettings()

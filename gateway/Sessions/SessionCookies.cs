@@ -2,6 +2,7 @@ using AuthMesh.Errors;
 using AuthMesh.Settings;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.Extensions.Options;
+using Microsoft.Extensions.Primitives;
 using Yarp.ReverseProxy.Model;
 
 namespace AuthMesh.Gateway.Sessions;
@@ -27,7 +28,7 @@ internal sealed partial class SessionCookies(
     {
         var request = context.Request;
         var (isWanted, isOptional) = Wants(context.GetEndpoint());
-        if (!isWanted || request.Headers.Authorization.Count > 0 || origins.Of(request) == RequestOrigin.Listed)
+        if (!isWanted || HasToken(request.Headers.Authorization) || origins.Of(request) == RequestOrigin.Listed)
         {
             await next(context);
             return;
@@ -60,6 +61,11 @@ internal sealed partial class SessionCookies(
 
         await next(context);
     }
+
+    // A bearer token wins, also one that is invalid; with several headers nobody can tell which counts, and authentication says so. Another
+    // scheme is not for the mesh: browsers send Basic to the whole origin where a proxy in front asked for it.
+    private static bool HasToken(StringValues authorization) =>
+        authorization.Count > 1 || authorization is [{ } header] && header.StartsWith("Bearer", StringComparison.OrdinalIgnoreCase);
 
     private static (bool IsWanted, bool IsOptional) Wants(Endpoint? endpoint)
     {

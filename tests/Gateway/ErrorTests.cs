@@ -135,7 +135,7 @@ public sealed class ErrorTests(ProductionMesh mesh)
             (await caller.PostRawAsync("/login", "{")).AssertError(400, "invalid_request", "The request body is not valid JSON");
             (await caller.PostRawAsync("/login", """{"username":"abc","password":1}""")).AssertError(400, "invalid_request", fields: "password");
             (await caller.PostRawAsync("/login", "{}", "text/plain")).AssertError(415, "unsupported_media_type");
-            (await caller.PostRawAsync("/login", new string('x', 20_000))).AssertError(413, "body_too_large");
+            (await caller.PostRawAsync("/login", new string('x', 40_000))).AssertError(413, "body_too_large");
             (await caller.GetAsync("/login")).AssertError(405, "method_not_allowed");
             (await caller.GetAsync("/nothing")).AssertError(404, "not_found");
         }

@@ -149,12 +149,15 @@ public sealed class SessionCookieTests : IClassFixture<LoneGateway>
         var answer = await SendAsync("Bearer " + Identity.Sign(other));
         Assert.Equal(other["sub"]!.ToString(), answer.ArrivedClaim("sub"));
         (await SendAsync("Bearer junk")).AssertError(401, "invalid_token");
-        (await SendAsync("Basic YTpi")).AssertError(401, "missing_token");
+        Assert.Equal(0, Exchanges);
+
+        // Not a token at all: what a browser sends to the whole origin where a proxy in front asked for it.
+        Assert.Equal(200, (await SendAsync("Basic YTpi")).Status);
         var empty = await RawHttp.SendAsync(
             gateway.Caller.Address,
             $"GET /protected HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization:\r\nCookie: {LoneGateway.CookieName}={cookie}\r\n\r\n");
-        Assert.StartsWith("HTTP/1.1 401 ", empty, StringComparison.Ordinal);
-        Assert.Equal(0, Exchanges);
+        Assert.StartsWith("HTTP/1.1 200 ", empty, StringComparison.Ordinal);
+        Assert.Equal(1, Exchanges);
 
         Task<Answer> SendAsync(string authorization) => gateway.Caller.SendAsync(HttpMethod.Get, "/protected", change: request =>
         {
@@ -591,7 +594,7 @@ public sealed class SessionCookieTests : IClassFixture<LoneGateway>
         (await gateway.GetAsync("/protected", cookie)).AssertError(503, "sessions_unavailable");
 
         Assert.Contains("Session cookie refused: its session has ended", gateway.Log, StringComparison.Ordinal);
-        Assert.Contains("No access tokens for session cookies", gateway.Log, StringComparison.Ordinal);
+        await Patience.UntilAsync(() => gateway.Log.Contains("No access tokens for session cookies", StringComparison.Ordinal));
         Assert.DoesNotContain(cookie, gateway.Log, StringComparison.Ordinal);
         Assert.DoesNotContain("eyJ", gateway.Log, StringComparison.Ordinal);
         Assert.DoesNotContain(ProductionMesh.ServiceKey, gateway.Log, StringComparison.Ordinal);
