@@ -2,6 +2,7 @@ using System.Text;
 using AuthMesh.Gateway.Sessions;
 using AuthMesh.Settings;
 using Microsoft.AspNetCore.Cors.Infrastructure;
+using Microsoft.AspNetCore.HttpOverrides;
 using Microsoft.Extensions.Options;
 
 namespace AuthMesh.Gateway;
@@ -29,6 +30,7 @@ internal static class GatewayBuilder
             .AddTransforms<OwnCookies>()
             .AddTransforms<DeviceCookie>();
         services.AddSingleton<IConfigureOptions<CorsOptions>, ListedOrigins>();
+        services.AddSingleton<IConfigureOptions<ForwardedHeadersOptions>, TrustedProxies>();
         services.AddSingleton<RequestOrigins>();
         services.AddSessionCookies();
         services.AddSingleton<DestinationsHealth>();

@@ -3,7 +3,6 @@ using AuthMesh.Gateway;
 using AuthMesh.Gateway.Sessions;
 using AuthMesh.Health;
 using AuthMesh.Settings;
-using Microsoft.Extensions.Options;
 
 if (await HealthProbe.RunAsync(args) is { } exitCode)
 {
@@ -21,7 +20,7 @@ builder.AddGateway();
 
 var app = builder.Build();
 
-app.UseTrustedProxies(app.Services.GetRequiredService<IOptions<GatewayOptions>>().Value);
+app.UseForwardedHeaders();
 
 // Written out, because what a browser's request says must be judged, and its cookie exchanged, before anybody asks who it is.
 app.UseRouting();

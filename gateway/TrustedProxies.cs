@@ -1,6 +1,7 @@
 using System.Net;
 using AuthMesh.Settings;
 using Microsoft.AspNetCore.HttpOverrides;
+using Microsoft.Extensions.Options;
 
 namespace AuthMesh.Gateway;
 
@@ -8,24 +9,20 @@ namespace AuthMesh.Gateway;
 /// Takes a caller's address from X-Forwarded-For where a proxy that the operator trusts wrote it down. The list is read from its end, and
 /// the first address that is no trusted proxy's is the caller's; what stands before it is the caller's own claim.
 /// </summary>
-internal static class TrustedProxies
+internal sealed class TrustedProxies(IOptions<GatewayOptions> gateway) : IConfigureOptions<ForwardedHeadersOptions>
 {
-    public static void UseTrustedProxies(this WebApplication app, GatewayOptions options)
+    public void Configure(ForwardedHeadersOptions options)
     {
-        if (options.TrustedProxies.Count == 0)
+        options.KnownProxies.Clear();
+        options.KnownIPNetworks.Clear();
+        foreach (var text in gateway.Value.TrustedProxies)
         {
-            return; // to the middleware, none named would mean all trusted
+            options.KnownIPNetworks.Add(TryParse(text)!.Value);
         }
 
-        var forwarded = new ForwardedHeadersOptions { ForwardedHeaders = ForwardedHeaders.XForwardedFor, ForwardLimit = null };
-        forwarded.KnownProxies.Clear();
-        forwarded.KnownIPNetworks.Clear();
-        foreach (var text in options.TrustedProxies)
-        {
-            forwarded.KnownIPNetworks.Add(TryParse(text)!.Value);
-        }
-
-        app.UseForwardedHeaders(forwarded);
+        // To the middleware, none known would mean all trusted.
+        options.ForwardedHeaders = options.KnownIPNetworks.Count == 0 ? ForwardedHeaders.None : ForwardedHeaders.XForwardedFor;
+        options.ForwardLimit = null; // through all that are trusted
     }
 
     public static void Check(GatewayOptions options, SettingProblems problems)
