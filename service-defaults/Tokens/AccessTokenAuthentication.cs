@@ -1,14 +1,11 @@
-using AuthMesh.Settings;
 using Microsoft.AspNetCore.Authentication.JwtBearer;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
-using Microsoft.IdentityModel.Tokens;
 
 namespace AuthMesh.Tokens;
 
 /// <summary>Bearer authentication (RFC 6750) with every choice that the library leaves open made.</summary>
-internal sealed class AccessTokenAuthentication(IOptions<AuthMeshOptions> options, AccessTokenHandler handler)
-    : IConfigureNamedOptions<JwtBearerOptions>
+internal sealed class AccessTokenAuthentication(AccessTokenHandler handler) : IConfigureNamedOptions<JwtBearerOptions>
 {
     private const string Realm = "Bearer realm=\"authmesh\"";
 
@@ -19,7 +16,6 @@ internal sealed class AccessTokenAuthentication(IOptions<AuthMeshOptions> option
             return; // a service may have schemes of its own
         }
 
-        var mesh = options.Value;
         // No Authority: the library would fetch metadata and keys by itself, from where they say and when a token asks for it.
         bearer.Authority = null;
         bearer.MetadataAddress = null!;
@@ -27,21 +23,8 @@ internal sealed class AccessTokenAuthentication(IOptions<AuthMeshOptions> option
         bearer.MapInboundClaims = false;
         bearer.SaveToken = false;
         bearer.IncludeErrorDetails = false;
-        bearer.TokenHandlers.Clear();
+        bearer.TokenHandlers.Clear(); // ours validates by itself, and looks at none of the library's parameters
         bearer.TokenHandlers.Add(handler);
-        bearer.TokenValidationParameters = new TokenValidationParameters
-        {
-            ValidAlgorithms = [SecurityAlgorithms.EcdsaSha256],
-            ValidTypes = ["at+jwt"],
-            ValidIssuer = mesh.Issuer,
-            ValidAudience = mesh.Audience,
-            IgnoreTrailingSlashWhenValidatingAudience = false,
-            TryAllIssuerSigningKeys = false,
-            NameClaimType = AccessTokenClaims.Subject, // a name can change hands; the subject cannot
-            RoleClaimType = AccessTokenClaims.Role,
-            AuthenticationType = JwtBearerDefaults.AuthenticationScheme,
-            ValidateLifetime = false, // the handler looks at it, at each request, also where the token was verified before
-        };
         bearer.Events = new JwtBearerEvents { OnMessageReceived = RefuseDoubledHeader, OnChallenge = AnswerAsync };
     }
 
@@ -82,17 +65,11 @@ internal static class AccessTokenServices
     {
         services.AddSingleton<VerifiedTokens>();
         services.AddSingleton<AccessTokenHandler>();
-        services.AddSingleton(provider => new AccessTokenReader(
-            provider.GetRequiredService<AccessTokenHandler>(), provider.GetRequiredService<IOptionsMonitor<JwtBearerOptions>>()));
+        services.AddSingleton(provider => new AccessTokenReader(provider.GetRequiredService<AccessTokenHandler>()));
         services.AddSingleton(TokenRefusal.Rule);
         services.AddAuthentication(JwtBearerDefaults.AuthenticationScheme).AddJwtBearer();
         // After AddJwtBearer, which would otherwise read Authentication:Schemes:Bearer over it and undo every choice made above.
         services.AddSingleton<IConfigureOptions<JwtBearerOptions>, AccessTokenAuthentication>();
-
-        // AddAuthentication brings data protection along, which at start writes a key to the home folder that bearer tokens never use.
-        if (services.FirstOrDefault(service => service.ImplementationType?.Name == "DataProtectionHostedService") is { } unused)
-        {
-            services.Remove(unused);
-        }
+        services.RemoveDataProtectionStart();
     }
 }

@@ -1,7 +1,5 @@
 using System.Security.Claims;
-using Microsoft.AspNetCore.Authentication.JwtBearer;
 using Microsoft.AspNetCore.Http;
-using Microsoft.Extensions.Options;
 
 namespace AuthMesh.Tokens;
 
@@ -9,10 +7,8 @@ namespace AuthMesh.Tokens;
 public sealed class AccessTokenReader
 {
     private readonly AccessTokenHandler handler;
-    private readonly IOptionsMonitor<JwtBearerOptions> bearer;
 
-    internal AccessTokenReader(AccessTokenHandler handler, IOptionsMonitor<JwtBearerOptions> bearer) =>
-        (this.handler, this.bearer) = (handler, bearer);
+    internal AccessTokenReader(AccessTokenHandler handler) => this.handler = handler;
 
     /// <summary>Checks form, key, signature, issuer and audience, and neither expiry nor revocation.</summary>
     /// <param name="token">Any text.</param>
@@ -20,13 +16,12 @@ public sealed class AccessTokenReader
     /// <exception cref="Exception">Whether it is cannot be told right now. Left alone, it becomes the answer, a 503.</exception>
     public async Task<ClaimsPrincipal?> ReadIgnoringExpiryAsync(string token)
     {
-        var parameters = bearer.Get(JwtBearerDefaults.AuthenticationScheme).TokenValidationParameters;
-        var (verified, refusal) = await handler.VerifyAsync(token, parameters);
+        var (verified, refusal) = await handler.VerifyAsync(token);
         if (refusal is { Failure.Status: StatusCodes.Status503ServiceUnavailable })
         {
             throw refusal;
         }
 
-        return verified is null ? null : new ClaimsPrincipal(verified.CreateIdentity(parameters));
+        return verified is null ? null : new ClaimsPrincipal(verified.CreateIdentity());
     }
 }

@@ -1,45 +1,49 @@
 using System.Buffers;
 using System.Buffers.Text;
-using System.Text;
 using System.Text.Json;
+using System.Text.Unicode;
 
 namespace AuthMesh.Tokens;
 
+/// <summary>What an access token says of itself. Whether the issuer said so is for the signature to tell.</summary>
+/// <remarks>Our issuer writes no <c>NotBefore</c>, and no other claims than these, which <c>HasOthers</c> says of a token.</remarks>
+internal readonly record struct TokenContent(
+    string Issuer, string Audience, string ClientId, string Id, string Username, string Role, Guid UserId, Guid SessionId,
+    long ExpiresAt, long IssuedAt, long? NotBefore, long Epoch, bool HasOthers);
+
 /// <summary>
-/// Whether a text has exactly the form in which the mesh's issuer writes access tokens. General JWT libraries accept much that
+/// Reads a text that has exactly the form in which the mesh's issuer writes access tokens. General JWT libraries accept much that
 /// the issuer never writes (any header member, doubled claims, numbers as strings, padding); each such freedom has been somebody's
-/// hole, and nobody needs it here. The signature and the values are checked afterwards.
+/// hole, and nobody needs it here. What is read is what was judged: nobody reads the text a second time.
 /// </summary>
 internal static class TokenShape
 {
     /// <summary>In characters. Ours have about 700; what is longer is not even decoded.</summary>
     public const int MaximumLength = 8 * 1024;
 
+    /// <summary>ES256 (RFC 7518 §3.4): two numbers of 32 bytes each.</summary>
+    public const int SignatureBytes = 64;
+
+    private const int OurClaims = 11; // all that are read below but nbf
     private const long LastUnixSecond = 253_402_300_799; // the end of the year 9999, where DateTime ends too
 
-    private static readonly string[] Texts = ["iss", "aud", "client_id", "jti", "preferred_username", "role"];
-    private static readonly string[] Ids = ["sub", "sid"];
-    private static readonly string[] Instants = ["exp", "iat"];
-    private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
-    private static readonly SearchValues<char> Base64UrlAlphabet =
-        SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_");
-
-    /// <returns>Why the text is no token of the mesh, or null and the token's <c>kid</c> where it has the form of one.</returns>
-    public static string? FindFault(string token, out string keyId)
+    /// <returns>Why the text is no token of the mesh; or null, and what it says and the <c>kid</c> of who says so.</returns>
+    public static string? FindFault(string token, out string keyId, out TokenContent content)
     {
-        keyId = "";
+        (keyId, content) = ("", default);
         if (token.Length > MaximumLength)
         {
             return "too long";
         }
 
-        var parts = token.Split('.');
-        if (parts.Length != 3) // RFC 7515 §3.1: header, payload, signature
+        Span<Range> parts = stackalloc Range[4];
+        if (token.AsSpan().Split(parts, '.') != 3) // RFC 7515 §3.1: header, payload, signature
         {
             return "not three parts";
         }
 
-        if (Decode(parts[0]) is not { } header || Decode(parts[1]) is not { } payload || Decode(parts[2]) is null)
+        if (Decode(token.AsSpan(parts[0])) is not { } header || Decode(token.AsSpan(parts[1])) is not { } payload
+            || Decode(token.AsSpan(parts[2])) is not { } signature)
         {
             return "not canonical base64url";
         }
@@ -51,7 +55,8 @@ internal static class TokenShape
             return "not two JSON objects without doubled members";
         }
 
-        return FindHeaderFault(headerMembers.RootElement, out keyId) ?? FindClaimFault(claims.RootElement);
+        return FindHeaderFault(headerMembers.RootElement, out keyId) ?? FindClaimFault(claims.RootElement, out content)
+            ?? (signature.Length == SignatureBytes ? null : "not the length of a signature");
     }
 
     // Exactly three members: with that, no crit, b64, zip, jku, jwk, x5u or x5c can ask for anything (RFC 8725 §3.10).
@@ -63,79 +68,53 @@ internal static class TokenShape
             : "not the header alg ES256, typ at+jwt and kid"; // RFC 9068 §2.1
     }
 
-    private static string? FindClaimFault(JsonElement claims)
+    private static string? FindClaimFault(JsonElement claims, out TokenContent content)
     {
-        foreach (var name in Texts)
-        {
-            if (string.IsNullOrEmpty(Text(claims, name)))
-            {
-                return "no text in claim " + name;
-            }
-        }
-
-        foreach (var name in Ids)
-        {
-            var text = Text(claims, name);
-            if (!Guid.TryParse(text, out var id) || id.ToString() != text) // one spelling, as everywhere
-            {
-                return "no id in claim " + name;
-            }
-        }
-
-        foreach (var name in Instants)
-        {
-            if (Whole(claims, name) is not (>= 0 and <= LastUnixSecond))
-            {
-                return "no whole number of seconds in claim " + name;
-            }
-        }
-
-        if (claims.TryGetProperty("nbf", out _) && Whole(claims, "nbf") is not (>= 0 and <= LastUnixSecond)) // ours have none
-        {
-            return "no whole number of seconds in claim nbf";
-        }
-
-        return Whole(claims, "epoch") is >= 0 ? null : "no whole number in claim epoch";
+        var read = new ClaimReader(claims);
+        content = new TokenContent(
+            read.Text("iss"), read.Text("aud"), read.Text("client_id"), read.Text("jti"), read.Text(AccessTokenClaims.PreferredUsername),
+            read.Text(AccessTokenClaims.Role), read.Id(AccessTokenClaims.Subject), read.Id(AccessTokenClaims.SessionId), read.Instant("exp"),
+            read.Instant("iat"), claims.TryGetProperty("nbf", out _) ? read.Instant("nbf") : null, read.Whole(AccessTokenClaims.Epoch),
+            HasOthers: claims.GetPropertyCount() > OurClaims);
+        return read.Fault;
     }
 
+    /// <summary>Null also for a lone surrogate, which only shows when the text is unescaped.</summary>
     private static string? Text(JsonElement members, string name)
     {
         try
         {
             return members.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
         }
-        catch (InvalidOperationException) // a lone surrogate, which only shows when the text is unescaped
+        catch (InvalidOperationException)
         {
             return null;
         }
     }
 
-    private static long? Whole(JsonElement members, string name) =>
-        members.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Number && value.TryGetInt64(out var number) ? number : null;
-
     /// <summary>Decodes what has one form only: no padding, no white space, no bits left over (RFC 4648 §3.5).</summary>
-    private static byte[]? Decode(string part)
+    private static byte[]? Decode(ReadOnlySpan<char> part)
     {
-        if (part.Length == 0 || part.Length % 4 == 1 || part.AsSpan().ContainsAnyExcept(Base64UrlAlphabet))
+        if (part.Length == 0 || part.Length % 4 == 1)
         {
             return null;
         }
 
-        try
-        {
-            return Base64Url.DecodeFromChars(part);
-        }
-        catch (FormatException) // bits left over, which would give one token many spellings
-        {
-            return null;
-        }
+        // The decoder refuses bits left over, which would give one token many spellings. It passes over white space and padding: then it
+        // writes less than so many characters stand for.
+        var bytes = new byte[Base64Url.GetMaxDecodedLength(part.Length)];
+        return Base64Url.DecodeFromChars(part, bytes, out _, out var written) == OperationStatus.Done && written == bytes.Length ? bytes : null;
     }
 
     private static JsonDocument? ReadObject(byte[] json)
     {
+        if (!Utf8.IsValid(json)) // the reader looks at what it unescapes only
+        {
+            return null;
+        }
+
         try
         {
-            _ = StrictUtf8.GetCharCount(json);
             var document = JsonDocument.Parse(json, new JsonDocumentOptions { AllowDuplicateProperties = false, MaxDepth = 4 });
             if (document.RootElement.ValueKind == JsonValueKind.Object)
             {
@@ -149,5 +128,44 @@ internal static class TokenShape
         {
             return null;
         }
+    }
+
+    /// <summary>Reads one claim after the other, and remembers the first that is not what it must be.</summary>
+    private ref struct ClaimReader(JsonElement claims)
+    {
+        public string? Fault { get; private set; }
+
+        public string Text(string name)
+        {
+            var text = TokenShape.Text(claims, name);
+            Unless(!string.IsNullOrEmpty(text), "no text in claim ", name);
+            return text ?? "";
+        }
+
+        public Guid Id(string name)
+        {
+            var text = TokenShape.Text(claims, name);
+            Unless(Guid.TryParseExact(text, "D", out var id) && id.ToString() == text, "no id in claim ", name); // one spelling, as everywhere
+            return id;
+        }
+
+        public long Instant(string name)
+        {
+            var second = Number(name);
+            Unless(second is >= 0 and <= LastUnixSecond, "no whole number of seconds in claim ", name);
+            return second;
+        }
+
+        public long Whole(string name)
+        {
+            var number = Number(name);
+            Unless(number >= 0, "no whole number in claim ", name);
+            return number;
+        }
+
+        private readonly long Number(string name) =>
+            claims.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Number && value.TryGetInt64(out var number) ? number : -1;
+
+        private void Unless(bool isFine, string fault, string name) => Fault ??= isFine ? null : fault + name;
     }
 }

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Security.Claims;
 using AuthMesh.Access;
 using AuthMesh.Settings;
+using Microsoft.AspNetCore.Authentication.JwtBearer;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
 
@@ -19,47 +20,40 @@ internal sealed class VerifiedToken : SecurityToken
         AccessTokenClaims.PreferredUsername, AccessTokenClaims.Role,
     ];
 
-    private readonly string audience;
-    private readonly string clientId;
-    private readonly string username;
-    private readonly string role;
-    private readonly DateTime issuedAt;
-    private readonly Claim[] otherClaims; // none that our issuer writes
+    private readonly TokenContent content;
+    private readonly Claim[] otherClaims;
 
-    /// <param name="token">Has the form that <see cref="TokenShape"/> demands, and a signature that was found good.</param>
-    /// <param name="key">The key that made it.</param>
-    /// <param name="mesh">Whose texts are shared by all tokens that carry them.</param>
-    public VerifiedToken(JsonWebToken token, ECDsaSecurityKey key, AuthMeshOptions mesh)
+    /// <param name="text">The token.</param>
+    /// <param name="content">What it says; its issuer and audience are the mesh's.</param>
+    /// <param name="key">The key that signed it.</param>
+    /// <param name="mesh">Whose texts are shared by all tokens.</param>
+    public VerifiedToken(string text, TokenContent content, ECDsaSecurityKey key, AuthMeshOptions mesh)
     {
-        string Text(string claim) => Share(token.GetPayloadValue<string>(claim), mesh);
-
+        this.content = content with
+        {
+            Issuer = mesh.Issuer,
+            Audience = mesh.Audience,
+            ClientId = content.ClientId == mesh.Audience ? mesh.Audience : content.ClientId,
+            Role = content.Role switch { Roles.User => Roles.User, Roles.Admin => Roles.Admin, var another => another },
+        };
         Key = key;
-        Id = token.Id;
-        Issuer = Text("iss");
-        audience = Text("aud");
-        clientId = Text("client_id");
-        username = Text(AccessTokenClaims.PreferredUsername);
-        role = Text(AccessTokenClaims.Role);
-        UserId = Guid.Parse(token.Subject);
-        SessionId = Guid.Parse(Text(AccessTokenClaims.SessionId));
-        Epoch = token.GetPayloadValue<long>(AccessTokenClaims.Epoch);
-        issuedAt = token.IssuedAt;
-        ValidFrom = token.ValidFrom > issuedAt ? token.ValidFrom : issuedAt; // nbf where there is one, else the least of instants
-        ValidTo = token.ValidTo;
-        otherClaims = [.. token.Claims.Where(claim => !OurClaims.Contains(claim.Type)).Select(claim => claim.Clone())];
+        // Whatever else it may say, a service can use as the library reads it.
+        otherClaims = content.HasOthers
+            ? [.. new JsonWebToken(text).Claims.Where(claim => !OurClaims.Contains(claim.Type)).Select(claim => claim.Clone())]
+            : [];
     }
 
     public ECDsaSecurityKey Key { get; }
 
-    public Guid UserId { get; }
+    public Guid UserId => content.UserId;
 
-    public Guid SessionId { get; }
+    public Guid SessionId => content.SessionId;
 
-    public long Epoch { get; }
+    public long Epoch => content.Epoch;
 
-    public override string Id { get; }
+    public override string Id => content.Id;
 
-    public override string Issuer { get; }
+    public override string Issuer => content.Issuer;
 
     public override SecurityKey SecurityKey => Key;
 
@@ -70,43 +64,32 @@ internal sealed class VerifiedToken : SecurityToken
     }
 
     /// <summary>The later one of <c>iat</c> and <c>nbf</c>.</summary>
-    public override DateTime ValidFrom { get; }
+    public override DateTime ValidFrom => DateTime.UnixEpoch.AddSeconds(Math.Max(content.IssuedAt, content.NotBefore ?? 0));
 
-    public override DateTime ValidTo { get; }
+    public override DateTime ValidTo => DateTime.UnixEpoch.AddSeconds(content.ExpiresAt);
 
     /// <summary>A new one each time: whoever handles a request may add to it.</summary>
-    public ClaimsIdentity CreateIdentity(TokenValidationParameters parameters)
+    public ClaimsIdentity CreateIdentity()
     {
-        var identity = new CaseSensitiveClaimsIdentity(parameters.AuthenticationType, parameters.NameClaimType, parameters.RoleClaimType);
+        // A name can change hands; the subject cannot.
+        var identity = new CaseSensitiveClaimsIdentity(JwtBearerDefaults.AuthenticationScheme, AccessTokenClaims.Subject, AccessTokenClaims.Role);
         void Add(string type, string value, string valueType = ClaimValueTypes.String) =>
             identity.AddClaim(new Claim(type, value, valueType, Issuer, Issuer, identity)); // without its identity it would be copied
-        void AddInstant(string type, DateTime value) =>
-            Add(type, EpochTime.GetIntDate(value).ToString(CultureInfo.InvariantCulture), ClaimValueTypes.Integer64);
+        void AddNumber(string type, long value, string valueType = ClaimValueTypes.Integer64) =>
+            Add(type, value.ToString(CultureInfo.InvariantCulture), valueType);
 
-        Add("iss", Issuer);
-        Add("aud", audience);
+        Add("iss", content.Issuer);
+        Add("aud", content.Audience);
         Add(AccessTokenClaims.Subject, UserId.ToString());
-        Add("client_id", clientId);
-        Add("jti", Id);
+        Add("client_id", content.ClientId);
+        Add("jti", content.Id);
         Add(AccessTokenClaims.SessionId, SessionId.ToString());
-        Add(
-            AccessTokenClaims.Epoch, Epoch.ToString(CultureInfo.InvariantCulture),
-            Epoch <= int.MaxValue ? ClaimValueTypes.Integer32 : ClaimValueTypes.Integer64);
-        AddInstant("iat", issuedAt);
-        AddInstant("exp", ValidTo);
-        Add(AccessTokenClaims.PreferredUsername, username);
-        Add(AccessTokenClaims.Role, role);
+        AddNumber(AccessTokenClaims.Epoch, Epoch, Epoch <= int.MaxValue ? ClaimValueTypes.Integer32 : ClaimValueTypes.Integer64);
+        AddNumber("iat", content.IssuedAt);
+        AddNumber("exp", content.ExpiresAt);
+        Add(AccessTokenClaims.PreferredUsername, content.Username);
+        Add(AccessTokenClaims.Role, content.Role);
         identity.AddClaims(otherClaims);
         return identity;
     }
-
-    /// <summary>One object for a text that nearly every token carries.</summary>
-    private static string Share(string text, AuthMeshOptions mesh) => text switch
-    {
-        Roles.User => Roles.User,
-        Roles.Admin => Roles.Admin,
-        _ when text == mesh.Issuer => mesh.Issuer,
-        _ when text == mesh.Audience => mesh.Audience, // and the client id, unless somebody set it
-        _ => text,
-    };
 }

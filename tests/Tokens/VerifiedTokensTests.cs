@@ -189,7 +189,7 @@ public sealed class VerifiedTokensTests : IDisposable
     public void A_hundred_thousand_tokens_in_use_are_all_remembered()
     {
         var remembered = new VerifiedTokens(Options.Create(new AuthMeshOptions()), clock);
-        var token = new VerifiedToken(new JsonWebToken(Sign()), new ECDsaSecurityKey(forge.Key), new AuthMeshOptions());
+        var token = NewToken();
         var digests = Enumerable.Range(0, 100_000).Select(i => TokenDigest.Of(i.ToString("d6"))).ToList();
         digests.ForEach(digest => remembered.Add(digest, token));
 
@@ -287,7 +287,7 @@ public sealed class VerifiedTokensTests : IDisposable
     {
         const int Room = 2;
         var remembered = new VerifiedTokens(Options.Create(new AuthMeshOptions { VerifiedTokens = Room }), clock);
-        var token = new VerifiedToken(new JsonWebToken(Sign()), new ECDsaSecurityKey(forge.Key), new AuthMeshOptions());
+        var token = NewToken();
         var most = 0;
 
         Parallel.For(0, 8, worker =>
@@ -310,6 +310,13 @@ public sealed class VerifiedTokensTests : IDisposable
         verifier.Hold(forge.KeyId, new ECDsaSecurityKey(forge.Key) { KeyId = forge.KeyId });
         verifiers.Add(verifier);
         return verifier;
+    }
+
+    private VerifiedToken NewToken()
+    {
+        var text = Sign();
+        Assert.Null(TokenShape.FindFault(text, out _, out var content));
+        return new VerifiedToken(text, content, new ECDsaSecurityKey(forge.Key), new AuthMeshOptions());
     }
 
     private string Sign() => forge.Sign(forge.Header(), Forge.Claims());
