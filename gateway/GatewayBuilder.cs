@@ -3,7 +3,9 @@ using AuthMesh.Gateway.Sessions;
 using AuthMesh.Settings;
 using Microsoft.AspNetCore.Cors.Infrastructure;
 using Microsoft.AspNetCore.HttpOverrides;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
+using Yarp.ReverseProxy.SessionAffinity;
 
 namespace AuthMesh.Gateway;
 
@@ -29,6 +31,9 @@ internal static class GatewayBuilder
             .AddTransforms<ServiceCredential>()
             .AddTransforms<OwnCookies>()
             .AddTransforms<DeviceCookie>();
+        // Its cookies of session affinity, for which no pipeline stands here, would bring data protection and a key in the home folder.
+        services.RemoveAll<ISessionAffinityPolicy>();
+        services.RemoveDataProtectionStart();
         services.AddSingleton<IConfigureOptions<CorsOptions>, ListedOrigins>();
         services.AddSingleton<IConfigureOptions<ForwardedHeadersOptions>, TrustedProxies>();
         services.AddSingleton<RequestOrigins>();

@@ -14,7 +14,7 @@ namespace AuthMesh.Identity.Startup;
 internal sealed partial class Preparation(IServiceScopeFactory scopes, PendingRefusal refusal, TimeProvider clock, ILogger<Preparation> logger)
     : BackgroundService, IHealthCheck
 {
-    private static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(100); // everything waits for this, and the attempt is cheap
 
     private readonly TaskCompletionSource completed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile string waitsFor = "preparing schema, keys and first users";
@@ -71,6 +71,7 @@ internal sealed partial class Preparation(IServiceScopeFactory scopes, PendingRe
         await using var scope = scopes.CreateAsyncScope();
         var services = scope.ServiceProvider;
         var db = services.GetRequiredService<IdentityDb>();
+        _ = db.Model; // it takes as long as PostgreSQL takes to start, and need not wait for it
 
         // Replicas that start together take turns; whoever comes second finds everything done.
         await using var turn = await services.GetRequiredService<PreparationLock>().TakeAsync(cancellationToken);
