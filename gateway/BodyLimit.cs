@@ -15,7 +15,13 @@ internal static class BodyLimit
 
     private static readonly Failure TooLarge = CommonFailures.FromStatus(StatusCodes.Status413PayloadTooLarge);
 
-    public static void UseBodyLimit(this IReverseProxyApplicationBuilder proxy) => proxy.Use(async (context, next) =>
+    public static void UseBodyLimit(this IReverseProxyApplicationBuilder proxy) => proxy.Use(
+        (context, next) => HasBody(context) ? ForwardAsync(context, next) : next(context));
+
+    /// <summary>Whether one is announced, or may come in chunks.</summary>
+    public static bool HasBody(HttpContext context) => context.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody is not false;
+
+    private static async Task ForwardAsync(HttpContext context, RequestDelegate next)
     {
         var size = context.Features.GetRequiredFeature<IHttpMaxRequestBodySizeFeature>();
         long? limit = context.GetReverseProxyFeature().Route.Config.MaxRequestBodySize switch
@@ -42,7 +48,7 @@ internal static class BodyLimit
         {
             await next(context);
         }
-    });
+    }
 
     private static async Task RefuseAsync(HttpContext context, IHttpMaxRequestBodySizeFeature size, Stream rest)
     {

@@ -60,7 +60,7 @@ internal sealed partial class CrossSite(RequestDelegate next, RequestOrigins ori
     }
 
     // RFC 9110 §9.2.1
-    private static bool IsSafe(string method) =>
+    public static bool IsSafe(string method) =>
         HttpMethods.IsGet(method) || HttpMethods.IsHead(method) || HttpMethods.IsOptions(method) || HttpMethods.IsTrace(method);
 
     // No page can have a browser send this on its own: whoever does has the token in hand.

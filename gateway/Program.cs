@@ -34,5 +34,6 @@ app.UseTimeouts();
 return await app.RunOrRefuseAsync(gateway => gateway.MapReverseProxy(proxy =>
 {
     proxy.UseBodyLimit();
+    proxy.UseRetries();
     proxy.UseLoadBalancing();
 }));

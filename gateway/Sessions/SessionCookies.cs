@@ -24,16 +24,18 @@ internal sealed partial class SessionCookies(
 
     private readonly string name = SessionCookie.NameFor(mesh.Value.Issuer);
 
-    public async Task InvokeAsync(HttpContext context)
+    public Task InvokeAsync(HttpContext context)
     {
         var request = context.Request;
         var (isWanted, isOptional) = Wants(context.GetEndpoint());
-        if (!isWanted || HasToken(request.Headers.Authorization) || origins.Of(request) == RequestOrigin.Listed)
-        {
-            await next(context);
-            return;
-        }
+        return !isWanted || HasToken(request.Headers.Authorization) || origins.Of(request) == RequestOrigin.Listed
+            ? next(context)
+            : ExchangeAsync(context, isOptional);
+    }
 
+    private async Task ExchangeAsync(HttpContext context, bool isOptional)
+    {
+        var request = context.Request;
         SharedCaches.SayWhatTheAnswerDependsOn(context.Response);
         var values = SessionCookie.FindValues(request.Headers.Cookie, name);
         var cookie = values.Count == 1 ? SessionCookie.TryParse(values[0]) : null;

@@ -1,0 +1,120 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using AuthMesh.Tests.Harness;
+
+namespace AuthMesh.Tests.Gateway;
+
+/// <summary>One replica answers and one does not, in turn, and no health check says which.</summary>
+public sealed class RetryTests : IAsyncLifetime
+{
+    private const int Requests = 10;
+
+    private readonly TcpListener hangsUp = new(IPAddress.Loopback, 0);
+    private readonly Echo well = new();
+    private LoneGateway gateway = null!;
+    private readonly ConcurrentQueue<string> taken = new(); // the paths that were asked for there
+
+    public async ValueTask InitializeAsync()
+    {
+        hangsUp.Start();
+        _ = HangUpAsync();
+        await well.StartAsync();
+        gateway = new LoneGateway(new Dictionary<string, string>(
+            [.. Pair("unreachable", "http://127.0.0.1:9/"), .. Pair("silent", $"http://{hangsUp.LocalEndpoint}/"), .. Nobody()]));
+        await gateway.InitializeAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await gateway.DisposeAsync();
+        await well.DisposeAsync();
+        hangsUp.Dispose();
+    }
+
+    [Theory]
+    [InlineData("unreachable")]
+    [InlineData("silent")]
+    public async Task A_safe_request_is_answered_by_the_other_replica(string sick)
+    {
+        var answers = await AskAsync(HttpMethod.Get, $"/{sick}");
+
+        Assert.All(answers, answer => Assert.Equal(200, answer.Status));
+        Assert.All(answers, answer => Assert.Equal("nosniff", answer.Header("X-Content-Type-Options")));
+    }
+
+    [Theory]
+    [InlineData("unreachable")]
+    [InlineData("silent")]
+    public async Task What_may_have_been_done_already_is_not_done_again(string sick)
+    {
+        var answers = await AskAsync(HttpMethod.Post, $"/{sick}");
+
+        Assert.Equal(Requests / 2, answers.Count(answer => answer.Status == 200));
+        Assert.All(answers.Where(answer => answer.Status != 200), answer => answer.AssertError(503, "service_unavailable"));
+        Assert.Equal(sick == "silent" ? Requests / 2 : 0, taken.Count);
+    }
+
+    [Fact]
+    public async Task Where_no_replica_answers_each_was_asked()
+    {
+        (await gateway.Caller.GetAsync("/nowhere")).AssertError(503, "service_unavailable");
+
+        Assert.Equal(["/one/nowhere", "/two/nowhere"], taken.Distinct().Order()); // the HTTP client may try each of them again by itself
+    }
+
+    // One at a time, so that the two take turns.
+    private async Task<List<Answer>> AskAsync(HttpMethod method, string path)
+    {
+        var answers = new List<Answer>();
+        for (var i = 0; i < Requests; i++)
+        {
+            answers.Add(await gateway.Caller.SendAsync(method, path));
+        }
+
+        return answers;
+    }
+
+    private IEnumerable<KeyValuePair<string, string>> Pair(string name, string sick) =>
+    [
+        .. Route(name),
+        new($"ReverseProxy:Clusters:{name}:Destinations:sick:Address", sick),
+        new($"ReverseProxy:Clusters:{name}:Destinations:well:Address", well.Address.ToString()),
+    ];
+
+    private IEnumerable<KeyValuePair<string, string>> Nobody() =>
+    [
+        .. Route("nowhere"),
+        new("ReverseProxy:Clusters:nowhere:Destinations:one:Address", $"http://{hangsUp.LocalEndpoint}/one/"),
+        new("ReverseProxy:Clusters:nowhere:Destinations:two:Address", $"http://{hangsUp.LocalEndpoint}/two/"),
+    ];
+
+    private static IEnumerable<KeyValuePair<string, string>> Route(string name) =>
+    [
+        new($"ReverseProxy:Routes:{name}:ClusterId", name),
+        new($"ReverseProxy:Routes:{name}:Match:Path", $"/{name}"),
+        new($"ReverseProxy:Routes:{name}:Match:Methods:0", "GET"),
+        new($"ReverseProxy:Routes:{name}:Match:Methods:1", "POST"),
+        new($"ReverseProxy:Routes:{name}:AuthorizationPolicy", "anonymous"),
+        new($"ReverseProxy:Clusters:{name}:LoadBalancingPolicy", "RoundRobin"),
+    ];
+
+    private async Task HangUpAsync()
+    {
+        while (true)
+        {
+            try
+            {
+                using var connection = await hangsUp.AcceptSocketAsync();
+                var request = new byte[4096];
+                var length = await connection.ReceiveAsync(request); // so that it may have been acted upon
+                taken.Enqueue(Encoding.ASCII.GetString(request, 0, length).Split(' ')[1]);
+            }
+            catch (SocketException)
+            {
+                return; // the test is over
+            }
+        }
+    }
+}
