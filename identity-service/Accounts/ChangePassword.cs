@@ -86,7 +86,7 @@ internal static partial class ChangePassword
         // 3. This session goes with it, unless it ended meanwhile; then nothing happened.
         var cookie = SessionCookie.Create();
         var session = await LiveSession.FindAsync(
-            db, clock, GoOn, cancellationToken, new("caller_session", caller.SessionId), new("cookie", cookie.Hash));
+            db.CreateCommand(GoOn), clock, cancellationToken, new("caller_session", caller.SessionId), new("cookie", cookie.Hash));
         if (session is null)
         {
             return CommonFailures.InvalidToken();

@@ -9,12 +9,14 @@ public sealed class DatabaseOptions
     // A caller hears 503 at once when PostgreSQL is gone, and within three seconds when it is slow: three to get a connection, or two
     // to run a command and half a second to cancel it. One that accepts connections and never answers costs the first caller five,
     // since the cancellation waits for a connection too. Keepalive finds a peer that vanished without a word; a failover is noticed
-    // after a second, not ten. Twenty connections for each replica leave room for four beside PostgreSQL's default of 100. Kerberos,
-    // which Npgsql would try first, wants a library that the service's image does not hold; without it, that is a complaint in the
-    // log and a round trip.
+    // after a second, not ten. Twenty connections for each replica leave room for four beside PostgreSQL's default of 100. What is asked
+    // often is prepared, since to plan a refresh takes PostgreSQL longer than to do it; and a connection goes back to the pool as it is:
+    // whoever locks here unlocks, who listens gives back a lost connection only, and the statements that would undo what nobody did would
+    // cost more than the plan. Kerberos, which Npgsql would try first,
+    // wants a library that the service's image does not hold; without it, that is a complaint in the log and a round trip.
     private const string Defaults =
         "Timeout=3;Command Timeout=2;Cancellation Timeout=500;Keepalive=15;Host Recheck Seconds=1;Maximum Pool Size=20;"
-        + "GSS Encryption Mode=Disable;Application Name=identity-service;";
+        + "Max Auto Prepare=50;No Reset On Close=true;GSS Encryption Mode=Disable;Application Name=identity-service;";
 
     /// <summary>An Npgsql connection string; what it sets wins over the defaults above.</summary>
     public string ConnectionString { get; set; } = "";

@@ -25,6 +25,9 @@ internal sealed partial class IdentityDb(DbContextOptions<IdentityDb> options) :
 
     public DbSet<AttemptCount> AttemptCounts => Set<AttemptCount>();
 
+    /// <summary>For within a transaction: it keeps the connection open, on which the command runs.</summary>
+    public NpgsqlCommand CreateCommand(string sql) => new(sql, (NpgsqlConnection)Database.GetDbConnection());
+
     protected override void OnModelCreating(ModelBuilder modelBuilder)
     {
         modelBuilder.ApplyConfiguration(new UserMapping());

@@ -19,7 +19,7 @@ internal sealed class PreparationLock(NpgsqlDataSource dataSource)
             await using var command = new NpgsqlCommand("SELECT pg_advisory_lock($1)", connection) { CommandTimeout = 0 };
             command.Parameters.AddWithValue(Key);
             await command.ExecuteNonQueryAsync(cancellationToken);
-            return new Turn(connection);
+            return new Turn(dataSource, connection);
         }
         catch
         {
@@ -28,11 +28,11 @@ internal sealed class PreparationLock(NpgsqlDataSource dataSource)
         }
     }
 
-    private sealed class Turn(NpgsqlConnection connection) : IAsyncDisposable
+    private sealed class Turn(NpgsqlDataSource dataSource, NpgsqlConnection connection) : IAsyncDisposable
     {
         public async ValueTask DisposeAsync()
         {
-            // Back in the pool the connection would keep the lock until its next use.
+            // Back in the pool the connection would keep the lock: nothing is reset there.
             await using var command = new NpgsqlCommand("SELECT pg_advisory_unlock($1)", connection);
             command.Parameters.AddWithValue(Key);
             try
@@ -41,7 +41,7 @@ internal sealed class PreparationLock(NpgsqlDataSource dataSource)
             }
             catch (Exception exception) when (exception is NpgsqlException or InvalidOperationException) // lost just now, or earlier
             {
-                // the server let go of the lock together with the connection
+                dataSource.Clear(); // where the connection lives on after all, it ends when it is given back, and the lock with it
             }
 
             await connection.DisposeAsync();

@@ -50,7 +50,8 @@ internal static class InternalEndpoints
     public static IServiceCollection AddInternal(this IServiceCollection services)
     {
         services.AddSingleton<ServiceCredential>();
-        services.AddAuthentication().AddScheme<AuthenticationSchemeOptions, ServiceAuthentication>(ServiceAuthentication.SchemeName, null);
+        // Not AddAuthentication() once more: that would start data protection again, which the defaults took out.
+        new AuthenticationBuilder(services).AddScheme<AuthenticationSchemeOptions, ServiceAuthentication>(ServiceAuthentication.SchemeName, null);
         services.AddAuthorizationBuilder().AddPolicy(
             Policy, policy => policy.AddAuthenticationSchemes(ServiceAuthentication.SchemeName).RequireAuthenticatedUser());
         return services;

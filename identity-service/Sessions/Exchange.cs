@@ -1,6 +1,5 @@
 using System.Text.Json.Serialization;
 using AuthMesh.Errors;
-using AuthMesh.Identity.Database;
 using AuthMesh.Identity.Tokens;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Npgsql;
@@ -28,7 +27,7 @@ internal static class Exchange
     public static void Map(IEndpointRouteBuilder group) => group.MapPost("/exchange", HandleAsync);
 
     private static async Task<Results<Ok<ExchangeResponse>, Failure>> HandleAsync(
-        ExchangeRequest request, IdentityDb db, AccessTokens tokens, TimeProvider clock, CancellationToken cancellationToken)
+        ExchangeRequest request, NpgsqlDataSource database, AccessTokens tokens, TimeProvider clock, CancellationToken cancellationToken)
     {
         if (request.Cookie is null)
         {
@@ -36,7 +35,8 @@ internal static class Exchange
         }
 
         if (SessionCookie.TryParse(request.Cookie) is not { } cookie
-            || await LiveSession.FindAsync(db, clock, Use, cancellationToken, new NpgsqlParameter("cookie", cookie.Hash)) is not { } session)
+            || await LiveSession.FindAsync(
+                database.CreateCommand(Use), clock, cancellationToken, new NpgsqlParameter("cookie", cookie.Hash)) is not { } session)
         {
             return InvalidSession;
         }

@@ -1,6 +1,5 @@
 using System.Text.Json.Serialization;
 using AuthMesh.Errors;
-using AuthMesh.Identity.Database;
 using AuthMesh.Identity.Keys;
 using AuthMesh.Identity.Tokens;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -58,7 +57,7 @@ internal static partial class Refresh
     public static void Map(IEndpointRouteBuilder group) => group.MapPost("/refresh", HandleAsync).AllowAnonymous();
 
     private static async Task<Results<Ok<SignInResponse>, Failure>> HandleAsync(
-        RefreshRequest request, IdentityDb db, KeyRing ring, AccessTokens tokens, TimeProvider clock, ILogger<RefreshRequest> logger,
+        RefreshRequest request, NpgsqlDataSource database, KeyRing ring, AccessTokens tokens, TimeProvider clock, ILogger<RefreshRequest> logger,
         CancellationToken cancellationToken)
     {
         if (request.RefreshToken is null)
@@ -92,7 +91,7 @@ internal static partial class Refresh
         return InvalidRefreshToken;
 
         Task<LiveSession?> RunAsync(string statement) => LiveSession.FindAsync(
-            db, clock, statement, cancellationToken,
+            database.CreateCommand(statement), clock, cancellationToken,
             new("session", presented.SessionId), new("epoch", presented.Epoch), new("counter", presented.Counter));
     }
 

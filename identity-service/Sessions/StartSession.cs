@@ -40,7 +40,7 @@ internal sealed class StartSession(IdentityDb db, CallerAddress callerAddress, T
         var cookie = SessionCookie.Create();
         await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
         var session = await LiveSession.FindAsync(
-            db, clock, Insert, cancellationToken,
+            db.CreateCommand(Insert), clock, cancellationToken,
             new("id", Guid.CreateVersion7(clock.GetUtcNow())), new("user", userId), new("epoch", epoch), new("cookie", cookie.Hash),
             new("device", Describe(context.Request.Headers.UserAgent.ToString())), new("network", callerAddress.Of(context)));
         if (session is null)

@@ -102,7 +102,7 @@ public sealed class RefreshTokenTests(ProductionMesh mesh) : IAsyncLifetime
 
         Assert.NotEqual(ring.CurrentRefreshTokenKey.Id, changed.CurrentRefreshTokenKey.Id);
         Assert.Equal(before, RefreshToken.TryParse(presented, changed)!.At(70_001).ToText(changed));
-        var first = RefreshToken.For(new LiveSession(token.SessionId, Guid.NewGuid(), "", "", 4, 70_001, TimeSpan.FromDays(1)), changed);
+        var first = RefreshToken.For(new LiveSession(token.SessionId, Guid.NewGuid(), "", "", 4, 70_001, TimeSpan.FromDays(1), TimeProvider.System.GetUtcNow()), changed);
         Assert.Equal(new RefreshToken(changed.CurrentRefreshTokenKey.Id, token.SessionId, 4, 70_001), first); // a new one takes the new key
     }
 
