@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Yarp.ReverseProxy;
+using Yarp.ReverseProxy.Health;
 using Yarp.ReverseProxy.Model;
 
 namespace AuthMesh.Gateway;
@@ -8,27 +9,35 @@ namespace AuthMesh.Gateway;
 /// A gateway that has just started is not ready before each cluster has a destination that answers: a mesh that says it is ready
 /// must not greet its first caller with 503. Later, or when a cluster stays away, it serves what it can and calls that degraded.
 /// </summary>
-internal sealed class DestinationsHealth(IProxyStateLookup proxy, TimeProvider clock) : IHealthCheck
+internal sealed class DestinationsHealth(IProxyStateLookup proxy, IActiveHealthCheckMonitor probes, TimeProvider clock) : IHealthCheck
 {
     private static readonly TimeSpan StartingTime = TimeSpan.FromSeconds(30);
 
     private readonly long startedAt = clock.GetTimestamp();
     private volatile bool wasReady;
 
-    public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
+    public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
     {
-        var absent = proxy.GetClusters().Where(cluster => !HasAnswering(cluster)).Select(cluster => cluster.ClusterId).Order().ToList();
+        var absent = FindAbsent();
+        if (absent.Count > 0 && !wasReady)
+        {
+            await probes.CheckHealthAsync(absent).WaitAsync(cancellationToken); // somebody waits: not only at the next beat
+            absent = FindAbsent();
+        }
+
         if (absent.Count == 0)
         {
             wasReady = true;
-            return Task.FromResult(HealthCheckResult.Healthy());
+            return HealthCheckResult.Healthy();
         }
 
-        var description = "no destination answers for " + string.Join(", ", absent);
-        return Task.FromResult(wasReady || clock.GetElapsedTime(startedAt) > StartingTime
+        var description = "no destination answers for " + string.Join(", ", absent.Select(cluster => cluster.ClusterId).Order());
+        return wasReady || clock.GetElapsedTime(startedAt) > StartingTime
             ? HealthCheckResult.Degraded(description)
-            : HealthCheckResult.Unhealthy(description));
+            : HealthCheckResult.Unhealthy(description);
     }
+
+    private List<ClusterState> FindAbsent() => [.. proxy.GetClusters().Where(cluster => !HasAnswering(cluster))];
 
     // Before its first probe nobody knows; that counts as there only where nobody will ever probe.
     private static bool HasAnswering(ClusterState cluster) =>

@@ -72,11 +72,16 @@ public sealed class Mesh : IAsyncDisposable
         {
             Postgres = await PostgresSources.StartAsync(folder.Path, options.PostgresSource, options.PostgresPort, Report);
             RecordWhatRuns();
-            Report($"PostgreSQL answers on 127.0.0.1:{Postgres.Port}: {Postgres.Description}");
         }
 
         cancellation.ThrowIfCancellationRequested();
         await StartServicesAsync();
+        if (Postgres is not null)
+        {
+            await Cluster.WaitUntilAnswersAsync(Postgres);
+            Report($"PostgreSQL answers on 127.0.0.1:{Postgres.Port}: {Postgres.Description}");
+        }
+
         foreach (var service in Services)
         {
             await service.WaitUntilReadyAsync(cancellation: cancellation);
@@ -92,7 +97,7 @@ public sealed class Mesh : IAsyncDisposable
         Ports.RefuseTaken(options.PostgresPort, "--postgres-port");
     }
 
-    /// <summary>All at once: each waits for what it needs.</summary>
+    /// <summary>All at once, and while PostgreSQL starts: each waits for what it needs.</summary>
     private async Task StartServicesAsync()
     {
         var gatewayPort = Ports.FreeOr(options.GatewayPort);
@@ -123,7 +128,8 @@ public sealed class Mesh : IAsyncDisposable
         for (var replica = 0; replica < count; replica++)
         {
             var log = folder.LogOf(replica == 0 ? name : $"{name}-{ReplicaNames[replica]}");
-            var service = await ServiceProcess.StartAsync(name, settings, options.Environment, replica == 0 ? firstPort : 0, log);
+            var program = options.PublishedServices is { } published ? ServiceOutput.Published(published, name) : null;
+            var service = await ServiceProcess.StartAsync(name, settings, options.Environment, replica == 0 ? firstPort : 0, log, program);
             replicas.Add(service);
             RecordWhatRuns();
         }

@@ -24,6 +24,9 @@ public sealed record MeshOptions
     /// <summary>Kept between runs; null makes one for this run and deletes it with the mesh.</summary>
     public string? DataFolder { get; init; }
 
+    /// <summary>A folder with a published service in each of its folders; null takes what this checkout's last build made.</summary>
+    public string? PublishedServices { get; init; }
+
     /// <summary>A database that runs already; null starts one.</summary>
     public string? ConnectionString { get; init; }
 

@@ -12,6 +12,8 @@ var port = Described(new Option<int>("--port"), "PORT", "The one port that clien
 port.DefaultValueFactory = _ => 8080;
 var data = Described(new Option<string>("--data"), "DIR", "Folder of the database, its master key and the logs; kept between runs");
 data.DefaultValueFactory = _ => ".authmesh";
+var services = Described(
+    new Option<string?>("--services"), "DIR", "Run services that were published to DIR/SERVICE, not this checkout's last build");
 var noDemo = new Option<bool>("--no-demo") { Description = "Create no demo users (alice, bob and admin, with published passwords)" };
 var postgres = new Option<PostgresSource>("--postgres") { Description = "PostgreSQL from server binaries, else in a container" };
 var identityPort = Described(new Option<int>("--identity-port"), "PORT", "Inner port of the identity service; 0 takes a free one");
@@ -29,7 +31,7 @@ var command = new RootCommand("""
     Identity__Database__ConnectionString set, that PostgreSQL is used and none is started.
     """)
 {
-    port, data, noDemo, postgres, identityPort, resourcePort, postgresPort, detach, stop, check,
+    port, data, services, noDemo, postgres, identityPort, resourcePort, postgresPort, detach, stop, check,
 };
 
 command.SetAction(async parsed =>
@@ -61,6 +63,7 @@ command.SetAction(async parsed =>
             PostgresSource = parsed.GetValue(postgres),
             ConnectionString = connectionString,
             DataFolder = folder,
+            PublishedServices = parsed.GetValue(services) is { } published ? Path.GetFullPath(published) : null,
             DemoUsers = environment == "Development" && !parsed.GetValue(noDemo),
             Settings = settings,
             Report = Console.WriteLine,

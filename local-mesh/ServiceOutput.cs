@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 
 namespace AuthMesh.LocalMesh;
 
-/// <summary>Where a service lies when it is built: in its own output folder, from which alone it finds its appsettings.json.</summary>
+/// <summary>Where a service lies: in a folder of its own, from which alone it finds its appsettings.json.</summary>
 internal static class ServiceOutput
 {
     // The runtime that we run on, whether we were started by `dotnet`, by an apphost or by a test runner.
@@ -18,6 +18,15 @@ internal static class ServiceOutput
         return File.Exists(dll)
             ? dll
             : throw new MeshException($"{dll} does not exist. Build it first: dotnet build {service} -c {Configuration}");
+    }
+
+    /// <summary>What `dotnet publish SERVICE --output FOLDER/SERVICE` made: an assembly, or a program that needs no runtime.</summary>
+    internal static string Published(string folder, string service)
+    {
+        var program = Path.Combine(folder, service, service);
+        return File.Exists($"{program}.dll") ? $"{program}.dll"
+            : File.Exists(program) ? program
+            : throw new MeshException($"{program} does not exist. Publish it first: dotnet publish {service} --output {Path.Combine(folder, service)}");
     }
 
     // Tests and benchmarks have a copy of this assembly in their own output, so the way up differs.

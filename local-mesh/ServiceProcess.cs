@@ -10,15 +10,15 @@ public sealed class ServiceProcess : IAsyncDisposable
 {
     private static readonly HttpClient Http = new(new SocketsHttpHandler { UseProxy = false }) { Timeout = TimeSpan.FromSeconds(5) };
 
-    private readonly string dll;
+    private readonly string program;
     private readonly bool deletesLog;
     private ChildProcess process = null!;
 
     private ServiceProcess(
-        string name, IReadOnlyDictionary<string, string> settings, string environment, int port, string? logFile, string? dll)
+        string name, IReadOnlyDictionary<string, string> settings, string environment, int port, string? logFile, string? program)
     {
         (Name, Settings, Environment) = (name, settings, environment);
-        (this.dll, deletesLog) = (dll ?? ServiceOutput.Dll(name), logFile is null);
+        (this.program, deletesLog) = (program ?? ServiceOutput.Dll(name), logFile is null);
         // Only the gateway is spoken to by people and browsers, for whom `localhost` may be 127.0.0.1 or ::1.
         Address = new Uri($"http://{(name == "gateway" ? "localhost" : "127.0.0.1")}:{Ports.FreeOr(port)}");
         LogFile = logFile ?? Path.GetTempFileName();
@@ -53,13 +53,13 @@ public sealed class ServiceProcess : IAsyncDisposable
     /// <param name="environment">"Development" or "Production".</param>
     /// <param name="port">On loopback; 0 takes a free one.</param>
     /// <param name="logFile">Null takes a temporary one.</param>
-    /// <param name="dll">Another service than this checkout's own; null finds it by its name.</param>
+    /// <param name="program">Another assembly, or executable file, than this checkout's own; null finds that by its name.</param>
     /// <exception cref="MeshException">The service is not built, or the port is taken.</exception>
     public static async Task<ServiceProcess> StartAsync(
         string name, IReadOnlyDictionary<string, string> settings, string environment = "Development", int port = 0,
-        string? logFile = null, string? dll = null)
+        string? logFile = null, string? program = null)
     {
-        var service = new ServiceProcess(name, settings, environment, port, logFile, dll);
+        var service = new ServiceProcess(name, settings, environment, port, logFile, program);
         if (logFile is not null) Processes.LogFile.Rotate(logFile);
         await service.StartAsync();
         return service;
@@ -109,7 +109,8 @@ public sealed class ServiceProcess : IAsyncDisposable
 
     private async Task StartAsync()
     {
-        process = await ChildProcess.StartAsync(new ChildCommand(Name, [ServiceOutput.DotNet, dll], Path.GetDirectoryName(dll)!, LogFile)
+        string[] command = program.EndsWith(".dll", StringComparison.Ordinal) ? [ServiceOutput.DotNet, program] : [program];
+        process = await ChildProcess.StartAsync(new ChildCommand(Name, command, Path.GetDirectoryName(program)!, LogFile)
         {
             Environment = EnvironmentVariables(),
         });

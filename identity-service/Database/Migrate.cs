@@ -11,16 +11,14 @@ internal sealed partial class Migrate(IdentityDb db, NpgsqlDataSource dataSource
 
     public async Task RunAsync(CancellationToken cancellationToken)
     {
-        await using (var connection = await dataSource.OpenConnectionAsync(cancellationToken))
+        await using var connection = await dataSource.OpenConnectionAsync(cancellationToken);
+        if (connection.PostgreSqlVersion.Major < OldestVersion)
         {
-            if (connection.PostgreSqlVersion.Major < OldestVersion)
-            {
-                throw new StartRefusedException(
-                    $"PostgreSQL {connection.PostgreSqlVersion} is too old: version {OldestVersion} or newer is needed.");
-            }
+            throw new StartRefusedException(
+                $"PostgreSQL {connection.PostgreSqlVersion} is too old: version {OldestVersion} or newer is needed.");
         }
 
-        var applied = (await db.Database.GetAppliedMigrationsAsync(cancellationToken)).ToList();
+        var applied = await ReadAppliedAsync(connection, cancellationToken);
         var known = db.Database.GetMigrations().ToList();
         if (applied.Except(known).FirstOrDefault() is { } newer)
         {
@@ -33,6 +31,27 @@ internal sealed partial class Migrate(IdentityDb db, NpgsqlDataSource dataSource
             db.Database.SetCommandTimeout(TimeSpan.FromMinutes(5)); // a change to a large table may take longer than any request
             await db.Database.MigrateAsync(cancellationToken);
             LogMigrated(string.Join(", ", pending));
+        }
+    }
+
+    // Entity Framework's own way builds a model of this one table first, at every start.
+    private static async Task<List<string>> ReadAppliedAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand("SELECT \"MigrationId\" FROM \"__EFMigrationsHistory\"", connection);
+        try
+        {
+            await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+            List<string> applied = [];
+            while (await reader.ReadAsync(cancellationToken))
+            {
+                applied.Add(reader.GetString(0));
+            }
+
+            return applied;
+        }
+        catch (PostgresException exception) when (exception.SqlState == PostgresErrorCodes.UndefinedTable)
+        {
+            return []; // an empty database
         }
     }
 

@@ -47,6 +47,14 @@ public sealed class PostgresServer : IPostgres
     /// <exception cref="MeshException">No server binaries of a fitting version, or the server does not start.</exception>
     public static async Task<PostgresServer> StartAsync(string? folder = null, int port = 0)
     {
+        var server = await LaunchAsync(folder, port);
+        await Cluster.WaitUntilAnswersAsync(server);
+        return server;
+    }
+
+    /// <summary>The same without waiting until it answers.</summary>
+    internal static async Task<PostgresServer> LaunchAsync(string? folder = null, int port = 0)
+    {
         var installed = PostgresBinaries.Find();
         if (installed.Count == 0) throw new MeshException($"No PostgreSQL server binaries, {PostgresBinaries.OldestMajor} or newer, here.");
 
@@ -58,24 +66,26 @@ public sealed class PostgresServer : IPostgres
 
         var server = new PostgresServer(binaries, cluster, Ports.FreeOr(port), toDelete);
         Processes.LogFile.Rotate(server.LogFile);
-        await server.StartAgainAsync();
+        await server.LaunchAsync();
         return server;
     }
 
     public async Task StartAgainAsync()
     {
-        process = await ChildProcess.StartAsync(new ChildCommand("PostgreSQL",
-            [
-                binaries.Postgres, "-D", folder.Data, "-p", Port.ToString(CultureInfo.InvariantCulture),
-                "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", .. Cluster.Settings,
-            ],
-            folder.Path, LogFile)
-        {
-            User = folder.RunAs,
-            SignalWhenWeDie = "INT", // a fast shutdown,
-        });
+        await LaunchAsync();
         await Cluster.WaitUntilAnswersAsync(this);
     }
+
+    private async Task LaunchAsync() => process = await ChildProcess.StartAsync(new ChildCommand("PostgreSQL",
+        [
+            binaries.Postgres, "-D", folder.Data, "-p", Port.ToString(CultureInfo.InvariantCulture),
+            "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", .. Cluster.Settings,
+        ],
+        folder.Path, LogFile)
+    {
+        User = folder.RunAs,
+        SignalWhenWeDie = "INT", // a fast shutdown,
+    });
 
     public Task StopAsync() => process.StopAsync(Signal.Interrupt, TimeSpan.FromSeconds(30));
 

@@ -13,12 +13,13 @@ internal static class PostgresSources
 {
     internal static bool HasCluster(string dataFolder) => MadeWith(dataFolder) != PostgresSource.Any;
 
+    /// <summary>It need not answer yet.</summary>
     internal static async Task<IPostgres> StartAsync(string dataFolder, PostgresSource wish, int port, Action<string> report)
     {
         if (await ChooseAsync(dataFolder, wish) == PostgresSource.Binaries)
         {
             report("Starting PostgreSQL from this machine's server binaries");
-            return await PostgresServer.StartAsync(dataFolder, port);
+            return await PostgresServer.LaunchAsync(dataFolder, port);
         }
 
         report("Starting PostgreSQL in a container; the first time its image is fetched");

@@ -5,7 +5,7 @@ using Microsoft.AspNetCore.Http;
 namespace AuthMesh.Health;
 
 /// <summary>
-/// What a container's health check runs: <c>dotnet SERVICE.dll health</c> asks the service that runs beside it whether it is
+/// What a container's health check runs: <c>./SERVICE health</c> asks the service that runs beside it whether it is
 /// ready. For images that hold neither a shell nor curl.
 /// </summary>
 public static class HealthProbe

@@ -23,7 +23,7 @@ internal sealed partial class IssuerKeys(
 {
     // Long enough that a storm of forged key ids costs the issuer nothing, short enough for a key that came as a surprise.
     private static readonly TimeSpan UnknownKeyPause = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan RetryWithoutKeys = TimeSpan.FromMilliseconds(250); // nothing else keeps this service from being ready
+    private static readonly TimeSpan RetryWithoutKeys = TimeSpan.FromMilliseconds(100); // nothing else keeps this service from being ready
     private static readonly TimeSpan RetryWithKeys = TimeSpan.FromSeconds(5);
 
     private readonly Lock gate = new();

@@ -16,7 +16,7 @@ internal sealed partial class RevocationFeed(
 {
     // Two beats and a half. A replica that was stopped, or lost its database, keeps the connection open and says nothing.
     private static readonly TimeSpan Silence = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(100); // no token is judged before the first news
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
         Task.WhenAll([.. issuer.Origins.Select(origin => ListenAsync(origin, stoppingToken)), WatchAsync(stoppingToken)]);

@@ -63,7 +63,7 @@ public sealed class OneLineTests(ProductionMesh mesh) : IDisposable
                 ["AuthMesh:ServiceKey"] = ProductionMesh.ServiceKey,
                 ["AuthMesh:IdentityUrl"] = mesh.Mesh.Identity.Address.GetLeftPart(UriPartial.Authority),
             },
-            "Production", dll: dll);
+            "Production", program: dll);
         await using var gateway = await ServiceProcess.StartAsync(
             "gateway",
             new Dictionary<string, string>(mesh.Mesh.Gateway.Settings)
