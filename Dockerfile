@@ -1,10 +1,15 @@
 # All images of the mesh: docker build --target identity-service|resource-service|gateway|client .
 # One stage builds everything once. The images that run hold no shell, no package manager and no SDK.
+# --build-arg NATIVE=true makes the gateway and the resource service native programs. See docs/decisions/0023-ahead-of-time.md.
 
 # On the builder's own architecture, whatever the target's: the compiler needs no emulation.
 FROM --platform=$BUILDPLATFORM mcr.microsoft.com/dotnet/sdk:10.0 AS build
 WORKDIR /source
 ARG TARGETARCH
+ARG NATIVE=false
+RUN if [ "$NATIVE" = true ]; then \
+      apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev zlib1g-dev; \
+    fi
 
 # What decides about packages comes first, so that a change in the code restores nothing. The packages themselves are part of
 # this layer; only the downloads are in a mount, which an empty or imported cache may lack.
@@ -14,16 +19,17 @@ COPY identity-service/identity-service.csproj identity-service/packages.lock.jso
 COPY resource-service/resource-service.csproj resource-service/packages.lock.json resource-service/
 COPY gateway/gateway.csproj gateway/packages.lock.json gateway/
 COPY client/client.csproj client/packages.lock.json client/
+# Native code needs a compiler of the SDK's own version, which the lock files do not name.
 RUN --mount=type=cache,target=/root/.local/share/NuGet \
     for project in identity-service resource-service gateway client; do \
-      dotnet restore $project --locked-mode || exit; \
+      dotnet restore $project -p:AheadOfTime=true -p:Native=$NATIVE $([ "$NATIVE" = true ] || echo --locked-mode) || exit; \
     done
 
 COPY . .
 RUN for project in identity-service resource-service gateway client; do \
-      dotnet publish $project --no-restore --arch $TARGETARCH --no-self-contained \
-        -p:UseAppHost=false --output /published/$project || exit; \
-    done
+      dotnet publish $project --no-restore --arch $TARGETARCH -p:AheadOfTime=true -p:Native=$NATIVE --output /published/$project || exit; \
+    done; \
+    rm -f /published/*/*.dbg
 
 
 FROM mcr.microsoft.com/dotnet/aspnet:10.0-noble-chiseled AS runtime
@@ -33,16 +39,16 @@ USER 1654
 
 FROM runtime AS identity-service
 COPY --from=build /published/identity-service .
-ENTRYPOINT ["dotnet", "identity-service.dll"]
+ENTRYPOINT ["./identity-service"]
 
 FROM runtime AS resource-service
 COPY --from=build /published/resource-service .
-ENTRYPOINT ["dotnet", "resource-service.dll"]
+ENTRYPOINT ["./resource-service"]
 
 FROM runtime AS gateway
 COPY --from=build /published/gateway .
-ENTRYPOINT ["dotnet", "gateway.dll"]
+ENTRYPOINT ["./gateway"]
 
 FROM runtime AS client
 COPY --from=build /published/client .
-ENTRYPOINT ["dotnet", "authmesh.dll"]
+ENTRYPOINT ["./authmesh"]
