@@ -1,4 +1,5 @@
 using System.CommandLine;
+using AuthMesh.Bench.Comparison;
 using AuthMesh.Bench.Flood;
 using AuthMesh.Bench.Idle;
 using AuthMesh.Bench.Keys;
@@ -8,6 +9,7 @@ using AuthMesh.Bench.Tokens;
 
 var root = new RootCommand("Measures AuthMesh, and checks what the test suite has no time for. bench/README.md says how to read it.")
 {
+    Compare.Define(),
     Differential.Define(),
     CacheCost.Define(),
     RevocationDelay.Define(),

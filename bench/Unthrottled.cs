@@ -16,4 +16,10 @@ public static class Unthrottled
         ["Identity:Throttling:Device:Attempts"] = Attempts,
         ["Identity:Throttling:Registrations:Attempts"] = Attempts,
     };
+
+    /// <summary>Besides, hashes that take a millisecond, where many sign in only to be signed in.</summary>
+    public static IReadOnlyDictionary<string, string> WithCheapHashes { get; } = new Dictionary<string, string>(Settings)
+    {
+        ["Identity:Hashing:WorkFactor"] = "4",
+    };
 }

@@ -7,20 +7,19 @@ namespace AuthMesh.Bench.Flood;
 internal static class HashSpeed
 {
     public const int Cost = 12;
-    private const int HashesPerCore = 8;
 
-    public static async Task<TimeSpan> MeasureAsync()
+    public static async Task<TimeSpan> MeasureAsync(int hashesPerCore = 8)
     {
         var start = Stopwatch.GetTimestamp();
         await Task.WhenAll(Enumerable.Range(0, Environment.ProcessorCount).Select(_ => Task.Factory.StartNew(
             () =>
             {
-                for (var i = 0; i < HashesPerCore; i++)
+                for (var i = 0; i < hashesPerCore; i++)
                 {
                     Bcrypt.HashPassword("a password for a benchmark", Cost);
                 }
             },
             CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default)));
-        return Stopwatch.GetElapsedTime(start) / HashesPerCore;
+        return Stopwatch.GetElapsedTime(start) / hashesPerCore;
     }
 }

@@ -1,0 +1,78 @@
+using System.CommandLine;
+using System.Diagnostics;
+using AuthMesh.Bench.Flood;
+using AuthMesh.Bench.Growth;
+using AuthMesh.Bench.Passwords;
+using AuthMesh.Bench.Protected;
+using AuthMesh.Bench.Sessions;
+using AuthMesh.Bench.Startup;
+using AuthMesh.Bench.Tokens;
+
+namespace AuthMesh.Bench.Comparison;
+
+/// <summary>Runs every benchmark that compares us with something else, and puts what they give into one table.</summary>
+internal static class Compare
+{
+    private static readonly (string Name, Func<Plan, CancellationToken, Task<IReadOnlyList<Row>>> MeasureAsync)[] Benchmarks =
+    [
+        ("protected", ProtectedRates.MeasureAsync),
+        ("first-sight", FirstSight.MeasureAsync),
+        ("refresh", RefreshRate.MeasureAsync),
+        ("login", LoginRate.MeasureAsync),
+        ("hash", HashTime.MeasureAsync),
+        ("start", StartTime.MeasureAsync),
+        ("first-seconds", FirstSeconds.MeasureAsync),
+        ("memory", IdleMemory.MeasureAsync),
+        ("growth", GrowthTimes.MeasureAsync),
+    ];
+
+    public static Command Define()
+    {
+        var smoke = new Option<bool>("--smoke") { Description = "One short round without a warm-up: whether everything runs" };
+        var only = new Option<string[]>("--only") { Description = "Which ones: " + string.Join(", ", Benchmarks.Select(benchmark => benchmark.Name)), AllowMultipleArgumentsPerToken = true };
+        only.AcceptOnlyFromAmong([.. Benchmarks.Select(benchmark => benchmark.Name)]);
+        var rounds = new Option<int>("--rounds") { Description = "How often all take turns; under 5 is for a first look", DefaultValueFactory = _ => Plan.Full.Rounds };
+        var output = new Option<FileInfo?>("--output") { Description = "Where the table goes besides, as Markdown" };
+        var command = new Command("compare", "Compares the mesh with what a team would take instead; bench/run.sh prepares and runs it") { smoke, only, rounds, output };
+        command.SetAction((parsed, cancellation) => RunAsync(
+            parsed.GetValue(smoke) ? Plan.Smoke : Plan.Full with { Rounds = parsed.GetValue(rounds) }, parsed.GetValue(only) ?? [], parsed.GetValue(output), cancellation));
+        return command;
+    }
+
+    private static async Task<int> RunAsync(Plan plan, string[] only, FileInfo? output, CancellationToken cancellation)
+    {
+        var (rows, failures, start) = (new List<Row>(), new List<string>(), Stopwatch.StartNew());
+        foreach (var (name, measureAsync) in Benchmarks.Where(benchmark => only.Length == 0 || only.Contains(benchmark.Name)))
+        {
+            Console.WriteLine(FormattableString.Invariant($"{name} (at {start.Elapsed.TotalSeconds:0} s)"));
+            using var bound = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+            bound.CancelAfter(plan.Bound);
+            try
+            {
+                var measured = await measureAsync(plan, bound.Token).WaitAsync(bound.Token);
+                rows.AddRange(measured);
+                Console.Write(Table.ForPeople(measured));
+            }
+            catch (Exception exception) when (!cancellation.IsCancellationRequested)
+            {
+                failures.Add(name); // the others can still tell something
+                Console.WriteLine($"  did not run: {(exception is OperationCanceledException ? $"it took longer than {plan.Bound.TotalSeconds:0} s" : exception)}");
+            }
+        }
+
+        Console.WriteLine();
+        Console.Write(Table.ForPeople(rows));
+        Console.WriteLine(FormattableString.Invariant($"{rows.Count} rows in {start.Elapsed.TotalSeconds:0} s; {rows.Count(row => !row.Reach.IsMetBy(row.Ratio))} outside what we mean to reach"));
+        if (failures.Count > 0)
+        {
+            Console.WriteLine($"Did not run: {string.Join(", ", failures)}");
+        }
+
+        if (output is not null)
+        {
+            await File.WriteAllTextAsync(output.FullName, Table.ForReaders(rows, failures, Machine.Describe()), cancellation);
+        }
+
+        return failures.Count; // never a matter of how fast something was
+    }
+}

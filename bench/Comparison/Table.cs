@@ -1,0 +1,51 @@
+using System.Globalization;
+using System.Text;
+
+namespace AuthMesh.Bench.Comparison;
+
+/// <summary>Rows on a screen and in a file.</summary>
+internal static class Table
+{
+    public static string ForPeople(IReadOnlyList<Row> rows)
+    {
+        var text = new StringBuilder();
+        foreach (var row in rows)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"  {row.Ratio,7:0.00}  {row.Reach,-14}{Verdict(row),-9}{row.Measure}, against {row.Against}").Append('\n');
+            text.Append(CultureInfo.InvariantCulture, $"           by round {ByRound(row)}").Append('\n');
+            foreach (var figure in row.Figures.Split(" | ", StringSplitOptions.RemoveEmptyEntries))
+            {
+                text.Append("           ").Append(figure).Append('\n');
+            }
+        }
+
+        return text.ToString();
+    }
+
+    public static string ForReaders(IReadOnlyList<Row> rows, IReadOnlyList<string> failures, string machine)
+    {
+        var text = new StringBuilder("# What the last run gave\n\n").Append(machine).Append("\n\n");
+        text.Append("| measure | against | ratio | by round | reach | |\n| --- | --- | --- | --- | --- | --- |\n");
+        foreach (var row in rows)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"| {row.Measure} | {row.Against} | **{row.Ratio:0.00}** | {ByRound(row)} | {row.Reach} | {Verdict(row)} |\n");
+        }
+
+        text.Append("\nThe figures behind them:\n\n");
+        foreach (var row in rows)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"- {row.Measure}, against {row.Against}: {row.Figures.Replace(" | ", "; against ", StringComparison.Ordinal)}\n");
+        }
+
+        if (failures.Count > 0)
+        {
+            text.Append("\nDid not run: ").AppendJoin(", ", failures).Append(".\n");
+        }
+
+        return text.ToString();
+    }
+
+    private static string ByRound(Row row) => string.Join(' ', row.ByRound.Select(ratio => ratio.ToString("0.00", CultureInfo.InvariantCulture)));
+
+    private static string Verdict(Row row) => row.Reach is Reach.Shown ? "" : row.Reach.IsMetBy(row.Ratio) ? "reached" : "missed";
+}

@@ -1,0 +1,50 @@
+using System.Runtime.InteropServices;
+using AuthMesh.Bench.Comparison;
+using AuthMesh.Bench.Flood;
+using Bcrypt = BCrypt.Net.BCrypt;
+
+namespace AuthMesh.Bench.Passwords;
+
+/// <summary>One hash of ours next to one of libxcrypt, the C library behind the system's own passwords. Both give the same text.</summary>
+internal static partial class HashTime
+{
+    private const string Password = "a password for a benchmark";
+
+    public static Task<IReadOnlyList<Row>> MeasureAsync(Plan plan, CancellationToken cancellation)
+    {
+        var salt = Bcrypt.GenerateSalt(HashSpeed.Cost, 'b');
+        if (Bcrypt.HashPassword(Password, salt) != HashByLibxcrypt(salt))
+        {
+            throw new InvalidOperationException("The two do not hash alike.");
+        }
+
+        var (ours, theirs) = (new List<double>(), new List<double>());
+        for (var round = 0; round < plan.Rounds; round++)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            ours.Add(CpuTimeOf(() => Bcrypt.HashPassword(Password, salt)));
+            theirs.Add(CpuTimeOf(() => HashByLibxcrypt(salt)));
+        }
+
+        return Task.FromResult<IReadOnlyList<Row>>(
+        [
+            new Row($"one hash at cost {HashSpeed.Cost}, processor time", "libxcrypt's bcrypt", [.. ours.Zip(theirs, (own, others) => own / others)], new Reach.Shown())
+            {
+                Figures = FormattableString.Invariant($"{Row.Median(ours):0} ms | {Row.Median(theirs):0} ms"),
+            },
+        ]);
+    }
+
+    private static double CpuTimeOf(Action hash)
+    {
+        var before = Environment.CpuUsage.TotalTime;
+        hash();
+        return (Environment.CpuUsage.TotalTime - before).TotalMilliseconds;
+    }
+
+    private static string? HashByLibxcrypt(string salt) => Marshal.PtrToStringUTF8(Crypt(Password, salt));
+
+    // crypt(3). Its answer lies in memory of its own until the next call, so one thread at a time.
+    [LibraryImport("libcrypt.so.1", EntryPoint = "crypt", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial nint Crypt(string key, string setting);
+}

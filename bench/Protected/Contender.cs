@@ -1,0 +1,77 @@
+using System.Net;
+using AuthMesh.Bench.Comparison;
+using AuthMesh.Bench.Servers;
+
+namespace AuthMesh.Bench.Protected;
+
+/// <summary>One way to get an answer, and what each of its processes takes of the processor for it.</summary>
+/// <param name="origin">Where it is asked.</param>
+/// <param name="credentials">The header and the file with its values, a line each; null where none are sent.</param>
+/// <param name="isGuarded">Whether it means to refuse whoever brings none.</param>
+/// <param name="processes">Those that work for it.</param>
+internal sealed class Contender(Uri origin, (string Header, string File)? credentials, bool isGuarded, (string Name, int ProcessId)[] processes)
+{
+    private readonly Uri url = new(origin, "/protected");
+    private readonly List<double> perSecond = [];
+    private readonly List<double[]> cpuPerRequest = [];
+
+    /// <summary>All warm up; then, in each round, everybody in turn, with another one first each time.</summary>
+    public static async Task TakeTurnsAsync(IReadOnlyList<Contender> contenders, Plan plan, CancellationToken cancellation)
+    {
+        foreach (var contender in contenders)
+        {
+            await contender.ProveItselfAsync(cancellation);
+            if (plan.WarmUp > TimeSpan.Zero)
+            {
+                await contender.RunAsync(plan.WarmUp);
+            }
+        }
+
+        for (var round = 0; round < plan.Rounds; round++)
+        {
+            for (var turn = 0; turn < contenders.Count; turn++)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                await contenders[(round + turn) % contenders.Count].TakeTurnAsync(plan.Turn);
+            }
+        }
+    }
+
+    public Row Against(Contender other, string measure, string against, Reach reach) =>
+        new(measure, against, [.. perSecond.Zip(other.perSecond, (ours, theirs) => ours / theirs)], reach) { Figures = $"{this} | {other}" };
+
+    public override string ToString()
+    {
+        var cpu = processes.Select((process, i) => FormattableString.Invariant($"{process.Name} {Row.Median(cpuPerRequest.Select(round => round[i])) * 10_000:0.00}"));
+        return FormattableString.Invariant($"{Row.Median(perSecond):0}/s; CPU s per 10,000: {string.Join(", ", cpu)}");
+    }
+
+    private async Task TakeTurnAsync(TimeSpan time)
+    {
+        var before = processes.Select(process => CpuTime.Of(process.ProcessId)).ToList();
+        var load = await RunAsync(time);
+        perSecond.Add(load.PerSecond);
+        cpuPerRequest.Add([.. processes.Select((process, i) => (CpuTime.Of(process.ProcessId) - before[i]) / load.Requests)]);
+    }
+
+    // Speed without the answer, or without the guard, would be nothing.
+    private async Task ProveItselfAsync(CancellationToken cancellation)
+    {
+        using var http = new HttpClient(new SocketsHttpHandler { UseCookies = false, UseProxy = false });
+        using var stranger = await http.GetAsync(url, cancellation);
+        using var request = new HttpRequestMessage(HttpMethod.Get, url);
+        if (credentials is var (header, file))
+        {
+            request.Headers.TryAddWithoutValidation(header, File.ReadLines(file).First());
+        }
+
+        using var answer = await http.SendAsync(request, cancellation);
+        var body = await answer.Content.ReadAsStringAsync(cancellation);
+        if (stranger.StatusCode == HttpStatusCode.Unauthorized != isGuarded || !body.Contains("You are viewing protected content", StringComparison.Ordinal))
+        {
+            throw new InvalidOperationException($"{url} answers {stranger.StatusCode} to a stranger, and to a caller {answer.StatusCode}: {body}");
+        }
+    }
+
+    private Task<Load> RunAsync(TimeSpan time) => Wrk.RunAsync(url, time, credentials);
+}

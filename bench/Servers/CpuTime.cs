@@ -1,0 +1,20 @@
+using System.Globalization;
+
+namespace AuthMesh.Bench.Servers;
+
+/// <summary>What a process and all that it started have used of the processor, in seconds.</summary>
+internal static class CpuTime
+{
+    private const double TicksPerSecond = 100; // USER_HZ, on every architecture that .NET runs on
+
+    public static double Of(int process) =>
+        Own(process) + LocalMesh.Processes.ProcessIdentity.ChildrenOf(process).Sum(Of);
+
+    // proc(5): utime and stime, and those of children that have ended. The name before them may hold spaces and parentheses.
+    private static double Own(int process)
+    {
+        var stat = File.ReadAllText($"/proc/{process}/stat");
+        var fields = stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
+        return fields[11..15].Sum(ticks => double.Parse(ticks, CultureInfo.InvariantCulture)) / TicksPerSecond;
+    }
+}

@@ -1,0 +1,100 @@
+using System.Security.Cryptography;
+using AuthMesh.Access;
+using AuthMesh.Identity;
+using AuthMesh.Identity.Database;
+using AuthMesh.Identity.Keys;
+using AuthMesh.Identity.Sessions;
+using AuthMesh.Identity.Tokens;
+using AuthMesh.Settings;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
+using Npgsql;
+
+namespace AuthMesh.Bench.Sessions;
+
+/// <summary>Sessions of as many users, written straight into the tables, and their refresh tokens, sealed by the mesh's own key.</summary>
+internal sealed class Rotatable(NpgsqlDataSource database, KeyRing ring, IReadOnlyList<Guid> ids)
+{
+    private const string Seed =
+        """
+        WITH made AS (
+            INSERT INTO users (id, username, normalized_username, password_hash, role, epoch, is_demo, created_at)
+            SELECT gen_random_uuid(), 'rotatable-' || n, 'rotatable-' || n, '', 'user', 0, false, now() FROM generate_series(1, $1) n
+            RETURNING id)
+        INSERT INTO sessions (id, user_id, epoch, created_at, last_used_at, expires_at, device)
+        SELECT gen_random_uuid(), id, 0, now(), now(), now() + interval '14 days', '' FROM made
+        RETURNING id
+        """;
+
+    private readonly RefreshToken[] tokens = [.. ids.Select(id => new RefreshToken(ring.CurrentRefreshTokenKey.Id, id, Epoch: 0, Counter: 0))];
+
+    public IReadOnlyList<Guid> Ids => ids;
+
+    public int Count => ids.Count;
+
+    public static byte[] NewMasterKey() => RandomNumberGenerator.GetBytes(32);
+
+    /// <param name="database">Of a mesh that is ready.</param>
+    /// <param name="connectionString">Of the same.</param>
+    /// <param name="masterKey">What the mesh was started with.</param>
+    /// <param name="count">How many sessions.</param>
+    /// <param name="cancellation">Gives up.</param>
+    public static async Task<Rotatable> CreateAsync(
+        NpgsqlDataSource database, string connectionString, byte[] masterKey, int count, CancellationToken cancellation)
+    {
+        var ring = new KeyRing(new MasterKey(masterKey), TimeProvider.System, NullLogger<KeyRing>.Instance);
+        await using (var db = new IdentityDb(new DbContextOptionsBuilder<IdentityDb>().UseNpgsql(connectionString).Options))
+        {
+            await ring.OpenAsync(db, cancellation);
+        }
+
+        var ids = new List<Guid>(count);
+        await using (var seed = database.CreateCommand(Seed))
+        {
+            seed.CommandTimeout = 300; // a million rows take longer than a request may
+            seed.Parameters.Add(new NpgsqlParameter<int> { TypedValue = count });
+            await using var rows = await seed.ExecuteReaderAsync(cancellation);
+            while (await rows.ReadAsync(cancellation))
+            {
+                ids.Add(rows.GetGuid(0));
+            }
+        }
+
+        await ExecuteAsync(database, "ANALYZE users, sessions", cancellation);
+        return new Rotatable(database, ring, ids);
+    }
+
+    /// <summary>The token that the session's owner holds, who then gets the next one: each is asked for once in a turn.</summary>
+    public string Next(int session)
+    {
+        var token = tokens[session];
+        tokens[session] = token.At(token.Counter + 1);
+        return token.ToText(ring);
+    }
+
+    /// <summary>Access tokens of as many of the sessions, as the identity service would mint them.</summary>
+    public IEnumerable<string> MintAccessTokens(string issuer, int count)
+    {
+        var mint = new AccessTokens(ring, Options.Create(new AuthMeshOptions { Issuer = issuer }), Options.Create(new IdentityOptions()));
+        var now = TimeProvider.System.GetUtcNow();
+        return ids.Take(count).Select((id, i) => mint.Mint(
+            new LiveSession(id, Guid.NewGuid(), $"rotatable-{i}", Roles.User, Epoch: 0, RefreshCounter: 0, TimeSpan.FromDays(14), now)).Value);
+    }
+
+    /// <summary>Lets the thirty seconds go by in which a session does not move a second time.</summary>
+    public Task AgeAsync(CancellationToken cancellation) =>
+        ExecuteAsync(database, "UPDATE sessions SET refreshed_at = refreshed_at - interval '1 minute' WHERE refreshed_at > now() - interval '1 minute'", cancellation);
+
+    public async Task<long> CountStepsAsync(CancellationToken cancellation)
+    {
+        await using var command = database.CreateCommand("SELECT sum(refresh_counter) FROM sessions");
+        return (long)(await command.ExecuteScalarAsync(cancellation))!;
+    }
+
+    private static async Task ExecuteAsync(NpgsqlDataSource database, string sql, CancellationToken cancellation)
+    {
+        await using var command = database.CreateCommand(sql);
+        await command.ExecuteNonQueryAsync(cancellation);
+    }
+}

@@ -1,0 +1,34 @@
+using System.Net.Http.Json;
+using System.Text.Json;
+
+namespace AuthMesh.Bench;
+
+/// <summary>Sessions that were begun at the gateway as people begin theirs, and what each of them may show for itself.</summary>
+internal sealed record SignedInUsers(IReadOnlyList<string> Tokens, IReadOnlyList<string> Cookies)
+{
+    private const int SessionsEach = 50; // a user has 100 at most
+    private const int AtATime = 4;
+
+    /// <param name="gateway">Of a mesh with <see cref="Unthrottled.Settings"/> and a public origin that is https.</param>
+    /// <param name="count">How many sessions.</param>
+    public static async Task<SignedInUsers> CreateAsync(Uri gateway, int count)
+    {
+        using var http = new HttpClient(new SocketsHttpHandler { UseCookies = false, UseProxy = false }) { BaseAddress = gateway };
+        var answers = new (string Token, string Cookie)[count];
+        await Parallel.ForAsync(0, (count + SessionsEach - 1) / SessionsEach, new ParallelOptions { MaxDegreeOfParallelism = AtATime }, async (user, cancellation) =>
+        {
+            var credentials = new { username = $"bench-{Guid.NewGuid():N}", password = "a password for a benchmark" };
+            using var registered = await http.PostAsJsonAsync("/register", credentials, cancellation);
+            registered.EnsureSuccessStatusCode();
+            for (var session = user * SessionsEach; session < Math.Min(count, (user + 1) * SessionsEach); session++)
+            {
+                using var answer = await http.PostAsJsonAsync("/login", credentials, cancellation);
+                answer.EnsureSuccessStatusCode();
+                var body = await answer.Content.ReadFromJsonAsync<JsonElement>(cancellation);
+                var cookie = answer.Headers.GetValues("Set-Cookie").First(value => value.StartsWith("__Host-authmesh=", StringComparison.Ordinal));
+                answers[session] = (body.GetProperty("token").GetString()!, cookie.Split(';')[0]);
+            }
+        });
+        return new SignedInUsers([.. answers.Select(answer => answer.Token)], [.. answers.Select(answer => answer.Cookie)]);
+    }
+}

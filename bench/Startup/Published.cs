@@ -1,0 +1,25 @@
+using AuthMesh.Bench.Comparison;
+
+namespace AuthMesh.Bench.Startup;
+
+/// <param name="Name">For people.</param>
+/// <param name="Folder">With each service in its folder; null is this checkout's last build.</param>
+internal sealed record Published(string Name, string? Folder)
+{
+    /// <summary>Every way in which bench/run.sh published the services; without it, as they were built.</summary>
+    public static IReadOnlyList<Published> All { get; } = Environment.GetEnvironmentVariable("AUTHMESH_PUBLISHED") is { Length: > 0 } folder
+        ? [new("as the images hold them", Path.GetFullPath(Path.Combine(folder, "default"))), new("gateway and resource service native", Path.GetFullPath(Path.Combine(folder, "native")))]
+        : [new("as built", null)];
+
+    /// <summary>What there is to say of each of them.</summary>
+    public static async Task<IReadOnlyList<Row>> EachAsync(Func<Published, Task<Row>> measureAsync)
+    {
+        var rows = new List<Row>();
+        foreach (var published in All)
+        {
+            rows.Add(await measureAsync(published));
+        }
+
+        return rows;
+    }
+}

@@ -1,0 +1,10 @@
+// A service of the mesh as the resource service is one, with the same answer on a route that is open.
+using AuthMesh;
+
+var builder = WebApplication.CreateSlimBuilder(args);
+builder.AddAuthMesh();
+builder.Services.ConfigureHttpJsonOptions(json => json.SerializerOptions.TypeInfoResolverChain.Insert(0, OpenJson.Default));
+builder.Logging.SetMinimumLevel(LogLevel.Warning);
+var app = builder.Build();
+app.MapGet("/protected", () => OpenResponse.Answer).AllowAnonymous();
+app.Run();

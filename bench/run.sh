@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# Compares AuthMesh with what a team would take instead, on this machine, and writes what it finds to bench/results.md.
+#
+#   bench/run.sh            everything, at most 25 minutes; run it where nothing else runs
+#   bench/run.sh --smoke    only whether every benchmark runs, about two minutes; its figures mean nothing and are not kept
+#   bench/run.sh --only protected start    some of them; prints, and keeps nothing
+#
+# Needs the .NET SDK, PostgreSQL, nginx, HAProxy and wrk; what is missing of these, root gets from Debian or Ubuntu. bench/README.md says
+# how each row is measured and how to read it. The exit status tells whether everything ran, never how fast it was.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+missing=()
+for package in nginx-light:nginx haproxy:haproxy wrk:wrk; do
+  PATH=$PATH:/usr/sbin command -v "${package#*:}" >/dev/null || missing+=("${package%:*}")
+done
+if [ "${#missing[@]}" -gt 0 ]; then
+  if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+    echo "Missing: ${missing[*]} (Debian, Ubuntu: apt-get install ${missing[*]})" >&2
+    exit 1
+  fi
+  echo "Installing ${missing[*]}"
+  # The programs are wanted, not servers of the machine's own: nothing may be started.
+  rule=/usr/sbin/policy-rc.d
+  if [ ! -e "$rule" ]; then
+    trap 'rm -f "$rule"' EXIT
+    printf '#!/bin/sh\nexit 101\n' >"$rule"
+    chmod +x "$rule"
+  fi
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get update -qq
+  apt-get install -qq -y --no-install-recommends "${missing[@]}" >/dev/null
+  if [ -n "$(trap -p EXIT)" ]; then rm -f "$rule"; fi # exec, below, does not come by the trap
+fi
+export PATH=$PATH:/usr/sbin # where Debian keeps nginx and haproxy
+
+configuration=Release
+if [ "${1:-}" = --smoke ]; then configuration=Debug; fi # as the tests have built most of it already
+bench=bench/bin/$configuration/net10.0/bench.dll
+
+echo "Building"
+dotnet build bench/bench.slnx --configuration "$configuration" --nologo --verbosity quiet --consoleLoggerParameters:ErrorsOnly
+local-mesh/ensure-postgres.sh "$configuration"
+if [ "${1:-}" = --smoke ]; then exec dotnet "$bench" compare "$@"; fi
+
+# The services as they are put into images, and as they are with NATIVE=true: their start, memory and first seconds are measured on these.
+published=bench/bin/published
+architecture=linux-$(uname -m | sed 's/x86_64/x64/; s/aarch64/arm64/')
+publish() { # publish SERVICE FOLDER OPTION...
+  dotnet publish "$1" --nologo --verbosity quiet --runtime "$architecture" --output "$published/$2/$1" -p:AheadOfTime=true "${@:3}"
+}
+for service in identity-service resource-service gateway; do publish "$service" default; done
+for service in resource-service gateway; do publish "$service" native -p:Native=true -p:NuGetLockFilePath=obj/native.lock.json; done
+rm -rf "$published/native/identity-service"
+cp -r "$published/default/identity-service" "$published/native/"
+export AUTHMESH_PUBLISHED=$published
+
+if [ "$#" -gt 0 ]; then
+  exec dotnet "$bench" compare "$@"
+fi
+exec dotnet "$bench" compare --output bench/results.md
