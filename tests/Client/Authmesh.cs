@@ -54,7 +54,7 @@ internal static class ClientAnswers
 
     public static void AssertFailed(this Finished command, int exitCode, params string[] said)
     {
-        Assert.Equal(exitCode, command.ExitCode);
+        command.AssertExited(exitCode);
         Assert.Empty(command.Output);
         Assert.All(said, text => Assert.Contains(text, command.Errors, StringComparison.Ordinal));
         Assert.DoesNotContain("   at ", command.Errors, StringComparison.Ordinal); // no stack trace

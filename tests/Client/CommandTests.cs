@@ -34,7 +34,7 @@ public sealed class CommandTests(ProductionMesh mesh) : IDisposable
         (await authmesh.RunAsync("admin"))
             .AssertFailed(1, "authmesh: Admin access required", "hint: sign in with an account that has the role");
         var who = await authmesh.RunAsync("whoami");
-        Assert.Equal(0, who.ExitCode);
+        who.AssertExited(0);
         Assert.Matches($"^name      {name}\nrole      user\nserver    {Server}\nexpires   [^\n]+ \\(in 14 days\\)\n$", who.Output);
     }
 
@@ -193,7 +193,7 @@ public sealed class CommandTests(ProductionMesh mesh) : IDisposable
             .AssertFailed(4, $"Not signed in at {other.Origin}", $"you are signed in at {Server}");
 
         Assert.Empty(other.Requests);
-        Assert.Equal(0, (await authmesh.RunAsync("protected", "--server", Server)).ExitCode);
+        (await authmesh.RunAsync("protected", "--server", Server)).AssertExited(0);
     }
 
     [Fact]
@@ -239,5 +239,5 @@ public sealed class CommandTests(ProductionMesh mesh) : IDisposable
     }
 
     private async Task SignInAsync(string name, string password) =>
-        Assert.Equal(0, (await authmesh.PipeAsync(password + "\n", "login", name, "--password-stdin", "--server", Server)).ExitCode);
+        (await authmesh.PipeAsync(password + "\n", "login", name, "--password-stdin", "--server", Server)).AssertExited(0);
 }

@@ -22,7 +22,7 @@ public sealed class DeviceCookieTests(ThrottledMesh mesh) : IClassFixture<Thrott
         await other.StartAsync();
 
         await LoginAsync(server, "alice");
-        Assert.Equal(0, (await authmesh.RunAsync("logout", "--server", server.Origin)).ExitCode);
+        (await authmesh.RunAsync("logout", "--server", server.Origin)).AssertExited(0);
         await LoginAsync(server, "bob");
         await LoginAsync(other, "alice");
         await LoginAsync(server, "Alice");
@@ -41,9 +41,9 @@ public sealed class DeviceCookieTests(ThrottledMesh mesh) : IClassFixture<Thrott
         await server.StartAsync();
         await LoginAsync(server, "alice");
 
-        Assert.Equal(0, (await authmesh.PipeAsync("a password\nanother password\n", "password", "--password-stdin")).ExitCode);
+        (await authmesh.PipeAsync("a password\nanother password\n", "password", "--password-stdin")).AssertExited(0);
         await LoginAsync(server, "alice");
-        Assert.Equal(0, (await authmesh.PipeAsync("a password\n", "account", "delete", "--yes", "--password-stdin")).ExitCode);
+        (await authmesh.PipeAsync("a password\n", "account", "delete", "--yes", "--password-stdin")).AssertExited(0);
         await LoginAsync(server, "alice");
 
         Assert.Equal(
@@ -74,12 +74,12 @@ public sealed class DeviceCookieTests(ThrottledMesh mesh) : IClassFixture<Thrott
     {
         var server = mesh.Gateway.Address.GetLeftPart(UriPartial.Authority);
         var user = await mesh.SignUpAsync(ThrottledMesh.NewNetwork());
-        Assert.Equal(0, (await LoginAsync(authmesh, server, user.Username)).ExitCode);
+        (await LoginAsync(authmesh, server, user.Username)).AssertExited(0);
         await mesh.BurnAsync(user.Username);
 
         using var elsewhere = new Authmesh();
         (await LoginAsync(elsewhere, server, user.Username)).AssertFailed(3, "Too many attempts. Try again in 60 minutes", "hint: try again in ");
-        Assert.Equal(0, (await LoginAsync(authmesh, server, user.Username)).ExitCode);
+        (await LoginAsync(authmesh, server, user.Username)).AssertExited(0);
 
         static Task<Finished> LoginAsync(Authmesh client, string server, string name) =>
             client.PipeAsync(SessionCalls.Password + "\n", "login", name, "--password-stdin", "--server", server);

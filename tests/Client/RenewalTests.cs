@@ -110,7 +110,7 @@ public sealed class RenewalTests : IDisposable
             authmesh.Keep(StrictIssuer.FileFor("http://another.example", validFor: 1800));
         }
 
-        Assert.Equal(0, (await login).ExitCode);
+        (await login).AssertExited(0);
 
         Assert.Equal("refresh-0", authmesh.Session("http://another.example").Member("refresh_token"));
         Assert.Equal("refresh-7", authmesh.Session(server.Origin).Member("refresh_token"));
@@ -129,7 +129,7 @@ public sealed class RenewalTests : IDisposable
 
         Assert.Empty(server.Requests);
         Assert.Equal(kept, authmesh.Sessions);
-        Assert.Equal(0, (await authmesh.RunAsync("protected")).ExitCode); // a lock file that nobody holds stops nobody
+        (await authmesh.RunAsync("protected")).AssertExited(0); // a lock file that nobody holds stops nobody
     }
 
     [Fact]
@@ -144,7 +144,7 @@ public sealed class RenewalTests : IDisposable
         };
         await using var server = await StartAsync(issuer, validFor: -1);
 
-        Assert.Equal(0, (await authmesh.RunAsync("protected")).ExitCode);
+        (await authmesh.RunAsync("protected")).AssertExited(0);
 
         Assert.Equal(["POST /refresh", "POST /refresh", "GET /protected"], server.Requests);
         Assert.Equal("""{"refresh_token":"refresh-0"}""", server.Recorded[1].Body);
@@ -169,7 +169,7 @@ public sealed class RenewalTests : IDisposable
         Assert.Equal(["POST /refresh"], server.Requests);
         Assert.Equal(kept, authmesh.Sessions);
         issuer.InsteadOfRefresh = null;
-        Assert.Equal(0, (await authmesh.RunAsync("protected")).ExitCode);
+        (await authmesh.RunAsync("protected")).AssertExited(0);
     }
 
     [Fact]
@@ -207,7 +207,7 @@ public sealed class RenewalTests : IDisposable
     {
         await using (var server = await StartAsync(new StrictIssuer { TakesFirstToken = true }, validFor: 1800, refreshToken: null))
         {
-            Assert.Equal(0, (await authmesh.RunAsync("protected")).ExitCode);
+            (await authmesh.RunAsync("protected")).AssertExited(0);
         }
 
         await using (var server = await StartAsync(new StrictIssuer(), validFor: -1, refreshToken: null))

@@ -28,7 +28,7 @@ public sealed class SessionCommandTests(ProductionMesh mesh) : IDisposable
         Assert.InRange(
             renewed.GetProperty("refresh_expires_at").GetDateTimeOffset() - TimeProvider.System.GetUtcNow(), TimeSpan.FromDays(13), TimeSpan.FromDays(90));
         ExpireTheAccessToken(); // and again, with what the renewal brought
-        Assert.Equal(0, (await here.RunAsync("protected")).ExitCode);
+        (await here.RunAsync("protected")).AssertExited(0);
     }
 
     [Fact]
@@ -38,7 +38,7 @@ public sealed class SessionCommandTests(ProductionMesh mesh) : IDisposable
         var token = here.Session(Server).Member("token")!;
         here.Keep(here.Sessions.Replace(token, token[..^8] + "AAAAAAAA", StringComparison.Ordinal));
 
-        Assert.Equal(0, (await here.RunAsync("protected")).ExitCode);
+        (await here.RunAsync("protected")).AssertExited(0);
     }
 
     [Fact]
@@ -55,7 +55,7 @@ public sealed class SessionCommandTests(ProductionMesh mesh) : IDisposable
         await Patience.UntilAsync(() => mesh.Gateway.GetAsync("/protected", session.Member("token")), answer => answer.Status == 401);
         (await mesh.Gateway.PostAsync("/refresh", new { refresh_token = session.Member("refresh_token") }))
             .AssertError(401, "invalid_refresh_token", "Invalid or expired refresh token");
-        Assert.Equal(0, (await there.RunAsync("protected")).ExitCode);
+        (await there.RunAsync("protected")).AssertExited(0);
     }
 
     [Fact]
@@ -64,7 +64,7 @@ public sealed class SessionCommandTests(ProductionMesh mesh) : IDisposable
         await SignUpAndInAsync();
         ExpireTheAccessToken();
 
-        Assert.Equal(0, (await here.RunAsync("logout")).ExitCode);
+        (await here.RunAsync("logout")).AssertExited(0);
     }
 
     [Fact]
@@ -74,7 +74,7 @@ public sealed class SessionCommandTests(ProductionMesh mesh) : IDisposable
         await SignInAsync(there, password);
 
         var shown = await here.RunAsync("sessions");
-        Assert.Equal(0, shown.ExitCode);
+        shown.AssertExited(0);
         Assert.Matches(
             "^ +device +network +signed in +last used +id\n(this one  .+\n          .+|          .+\nthis one  .+)\n$", shown.Output);
         var listed = (await here.RunAsync("sessions", "--json")).Document().GetProperty("sessions").EnumerateArray().ToList();
@@ -86,7 +86,7 @@ public sealed class SessionCommandTests(ProductionMesh mesh) : IDisposable
         Assert.Equal((0, "Session ended\n"), (ended.ExitCode, ended.Output));
         await AssertSignedOutAsync(there);
         (await here.RunAsync("sessions", "end", other)).AssertFailed(1, "hint: authmesh sessions shows those that there are");
-        Assert.Equal(0, (await here.RunAsync("protected")).ExitCode);
+        (await here.RunAsync("protected")).AssertExited(0);
         Assert.Single((await here.RunAsync("sessions", "--json")).Document().GetProperty("sessions").EnumerateArray());
     }
 
@@ -100,7 +100,7 @@ public sealed class SessionCommandTests(ProductionMesh mesh) : IDisposable
 
         Assert.Equal(("success", "1"), (ended.Member("status"), ended.Member("ended")));
         await AssertSignedOutAsync(there);
-        Assert.Equal(0, (await here.RunAsync("protected")).ExitCode);
+        (await here.RunAsync("protected")).AssertExited(0);
     }
 
     [Fact]
@@ -116,11 +116,11 @@ public sealed class SessionCommandTests(ProductionMesh mesh) : IDisposable
         var changed = await here.PipeAsync($"{password}\n{next}\n", "password", "--password-stdin");
 
         Assert.Equal((0, "Password changed\n", ""), (changed.ExitCode, changed.Output, changed.Errors));
-        Assert.Equal(0, (await here.RunAsync("protected")).ExitCode);
+        (await here.RunAsync("protected")).AssertExited(0);
         ExpireTheAccessToken();
-        Assert.Equal(0, (await here.RunAsync("protected")).ExitCode); // the fresh refresh token is good as well
+        (await here.RunAsync("protected")).AssertExited(0); // the fresh refresh token is good as well
         await AssertSignedOutAsync(there);
-        Assert.Equal(4, (await there.PipeAsync(password, "login", name, "--password-stdin", "--server", Server)).ExitCode);
+        (await there.PipeAsync(password, "login", name, "--password-stdin", "--server", Server)).AssertExited(4);
         await SignInAsync(there, next);
     }
 
@@ -135,13 +135,13 @@ public sealed class SessionCommandTests(ProductionMesh mesh) : IDisposable
         Assert.Equal(name, (await here.RunAsync("account", "--json")).Document().Member("username"));
 
         (await here.PipeAsync($"not {password}\n", "account", "delete", "--yes", "--password-stdin")).AssertFailed(1, "The current password is wrong");
-        Assert.Equal(0, (await here.RunAsync("account")).ExitCode);
+        (await here.RunAsync("account")).AssertExited(0);
         var deleted = await here.PipeAsync($"{password}\n", "account", "delete", "--yes", "--password-stdin");
 
         Assert.Equal((0, "Account deleted\n", ""), (deleted.ExitCode, deleted.Output, deleted.Errors));
         (await here.RunAsync("account")).AssertFailed(4, $"Not signed in at {Server}");
         await AssertSignedOutAsync(there);
-        Assert.Equal(4, (await here.PipeAsync(password, "login", name, "--password-stdin", "--server", Server)).ExitCode);
+        (await here.PipeAsync(password, "login", name, "--password-stdin", "--server", Server)).AssertExited(4);
         Assert.Equal(200, (await mesh.Gateway.RegisterAsync(name, password)).Status); // the name is free again
     }
 
@@ -170,5 +170,5 @@ public sealed class SessionCommandTests(ProductionMesh mesh) : IDisposable
     }
 
     private async Task SignInAsync(Authmesh client, string with) =>
-        Assert.Equal(0, (await client.PipeAsync(with + "\n", "login", name, "--password-stdin", "--server", Server)).ExitCode);
+        (await client.PipeAsync(with + "\n", "login", name, "--password-stdin", "--server", Server)).AssertExited(0);
 }

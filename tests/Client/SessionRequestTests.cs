@@ -31,7 +31,7 @@ public sealed class SessionRequestTests : IDisposable
     {
         await using var server = await StartAsync((_, response) => response.SayAsync(200, Done), validFor: 1800, refreshToken: null);
 
-        Assert.Equal(0, (await authmesh.RunAsync("logout")).ExitCode);
+        (await authmesh.RunAsync("logout")).AssertExited(0);
 
         var request = Assert.Single(server.Recorded);
         Assert.Equal(("POST /logout", "Bearer access-0", ""), (request.Line, request.Authorization, request.Body));
@@ -58,7 +58,7 @@ public sealed class SessionRequestTests : IDisposable
 
         var forgotten = await authmesh.RunAsync("logout", "--forget-only");
 
-        Assert.Equal(0, forgotten.ExitCode);
+        forgotten.AssertExited(0);
         Assert.StartsWith($"Forgot the sign-in of somebody; at {server.Origin} it goes on until ", forgotten.Output, StringComparison.Ordinal);
         Assert.Empty(server.Requests);
         (await authmesh.RunAsync("logout", "--forget-only")).AssertFailed(4, "Not signed in");
@@ -103,7 +103,7 @@ public sealed class SessionRequestTests : IDisposable
         await using var server = await StartAsync((_, response) => response.SayAsync(200, Done), validFor: 1800);
 
         (await authmesh.RunAsync(command)).AssertFailed(5, "lacks what this command needs");
-        Assert.Equal(5, (await authmesh.RunAsync(command, "--json")).ExitCode);
+        (await authmesh.RunAsync(command, "--json")).AssertExited(5);
     }
 
     [Theory]
@@ -114,7 +114,7 @@ public sealed class SessionRequestTests : IDisposable
     {
         await using var server = await StartAsync((_, response) => response.SayAsync(200, Done), validFor: 1800);
 
-        Assert.Equal(0, (await authmesh.RunAsync(["sessions", .. arguments.Split(' ')])).ExitCode);
+        (await authmesh.RunAsync(["sessions", .. arguments.Split(' ')])).AssertExited(0);
 
         Assert.Equal([request], server.Requests);
     }
@@ -170,8 +170,8 @@ public sealed class SessionRequestTests : IDisposable
         var issuer = new StrictIssuer();
         await using var server = await StartAsync(issuer.AnswerAsync, validFor: -1);
 
-        Assert.Equal(5, (await authmesh.PipeAsync("old\nnew\n", "password", "--password-stdin")).ExitCode); // this issuer's answer holds no tokens
-        Assert.Equal(0, (await authmesh.PipeAsync("new\n", "account", "delete", "--yes", "--password-stdin")).ExitCode);
+        (await authmesh.PipeAsync("old\nnew\n", "password", "--password-stdin")).AssertExited(5); // this issuer's answer holds no tokens
+        (await authmesh.PipeAsync("new\n", "account", "delete", "--yes", "--password-stdin")).AssertExited(0);
 
         Assert.Equal(["POST /refresh", "POST /account/password", "DELETE /account"], server.Requests);
         Assert.All(server.Recorded.Skip(1), request => Assert.Equal("Bearer access-1", request.Authorization));
@@ -201,7 +201,7 @@ public sealed class SessionRequestTests : IDisposable
         (await authmesh.PipeAsync($"{tooLong}\nnew\n", "password", "--password-stdin")).AssertFailed(2, "The first line of standard input is too long");
         (await authmesh.PipeAsync($"old\n{tooLong}\n", "password", "--password-stdin")).AssertFailed(2, "The second line of standard input is too long");
         Assert.Empty(server.Requests);
-        Assert.Equal(0, (await authmesh.PipeAsync($"{longest}\n{longest}", "password", "--password-stdin")).ExitCode);
+        (await authmesh.PipeAsync($"{longest}\n{longest}", "password", "--password-stdin")).AssertExited(0);
     }
 
     [Fact]

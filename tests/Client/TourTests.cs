@@ -17,7 +17,7 @@ public sealed class TourTests(ProductionMesh production, DevelopmentMesh develop
         {
             var tour = await authmesh.RunAsync("tour", "--server", development.Server);
 
-            Assert.Equal(0, tour.ExitCode);
+            tour.AssertExited(0);
             Assert.EndsWith("\n18 of 18 steps as expected\n", tour.Output, StringComparison.Ordinal);
             Assert.DoesNotContain("NOT AS EXPECTED", tour.Output, StringComparison.Ordinal);
             Assert.DoesNotContain("admin123", tour.Output, StringComparison.Ordinal);
@@ -30,7 +30,7 @@ public sealed class TourTests(ProductionMesh production, DevelopmentMesh develop
     {
         var tour = await authmesh.RunAsync("tour", "--json", "--server", development.Server);
 
-        Assert.Equal(0, tour.ExitCode);
+        tour.AssertExited(0);
         var document = tour.Document();
         Assert.Equal(("success", "18"), (document.Member("status"), document.Member("steps_as_expected")));
         Assert.Equal(
@@ -43,7 +43,7 @@ public sealed class TourTests(ProductionMesh production, DevelopmentMesh develop
     {
         var tour = await authmesh.RunAsync("tour", "--server", Origin(production.Gateway.Address));
 
-        Assert.Equal(5, tour.ExitCode);
+        tour.AssertExited(5);
         Assert.Contains(
             """
             16. An admin logs in
@@ -64,7 +64,7 @@ public sealed class TourTests(ProductionMesh production, DevelopmentMesh develop
 
         var tour = await authmesh.RunAsync("tour", "--admin-name", "admin", "--admin-password-file", file, "--server", Origin(production.Gateway.Address));
 
-        Assert.Equal(0, tour.ExitCode);
+        tour.AssertExited(0);
         Assert.EndsWith("\n18 of 18 steps as expected\n", tour.Output, StringComparison.Ordinal);
     }
 
@@ -76,7 +76,7 @@ public sealed class TourTests(ProductionMesh production, DevelopmentMesh develop
 
         var tour = await authmesh.RunAsync("tour", "--server", server.Origin);
 
-        Assert.Equal(0, tour.ExitCode);
+        tour.AssertExited(0);
         Assert.EndsWith("\n18 of 18 steps as expected\n", tour.Output, StringComparison.Ordinal);
         Assert.Equal(1, server.Requests.Count(request => request == "POST /logout"));
     }
@@ -89,7 +89,7 @@ public sealed class TourTests(ProductionMesh production, DevelopmentMesh develop
 
         var tour = await authmesh.RunAsync("tour", "--server", server.Origin);
 
-        Assert.Equal(5, tour.ExitCode);
+        tour.AssertExited(5);
         Assert.Equal([13, 14, 15], FailedSteps(tour));
         Assert.Contains("NOT AS EXPECTED, should be: 401 Invalid or expired token (invalid_token), within 1 s\n", tour.Output, StringComparison.Ordinal);
     }

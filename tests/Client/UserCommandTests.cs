@@ -29,7 +29,7 @@ public sealed class UserCommandTests(TwoReplicas mesh) : IClassFixture<TwoReplic
         }
 
         var table = await admin.RunAsync("users", "--search", prefix, "--limit", "2");
-        Assert.Equal(0, table.ExitCode);
+        table.AssertExited(0);
         Assert.Matches(
             $"^name +role +state +sessions +last used +created +id\n{prefix}\\.0  user  active  0 +-  +[0-9: -]+  [0-9a-f-]{{36}}\n{prefix}\\.1 [^\n]+\n$", table.Output);
         Assert.StartsWith("There are more: --all shows them, or --after ", table.Errors, StringComparison.Ordinal);
@@ -71,7 +71,7 @@ public sealed class UserCommandTests(TwoReplicas mesh) : IClassFixture<TwoReplic
         Assert.Equal($"User {name} deleted\n", (await admin.RunAsync("users", "delete", name, "--yes")).Output);
         (await admin.RunAsync("users", "show", name)).AssertFailed(1, $"There is no user {name}");
         (await admin.RunAsync("users", "delete", user.UserId.ToString(), "--yes")).AssertFailed(1, "There is no such user");
-        Assert.Equal(0, (await admin.RunAsync("users", "show", name + "-longer")).ExitCode);
+        (await admin.RunAsync("users", "show", name + "-longer")).AssertExited(0);
     }
 
     [Fact]
@@ -94,7 +94,7 @@ public sealed class UserCommandTests(TwoReplicas mesh) : IClassFixture<TwoReplic
 
         await mesh.Database.ExecuteAsync("UPDATE users SET disabled_at = now() WHERE role = 'admin' AND username <> $1", adminName);
         (await admin.RunAsync("users", "delete", adminName, "--yes")).AssertFailed(1, "The last active admin", "hint: make somebody else an admin first");
-        Assert.Equal(0, (await admin.RunAsync("users")).ExitCode);
+        (await admin.RunAsync("users")).AssertExited(0);
     }
 
     public ValueTask DisposeAsync()

@@ -99,12 +99,12 @@ public sealed class DemoUserTests(ProductionMesh mesh)
         own.Settings["Identity:DemoUsers"] = "false";
         var before = await own.DumpAsync("users");
         var refused = await own.RunAsync("Production");
-        Assert.Equal(1, refused.ExitCode);
+        refused.AssertExited(1);
         Assert.Contains("remove-demo-users", refused.Errors, StringComparison.Ordinal);
         Assert.Equal(before, await own.DumpAsync("users"));
 
         var removed = await own.RunAsync("Production", "remove-demo-users");
-        Assert.Equal(0, removed.ExitCode);
+        removed.AssertExited(0);
         Assert.Contains("Removed 3 demo users.\n", removed.Output, StringComparison.Ordinal);
         Assert.Equal("carol", await own.Database.ScalarAsync<string>("SELECT string_agg(username, ' ') FROM users"));
 
@@ -125,7 +125,7 @@ public sealed class DemoUserTests(ProductionMesh mesh)
         await (await StartReadyAsync(own, "Development")).DisposeAsync();
         own.Settings["Identity:DemoUsers"] = "false";
 
-        Assert.Equal(0, (await own.RunAsync("Production", "recover-admin", "admin")).ExitCode);
+        (await own.RunAsync("Production", "recover-admin", "admin")).AssertExited(0);
 
         Assert.Contains("Removed 2 demo users.", (await own.RunAsync("Production", "remove-demo-users")).Output, StringComparison.Ordinal);
         Assert.Equal("admin", await own.Database.ScalarAsync<string>("SELECT string_agg(username, ' ') FROM users"));

@@ -42,7 +42,7 @@ public sealed class FirstAdminTests(ProductionMesh mesh)
 
         var refused = await own.RunAsync("Production");
 
-        Assert.Equal(1, refused.ExitCode);
+        refused.AssertExited(1);
         Assert.Contains("Identity:FirstAdmin:GeneratedPasswordFile", refused.Errors, StringComparison.Ordinal);
         Assert.Equal(0, await own.Database.CountUsersAsync());
     }
@@ -61,7 +61,7 @@ public sealed class FirstAdminTests(ProductionMesh mesh)
         var before = await own.DumpAsync("users");
         own.Settings["Identity:FirstAdmin:Username"] = "chief";
         var refused = await own.RunAsync("Production");
-        Assert.Equal(1, refused.ExitCode);
+        refused.AssertExited(1);
         Assert.Contains("already belongs to an ordinary user", refused.Errors, StringComparison.Ordinal);
         Assert.Contains("Identity:FirstAdmin:Username", refused.Errors, StringComparison.Ordinal);
         Assert.Equal(before, await own.DumpAsync("users"));
@@ -79,14 +79,14 @@ public sealed class FirstAdminTests(ProductionMesh mesh)
         await File.WriteAllTextAsync(own.FileIn("password"), "sEvEn-7\n", TestContext.Current.CancellationToken);
 
         var refused = await own.RunAsync("Production");
-        Assert.Equal(1, refused.ExitCode);
+        refused.AssertExited(1);
         Assert.Contains("Identity:FirstAdmin:PasswordFile", refused.Errors, StringComparison.Ordinal);
         Assert.Contains("8 to 256 characters", refused.Errors, StringComparison.Ordinal);
         Assert.DoesNotContain("sEvEn-7", refused.Output + refused.Errors, StringComparison.Ordinal);
 
         await File.WriteAllTextAsync(own.FileIn("password"), "Admin-2026\n", TestContext.Current.CancellationToken);
         refused = await own.RunAsync("Production");
-        Assert.Equal(1, refused.ExitCode);
+        refused.AssertExited(1);
         Assert.Contains("Identity:FirstAdmin:PasswordFile names a file whose password is little more than your name", refused.Errors, StringComparison.Ordinal);
         Assert.DoesNotContain("Admin-2026", refused.Output + refused.Errors, StringComparison.Ordinal);
 
@@ -118,7 +118,7 @@ public sealed class FirstAdminTests(ProductionMesh mesh)
         // 2. Nobody is promoted this way.
         var before = await own.DumpAsync("users");
         var refused = await own.RunAsync("Production", "recover-admin", "carol");
-        Assert.Equal(1, refused.ExitCode);
+        refused.AssertExited(1);
         Assert.Contains("carol is an ordinary user", refused.Errors, StringComparison.Ordinal);
         Assert.Equal(before, await own.DumpAsync("users"));
         Assert.Equal("user", RoleIn(await identity.TokenAsync("carol", "an ordinary password")));
@@ -128,7 +128,7 @@ public sealed class FirstAdminTests(ProductionMesh mesh)
         Assert.Equal("admin", RoleIn(await identity.TokenAsync("second.admin", PasswordIn(made))));
         Assert.NotEqual(PasswordIn(recovered), PasswordIn(made));
         var unknown = await own.RunAsync("Production", "promote", "carol");
-        Assert.Equal(1, unknown.ExitCode);
+        unknown.AssertExited(1);
         Assert.Contains("recover-admin NAME", unknown.Errors, StringComparison.Ordinal);
         Assert.Equal(2, await own.Database.ScalarAsync<long>("SELECT count(*) FROM users WHERE role = 'admin'"));
     }
@@ -142,7 +142,7 @@ public sealed class FirstAdminTests(ProductionMesh mesh)
 
     private static string PasswordIn(Finished command)
     {
-        Assert.Equal(0, command.ExitCode);
+        command.AssertExited(0);
         var password = Assert.Single(Regex.Matches(command.Output, "^The password of admin .* is now ([A-Za-z0-9]{24})$", RegexOptions.Multiline)).Groups[1].Value;
         Assert.Single(Regex.Matches(command.Output + command.Errors, password)); // told once
         return password;

@@ -27,7 +27,7 @@ public sealed class KeyRingTests(ProductionMesh mesh)
         foreach (var arguments in (string[][])[[], ["recover-admin", "admin"]])
         {
             var refused = await own.RunAsync("Production", arguments);
-            Assert.Equal(1, refused.ExitCode);
+            refused.AssertExited(1);
             Assert.Contains("The master key does not open the stored key ring", refused.Errors, StringComparison.Ordinal);
             Assert.DoesNotContain(own.Settings["Identity:MasterKey"], refused.Output + refused.Errors, StringComparison.Ordinal);
             Assert.Equal(before, await DumpAsync(own));
@@ -63,7 +63,7 @@ public sealed class KeyRingTests(ProductionMesh mesh)
 
             var refused = await own.RunAsync("Production");
 
-            Assert.Equal(1, refused.ExitCode);
+            refused.AssertExited(1);
             Assert.Contains("does not open the stored key ring", refused.Errors, StringComparison.Ordinal);
             Assert.Equal(before, await DumpAsync(own));
             await own.Database.ExecuteAsync("UPDATE ring_keys r SET sealed_secret = k.sealed_secret FROM kept k WHERE k.id = r.id");

@@ -65,6 +65,9 @@ public sealed record Finished(int ExitCode, string Output, string Errors)
         return Process.Start(start)!;
     }
 
+    /// <summary>Otherwise shows what the program said.</summary>
+    public void AssertExited(int exitCode) => Assert.True(ExitCode == exitCode, $"not exit code {exitCode}: {this}");
+
     public override string ToString() => $"exit code {ExitCode}\n{Output}\n{Errors}";
 
     private static bool IsSetting(string name) =>

@@ -39,7 +39,7 @@ public sealed class HealthProbeTests(ProductionMesh mesh)
     {
         var probe = await ProbeAsync("ASPNETCORE_URLS", "http://127.0.0.1:9");
 
-        Assert.Equal(1, probe.ExitCode);
+        probe.AssertExited(1);
         Assert.StartsWith("http://127.0.0.1:9/health/ready does not answer", probe.Output, StringComparison.Ordinal);
     }
 

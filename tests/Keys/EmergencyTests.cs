@@ -15,7 +15,7 @@ public sealed class EmergencyTests(ProductionMesh production)
     public async Task What_stolen_keys_sign_is_refused_everywhere_and_who_signs_in_anew_is_let_in_at_once()
     {
         await using var mesh = await KeyMesh.StartAsync(production, new() { ["MaxAge"] = "00:00:01" }, identities: 2, resources: 2, gateways: 2);
-        Assert.Equal(0, (await mesh.Own.RunAsync("Production", "rotate")).ExitCode); // so that there is a retired key too
+        (await mesh.Own.RunAsync("Production", "rotate")).AssertExited(0); // so that there is a retired key too
         var masterKey = Convert.FromBase64String(mesh.Own.Settings["Identity:MasterKey"]);
         var stolen = new List<Forge>();
         foreach (var state in Enum.GetValues<RingKeyState>())
@@ -39,7 +39,7 @@ public sealed class EmergencyTests(ProductionMesh production)
 
         var done = await mesh.Own.RunAsync("Production", "rotate", "--emergency");
 
-        Assert.Equal(0, done.ExitCode);
+        done.AssertExited(0);
         Assert.All(stolen, key => Assert.Contains(key.KeyId, done.Output, StringComparison.Ordinal));
         Assert.Contains("Refresh tokens, cookies and passwords keep working", done.Output, StringComparison.Ordinal);
         Assert.Contains("Every verifier that listens has heard of it.", done.Output, StringComparison.Ordinal);
@@ -70,7 +70,7 @@ public sealed class EmergencyTests(ProductionMesh production)
     public async Task The_distrust_of_a_key_precedes_the_news_of_the_next_in_the_log()
     {
         await using var own = await OwnDatabase.CreateAsync(production);
-        Assert.Equal(0, (await own.RunAsync("Production", "rotate", "--emergency")).ExitCode);
+        (await own.RunAsync("Production", "rotate", "--emergency")).AssertExited(0);
 
         var kinds = await own.Database.ScalarAsync<string>(
             "SELECT string_agg(kind, ' ' ORDER BY position) FROM revocations WHERE position >= (SELECT min(position) FROM revocations WHERE kind = 'key-distrusted')");
@@ -87,7 +87,7 @@ public sealed class EmergencyTests(ProductionMesh production)
         var stolen = await mesh.SigningKeyAsync();
         await mesh.Database.ExecuteAsync("CREATE TABLE kept_keys AS TABLE ring_keys");
         await mesh.Database.ExecuteAsync("CREATE TABLE kept_log AS TABLE revocations");
-        Assert.Equal(0, (await mesh.Own.RunAsync("Production", "rotate", "--emergency")).ExitCode);
+        (await mesh.Own.RunAsync("Production", "rotate", "--emergency")).AssertExited(0);
         await mesh.AssertAcceptedEverywhereAsync((await mesh.Gateway.SignInAgainAsync(user)).Token);
 
         // What a restore does: no trigger tells of it.
@@ -108,7 +108,7 @@ public sealed class EmergencyTests(ProductionMesh production)
         }
 
         Assert.All(mesh.TimesLogged("dotnet identity-service.dll rotate --emergency"), times => Assert.Equal(1, times));
-        Assert.Equal(0, (await mesh.Own.RunAsync("Production", "rotate", "--emergency")).ExitCode);
+        (await mesh.Own.RunAsync("Production", "rotate", "--emergency")).AssertExited(0);
 
         foreach (var identity in mesh.Identities)
         {

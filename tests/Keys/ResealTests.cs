@@ -35,7 +35,7 @@ public sealed class ResealTests(ProductionMesh production) : IAsyncLifetime
         var before = await own.Database.ScalarAsync<string>("SELECT string_agg(id || state || created_at, ' ' ORDER BY id) FROM ring_keys");
         var seals = await SealsAsync();
         var done = await own.RunAsync("Production", "reseal");
-        Assert.Equal(0, done.ExitCode);
+        done.AssertExited(0);
         Assert.Contains("Resealed 4 keys under Identity:MasterKey.", done.Output, StringComparison.Ordinal);
         Assert.Equal(before, await own.Database.ScalarAsync<string>("SELECT string_agg(id || state || created_at, ' ' ORDER BY id) FROM ring_keys"));
         Assert.Empty(seals.Intersect(await SealsAsync()));
@@ -57,7 +57,7 @@ public sealed class ResealTests(ProductionMesh production) : IAsyncLifetime
         // 4. And it opens nothing any more.
         own.Settings[MasterKey] = oldKey;
         var refused = await own.RunAsync("Production");
-        Assert.Equal(1, refused.ExitCode);
+        refused.AssertExited(1);
         Assert.Contains("does not open the stored key ring", refused.Errors, StringComparison.Ordinal);
     }
 
@@ -74,7 +74,7 @@ public sealed class ResealTests(ProductionMesh production) : IAsyncLifetime
             {
                 var refused = await own.RunAsync("Production", arguments);
 
-                Assert.Equal(1, refused.ExitCode);
+                refused.AssertExited(1);
                 Assert.Contains("does not open the stored key ring", refused.Errors, StringComparison.Ordinal);
                 Assert.Contains(Previous, refused.Errors, StringComparison.Ordinal);
                 Assert.Equal(before, await own.DumpAsync("ring_keys"));
@@ -85,7 +85,7 @@ public sealed class ResealTests(ProductionMesh production) : IAsyncLifetime
         var file = own.FileIn("previous");
         await File.WriteAllTextAsync(file, oldKey + "\n", TestContext.Current.CancellationToken);
         own.Settings[Previous + "File"] = file;
-        Assert.Equal(0, (await own.RunAsync("Production", "reseal")).ExitCode);
+        (await own.RunAsync("Production", "reseal")).AssertExited(0);
     }
 
     [Fact]
@@ -96,8 +96,8 @@ public sealed class ResealTests(ProductionMesh production) : IAsyncLifetime
         own.Settings["Identity:Keys:AcknowledgementCeiling"] = "00:00:02";
 
         // 1. Resealed, and rotated to the key that it holds already.
-        Assert.Equal(0, (await RunAsNewAsync("reseal")).ExitCode);
-        Assert.Equal(0, (await RunAsNewAsync("rotate")).ExitCode);
+        (await RunAsNewAsync("reseal")).AssertExited(0);
+        (await RunAsNewAsync("rotate")).AssertExited(0);
         await Patience.UntilAsync(() => service.Output.Contains("Keys of the ring that this replica cannot open", StringComparison.Ordinal));
         await AssertAcceptedAsync(user.Token);
         await AssertAcceptedAsync((await identity.SignInAgainAsync(user)).Token);

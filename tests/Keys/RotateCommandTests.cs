@@ -17,7 +17,7 @@ public sealed class RotateCommandTests(ProductionMesh production)
         var (first, token) = (await mesh.SigningKeyAsync(), await mesh.SignUpAsync());
 
         // 1. Twice in a row: what the first announces is too new for the second.
-        Assert.Equal(0, (await mesh.Own.RunAsync("Production", "rotate")).ExitCode);
+        (await mesh.Own.RunAsync("Production", "rotate")).AssertExited(0);
         var second = await mesh.SigningKeyAsync();
         Assert.NotEqual(first, second);
         var patient = await mesh.Own.RunAsync("Production", "rotate");
@@ -36,7 +36,7 @@ public sealed class RotateCommandTests(ProductionMesh production)
         var both = await Task.WhenAll(mesh.Own.RunAsync("Production", "rotate"), mesh.Own.RunAsync("Production", "rotate"));
         var fourth = await mesh.SigningKeyAsync();
 
-        Assert.All(both, rotation => Assert.Equal(0, rotation.ExitCode));
+        Assert.All(both, rotation => rotation.AssertExited(0));
         Assert.Equal(3, await mesh.Database.ScalarAsync<long>("SELECT count(*) FROM ring_keys WHERE state = 'Retired' AND purpose = 'Signing'"));
         var winner = Assert.Single(both, rotation => rotation.Output.Contains($"{fourth} signs now; ", StringComparison.Ordinal));
         Assert.Contains($"Waiting, 00:00:03 at most, for verifiers that do not say that they hold {fourth}: a silent one", winner.Output, StringComparison.Ordinal);
@@ -89,7 +89,7 @@ public sealed class RotateCommandTests(ProductionMesh production)
         {
             var done = await own.RunAsync("Production", ["rotate", .. arguments]);
 
-            Assert.Equal(0, done.ExitCode);
+            done.AssertExited(0);
             Assert.Contains("Distrusted everywhere and removed: ", done.Output, StringComparison.Ordinal);
         }
     }

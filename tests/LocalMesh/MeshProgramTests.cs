@@ -55,13 +55,13 @@ public sealed class MeshProgramTests(MeshProgram mesh) : IClassFixture<MeshProgr
         var pids = mesh.Pids;
 
         var sameFolder = await MeshProgram.RefusedAsync(mesh.Folder);
-        Assert.Equal(1, sameFolder.ExitCode);
+        sameFolder.AssertExited(1);
         Assert.Contains(mesh.Folder, sameFolder.Errors, StringComparison.Ordinal);
         Assert.Contains("--data", sameFolder.Errors, StringComparison.Ordinal);
 
         var another = Directory.CreateTempSubdirectory("authmesh-tests-").FullName;
         var samePort = await MeshProgram.RefusedAsync(another, "--port", $"{mesh.Address.Port}");
-        Assert.Equal(1, samePort.ExitCode);
+        samePort.AssertExited(1);
         Assert.Contains($"Port {mesh.Address.Port} is in use", samePort.Errors, StringComparison.Ordinal);
         Assert.Contains("--port", samePort.Errors, StringComparison.Ordinal);
         Assert.False(Directory.Exists(Path.Combine(another, "postgres"))); // refused before anything was made
@@ -98,7 +98,7 @@ public sealed class MeshProgramTests(MeshProgram mesh) : IClassFixture<MeshProgr
         try
         {
             var refused = await MeshProgram.RefusedAsync(mesh.Folder);
-            Assert.Equal(1, refused.ExitCode);
+            refused.AssertExited(1);
             Assert.Contains(mesh.MasterKeyFile, refused.Errors, StringComparison.Ordinal);
             Assert.False(File.Exists(mesh.MasterKeyFile));
         }
