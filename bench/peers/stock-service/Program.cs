@@ -1,19 +1,9 @@
-// What the resource service answers, validated with JwtBearer as its documentation has it.
+// What the resource service answers, to signed-in callers only.
 using System.Security.Claims;
-using Microsoft.IdentityModel.Tokens;
 
 var builder = WebApplication.CreateBuilder(args);
 builder.Logging.SetMinimumLevel(LogLevel.Warning);
-using var http = new HttpClient();
-var keys = new JsonWebKeySet(await http.GetStringAsync(new Uri(builder.Configuration["Keys"]!)));
-builder.Services.AddAuthentication().AddJwtBearer(bearer =>
-{
-    bearer.TokenValidationParameters.ValidIssuer = builder.Configuration["Issuer"];
-    bearer.TokenValidationParameters.ValidAudience = "authmesh";
-    bearer.TokenValidationParameters.IssuerSigningKeys = keys.GetSigningKeys();
-    bearer.MapInboundClaims = false;
-});
-builder.Services.AddAuthorization();
+await builder.AddStockBearerAsync();
 var app = builder.Build();
 app.UseAuthentication();
 app.UseAuthorization();
