@@ -32,7 +32,7 @@ internal sealed class OwnCookies(IOptions<AuthMeshOptions> mesh) : ITransformPro
             context.AddResponseTransform(response =>
             {
                 var headers = response.HttpContext.Response.Headers;
-                if (headers.SetCookie.Any(IsAnyOfOurs))
+                if (headers.SetCookie.Count > 0 && headers.SetCookie.Any(IsAnyOfOurs))
                 {
                     headers.SetCookie = headers.SetCookie.Where(header => !IsAnyOfOurs(header)).ToArray();
                 }

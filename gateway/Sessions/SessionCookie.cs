@@ -1,6 +1,6 @@
 using System.Buffers;
 using System.Buffers.Text;
-using System.Security.Cryptography;
+using AuthMesh.Tokens;
 using Microsoft.Extensions.Primitives;
 
 namespace AuthMesh.Gateway.Sessions;
@@ -10,23 +10,23 @@ internal sealed class SessionCookie
 {
     private const int SecretBytes = 32;
 
-    private SessionCookie(string text, byte[] secret) => (Text, Digest) = (text, Convert.ToHexString(SHA256.HashData(secret)));
+    private SessionCookie(string text) => (Text, Digest) = (text, TokenDigest.Of(text));
 
     public string Text { get; }
 
-    /// <summary>SHA-256 of the bits, by which the cookie is remembered: two cookies never share one, and it opens nothing.</summary>
-    public string Digest { get; }
+    /// <summary>By which the cookie is remembered: it opens nothing.</summary>
+    public TokenDigest Digest { get; }
 
     /// <summary>The prefix binds a cookie to this host, this path and https (RFC 6265bis §4.1.3.2); on plain http browsers refuse it.</summary>
     public static string NameFor(string issuer) => issuer.StartsWith("https://", StringComparison.Ordinal) ? "__Host-authmesh" : "authmesh";
 
     /// <summary>
-    /// Every value under the name (RFC 6265 §5.4), from however many headers. The framework's own reader keeps one of several, and which
-    /// of them is the browser's nobody can tell.
+    /// The values under the name (RFC 6265 §5.4), from however many headers, and of many the first two. The framework's own reader keeps one
+    /// of several, and which of them is the browser's nobody can tell.
     /// </summary>
-    public static List<string> FindValues(StringValues headers, string name)
+    public static StringValues FindValues(StringValues headers, string name)
     {
-        var values = new List<string>();
+        var values = StringValues.Empty;
         foreach (var header in headers)
         {
             foreach (var range in header.AsSpan().Split(';'))
@@ -34,7 +34,11 @@ internal sealed class SessionCookie
                 var pair = header.AsSpan(range);
                 if (pair.IndexOf('=') is >= 0 and var equals && pair[..equals].Trim(" \t").SequenceEqual(name))
                 {
-                    values.Add(pair[(equals + 1)..].Trim(" \t").ToString());
+                    values = StringValues.Concat(values, pair[(equals + 1)..].Trim(" \t").ToString());
+                    if (values.Count > 1)
+                    {
+                        return values;
+                    }
                 }
             }
         }
@@ -49,7 +53,7 @@ internal sealed class SessionCookie
         return text.Length == Base64Url.GetEncodedLength(SecretBytes)
             // Bits left over, which would give one cookie several spellings, are invalid to it too.
             && Base64Url.DecodeFromChars(text, secret, out _, out var written) == OperationStatus.Done && written == SecretBytes
-                ? new SessionCookie(text, secret.ToArray())
+                ? new SessionCookie(text)
                 : null;
     }
 }

@@ -36,15 +36,13 @@ internal sealed partial class SessionCookies(
     private async Task ExchangeAsync(HttpContext context, bool isOptional)
     {
         var request = context.Request;
-        SharedCaches.SayWhatTheAnswerDependsOn(context.Response);
         var values = SessionCookie.FindValues(request.Headers.Cookie, name);
-        var cookie = values.Count == 1 ? SessionCookie.TryParse(values[0]) : null;
+        var cookie = values.Count == 1 ? SessionCookie.TryParse(values[0]!) : null;
         var exchanged = values.Count == 0 ? default : cookie is null ? Exchanged.Refused : await tokens.FindAsync(cookie, context.RequestAborted);
+        context.Response.OnStarting(() => Complete(context.Response, exchanged.Token is null ? null : cookie));
         if (exchanged.Token is { } token)
         {
             request.Headers.Authorization = token.Authorization;
-            SharedCaches.KeepOut(context.Response);
-            ForgetWhenReplaced(context.Response, cookie!);
         }
         else if (exchanged.Failure is { } failure)
         {
@@ -64,6 +62,24 @@ internal sealed partial class SessionCookies(
         await next(context);
     }
 
+    /// <param name="response">Its headers are about to be sent.</param>
+    /// <param name="exchanged">The cookie that the answer is for, if any.</param>
+    private Task Complete(HttpResponse response, SessionCookie? exchanged)
+    {
+        SharedCaches.SayWhatTheAnswerDependsOn(response.Headers);
+        if (exchanged is not null)
+        {
+            SharedCaches.KeepOut(response.Headers);
+            // The news of an ended session take a moment to come here; the browser that ended it would see itself still signed in.
+            if (response.Headers.SetCookie.Any(header => OwnCookies.IsOurs(header, name)))
+            {
+                tokens.Forget(exchanged);
+            }
+        }
+
+        return Task.CompletedTask;
+    }
+
     // A bearer token wins, also one that is invalid; with several headers nobody can tell which counts, and authentication says so. Another
     // scheme is not for the mesh: browsers send Basic to the whole origin where a proxy in front asked for it.
     private static bool HasToken(StringValues authorization) =>
@@ -79,17 +95,6 @@ internal sealed partial class SessionCookies(
         var isOptional = endpoint.Metadata.GetMetadata<RouteModel>()?.Config.Metadata?.ContainsKey(Metadata) is true;
         return (isOptional || endpoint.Metadata.GetMetadata<IAllowAnonymous>() is null, isOptional);
     }
-
-    // The news of an ended session take a moment to come here; the browser that ended it would see itself still signed in.
-    private void ForgetWhenReplaced(HttpResponse response, SessionCookie cookie) => response.OnStarting(() =>
-    {
-        if (response.Headers.SetCookie.Any(header => OwnCookies.IsOurs(header, name)))
-        {
-            tokens.Forget(cookie);
-        }
-
-        return Task.CompletedTask;
-    });
 
     [LoggerMessage(LogLevel.Information, "Session cookie refused: {Reason}")]
     private partial void LogRefused(string reason);

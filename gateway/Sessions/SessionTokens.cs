@@ -1,4 +1,5 @@
 using AuthMesh.Revocations;
+using AuthMesh.Tokens;
 using Microsoft.Extensions.Options;
 
 namespace AuthMesh.Gateway.Sessions;
@@ -8,32 +9,37 @@ namespace AuthMesh.Gateway.Sessions;
 /// once, and not again until the token runs out or something that was revoked touches it. A cookie that opens nothing is not remembered:
 /// whoever floods with one has one question asked at a time.
 /// </summary>
-/// <remarks>
-/// In two generations: what is found in the older one moves to the newer, and when that is full, or old, the older one goes as a whole,
-/// with all that nobody asked for.
-/// </remarks>
 internal sealed class SessionTokens(Exchange exchange, RevokedAccess revoked, IOptions<GatewayOptions> options, TimeProvider clock)
 {
-    private static readonly TimeSpan GenerationTime = TimeSpan.FromMinutes(10); // no token lies here for days after its browser has left
-
-    private readonly int generationSize = options.Value.SessionTokens / 2;
-    private readonly Lock gate = new();
-    private readonly Dictionary<string, Flight> underWay = [];
-    private Dictionary<string, SessionToken> newer = [], older = [];
-    private long newerSince = clock.GetTimestamp();
+    private readonly Generations<TokenDigest, SessionToken> held = new(options.Value.SessionTokens, clock);
+    private readonly Dictionary<TokenDigest, Flight> underWay = [];
+    private readonly Lock gate = new(); // for what is under way, and for how it comes to be held
 
     /// <param name="cookie">Whose token is wanted.</param>
     /// <param name="cancellationToken">Ends the wait of this caller; others wait on.</param>
-    public async Task<Exchanged> FindAsync(SessionCookie cookie, CancellationToken cancellationToken)
+    public ValueTask<Exchanged> FindAsync(SessionCookie cookie, CancellationToken cancellationToken) =>
+        FindHeld(cookie) is { } token ? ValueTask.FromResult(new Exchanged(token)) : new(AskAsync(cookie, cancellationToken));
+
+    /// <summary>Its session has just been ended, or given another cookie: whoever brings this one again is asked about anew.</summary>
+    public void Forget(SessionCookie cookie)
+    {
+        lock (gate)
+        {
+            held.Remove(cookie.Digest);
+            underWay.Remove(cookie.Digest); // who waits for it gets it; it is not kept
+        }
+    }
+
+    private async Task<Exchanged> AskAsync(SessionCookie cookie, CancellationToken cancellationToken)
     {
         for (var isSecondTry = false; ; isSecondTry = true)
         {
             Flight? flight;
             lock (gate)
             {
-                if (FindHeld(cookie.Digest) is { } held)
+                if (FindHeld(cookie) is { } token)
                 {
-                    return new Exchanged(held);
+                    return new Exchanged(token); // it has just arrived
                 }
 
                 if (!underWay.TryGetValue(cookie.Digest, out flight))
@@ -46,21 +52,10 @@ internal sealed class SessionTokens(Exchange exchange, RevokedAccess revoked, IO
             // What was revoked while the answer was on its way may have touched it. A password that this very session changed leaves it
             // alive, so it is asked about once more; what is still revoked then, authentication refuses.
             var exchanged = await flight.Answer.WaitAsync(cancellationToken);
-            if (isSecondTry || exchanged.Token is not { } token || !IsRevoked(token))
+            if (isSecondTry || exchanged.Token is not { } answer || !IsRevoked(answer))
             {
                 return exchanged;
             }
-        }
-    }
-
-    /// <summary>Its session has just been ended, or given another cookie: whoever brings this one again is asked about anew.</summary>
-    public void Forget(SessionCookie cookie)
-    {
-        lock (gate)
-        {
-            newer.Remove(cookie.Digest);
-            older.Remove(cookie.Digest);
-            underWay.Remove(cookie.Digest); // who waits for it gets it; it is not kept
         }
     }
 
@@ -81,45 +76,16 @@ internal sealed class SessionTokens(Exchange exchange, RevokedAccess revoked, IO
                     underWay.Remove(cookie.Digest);
                     if (exchanged.Token is { } token)
                     {
-                        Hold(cookie.Digest, token);
+                        held.Add(cookie.Digest, token);
                     }
                 }
             }
         }
     }
 
-    private SessionToken? FindHeld(string digest)
-    {
-        if (!newer.TryGetValue(digest, out var token))
-        {
-            if (!older.Remove(digest, out token))
-            {
-                return null;
-            }
-
-            Hold(digest, token);
-        }
-
-        if (token.UsableUntil > clock.GetUtcNow() && !IsRevoked(token))
-        {
-            return token;
-        }
-
-        newer.Remove(digest);
-        return null;
-    }
-
-    private void Hold(string digest, SessionToken token)
-    {
-        if (newer.Count >= generationSize || clock.GetElapsedTime(newerSince) >= GenerationTime)
-        {
-            older = newer;
-            newer = [];
-            newerSince = clock.GetTimestamp();
-        }
-
-        newer[digest] = token;
-    }
+    /// <summary>One that has run out, or that was revoked, stays until another takes its place, or its time is over.</summary>
+    private SessionToken? FindHeld(SessionCookie cookie) =>
+        held.Find(cookie.Digest) is { } token && token.UsableUntil > clock.GetUtcNow() && !IsRevoked(token) ? token : null;
 
     private bool IsRevoked(SessionToken token) => revoked.Covers(token.SessionId, token.UserId, token.Epoch, token.KeyId);
 

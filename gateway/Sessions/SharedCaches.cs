@@ -12,28 +12,22 @@ internal static class SharedCaches
     private static readonly string[] Decided = ["no-store", "private", "public", "s-maxage"];
 
     /// <summary>One answer for those who bring a cookie, another for those who do not: it is never one for the other's.</summary>
-    public static void SayWhatTheAnswerDependsOn(HttpResponse response) => response.OnStarting(() =>
-    {
-        response.Headers.Append(HeaderNames.Vary, HeaderNames.Cookie);
-        return Task.CompletedTask;
-    });
+    public static void SayWhatTheAnswerDependsOn(IHeaderDictionary headers) => headers.Append(HeaderNames.Vary, HeaderNames.Cookie);
 
     /// <summary>
     /// Leaves what the service said, except that a shared cache must be named to be meant. Where it said nothing, nobody keeps the answer:
     /// a browser may be used by another person next.
     /// </summary>
-    public static void KeepOut(HttpResponse response) => response.OnStarting(() =>
+    public static void KeepOut(IHeaderDictionary headers)
     {
-        var said = response.Headers.CacheControl;
+        var said = headers.CacheControl;
         if (StringValues.IsNullOrEmpty(said))
         {
-            response.Headers.CacheControl = "no-store";
+            headers.CacheControl = "no-store";
         }
         else if (!Array.Exists(Decided, directive => said.ToString().Contains(directive, StringComparison.OrdinalIgnoreCase)))
         {
-            response.Headers.CacheControl = said + ", private";
+            headers.CacheControl = said + ", private";
         }
-
-        return Task.CompletedTask;
-    });
+    }
 }

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using AuthMesh.Settings;
@@ -6,76 +5,14 @@ using Microsoft.Extensions.Options;
 
 namespace AuthMesh.Tokens;
 
-/// <summary>
-/// Tokens whose signature was found good, so that it is checked once and not for every request. In two generations: what is found in
-/// the older one moves to the newer, and when that is full the older one goes as a whole, with all that nobody asked for. So it stays
-/// bounded without any book about who was used when, and readers never wait.
-/// </summary>
+/// <summary>Access tokens whose signature was found good, so that it is checked once and not for every request.</summary>
 internal sealed class VerifiedTokens(IOptions<AuthMeshOptions> options, TimeProvider clock)
-{
-    // Tokens live for half an hour: without this, a quiet service would keep those of the last days until it had enough of them.
-    private static readonly TimeSpan GenerationTime = TimeSpan.FromMinutes(10);
+    : Generations<TokenDigest, VerifiedToken>(options.Value.VerifiedTokens, clock);
 
-    private readonly int generationSize = options.Value.VerifiedTokens / 2;
-    private readonly Lock gate = new();
-    private volatile ConcurrentDictionary<TokenDigest, VerifiedToken> newer = NewGeneration();
-    private volatile ConcurrentDictionary<TokenDigest, VerifiedToken> older = NewGeneration();
-    private long newerSince = clock.GetTimestamp();
-
-    public int Count => newer.Count + older.Count;
-
-    public VerifiedToken? Find(TokenDigest digest)
-    {
-        if (newer.TryGetValue(digest, out var token) || !older.TryGetValue(digest, out token))
-        {
-            return token;
-        }
-
-        if (gate.TryEnter()) // else the next one who asks moves it
-        {
-            try
-            {
-                Keep(digest, token);
-            }
-            finally
-            {
-                gate.Exit();
-            }
-        }
-
-        return token;
-    }
-
-    public void Add(TokenDigest digest, VerifiedToken token)
-    {
-        lock (gate)
-        {
-            Keep(digest, token);
-        }
-    }
-
-    private void Keep(TokenDigest digest, VerifiedToken token)
-    {
-        if (generationSize == 0)
-        {
-            return;
-        }
-
-        if (newer.Count >= generationSize || clock.GetElapsedTime(newerSince) >= GenerationTime)
-        {
-            older = newer;
-            newer = NewGeneration();
-            newerSince = clock.GetTimestamp();
-        }
-
-        newer[digest] = token;
-    }
-
-    // Written under the gate only, so one lock inside is enough; readers take none.
-    private static ConcurrentDictionary<TokenDigest, VerifiedToken> NewGeneration() => new(concurrencyLevel: 1, capacity: 31);
-}
-
-/// <summary>SHA-256 of the whole text of a token. Nobody finds two texts with the same one, and no token lies in memory for it.</summary>
+/// <summary>
+/// SHA-256 of the whole text of a token: an access token, or a browser's session cookie. Nobody finds two texts with the same one, and no
+/// token lies in memory for it.
+/// </summary>
 internal readonly record struct TokenDigest(ulong A, ulong B, ulong C, ulong D)
 {
     public static TokenDigest Of(string token)
