@@ -14,7 +14,7 @@ RUN if [ "$NATIVE" = true ]; then \
 # What decides about packages comes first, so that a change in the code restores nothing. The packages themselves are part of
 # this layer; only the downloads are in a mount, which an empty or imported cache may lack.
 COPY global.json Directory.Build.props Directory.Packages.props ./
-COPY service-defaults/service-defaults.csproj service-defaults/packages.lock.json service-defaults/
+COPY service-defaults/service-defaults.csproj service-defaults/service.props service-defaults/packages.lock.json service-defaults/
 COPY identity-service/identity-service.csproj identity-service/packages.lock.json identity-service/
 COPY resource-service/resource-service.csproj resource-service/packages.lock.json resource-service/
 COPY gateway/gateway.csproj gateway/packages.lock.json gateway/
