@@ -28,7 +28,7 @@ internal static class ChangePassword
         var username = invocation.Sessions.Require(invocation.Server).Username; // before anything is asked
         invocation.WarnIfOthersCanListen();
         var change = await ReadAsync(parsed, cancellation);
-        var request = Request.Post("/account/password", change, ClientJson.Default.PasswordChange);
+        var request = new Request(HttpMethod.Post, "/account/password").WithPassword(change, ClientJson.Default.PasswordChange);
 
         using var held = await invocation.Sessions.HoldAsync(cancellation);
         held.Require(invocation.Server, username);

@@ -31,7 +31,7 @@ internal static class DeleteAccount
         var username = invocation.Sessions.Require(invocation.Server).Username; // before anything is asked
         invocation.WarnIfOthersCanListen();
         var deletion = new AccountDeletion(await ReadPasswordAsync(invocation, parsed, username, cancellation));
-        var request = Request.Delete("/account").With(deletion, ClientJson.Default.AccountDeletion);
+        var request = Request.Delete("/account").WithPassword(deletion, ClientJson.Default.AccountDeletion);
 
         using var held = await invocation.Sessions.HoldAsync(cancellation);
         held.Require(invocation.Server, username);

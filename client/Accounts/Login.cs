@@ -19,7 +19,7 @@ internal static class Login
         var credentials = await CredentialsInput.ReadAsync(invocation, parsed, isNewPassword: false, cancellation);
 
         var sentAt = TimeProvider.System.GetUtcNow();
-        var request = Request.Post("/login", credentials, ClientJson.Default.Credentials) with
+        var request = new Request(HttpMethod.Post, "/login").WithPassword(credentials, ClientJson.Default.Credentials) with
         {
             Cookie = invocation.Sessions.DeviceCookie(invocation.Server, credentials.Username),
         };

@@ -18,7 +18,7 @@ internal static class Register
     {
         var credentials = await CredentialsInput.ReadAsync(invocation, parsed, isNewPassword: true, cancellation);
         var answer = await invocation.Connection.SendAsync(
-            Request.Post("/register", credentials, ClientJson.Default.Credentials), cancellation);
+            new Request(HttpMethod.Post, "/register").WithPassword(credentials, ClientJson.Default.Credentials), cancellation);
         invocation.Output.Answer(invocation.Accepted(answer, credentials.Username));
         return ExitCode.Ok;
     }

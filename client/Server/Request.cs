@@ -15,11 +15,18 @@ internal sealed record Request(HttpMethod Method, string Path)
     /// <summary>JSON in UTF-8.</summary>
     public byte[]? Body { get; private init; }
 
-    public static Request Get(string path) => new(HttpMethod.Get, path);
+    /// <summary>How long the whole answer may take.</summary>
+    public TimeSpan Patience { get; private init; } = TimeSpan.FromSeconds(10);
 
-    public static Request Post<T>(string path, T body, JsonTypeInfo<T> type) => new Request(HttpMethod.Post, path).With(body, type);
+    public static Request Get(string path) => new(HttpMethod.Get, path);
 
     public static Request Delete(string path) => new(HttpMethod.Delete, path);
 
     public Request With<T>(T body, JsonTypeInfo<T> type) => this with { Body = JsonSerializer.SerializeToUtf8Bytes(body, type) };
+
+    /// <summary>
+    /// A body with a password. While others have theirs checked the server lets it wait, or says that it is overloaded, and the gateway lets that
+    /// take 30 s: whoever leaves before does not know whether the password was changed.
+    /// </summary>
+    public Request WithPassword<T>(T body, JsonTypeInfo<T> type) => With(body, type) with { Patience = TimeSpan.FromSeconds(32) };
 }

@@ -5,7 +5,6 @@ namespace AuthMesh.Client.Server;
 
 internal sealed class ServerConnection(ServerAddress server) : IDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10); // for the whole answer; a login's hash takes a quarter second
     private const int LargestAnswer = 1024 * 1024; // bytes; the largest that AuthMesh gives is a page of users
 
     private readonly HttpClient http = new(new SocketsHttpHandler
@@ -16,7 +15,7 @@ internal sealed class ServerConnection(ServerAddress server) : IDisposable
     })
     {
         BaseAddress = server.Origin,
-        Timeout = Patience,
+        Timeout = Timeout.InfiniteTimeSpan, // each request has its own
         MaxResponseContentBufferSize = LargestAnswer,
         DefaultRequestHeaders =
         {
@@ -28,10 +27,12 @@ internal sealed class ServerConnection(ServerAddress server) : IDisposable
     public async Task<Answer> SendAsync(Request request, CancellationToken cancellation)
     {
         using var message = MessageFor(request);
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        patience.CancelAfter(request.Patience);
         try
         {
-            using var response = await http.SendAsync(message, cancellation);
-            return await Answer.ReadAsync(response, cancellation);
+            using var response = await http.SendAsync(message, patience.Token);
+            return await Answer.ReadAsync(response, patience.Token);
         }
         catch (HttpRequestException exception)
         {
@@ -39,7 +40,7 @@ internal sealed class ServerConnection(ServerAddress server) : IDisposable
         }
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
         {
-            throw NoAnswer.InTime(server, Patience);
+            throw NoAnswer.InTime(server, request.Patience);
         }
     }
 

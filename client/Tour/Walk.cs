@@ -46,7 +46,7 @@ internal sealed class Walk(ServerConnection connection)
         var request = new Request(new HttpMethod(step.Method), step.Path);
         return step switch
         {
-            { Credentials: { } credentials } => request.With(credentials, ClientJson.Default.Credentials),
+            { Credentials: { } credentials } => request.WithPassword(credentials, ClientJson.Default.Credentials),
             { Bearer: { } bearer } => Carry(request, bearer),
             _ => request,
         };
