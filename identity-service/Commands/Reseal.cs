@@ -26,7 +26,7 @@ internal static class Reseal
 
         await db.SaveChangesAsync(cancellationToken);
         await change.CommitAsync(cancellationToken);
-        return $"Resealed {keys.Count} keys under Identity:MasterKey. Remove Identity:PreviousMasterKey from every replica's settings; "
-            + "backups of the database from before still need it.";
+        return $"Resealed {keys.Count} keys under Identity:MasterKey. No replica needs Identity:PreviousMasterKey any more; "
+            + "a backup of the database from before still needs the key that it was made under.";
     }
 }
