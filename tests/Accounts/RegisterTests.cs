@@ -113,7 +113,7 @@ public sealed class RegisterTests(ProductionMesh mesh)
         var stored = await mesh.Database.ScalarAsync<string>("SELECT password_hash FROM users WHERE normalized_username = $1", name);
 
         var pepper = await mesh.Database.ScalarAsync<string>("SELECT id FROM ring_keys WHERE purpose = 'Pepper'");
-        Assert.StartsWith($"hmac-sha384+bcrypt:{pepper}:$2a$06$", stored, StringComparison.Ordinal);
+        Assert.StartsWith($"hmac-sha384+bcrypt:{pepper}:$2a$0{ProductionMesh.WorkFactor}$", stored, StringComparison.Ordinal);
         Assert.DoesNotContain(password, stored, StringComparison.Ordinal);
     }
 }
