@@ -11,7 +11,7 @@ using Microsoft.IdentityModel.Tokens;
 namespace AuthMesh.Identity.Keys;
 
 /// <summary>
-/// The opened keys, as one immutable picture that is replaced whole: whoever signs or verifies takes no lock and never sees half a
+/// The opened keys, as one immutable snapshot that is replaced whole: whoever signs or verifies takes no lock and never sees half a
 /// change.
 /// </summary>
 internal sealed partial class KeyRing(MasterKey masterKey, TimeProvider clock, ILogger<KeyRing> logger) : IDisposable
@@ -21,16 +21,16 @@ internal sealed partial class KeyRing(MasterKey masterKey, TimeProvider clock, I
     private static readonly TimeSpan LongestIgnorance = TimeSpan.FromMinutes(10);
 
     private readonly SemaphoreSlim reloading = new(1, 1);
-    private volatile Picture? picture;
+    private volatile KeyRingSnapshot? snapshot;
     private volatile FrozenSet<string> distrusted = FrozenSet<string>.Empty;
     private volatile TaskCompletionSource changed = NewSignal();
     private long confirmedAt;
     private string lastUnopened = "", lastDistrusted = ""; // what was complained of; once is enough
 
-    public bool IsOpen => picture is not null;
+    public bool IsOpen => snapshot is not null;
 
     /// <summary>Whether there is a key to sign with that verifiers will trust.</summary>
-    public bool CanSign => picture?.Credentials is { } credentials && MaySign(credentials);
+    public bool CanSign => snapshot?.Credentials is { } credentials && MaySign(credentials);
 
     /// <exception cref="CannotSignException">There is no key to sign with, or verifiers would refuse what it signs.</exception>
     public SigningCredentials SigningCredentials => Current.Credentials is { } credentials && MaySign(credentials)
@@ -68,7 +68,7 @@ internal sealed partial class KeyRing(MasterKey masterKey, TimeProvider clock, I
     /// <summary>Whether the stored ring holds this key and this replica cannot open it.</summary>
     public bool IsSealed(string id) => Current.Unopened.Contains(id);
 
-    private Picture Current => picture ?? throw new InvalidOperationException("The key ring is not open yet.");
+    private KeyRingSnapshot Current => snapshot ?? throw new InvalidOperationException("The key ring is not open yet.");
 
     /// <summary>Opens every stored key, and makes those that a ring must have where there are none. One replica at a time.</summary>
     /// <exception cref="StartRefusedException">
@@ -103,7 +103,7 @@ internal sealed partial class KeyRing(MasterKey masterKey, TimeProvider clock, I
         }
 
         Confirm();
-        picture = new Picture(keys, masterKey, null, now, clock.GetTimestamp());
+        snapshot = new KeyRingSnapshot(keys, masterKey, null, now, clock.GetTimestamp());
     }
 
     /// <summary>
@@ -119,8 +119,8 @@ internal sealed partial class KeyRing(MasterKey masterKey, TimeProvider clock, I
             var now = await DatabaseClock.ReadAsync(db, cancellationToken);
             var readAt = clock.GetTimestamp();
             var keys = await db.RingKeys.AsNoTracking().ToListAsync(cancellationToken);
-            var after = new Picture(keys, masterKey, before, now, readAt);
-            picture = after;
+            var after = new KeyRingSnapshot(keys, masterKey, before, now, readAt);
+            snapshot = after;
             Interlocked.Exchange(ref changed, NewSignal()).SetResult();
             Tell(before, after);
         }
@@ -145,7 +145,7 @@ internal sealed partial class KeyRing(MasterKey masterKey, TimeProvider clock, I
     private bool MaySign(SigningCredentials credentials) =>
         !distrusted.Contains(credentials.Key.KeyId) && clock.GetElapsedTime(Interlocked.Read(ref confirmedAt)) < LongestIgnorance;
 
-    private void Tell(Picture before, Picture after)
+    private void Tell(KeyRingSnapshot before, KeyRingSnapshot after)
     {
         var (signing, others) = (after.Credentials?.Key.KeyId, string.Join(' ', KeyIds));
         if (signing != before.Credentials?.Key.KeyId || !after.SigningKeys.Keys.ToHashSet().SetEquals(before.SigningKeys.Keys))
@@ -166,7 +166,7 @@ internal sealed partial class KeyRing(MasterKey masterKey, TimeProvider clock, I
         TellDistrusted(after);
     }
 
-    private void TellDistrusted(Picture now)
+    private void TellDistrusted(KeyRingSnapshot now)
     {
         var signing = now.Credentials?.Key.KeyId is { } keyId && distrusted.Contains(keyId) ? keyId : "";
         if (signing != lastDistrusted)
@@ -225,78 +225,6 @@ internal sealed partial class KeyRing(MasterKey masterKey, TimeProvider clock, I
         "The signing key {KeyId} was distrusted and is in the ring again, as after a restore from an older copy: verifiers refuse what it signs, "
         + "so nothing is signed. Replace it: dotnet identity-service.dll " + Commands.RotateEmergency.CommandName)]
     private partial void LogDistrusted(string keyId);
-
-    private sealed class Picture
-    {
-        /// <param name="rows">The stored ring.</param>
-        /// <param name="masterKey">What opens it.</param>
-        /// <param name="held">The picture before, whose keys stay the same objects; null where this is the first, and every key opens.</param>
-        /// <param name="readAt">When that was, by PostgreSQL's clock.</param>
-        /// <param name="readAtTimestamp">The same moment by ours.</param>
-        public Picture(List<RingKey> rows, MasterKey masterKey, Picture? held, DateTimeOffset readAt, long readAtTimestamp)
-        {
-            var opened = rows.ToDictionary(row => row.Id, row => row.TryOpen(masterKey));
-            Unopened = opened.Where(row => row.Value is null).Select(row => row.Key).ToFrozenSet();
-            var signing = rows.FindAll(row => row.Purpose == RingKeyPurpose.Signing);
-            var signingKeys = new Dictionary<string, SigningKey>();
-            foreach (var row in signing)
-            {
-                if (held?.SigningKeys.GetValueOrDefault(row.Id) is { } known)
-                {
-                    signingKeys[row.Id] = known;
-                }
-                else if (opened[row.Id] is { } pkcs8)
-                {
-                    signingKeys[row.Id] = new SigningKey(pkcs8);
-                }
-            }
-
-            SigningKeys = signingKeys.ToFrozenDictionary();
-            var current = signing.Find(row => row.State == RingKeyState.Current);
-            Credentials = current is not null && SigningKeys.TryGetValue(current.Id, out var key)
-                ? new SigningCredentials(key.Security, SecurityAlgorithms.EcdsaSha256)
-                : null;
-            SigningSince = current?.ActivatedAt;
-            OldestRetirement = signing.Min(row => row.RetiredAt);
-            Peppers = Secrets.Of(rows.FindAll(row => row.Purpose == RingKeyPurpose.Pepper), opened, held?.Peppers);
-            RefreshTokenKeys = Secrets.Of(rows.FindAll(row => row.Purpose == RingKeyPurpose.RefreshToken), opened, held?.RefreshTokenKeys);
-            (ReadAt, ReadAtTimestamp) = (readAt, readAtTimestamp);
-        }
-
-        public FrozenDictionary<string, SigningKey> SigningKeys { get; }
-
-        /// <summary>Null where the current key is not to be had.</summary>
-        public SigningCredentials? Credentials { get; }
-
-        public DateTimeOffset? SigningSince { get; }
-
-        public DateTimeOffset? OldestRetirement { get; }
-
-        public Secrets Peppers { get; }
-
-        public Secrets RefreshTokenKeys { get; }
-
-        public FrozenSet<string> Unopened { get; }
-
-        public DateTimeOffset ReadAt { get; }
-
-        public long ReadAtTimestamp { get; }
-    }
-
-    /// <summary>The symmetric keys of one purpose: one that is used for what is new, all that may have been used before.</summary>
-    private sealed record Secrets((string Id, byte[] Secret) Current, FrozenDictionary<string, byte[]> All)
-    {
-        public static Secrets Of(List<RingKey> rows, Dictionary<string, byte[]?> opened, Secrets? held)
-        {
-            var all = rows
-                .Select(row => KeyValuePair.Create(row.Id, opened[row.Id] ?? held?.All.GetValueOrDefault(row.Id)))
-                .Where(key => key.Value is not null)
-                .ToFrozenDictionary(key => key.Key, key => key.Value!);
-            return rows.Find(row => row.State == RingKeyState.Current) is { } current && all.TryGetValue(current.Id, out var secret)
-                ? new Secrets((current.Id, secret), all)
-                : held!; // rows were lost: here may be the last place where their keys are
-        }
-    }
 }
 
 /// <summary>No access token can be made at the moment.</summary>
