@@ -5,7 +5,7 @@ using AuthMesh.Tests.Harness;
 
 namespace AuthMesh.Tests.Promise;
 
-/// <summary>What the README promises a team: the package, one line, two settings and one route put their own service behind the gateway.</summary>
+/// <summary>What docs/your-own-service.md promises a team: the package, one line, three settings and one route put their own service behind the gateway.</summary>
 [Collection<TakingTurns>]
 public sealed class OneLineTests(ProductionMesh mesh) : IDisposable
 {
