@@ -21,10 +21,11 @@ public sealed class FirstAdminOptions
 
     internal void Check(SettingProblems problems, PasswordRules rules)
     {
-        problems.Unless(Accounts.Username.TryParse(Username) is not null, "FirstAdmin:Username", Accounts.Username.Rule + ".");
+        var usernameFault = Accounts.Username.FindFault(Username);
+        problems.Unless(usernameFault is null, "FirstAdmin:Username", usernameFault + ".");
         if (PasswordFile.Length > 0 && Secret.TryRead("", PasswordFile, "FirstAdmin:Password", problems) is { } password)
         {
-            var fault = rules.FindFault(password, Username);
+            var fault = rules.FindFault(password, Username.Trim());
             problems.Unless(fault is null, "FirstAdmin:PasswordFile", $"names a file whose password {fault}.");
         }
     }

@@ -33,7 +33,9 @@ internal static partial class Login
         }
 
         // 1. A place in the lane, before anything is asked of the database. A device has its account's share, whatever name is typed on it.
-        var (account, network) = (request.Username!.ToLowerInvariant(), callerAddress.NetworkOf(context));
+        //    A text that is no name stays as it is: in lower case it could be the name of somebody, whom its guesses would count against.
+        var username = Username.TryParse(request.Username!);
+        var (account, network) = (username?.Normalized ?? request.Username!, callerAddress.NetworkOf(context));
         var device = deviceCookies.Find(context.Request);
         using var place = await lane.EnterAsync(
             new Applicant(network, device?.UserId.ToString() ?? account, IsKnownDevice: device is not null), cancellationToken);
@@ -43,7 +45,7 @@ internal static partial class Login
         }
 
         // 2. Whoever the name belongs to. A name that cannot exist is looked up all the same, as nobody's.
-        var normalized = Username.TryParse(request.Username)?.Normalized ?? "";
+        var normalized = username?.Normalized ?? "";
         var user = await db.Users.AsNoTracking()
             .Where(user => user.NormalizedUsername == normalized)
             .Select(user => new { user.Id, user.Epoch, user.PasswordHash, IsDisabled = user.DisabledAt != null })

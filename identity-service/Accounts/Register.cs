@@ -93,12 +93,13 @@ internal static partial class Register
             return CommonFailures.InvalidRequest("Username and password are required", errors);
         }
 
-        if (Username.TryParse(request.Username!) is null)
+        if (Username.FindFault(request.Username!) is { } usernameFault)
         {
-            errors["username"] = [Username.Rule];
+            errors["username"] = [usernameFault];
         }
 
-        if (rules.FindFault(request.Password!, request.Username!) is { } passwordFault)
+        var name = Username.TryParse(request.Username!)?.Value ?? request.Username!;
+        if (rules.FindFault(request.Password!, name) is { } passwordFault)
         {
             errors["password"] = [passwordFault];
         }

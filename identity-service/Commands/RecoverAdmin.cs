@@ -22,6 +22,11 @@ internal static class RecoverAdmin
         var user = await db.Users.FirstOrDefaultAsync(user => user.NormalizedUsername == username.Normalized, cancellationToken);
         if (user is null)
         {
+            if (Username.FindFault(values[0]) is { } fault)
+            {
+                throw new StartRefusedException($"There is no admin {username.Value}, and the name of a new one {fault}.");
+            }
+
             db.Users.Add(User.Create(username, hash, services.GetRequiredService<TimeProvider>().GetUtcNow(), Roles.Admin));
         }
         else if (user.Role == Roles.Admin)

@@ -60,8 +60,11 @@ public sealed class RegisterTests(ProductionMesh mesh)
     [Theory]
     [InlineData("ab")]
     [InlineData("a b c")]
-    [InlineData(" abc")]
-    [InlineData("abc\n")]
+    [InlineData("   ")]
+    [InlineData("\u00a0abc")] // a no-break space, which is not ASCII white space
+    [InlineData("abc\u3000")]
+    [InlineData("abc\v")]
+    [InlineData(" ab ")]
     [InlineData("jürgen")]
     [InlineData("аdmin")] // the first letter is Cyrillic
     [InlineData("abc\u200d")]
@@ -73,6 +76,69 @@ public sealed class RegisterTests(ProductionMesh mesh)
         var answer = await mesh.Gateway.RegisterAsync(name, "correct horse");
 
         answer.AssertError(400, "invalid_request", "username: must be 3 to 64 of the characters A-Z a-z 0-9 . _ - @ +", "username");
+    }
+
+    [Theory]
+    [InlineData(" NAME")]
+    [InlineData("NAME ")]
+    [InlineData("\t\r\n\f NAME \f\n\r\t")]
+    public async Task White_space_around_a_name_is_not_part_of_it(string form)
+    {
+        var name = ProductionMesh.NewName();
+        var padded = form.Replace("NAME", name, StringComparison.Ordinal);
+
+        (await mesh.Gateway.RegisterAsync(padded, name + "12")).AssertError(400, "invalid_request", "password: is little more than your name. Choose one that nobody can make from it", "password");
+        Assert.Equal($"User {name} registered successfully", (await mesh.Gateway.RegisterAsync(padded, "correct horse")).Message);
+
+        (await mesh.Gateway.RegisterAsync(name, "another password")).AssertError(409, "username_taken");
+        Assert.Equal($"Welcome {name}!", (await mesh.Gateway.LoginAsync(padded, "correct horse")).Message);
+        Assert.Equal(401, (await mesh.Gateway.LoginAsync(padded, "another password")).Status);
+        Assert.Equal(401, (await mesh.Gateway.LoginAsync("\u00a0" + name, "correct horse")).Status);
+    }
+
+    [Theory]
+    [InlineData("01a206df-fd48-7e5c-bf0e-4b06949bffdd")]
+    [InlineData("01A206DF-FD48-7E5C-BF0E-4B06949BFFDD")]
+    [InlineData(" 01a206df-fd48-7e5c-bf0e-4b06949bffdd ")]
+    [InlineData("01a206dffd487e5cbf0e4b06949bffdd")]
+    [InlineData("01a206df-fd487e5c-bf0e4b06-949bffdd")] // PostgreSQL takes a hyphen after any four digits
+    [InlineData("01a206df.fd48.7e5c.bf0e.4b06949bffdd")]
+    [InlineData("01a206df_fd48_7e5c_bf0e_4b06949bffdd@")]
+    [InlineData("0x000001-fd48-7e5c-bf0e-4b06949bffdd")] // as .NET takes them
+    [InlineData("+0000001-fd48-7e5c-bf0e-4b06949bffdd")]
+    public async Task A_name_in_the_form_of_an_id_is_refused(string name)
+    {
+        var answer = await mesh.Gateway.RegisterAsync(name, "correct horse");
+
+        answer.AssertError(400, "invalid_request", "username: must not have the form of an id, which is 32 hexadecimal digits", "username");
+    }
+
+    [Theory]
+    [InlineData("{01a206df-fd48-7e5c-bf0e-4b06949bffdd}")]
+    [InlineData("(01a206df-fd48-7e5c-bf0e-4b06949bffdd)")]
+    [InlineData("urn:uuid:01a206df-fd48-7e5c-bf0e-4b06949bffdd")]
+    public async Task Other_spellings_of_an_id_hold_characters_that_no_name_has(string name) =>
+        (await mesh.Gateway.RegisterAsync(name, "correct horse")).AssertError(400, "invalid_request", fields: "username");
+
+    [Theory]
+    [InlineData(31)]
+    [InlineData(33)]
+    [InlineData(32, "g")] // no hexadecimal digit
+    public async Task What_an_id_cannot_be_is_a_name(int digits, string more = "")
+    {
+        var name = (Guid.NewGuid().ToString("N") + "0")[..digits] + more;
+
+        Assert.Equal(200, (await mesh.Gateway.RegisterAsync(name, "correct horse")).Status);
+    }
+
+    [Fact]
+    public async Task Somebody_whose_name_has_the_form_of_an_id_from_before_still_signs_in()
+    {
+        var (name, password, _) = await mesh.SignUpAsync();
+        var old = Guid.NewGuid().ToString();
+        await mesh.Database.ExecuteAsync("UPDATE users SET username = $1, normalized_username = $1 WHERE normalized_username = $2", old, name);
+
+        Assert.Equal($"Welcome {old}!", (await mesh.Gateway.LoginAsync(old.ToUpperInvariant(), password)).Message);
     }
 
     public static TheoryData<string> AcceptedPasswords =>

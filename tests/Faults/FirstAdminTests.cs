@@ -123,7 +123,16 @@ public sealed class FirstAdminTests(ProductionMesh mesh)
         Assert.Equal(before, await own.DumpAsync("users"));
         Assert.Equal("user", RoleIn(await identity.TokenAsync("carol", "an ordinary password")));
 
-        // 3. A name that is free becomes an admin with a password of its own; commands that do not exist are refused.
+        // 3. Nor is an admin made whose name has the form of an id, while one from before is recovered like any other.
+        var id = Guid.NewGuid().ToString();
+        var unnamed = await own.RunAsync("Production", "recover-admin", id);
+        unnamed.AssertExited(1);
+        Assert.Contains("must not have the form of an id", unnamed.Errors, StringComparison.Ordinal);
+        Assert.Equal(before, await own.DumpAsync("users"));
+        await own.Database.ExecuteAsync("UPDATE users SET username = $1, normalized_username = $1 WHERE username = 'admin'", id);
+        Assert.Equal("admin", RoleIn(await identity.TokenAsync(id, PasswordIn(await own.RunAsync("Production", "recover-admin", id)))));
+
+        // 4. A name that is free becomes an admin with a password of its own; commands that do not exist are refused.
         var made = await own.RunAsync("Production", "recover-admin", "Second.Admin");
         Assert.Equal("admin", RoleIn(await identity.TokenAsync("second.admin", PasswordIn(made))));
         Assert.NotEqual(PasswordIn(recovered), PasswordIn(made));

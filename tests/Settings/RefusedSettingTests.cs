@@ -95,6 +95,7 @@ public sealed class RefusedSettingTests
         { "identity-service", "Identity:Throttling:Devices:Attempts", "10", "Identity has no setting Devices" },
         { "identity-service", "Identity:Tokens:AccessTokenLifetime", "02:00:00", "must be 00:01:00 to 01:00:00" },
         { "identity-service", "Identity:FirstAdmin:Username", "an admin", "must be 3 to 64 of the characters" },
+        { "identity-service", "Identity:FirstAdmin:Username", "01a206df-fd48-7e5c-bf0e-4b06949bffdd", "must not have the form of an id" },
         { "identity-service", "Identity:FirstAdmin:PasswordFile", "/nowhere/password", "names a file that cannot be read" },
         { "identity-service", "Identity:Hashing:WorkFaktor", "12", "Identity has no setting WorkFaktor" },
     };

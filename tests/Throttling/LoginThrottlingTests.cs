@@ -116,14 +116,26 @@ public sealed class LoginThrottlingTests(ThrottledMesh mesh) : IClassFixture<Thr
     }
 
     [Fact]
-    public async Task A_name_in_other_case_is_the_same_name()
+    public async Task A_name_in_other_case_or_with_white_space_around_it_is_the_same_name()
     {
         var address = NewNetwork();
         var user = await mesh.SignUpAsync(NewNetwork());
-        await mesh.GuessAsync(5, user.Username, address);
-        await mesh.GuessAsync(5, user.Username.ToUpperInvariant(), address);
+        await mesh.GuessAsync(4, user.Username, address);
+        await mesh.GuessAsync(3, user.Username.ToUpperInvariant(), address);
+        await mesh.GuessAsync(3, $" {user.Username}\t", address);
 
         AssertTooMany(await mesh.LoginAsync(user.Username, user.Password, address), Quarter);
+        AssertTooMany(await mesh.LoginAsync(user.Username + " ", user.Password, address), Quarter);
+    }
+
+    [Fact]
+    public async Task A_text_that_only_looks_like_a_name_counts_against_nobody()
+    {
+        var address = NewNetwork();
+        var user = await mesh.SignUpAsync(NewNetwork(), ProductionMesh.NewName() + "k");
+        await mesh.GuessAsync(10, user.Username[..^1] + "\u212a", address); // a Kelvin sign, whose lower case is the letter k
+
+        await mesh.SignInAsync(user.Username, address);
     }
 
     [Theory]

@@ -79,9 +79,9 @@ public sealed class ThrottledMesh(ProductionMesh production) : IAsyncLifetime
             request.Headers.Authorization = new("Bearer", user.Token);
         });
 
-    public async Task<SignedIn> SignUpAsync(string address)
+    public async Task<SignedIn> SignUpAsync(string address, string? name = null)
     {
-        var name = ProductionMesh.NewName();
+        name ??= ProductionMesh.NewName();
         Assert.Equal(200, (await RegisterAsync(name, SessionCalls.Password, address)).Status);
         return await SignInAsync(name, address);
     }
