@@ -24,7 +24,7 @@ internal static class RevocationDelay
         ("logout by cookie", (gateway, victim) => gateway.SendAsync(HttpMethod.Post, "/logout", null, null, victim.Cookie)),
         ("end of another session", (gateway, victim) => gateway.SendAsync(HttpMethod.Delete, $"/account/sessions/{victim.SessionId}", victim.OtherToken)),
         ("change of the password", (gateway, victim) => gateway.SendAsync(
-            HttpMethod.Post, "/account/password", victim.OtherToken, new { current_password = victim.Password, new_password = victim.Password })),
+            HttpMethod.Post, "/account/password", victim.OtherToken, new { current_password = victim.Password, new_password = victim.Password + " anew" })),
     ];
 
     public static Command Define()

@@ -38,6 +38,8 @@ internal static partial class ChangePassword
         RETURNING {LiveSession.Columns}
         """;
 
+    private static readonly Dictionary<string, string[]> SamePassword = new() { ["new_password"] = ["must differ from the current password"] };
+
     public static void Map(IEndpointRouteBuilder group) => group.MapPost("/password", HandleAsync);
 
     private static async Task<Results<Ok<SignInResponse>, Failure>> HandleAsync(
@@ -65,6 +67,12 @@ internal static partial class ChangePassword
         if (await confirmPassword.RunAsync(place, account, request.CurrentPassword!, context, cancellationToken) is { } refusal)
         {
             return refusal;
+        }
+
+        // Here, because only now is the first text known to be the current password. Comparing the texts costs no hash.
+        if (request.NewPassword == request.CurrentPassword)
+        {
+            return CommonFailures.InvalidRequest(SamePassword);
         }
 
         if (await passwords.HashAsync(place, request.NewPassword!) is not { } newHash)

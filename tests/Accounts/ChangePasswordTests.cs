@@ -78,6 +78,20 @@ public sealed class ChangePasswordTests(ProductionMesh mesh)
         Assert.Equal(200, (await mesh.Gateway.ChangePasswordAsync(user.Token, user.Password, NewPassword)).Status);
     }
 
+    [Fact]
+    public async Task The_current_password_is_no_new_one()
+    {
+        var user = await mesh.Gateway.SignUpAsync();
+        var before = await UserAsync(user);
+
+        (await mesh.Gateway.ChangePasswordAsync(user.Token, user.Password, user.Password))
+            .AssertError(400, "invalid_request", "new_password: must differ from the current password", "new_password");
+        (await mesh.Gateway.ChangePasswordAsync(user.Token, NewPassword, NewPassword)).AssertError(403, "wrong_password"); // it is not the current one
+
+        Assert.Equal(before, await UserAsync(user));
+        Assert.Equal(200, (await mesh.Gateway.ChangePasswordAsync(user.Token, user.Password, user.Password.ToUpperInvariant())).Status);
+    }
+
     [Theory]
     [InlineData("{}", "current_password", "new_password")]
     [InlineData("""{"current_password":null,"new_password":null}""", "current_password", "new_password")]
