@@ -1,9 +1,11 @@
 using System.Text.Json.Serialization;
 using AuthMesh.Identity.Accounts;
-using AuthMesh.Identity.Revocations;
+using AuthMesh.Identity.Admin;
+using AuthMesh.Identity.Keys;
+using AuthMesh.Identity.Platform;
 using AuthMesh.Identity.Sessions;
+using AuthMesh.Identity.SignIn;
 using AuthMesh.Identity.Tokens;
-using AuthMesh.Identity.Users;
 
 namespace AuthMesh.Identity;
 

@@ -1,7 +1,7 @@
-using AuthMesh.Identity.Accounts;
-using AuthMesh.Identity.Database;
 using AuthMesh.Identity.Keys;
+using AuthMesh.Identity.Operator;
 using AuthMesh.Identity.Passwords;
+using AuthMesh.Identity.Platform.Database;
 using AuthMesh.Identity.Throttling;
 using AuthMesh.Identity.Tokens;
 using AuthMesh.Settings;
@@ -9,20 +9,13 @@ using Microsoft.Extensions.Options;
 
 namespace AuthMesh.Identity;
 
-/// <summary>The section <c>Identity</c>. Each part stands beside its user and knows its own bounds.</summary>
-public sealed class IdentityOptions
+/// <summary>
+/// The section <c>Identity</c>. Each part stands beside its user and knows its own bounds; modules read their own part and never this
+/// class. The master key's settings stand directly in the section.
+/// </summary>
+public sealed class IdentityOptions : MasterKeyOptions
 {
     public const string Section = "Identity";
-
-    /// <summary>Base64 of 32 random bytes that seal the key ring; or see <see cref="MasterKeyFile"/>.</summary>
-    public string MasterKey { get; set; } = "";
-
-    public string MasterKeyFile { get; set; } = "";
-
-    /// <summary>The master key from before, for rows of the ring that <c>reseal</c> has not reached yet; or see <see cref="PreviousMasterKeyFile"/>.</summary>
-    public string PreviousMasterKey { get; set; } = "";
-
-    public string PreviousMasterKeyFile { get; set; } = "";
 
     /// <summary>Creates alice, bob and admin with well-known passwords. Development only.</summary>
     public bool DemoUsers { get; set; }
@@ -49,13 +42,13 @@ internal sealed class IdentityOptionsValidator(IHostEnvironment environment) : I
         var isDevelopment = environment.IsDevelopment();
         var problems = new SettingProblems(IdentityOptions.Section);
         options.Database.Check(problems, isDevelopment);
-        MasterKey.Check(options, problems, isDevelopment);
+        options.CheckMasterKeys(problems, isDevelopment);
         options.Keys.Check(problems);
         options.Hashing.Check(problems);
         options.Throttling.Check(problems);
         options.Tokens.Check(problems);
         options.Passwords.Check(problems);
-        options.FirstAdmin.Check(problems, new PasswordRules(options));
+        options.FirstAdmin.Check(problems, new PasswordRules(options.Passwords, options.Tokens));
         problems.Unless(
             !options.DemoUsers || isDevelopment, nameof(options.DemoUsers),
             "must be false outside Development: everybody knows the passwords of the demo users.");
@@ -68,7 +61,21 @@ internal static class IdentitySettings
     public static IServiceCollection AddIdentitySettings(this IServiceCollection services)
     {
         services.AddSettings<IdentityOptions, IdentityOptionsValidator>(IdentityOptions.Section)
-            .BindConfiguration(IdentityOptions.Section, binder => binder.ErrorOnUnknownConfiguration = true);
-        return services;
+            .BindConfiguration(IdentityOptions.Section, binder => binder.ErrorOnUnknownConfiguration = true)
+            .PostConfigure(options => options.Passwords.RefuseCommon &= !options.DemoUsers); // demo users have common passwords
+        return services
+            .AddPart<MasterKeyOptions>(options => options)
+            .AddPart(options => new DemoUserOptions { AreWanted = options.DemoUsers })
+            .AddPart(options => options.Database)
+            .AddPart(options => options.FirstAdmin)
+            .AddPart(options => options.Hashing)
+            .AddPart(options => options.Keys)
+            .AddPart(options => options.Passwords)
+            .AddPart(options => options.Throttling)
+            .AddPart(options => options.Tokens);
     }
+
+    private static IServiceCollection AddPart<TOptions>(this IServiceCollection services, Func<IdentityOptions, TOptions> part)
+        where TOptions : class =>
+        services.AddSingleton(provider => Options.Create(part(provider.GetRequiredService<IOptions<IdentityOptions>>().Value)));
 }

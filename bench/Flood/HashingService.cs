@@ -1,5 +1,4 @@
 using System.CommandLine;
-using AuthMesh.Identity;
 using AuthMesh.Identity.Passwords;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -31,7 +30,7 @@ internal static class HashingService
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.Services.AddSingleton(TimeProvider.System).AddSingleton<HashingLane>().AddRouting();
-        builder.Services.Configure<IdentityOptions>(_ => { });
+        builder.Services.AddOptions<HashingOptions>();
         await using var app = builder.Build();
         app.Urls.Add("http://127.0.0.1:0");
         app.Run(Answer(way, app.Services.GetRequiredService<HashingLane>()));

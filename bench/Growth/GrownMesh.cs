@@ -1,7 +1,7 @@
 using System.Net.Http.Json;
 using System.Security.Cryptography;
 using AuthMesh.Bench.Sessions;
-using AuthMesh.Identity.Database;
+using AuthMesh.Identity.Platform.Database;
 using AuthMesh.LocalMesh;
 using Npgsql;
 

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using AuthMesh.Bench.Comparison;
 using AuthMesh.Bench.Servers;
-using AuthMesh.Identity.Database;
+using AuthMesh.Identity.Platform.Database;
 using AuthMesh.LocalMesh;
 using Npgsql;
 

@@ -1,7 +1,7 @@
 using System.Security.Cryptography;
 using AuthMesh.Access;
 using AuthMesh.Identity;
-using AuthMesh.Identity.Database;
+using AuthMesh.Identity.Platform.Database;
 using AuthMesh.Identity.Keys;
 using AuthMesh.Identity.Sessions;
 using AuthMesh.Identity.Tokens;
@@ -44,7 +44,7 @@ internal sealed class Rotatable(NpgsqlDataSource database, KeyRing ring, IReadOn
         NpgsqlDataSource database, string connectionString, byte[] masterKey, int count, CancellationToken cancellation)
     {
         var ring = new KeyRing(new MasterKey(masterKey), TimeProvider.System, NullLogger<KeyRing>.Instance);
-        await using (var db = new IdentityDb(new DbContextOptionsBuilder<IdentityDb>().UseNpgsql(connectionString).Options))
+        await using (var db = new IdentityDb(new DbContextOptionsBuilder<IdentityDb>().UseNpgsql(connectionString).Options, Modules.Entities))
         {
             await ring.OpenAsync(db, cancellation);
         }
@@ -76,10 +76,10 @@ internal sealed class Rotatable(NpgsqlDataSource database, KeyRing ring, IReadOn
     /// <summary>Access tokens of as many of the sessions, as the identity service would mint them.</summary>
     public IEnumerable<string> MintAccessTokens(string issuer, int count)
     {
-        var mint = new AccessTokens(ring, Options.Create(new AuthMeshOptions { Issuer = issuer }), Options.Create(new IdentityOptions()));
+        var mint = new AccessTokens(ring, Options.Create(new AuthMeshOptions { Issuer = issuer }), Options.Create(new TokenOptions()));
         var now = TimeProvider.System.GetUtcNow();
         return ids.Take(count).Select((id, i) => mint.Mint(
-            new LiveSession(id, Guid.NewGuid(), $"rotatable-{i}", Roles.User, Epoch: 0, RefreshCounter: 0, TimeSpan.FromDays(14), now)).Value);
+            new TokenSession(Guid.NewGuid(), id, Epoch: 0, $"rotatable-{i}", Roles.User, now, TimeSpan.FromDays(14))).Value);
     }
 
     /// <summary>Lets the thirty seconds go by in which a session does not move a second time.</summary>

@@ -1,9 +1,10 @@
 using System.Text.Json.Serialization;
 using AuthMesh.Errors;
-using AuthMesh.Identity.Database;
 using AuthMesh.Identity.Keys;
 using AuthMesh.Identity.Passwords;
+using AuthMesh.Identity.Platform.Database;
 using AuthMesh.Identity.Sessions;
+using AuthMesh.Identity.SignIn;
 using AuthMesh.Identity.Throttling;
 using AuthMesh.Identity.Tokens;
 using AuthMesh.Tokens;
@@ -105,7 +106,7 @@ internal static partial class ChangePassword
         cookies.Set(context.Response, cookie);
         deviceCookies.Set(context.Response, session.UserId, session.Epoch);
         return TypedResults.Ok(SignInResponse.Create(
-            "Password changed", session, tokens.Mint(session), RefreshToken.For(session, ring).ToText(ring)));
+            "Password changed", session, tokens.Mint(session.ForToken), RefreshToken.For(session, ring).ToText(ring)));
     }
 
     private static Failure? FindFault(ChangePasswordRequest request, PasswordRules rules, string username)

@@ -1,10 +1,13 @@
 using System.Text.Json.Serialization;
 using AuthMesh.Access;
 using AuthMesh.Errors;
-using AuthMesh.Identity.Database;
 using AuthMesh.Identity.Passwords;
+using AuthMesh.Identity.Platform;
+using AuthMesh.Identity.Platform.Database;
 using AuthMesh.Identity.Sessions;
+using AuthMesh.Identity.SignIn;
 using AuthMesh.Identity.Throttling;
+using AuthMesh.Identity.Users;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.EntityFrameworkCore;
@@ -75,16 +78,4 @@ internal static partial class DeleteAccount
 
     [LoggerMessage(LogLevel.Information, "User {UserId} deleted the account")]
     private static partial void LogDeleted(ILogger logger, Guid userId);
-}
-
-/// <summary>
-/// Those without whom nobody could administer the mesh. Whoever makes one less locks them all before, so that two who do it at once
-/// cannot each count on the other.
-/// </summary>
-internal static class ActiveAdmins
-{
-    /// <summary>Locks them until the transaction ends, in the order of their ids.</summary>
-    public static Task<List<Guid>> LockAsync(IdentityDb db, CancellationToken cancellationToken) =>
-        db.Database.SqlQuery<Guid>(
-            $"SELECT id FROM users WHERE role = {Roles.Admin} AND disabled_at IS NULL ORDER BY id FOR UPDATE").ToListAsync(cancellationToken);
 }

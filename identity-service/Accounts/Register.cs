@@ -1,8 +1,9 @@
 using AuthMesh.Errors;
-using AuthMesh.Identity.Database;
 using AuthMesh.Identity.Passwords;
-using AuthMesh.Identity.Sessions;
+using AuthMesh.Identity.Platform;
+using AuthMesh.Identity.Platform.Database;
 using AuthMesh.Identity.Throttling;
+using AuthMesh.Identity.Users;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.EntityFrameworkCore;
 using Npgsql;

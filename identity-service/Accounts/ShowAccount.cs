@@ -1,7 +1,8 @@
 using System.Security.Claims;
 using System.Text.Json.Serialization;
 using AuthMesh.Errors;
-using AuthMesh.Identity.Database;
+using AuthMesh.Identity.Platform.Database;
+using AuthMesh.Identity.Sessions;
 using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace AuthMesh.Identity.Accounts;

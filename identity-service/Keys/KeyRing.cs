@@ -1,7 +1,6 @@
 using System.Collections.Frozen;
 using AuthMesh.Errors;
-using AuthMesh.Identity.Database;
-using AuthMesh.Identity.Tokens;
+using AuthMesh.Identity.Platform.Database;
 using AuthMesh.Keys;
 using AuthMesh.Settings;
 using Microsoft.EntityFrameworkCore;
@@ -19,6 +18,9 @@ internal sealed partial class KeyRing(MasterKey masterKey, TimeProvider clock, I
     // A retired key verifies for 70 minutes, and a token lives for an hour at most: a replica that has not heard for longer which key
     // signs might make tokens that outlive their key.
     private static readonly TimeSpan LongestIgnorance = TimeSpan.FromMinutes(10);
+
+    /// <summary>The operator's command that replaces every signing key at once.</summary>
+    public const string EmergencyCommand = "rotate --emergency";
 
     private readonly SemaphoreSlim reloading = new(1, 1);
     private volatile KeyRingSnapshot? snapshot;
@@ -89,7 +91,7 @@ internal sealed partial class KeyRing(MasterKey masterKey, TimeProvider clock, I
 
         if (Missing(keys, now) is { Count: > 0 } missing)
         {
-            if (missing.Exists(key => key.Purpose == RingKeyPurpose.Pepper) && await db.Users.AnyAsync(cancellationToken))
+            if (missing.Exists(key => key.Purpose == RingKeyPurpose.Pepper) && await AreThereUsersAsync(db, cancellationToken))
             {
                 throw new StartRefusedException(
                     "There are users but no pepper to check their passwords with: the table ring_keys has lost rows. Nothing was changed. "
@@ -208,6 +210,10 @@ internal sealed partial class KeyRing(MasterKey masterKey, TimeProvider clock, I
         return missing;
     }
 
+    // By SQL: the entity belongs to a module above this one.
+    private static Task<bool> AreThereUsersAsync(IdentityDb db, CancellationToken cancellationToken) =>
+        db.Database.SqlQuery<bool>($"SELECT EXISTS (SELECT FROM users) AS \"Value\"").SingleAsync(cancellationToken);
+
     private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     [LoggerMessage(LogLevel.Information, "Generated keys: {Keys}")]
@@ -223,7 +229,7 @@ internal sealed partial class KeyRing(MasterKey masterKey, TimeProvider clock, I
 
     [LoggerMessage(LogLevel.Critical,
         "The signing key {KeyId} was distrusted and is in the ring again, as after a restore from an older copy: verifiers refuse what it signs, "
-        + "so nothing is signed. Replace it: dotnet identity-service.dll " + Commands.RotateEmergency.CommandName)]
+        + "so nothing is signed. Replace it: dotnet identity-service.dll " + EmergencyCommand)]
     private partial void LogDistrusted(string keyId);
 }
 
@@ -233,15 +239,4 @@ internal sealed class CannotSignException() : Exception("there is no signing key
     public static readonly FailureRule Rule = new(exception => exception is CannotSignException
         ? CommonFailures.Unavailable("keys_unavailable", "Tokens cannot be issued right now")
         : null);
-}
-
-internal static class KeyRingServices
-{
-    public static IServiceCollection AddKeyRing(this IServiceCollection services) => services
-        .AddSingleton(provider => MasterKey.Read(provider.GetRequiredService<IOptions<IdentityOptions>>().Value))
-        .AddSingleton<KeyRing>()
-        .AddSingleton<IVerificationKeys, RingVerificationKeys>()
-        .AddSingleton(CannotSignException.Rule)
-        .AddScoped<RotateSigningKeys>()
-        .AddHostedService<KeyRotation>();
 }

@@ -1,6 +1,6 @@
-using AuthMesh.Identity.Database;
-using AuthMesh.Identity.Revocations;
-using AuthMesh.Identity.Startup;
+using AuthMesh.Identity.Platform;
+using AuthMesh.Identity.Platform.Database;
+using AuthMesh.Tokens;
 using Microsoft.Extensions.Options;
 
 namespace AuthMesh.Identity.Keys;
@@ -10,7 +10,7 @@ namespace AuthMesh.Identity.Keys;
 /// read off the ring in memory: until then the database is not asked.
 /// </summary>
 internal sealed partial class KeyRotation(
-    KeyRing ring, Preparation preparation, IServiceScopeFactory scopes, IOptions<IdentityOptions> options, TimeProvider clock,
+    KeyRing ring, Preparation preparation, IServiceScopeFactory scopes, IOptions<KeyOptions> options, TimeProvider clock,
     ILogger<KeyRotation> logger) : BackgroundService
 {
     private static readonly TimeSpan RetryInterval = TimeSpan.FromSeconds(1);
@@ -44,8 +44,8 @@ internal sealed partial class KeyRotation(
     /// <summary>When there is something to do next: the current key gives way, or an old one is gone.</summary>
     private DateTimeOffset DueAt()
     {
-        var rotation = ring.SigningSince + options.Value.Keys.RotationInterval ?? DateTimeOffset.MinValue;
-        return ring.OldestRetirement + RevocationLog.Kept is { } removal && removal < rotation ? removal : rotation;
+        var rotation = ring.SigningSince + options.Value.RotationInterval ?? DateTimeOffset.MinValue;
+        return ring.OldestRetirement + AccessTokenLifetime.Remembered is { } removal && removal < rotation ? removal : rotation;
     }
 
     private async Task TryAsync(CancellationToken cancellationToken)
@@ -67,7 +67,7 @@ internal sealed partial class KeyRotation(
         }
     }
 
-    private bool IsLongEnough() => awaited is { } wait && clock.GetElapsedTime(wait.Since) >= options.Value.Keys.AcknowledgementCeiling;
+    private bool IsLongEnough() => awaited is { } wait && clock.GetElapsedTime(wait.Since) >= options.Value.AcknowledgementCeiling;
 
     private void Tell(Rotation rotation)
     {
@@ -77,7 +77,7 @@ internal sealed partial class KeyRotation(
                 LogRotated(done.KeyId, done.AnnouncedKeyId);
                 break;
             case Rotation.Done done:
-                LogRotatedRegardless(done.KeyId, done.AnnouncedKeyId, options.Value.Keys.AcknowledgementCeiling, string.Join("; ", done.Silent));
+                LogRotatedRegardless(done.KeyId, done.AnnouncedKeyId, options.Value.AcknowledgementCeiling, string.Join("; ", done.Silent));
                 break;
             case Rotation.Awaiting waiting:
                 Await(waiting);
@@ -98,7 +98,7 @@ internal sealed partial class KeyRotation(
 
         if (clock.GetElapsedTime(awaited.Value.Since) >= Noticeable && waiting.Verifiers.Where(named.Add).ToList() is { Count: > 0 } unnamed)
         {
-            LogAwaiting(waiting.KeyId, string.Join("; ", unnamed), options.Value.Keys.AcknowledgementCeiling);
+            LogAwaiting(waiting.KeyId, string.Join("; ", unnamed), options.Value.AcknowledgementCeiling);
         }
     }
 

@@ -14,36 +14,9 @@ internal sealed class MasterKey(byte[] key, byte[]? previous = null)
     private const int NonceBytes = 12;
     private const int TagBytes = 16;
 
-    public static MasterKey Read(IdentityOptions options) => new(
+    public static MasterKey Read(MasterKeyOptions options) => new(
         Decode(Secret.Read(options.MasterKey, options.MasterKeyFile))!,
-        Decode(Secret.Read(options.PreviousMasterKey, options.PreviousMasterKeyFile))); // null where there is none
-
-    public static void Check(IdentityOptions options, SettingProblems problems, bool isDevelopment)
-    {
-        CheckPrevious(options, problems);
-        const string Key = nameof(IdentityOptions.MasterKey);
-        if (Secret.TryRead(options.MasterKey, options.MasterKeyFile, Key, problems) is not { } text)
-        {
-            return;
-        }
-
-        var decoded = Decode(text);
-        problems.Unless(decoded is not null, Key, "(or MasterKeyFile) must be base64 of 32 random bytes: openssl rand -base64 32.");
-        problems.Unless(
-            isDevelopment || decoded is null || !decoded.AsSpan().StartsWith(Encoding.ASCII.GetBytes(Secret.PresetPrefix)), Key,
-            "is the preset one of the quick start, which is public. Make your own: openssl rand -base64 32.");
-    }
-
-    // It may be the preset one: nothing new is sealed with it, and to leave it behind is just what it is given for.
-    private static void CheckPrevious(IdentityOptions options, SettingProblems problems)
-    {
-        const string Key = nameof(IdentityOptions.PreviousMasterKey);
-        var text = Secret.TryRead(options.PreviousMasterKey, options.PreviousMasterKeyFile, Key, problems);
-        var isUnset = options.PreviousMasterKey.Length == 0 && options.PreviousMasterKeyFile.Length == 0;
-        problems.Unless(
-            text is null || isUnset || Decode(text) is not null, Key,
-            "(or PreviousMasterKeyFile) must be base64 of 32 bytes: the master key from before. Leave it out where there is none.");
-    }
+        Decode(Secret.Read(options.PreviousMasterKey, options.PreviousMasterKeyFile))); // null where none is set
 
     /// <param name="secret">What to hide.</param>
     /// <param name="context">What the secret is for; a sealed secret opens in no other place.</param>
@@ -85,7 +58,7 @@ internal sealed class MasterKey(byte[] key, byte[]? previous = null)
         }
     }
 
-    private static byte[]? Decode(string text)
+    internal static byte[]? Decode(string text)
     {
         var bytes = new byte[KeyBytes + 1];
         return Convert.TryFromBase64String(text.Trim(), bytes, out var length) && length == KeyBytes ? bytes[..KeyBytes] : null;

@@ -1,4 +1,4 @@
-using AuthMesh.Identity.Database;
+using AuthMesh.Identity.Platform.Database;
 using AuthMesh.Keys;
 using AuthMesh.Revocations;
 using Microsoft.IdentityModel.Tokens;

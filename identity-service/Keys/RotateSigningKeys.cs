@@ -1,5 +1,5 @@
-using AuthMesh.Identity.Database;
-using AuthMesh.Identity.Revocations;
+using AuthMesh.Identity.Platform.Database;
+using AuthMesh.Tokens;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
 
@@ -9,7 +9,7 @@ namespace AuthMesh.Identity.Keys;
 /// The life of a signing pair: announced, it waits until everybody can know it; then it signs; then it verifies what it signed; and
 /// when nothing of that can be alive any more, it is gone. Everything is decided inside one transaction, from what is stored then.
 /// </summary>
-internal sealed class RotateSigningKeys(IdentityDb db, MasterKey masterKey, IOptions<IdentityOptions> options)
+internal sealed class RotateSigningKeys(IdentityDb db, MasterKey masterKey, IOptions<KeyOptions> options)
 {
     /// <summary>Does what is due.</summary>
     /// <param name="isDue">Whether the current key has to go whatever its age.</param>
@@ -20,7 +20,7 @@ internal sealed class RotateSigningKeys(IdentityDb db, MasterKey masterKey, IOpt
     {
         await using var change = await RingChange.BeginAsync(db, cancellationToken);
         var pairs = await db.RingKeys.Where(key => key.Purpose == RingKeyPurpose.Signing).ToListAsync(cancellationToken);
-        db.RingKeys.RemoveRange(pairs.Where(key => key.State == RingKeyState.Retired && key.RetiredAt <= change.Now - RevocationLog.Kept));
+        db.RingKeys.RemoveRange(pairs.Where(key => key.State == RingKeyState.Retired && key.RetiredAt <= change.Now - AccessTokenLifetime.Remembered));
         var rotation = await TryAsync(pairs, isDue, awaited, regardless, change.Now, cancellationToken);
         await db.SaveChangesAsync(cancellationToken);
         await change.CommitAsync(cancellationToken);
@@ -36,7 +36,7 @@ internal sealed class RotateSigningKeys(IdentityDb db, MasterKey masterKey, IOpt
             return new Rotation.DoneByAnother(current.Id);
         }
 
-        if (!isDue && now < current?.ActivatedAt + options.Value.Keys.RotationInterval)
+        if (!isDue && now < current?.ActivatedAt + options.Value.RotationInterval)
         {
             return new Rotation.NotDue();
         }
@@ -52,7 +52,7 @@ internal sealed class RotateSigningKeys(IdentityDb db, MasterKey masterKey, IOpt
         }
 
         // 1. Everybody who may cache the key set has had to ask again since the key is in it.
-        if (next.CreatedAt + options.Value.Keys.MaxAge is var until && until > now)
+        if (next.CreatedAt + options.Value.MaxAge is var until && until > now)
         {
             return new Rotation.Announced(next.Id, until);
         }

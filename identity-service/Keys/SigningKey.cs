@@ -1,7 +1,6 @@
 using System.Buffers.Text;
 using System.Security.Cryptography;
 using System.Text;
-using AuthMesh.Identity.Tokens;
 using Microsoft.IdentityModel.Tokens;
 
 namespace AuthMesh.Identity.Keys;
@@ -36,3 +35,6 @@ internal sealed class SigningKey
         return (Base64Url.EncodeToString(point.X), Base64Url.EncodeToString(point.Y));
     }
 }
+
+/// <summary>A public signing key (RFC 7517 §4, RFC 7518 §6.2.1).</summary>
+public sealed record JwkResponse(string Kty, string Crv, string Use, string Alg, string Kid, string X, string Y);

@@ -30,10 +30,10 @@ internal sealed class HashingLane : IDisposable
     private bool wasKnownsTurn;
     private bool isStopping;
 
-    public HashingLane(IOptions<IdentityOptions> options, TimeProvider clock, IMeterFactory meters, ILogger<HashingLane> logger)
+    public HashingLane(IOptions<HashingOptions> options, TimeProvider clock, IMeterFactory meters, ILogger<HashingLane> logger)
     {
         this.clock = clock;
-        var hashing = options.Value.Hashing;
+        var hashing = options.Value;
         longestWait = hashing.LongestWait;
         idleThreads = hashing.Threads == 0 ? Environment.ProcessorCount : hashing.Threads;
         capacity = hashing.QueueLength + idleThreads;

@@ -1,4 +1,3 @@
-using AuthMesh.Identity.Sessions;
 
 namespace AuthMesh.Identity.Passwords;
 

@@ -20,10 +20,10 @@ internal sealed class PasswordHashing
     private readonly Counter<long> rounds;
     private readonly Counter<long> guesses;
 
-    public PasswordHashing(KeyRing ring, IOptions<IdentityOptions> options, IMeterFactory meters)
+    public PasswordHashing(KeyRing ring, IOptions<HashingOptions> options, IMeterFactory meters)
     {
         this.ring = ring;
-        workFactor = options.Value.Hashing.WorkFactor;
+        workFactor = options.Value.WorkFactor;
         // Right in form and equal to nothing: checking against it costs what checking against a user's hash costs.
         nobodys = new StoredHash(null, Bcrypt.GenerateSalt(workFactor) + new string('.', 31), workFactor);
         var meter = meters.Create("AuthMesh.Identity");
@@ -118,11 +118,4 @@ internal sealed record PasswordVerdict(bool IsMatch, bool IsOutdated)
 {
     /// <summary>Why the stored hash could not be used at all, so that its user cannot sign in; null where it could.</summary>
     public string? Fault { get; init; }
-}
-
-internal static class PasswordServices
-{
-    public static IServiceCollection AddPasswords(this IServiceCollection services) =>
-        services.AddSingleton<HashingLane>().AddSingleton<PasswordHashing>()
-            .AddSingleton(provider => new PasswordRules(provider.GetRequiredService<IOptions<IdentityOptions>>().Value));
 }

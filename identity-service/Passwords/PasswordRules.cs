@@ -1,4 +1,5 @@
 using System.Text;
+using AuthMesh.Identity.Tokens;
 
 namespace AuthMesh.Identity.Passwords;
 
@@ -6,7 +7,7 @@ namespace AuthMesh.Identity.Passwords;
 /// What a new password may be: any text that is not among the first to be guessed, as typed and never cut (NIST SP 800-63B-4 §3.1.1.2).
 /// No mixture of characters is asked for: it makes passwords that are hard to remember and easy to guess.
 /// </summary>
-internal sealed class PasswordRules(IdentityOptions options)
+internal sealed class PasswordRules(PasswordOptions options, TokenOptions tokens)
 {
     private const string Product = "authmesh";
 
@@ -14,12 +15,10 @@ internal sealed class PasswordRules(IdentityOptions options)
     private const int FewestOtherLetters = 4;
     private const int ShortestName = 3;
 
-    private readonly bool refusesCommon = options.Passwords.RefuseCommon && !options.DemoUsers;
-
     /// <returns>What is wrong with it and what to do, or null. It never holds the password.</returns>
     public string? FindFault(string password, string username)
     {
-        var (minimum, maximum) = (options.Passwords.MinimumLength, options.Passwords.MaximumLength);
+        var (minimum, maximum) = (options.MinimumLength, options.MaximumLength);
         var length = password.EnumerateRunes().Count();
         if (length < minimum || length > maximum || password.Contains('\0', StringComparison.Ordinal))
         {
@@ -32,12 +31,12 @@ internal sealed class PasswordRules(IdentityOptions options)
             return "is little more than your name. Choose one that nobody can make from it";
         }
 
-        if (IsLittleMoreThan(folded, Product) || IsLittleMoreThan(folded, options.Tokens.ClientId))
+        if (IsLittleMoreThan(folded, Product) || IsLittleMoreThan(folded, tokens.ClientId))
         {
             return "is little more than the name of this service. Choose one that nobody can make from it";
         }
 
-        return refusesCommon && CommonPasswords.Contains(folded)
+        return options.RefuseCommon && CommonPasswords.Contains(folded)
             ? "is one of the most common passwords, which are tried first. Choose another, for example several words that have nothing to do with each other"
             : null;
     }

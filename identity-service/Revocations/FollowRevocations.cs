@@ -1,7 +1,8 @@
-using AuthMesh.Identity.Database;
 using AuthMesh.Identity.Keys;
-using AuthMesh.Identity.Startup;
+using AuthMesh.Identity.Platform;
+using AuthMesh.Identity.Platform.Database;
 using AuthMesh.Revocations;
+using AuthMesh.Tokens;
 using Npgsql;
 
 namespace AuthMesh.Identity.Revocations;
@@ -105,7 +106,7 @@ internal sealed partial class FollowRevocations(
             {
                 // Restored from an older copy; or it was away for so long that the tail was cleared out, and nothing that matters is lost.
                 (found, databaseTime) = await ReadFromAsync(connection, 0, cancellationToken);
-                lost = [.. log.StartAnew().Except(found).Where(entry => databaseTime - entry.WrittenAt <= RevocationLog.Kept)];
+                lost = [.. log.StartAnew().Except(found).Where(entry => databaseTime - entry.WrittenAt <= AccessTokenLifetime.Remembered)];
                 if (lost.Count > 0)
                 {
                     LogOtherHistory(lost.Count);
@@ -201,12 +202,4 @@ internal sealed partial class FollowRevocations(
         "The database is not the one that it was: it lacks a revocation that was acknowledged, as after a restore from an older copy. "
         + "{Count} revocations of the last 70 minutes are made again; sessions that ended earlier, passwords and roles are as in the copy")]
     private partial void LogOtherHistory(int count);
-}
-
-internal static class RevocationServices
-{
-    public static IServiceCollection AddRevocations(this IServiceCollection services) => services
-        .AddSingleton<RevocationLog>()
-        .AddSingleton<VerifierRegister>()
-        .AddHostedService<FollowRevocations>();
 }

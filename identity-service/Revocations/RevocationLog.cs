@@ -1,3 +1,5 @@
+using AuthMesh.Tokens;
+
 namespace AuthMesh.Identity.Revocations;
 
 /// <summary>
@@ -6,9 +8,6 @@ namespace AuthMesh.Identity.Revocations;
 /// </summary>
 internal sealed class RevocationLog
 {
-    /// <summary>The longest access token that can be set (1 hour), and ten minutes for clocks and delays.</summary>
-    public static readonly TimeSpan Kept = TimeSpan.FromMinutes(70);
-
     private readonly Lock gate = new();
     private readonly List<Revocation> entries = []; // by position
     private TaskCompletionSource changed = NewSignal();
@@ -68,7 +67,7 @@ internal sealed class RevocationLog
         {
             entries.AddRange(news);
             // The newest stays however old it is: it is the name of the position.
-            var outdated = entries.FindIndex(entry => databaseTime - entry.WrittenAt <= Kept);
+            var outdated = entries.FindIndex(entry => databaseTime - entry.WrittenAt <= AccessTokenLifetime.Remembered);
             entries.RemoveRange(0, outdated < 0 ? Math.Max(0, entries.Count - 1) : outdated);
             lastConfirmed = number;
             Signal();

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Security.Claims;
-using AuthMesh.Identity.Database;
 using AuthMesh.Tokens;
 using Microsoft.EntityFrameworkCore;
 using Npgsql;

@@ -1,6 +1,6 @@
 using System.Security.Claims;
 using AuthMesh.Errors;
-using AuthMesh.Identity.Database;
+using AuthMesh.Identity.Platform.Database;
 using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace AuthMesh.Identity.Sessions;

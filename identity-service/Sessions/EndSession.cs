@@ -1,6 +1,7 @@
 using System.Security.Claims;
 using AuthMesh.Errors;
-using AuthMesh.Identity.Database;
+using AuthMesh.Identity.Platform;
+using AuthMesh.Identity.Platform.Database;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.EntityFrameworkCore;
 using Npgsql;

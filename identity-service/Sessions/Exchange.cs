@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using AuthMesh.Errors;
+using AuthMesh.Identity.Platform;
 using AuthMesh.Identity.Tokens;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Npgsql;
@@ -41,7 +42,7 @@ internal static class Exchange
             return InvalidSession;
         }
 
-        var token = tokens.Mint(session);
+        var token = tokens.Mint(session.ForToken);
         return TypedResults.Ok(new ExchangeResponse(token.Value, (int)token.Lifetime.TotalSeconds));
     }
 }

@@ -1,3 +1,4 @@
+using AuthMesh.Identity.Tokens;
 using Npgsql;
 
 namespace AuthMesh.Identity.Sessions;
@@ -23,6 +24,9 @@ namespace AuthMesh.Identity.Sessions;
 internal sealed record LiveSession(
     Guid Id, Guid UserId, string Username, string Role, int Epoch, int RefreshCounter, TimeSpan Remaining, DateTimeOffset FoundAt)
 {
+    /// <summary>What an access token says of this session.</summary>
+    public TokenSession ForToken => new(UserId, Id, Epoch, Username, Role, FoundAt, Remaining);
+
     /// <summary>However much it is used; then the password is asked for again.</summary>
     public static readonly TimeSpan LongestLifetime = TimeSpan.FromDays(90);
 

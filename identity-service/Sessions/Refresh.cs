@@ -1,6 +1,7 @@
 using System.Text.Json.Serialization;
 using AuthMesh.Errors;
 using AuthMesh.Identity.Keys;
+using AuthMesh.Identity.Platform;
 using AuthMesh.Identity.Tokens;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Npgsql;
@@ -75,7 +76,7 @@ internal static partial class Refresh
         {
             LogRefreshed(logger, session.Id, session.UserId, session.RefreshCounter);
             return TypedResults.Ok(SignInResponse.Create(
-                $"Welcome {session.Username}!", session, tokens.Mint(session), presented.At(session.RefreshCounter).ToText(ring)));
+                $"Welcome {session.Username}!", session, tokens.Mint(session.ForToken), presented.At(session.RefreshCounter).ToText(ring)));
         }
 
         // Whatever kept the first statement from answering only becomes more so with time: what the second finds is no race.

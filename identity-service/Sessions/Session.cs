@@ -1,4 +1,4 @@
-using AuthMesh.Identity.Accounts;
+using AuthMesh.Identity.Users;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;
 

@@ -1,5 +1,6 @@
 using System.Buffers.Text;
 using System.Security.Cryptography;
+using AuthMesh.Identity.Platform;
 
 namespace AuthMesh.Identity.Sessions;
 

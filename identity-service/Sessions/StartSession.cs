@@ -1,4 +1,5 @@
-using AuthMesh.Identity.Database;
+using AuthMesh.Identity.Platform;
+using AuthMesh.Identity.Platform.Database;
 using Microsoft.EntityFrameworkCore;
 using Npgsql;
 
@@ -61,10 +62,4 @@ internal sealed class StartSession(IdentityDb db, CallerAddress callerAddress, T
             : char.IsHighSurrogate(text[MaximumDeviceLength - 1]) ? text[..(MaximumDeviceLength - 1)]
             : text[..MaximumDeviceLength];
     }
-}
-
-internal static class SessionServices
-{
-    public static IServiceCollection AddSessions(this IServiceCollection services) =>
-        services.AddScoped<StartSession>().AddSingleton<CallerAddress>().AddSingleton<HostCookies>().AddSingleton<SessionCookies>();
 }

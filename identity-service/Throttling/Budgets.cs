@@ -18,9 +18,9 @@ internal sealed record Allowance(string Limit, byte[] Key, int Attempts, TimeSpa
 internal sealed record Budget(Allowance[] Allowances, params byte[][] ForgivenKeys);
 
 /// <summary>Which counts an attempt draws on.</summary>
-internal sealed class Budgets(KeyRing ring, IOptions<IdentityOptions> options)
+internal sealed class Budgets(KeyRing ring, IOptions<ThrottlingOptions> options)
 {
-    private ThrottlingOptions Limits => options.Value.Throttling;
+    private ThrottlingOptions Limits => options.Value;
 
     /// <summary>
     /// A password for a name, as it was typed: whether there is such a user makes no difference. A device that is known to the account has

@@ -3,6 +3,7 @@ using System.Buffers.Text;
 using System.Globalization;
 using System.Security.Cryptography;
 using AuthMesh.Identity.Keys;
+using AuthMesh.Identity.Platform;
 
 namespace AuthMesh.Identity.Throttling;
 

@@ -1,4 +1,4 @@
-using AuthMesh.Identity.Database;
+using AuthMesh.Identity.Platform.Database;
 using Microsoft.EntityFrameworkCore;
 using Npgsql;
 

@@ -1,6 +1,6 @@
 using System.Diagnostics.Metrics;
 using AuthMesh.Errors;
-using AuthMesh.Identity.Database;
+using AuthMesh.Identity.Platform.Database;
 using Microsoft.EntityFrameworkCore;
 using Npgsql;
 
@@ -89,9 +89,3 @@ internal sealed partial class Throttle
 
 /// <summary>A count as the statement left it.</summary>
 internal sealed record ReservedCount(byte[] Key, DateTimeOffset ResetsAt, TimeSpan Wait, bool IsExhausted, bool IsReserved);
-
-internal static class ThrottlingServices
-{
-    public static IServiceCollection AddThrottling(this IServiceCollection services) =>
-        services.AddSingleton<Budgets>().AddSingleton<DeviceCookies>().AddScoped<Throttle>().AddScoped<VerifyGuess>();
-}

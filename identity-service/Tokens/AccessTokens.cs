@@ -1,5 +1,4 @@
 using AuthMesh.Identity.Keys;
-using AuthMesh.Identity.Sessions;
 using AuthMesh.Settings;
 using AuthMesh.Tokens;
 using Microsoft.Extensions.Options;
@@ -20,7 +19,7 @@ public sealed class TokenOptions
     internal void Check(SettingProblems problems)
     {
         problems.Unless(
-            AccessTokenLifetime >= TimeSpan.FromMinutes(1) && AccessTokenLifetime <= TimeSpan.FromHours(1), "Tokens:AccessTokenLifetime",
+            AccessTokenLifetime >= TimeSpan.FromMinutes(1) && AccessTokenLifetime <= AuthMesh.Tokens.AccessTokenLifetime.Longest, "Tokens:AccessTokenLifetime",
             "must be 00:01:00 to 01:00:00.");
         problems.Unless(!string.IsNullOrWhiteSpace(ClientId), "Tokens:ClientId", "must not be empty. Leave it out for \"authmesh\".");
     }
@@ -28,17 +27,23 @@ public sealed class TokenOptions
 
 internal sealed record AccessToken(string Value, TimeSpan Lifetime);
 
+/// <summary>The session that a token speaks for.</summary>
+/// <param name="IssuedAt">The time, by our clock, at which the session was read.</param>
+/// <param name="Remaining">How long the session still lives.</param>
+internal sealed record TokenSession(
+    Guid UserId, Guid SessionId, int Epoch, string Username, string Role, DateTimeOffset IssuedAt, TimeSpan Remaining);
+
 /// <summary>Mints access tokens: a JWT as RFC 9068 §2 profiles it, signed with the ring's signing key.</summary>
-internal sealed class AccessTokens(KeyRing ring, IOptions<AuthMeshOptions> mesh, IOptions<IdentityOptions> identity)
+internal sealed class AccessTokens(KeyRing ring, IOptions<AuthMeshOptions> mesh, IOptions<TokenOptions> options)
 {
     private static readonly JsonWebTokenHandler Handler = new() { SetDefaultTimesOnTokenCreation = false }; // we set iat and exp, by our clock
 
     /// <summary>A token for the session, which it never outlives: an entry of the revocation log is for sessions that could still be used.</summary>
-    public AccessToken Mint(LiveSession session)
+    public AccessToken Mint(TokenSession session)
     {
-        var longest = identity.Value.Tokens.AccessTokenLifetime;
+        var longest = options.Value.AccessTokenLifetime;
         var lifetime = session.Remaining < longest ? session.Remaining : longest;
-        var issuedAt = session.FoundAt.UtcDateTime;
+        var issuedAt = session.IssuedAt.UtcDateTime;
         var token = Handler.CreateToken(new SecurityTokenDescriptor
         {
             TokenType = "at+jwt",
@@ -50,9 +55,9 @@ internal sealed class AccessTokens(KeyRing ring, IOptions<AuthMeshOptions> mesh,
             Claims = new Dictionary<string, object>
             {
                 [AccessTokenClaims.Subject] = session.UserId.ToString(),
-                ["client_id"] = identity.Value.Tokens.ClientId,
+                ["client_id"] = options.Value.ClientId,
                 ["jti"] = Guid.NewGuid().ToString("N"),
-                [AccessTokenClaims.SessionId] = session.Id.ToString(),
+                [AccessTokenClaims.SessionId] = session.SessionId.ToString(),
                 [AccessTokenClaims.Epoch] = session.Epoch,
                 [AccessTokenClaims.PreferredUsername] = session.Username,
                 [AccessTokenClaims.Role] = session.Role,
@@ -60,9 +65,4 @@ internal sealed class AccessTokens(KeyRing ring, IOptions<AuthMeshOptions> mesh,
         });
         return new AccessToken(token, lifetime);
     }
-}
-
-internal static class TokenServices
-{
-    public static IServiceCollection AddTokens(this IServiceCollection services) => services.AddSingleton<AccessTokens>();
 }

@@ -18,17 +18,14 @@ public sealed record DiscoveryResponse(
 
 public sealed record JwksResponse(IReadOnlyList<JwkResponse> Keys);
 
-/// <summary>A public signing key (RFC 7517 §4, RFC 7518 §6.2.1).</summary>
-public sealed record JwkResponse(string Kty, string Crv, string Use, string Alg, string Kid, string X, string Y);
-
 internal static class Metadata
 {
-    public static void MapMetadata(this IEndpointRouteBuilder app)
+    public static void Map(IEndpointRouteBuilder app)
     {
         var group = app.MapGroup("/.well-known").AllowAnonymous().AddEndpointFilter(async (context, next) =>
         {
             var answer = await next(context);
-            var maxAge = context.HttpContext.RequestServices.GetRequiredService<IOptions<IdentityOptions>>().Value.Keys.MaxAge;
+            var maxAge = context.HttpContext.RequestServices.GetRequiredService<IOptions<KeyOptions>>().Value.MaxAge;
             context.HttpContext.Response.Headers.CacheControl = $"public, max-age={(int)maxAge.TotalSeconds}";
             return answer;
         });

@@ -3,15 +3,9 @@ using System.Reflection;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using AuthMesh.Identity;
-using AuthMesh.Identity.Accounts;
-using AuthMesh.Identity.Database;
-using AuthMesh.Identity.Internal;
 using AuthMesh.Identity.Keys;
-using AuthMesh.Identity.Passwords;
-using AuthMesh.Identity.Revocations;
 using AuthMesh.Identity.Sessions;
 using AuthMesh.Identity.Throttling;
-using AuthMesh.Identity.Tokens;
 using AuthMesh.Identity.Users;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Builder;
@@ -95,13 +89,9 @@ public sealed class ConventionTests
     private static IReadOnlyList<RouteEndpoint> IdentityEndpoints()
     {
         var builder = WebApplication.CreateSlimBuilder();
-        builder.Services.AddDatabase().AddKeyRing().AddPasswords().AddThrottling().AddAccounts().AddSessions().AddTokens().AddRevocations().AddInternal();
+        builder.Services.AddModules();
         var app = builder.Build();
-        app.MapAccounts();
-        app.MapSessions();
-        app.MapUsers();
-        app.MapMetadata();
-        app.MapInternal();
+        app.MapModules();
         return [.. ((IEndpointRouteBuilder)app).DataSources.SelectMany(source => source.Endpoints).Cast<RouteEndpoint>()];
     }
 

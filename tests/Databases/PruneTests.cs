@@ -1,4 +1,5 @@
-using AuthMesh.Identity.Database;
+using AuthMesh.Identity;
+using AuthMesh.Identity.Platform.Database;
 using AuthMesh.Tests.Harness;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
@@ -10,6 +11,9 @@ namespace AuthMesh.Tests.Databases;
 
 public sealed class PruneTests(ProductionMesh mesh) : IAsyncLifetime
 {
+    private static readonly PruneStatement[] Statements =
+        [.. new ServiceCollection().AddModules().Select(service => service.ImplementationInstance).OfType<PruneStatement>()];
+
     private Database database = null!;
 
     public async ValueTask InitializeAsync()
@@ -105,11 +109,12 @@ public sealed class PruneTests(ProductionMesh mesh) : IAsyncLifetime
         await AddAsync(2, ended: "now()");
         var address = "Host=127.0.0.1;Port=9;Timeout=1"; // discard: nobody listens
         var services = new ServiceCollection()
+            .AddSingleton(Modules.Entities)
             .AddDbContext<IdentityDb>((_, options) => options.UseNpgsql(address))
             .BuildServiceProvider();
         var clock = new WatchedTime();
         var log = new CountingLogger();
-        using var prune = new Prune(services.GetRequiredService<IServiceScopeFactory>(), clock, log);
+        using var prune = new Prune(services.GetRequiredService<IServiceScopeFactory>(), Statements, clock, log);
         await prune.StartAsync(TestContext.Current.CancellationToken);
 
         await clock.Watched.WaitAsync(TestContext.Current.CancellationToken);
@@ -139,7 +144,7 @@ public sealed class PruneTests(ProductionMesh mesh) : IAsyncLifetime
     private async Task<int> PruneAsync()
     {
         await using var db = database.Open();
-        return await Prune.RunAsync(db, TestContext.Current.CancellationToken);
+        return (await Prune.RunAsync(db, Statements, TestContext.Current.CancellationToken))["dead sessions"];
     }
 
     private Task<long> CountAsync() => database.ScalarAsync<long>("SELECT count(*) FROM sessions");

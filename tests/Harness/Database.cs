@@ -1,4 +1,5 @@
-using AuthMesh.Identity.Database;
+using AuthMesh.Identity;
+using AuthMesh.Identity.Platform.Database;
 using Microsoft.EntityFrameworkCore;
 using Npgsql;
 
@@ -27,7 +28,7 @@ public sealed class Database(string connectionString)
 
     public Task<long> CountUsersAsync() => ScalarAsync<long>("SELECT count(*) FROM users");
 
-    internal IdentityDb Open() => new(new DbContextOptionsBuilder<IdentityDb>().UseNpgsql(connectionString).Options);
+    internal IdentityDb Open() => new(new DbContextOptionsBuilder<IdentityDb>().UseNpgsql(connectionString).Options, Modules.Entities);
 
     private static NpgsqlCommand Command(string sql, object[] values, NpgsqlConnection connection)
     {

@@ -1,7 +1,7 @@
 using System.Security.Cryptography;
-using AuthMesh.Identity.Accounts;
-using AuthMesh.Identity.Database;
 using AuthMesh.Identity.Keys;
+using AuthMesh.Identity.Platform.Database;
+using AuthMesh.Identity.Users;
 using AuthMesh.Settings;
 using AuthMesh.Tests.Harness;
 using Microsoft.EntityFrameworkCore;

@@ -1,8 +1,9 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Diagnostics.Metrics;
 using System.Security.Cryptography;
-using AuthMesh.Identity.Database;
 using AuthMesh.Identity.Keys;
+using AuthMesh.Identity.Platform.Database;
+using AuthMesh.Identity.Users;
 using AuthMesh.Keys;
 using AuthMesh.Revocations;
 using AuthMesh.Settings;

@@ -1,4 +1,5 @@
-using AuthMesh.Identity.Commands;
+using AuthMesh.Identity.Keys;
+using AuthMesh.Identity.Operator;
 using AuthMesh.Settings;
 using AuthMesh.Tests.Faults;
 using AuthMesh.Tests.Harness;

@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
-using AuthMesh.Identity;
 using AuthMesh.Identity.Passwords;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -19,7 +18,7 @@ internal sealed class LaneUnderTest : IDisposable
 
     public LaneUnderTest(int places = 8, int threads = 1)
     {
-        var options = new IdentityOptions { Hashing = { Threads = threads, QueueLength = places - threads, LongestWait = LongestWait } };
+        var options = new HashingOptions { Threads = threads, QueueLength = places - threads, LongestWait = LongestWait };
         Lane = new HashingLane(Options.Create(options), Clock, services.GetRequiredService<IMeterFactory>(), NullLogger<HashingLane>.Instance);
         listener = new MeterListener
         {

@@ -1,6 +1,5 @@
 using System.Diagnostics.Metrics;
 using System.Security.Cryptography;
-using AuthMesh.Identity;
 using AuthMesh.Identity.Keys;
 using AuthMesh.Identity.Passwords;
 using AuthMesh.Tests.Harness;
@@ -18,7 +17,7 @@ public sealed class PasswordHashingTests(ProductionMesh mesh) : IAsyncLifetime
     private const long FullCost = 1L << WorkFactor;
 
     private readonly ServiceProvider services = new ServiceCollection().AddMetrics().BuildServiceProvider();
-    private readonly IOptions<IdentityOptions> options = Options.Create(new IdentityOptions { Hashing = { WorkFactor = WorkFactor, Threads = 1 } });
+    private readonly IOptions<HashingOptions> options = Options.Create(new HashingOptions { WorkFactor = WorkFactor, Threads = 1 });
     private KeyRing ring = null!;
     private HashingLane lane = null!;
     private PasswordHashing passwords = null!;

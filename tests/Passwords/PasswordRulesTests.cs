@@ -1,7 +1,11 @@
 using AuthMesh.Identity;
 using AuthMesh.Identity.Passwords;
+using AuthMesh.Identity.Tokens;
 using AuthMesh.Tests.Harness;
 using AuthMesh.Tests.Sessions;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
 
 namespace AuthMesh.Tests.Passwords;
 
@@ -53,22 +57,38 @@ public sealed class PasswordRulesTests(ProductionMesh mesh)
     [Theory]
     [MemberData(nameof(Rows))]
     public void A_password_is_refused_for_what_it_is_made_of(string username, string password, string? fault) =>
-        Assert.Equal(fault, new PasswordRules(new IdentityOptions { Tokens = { ClientId = "harbour" } }).FindFault(password, username));
+        Assert.Equal(fault, Rules(new PasswordOptions(), clientId: "harbour").FindFault(password, username));
 
     [Fact]
     public void Length_and_list_are_settings_and_demo_mode_leaves_the_list_off()
     {
-        var longer = new PasswordRules(new IdentityOptions { Passwords = { MinimumLength = 15, MaximumLength = 64 } });
+        var longer = Rules(new PasswordOptions { MinimumLength = 15, MaximumLength = 64 });
         Assert.Equal("must be 15 to 64 characters", longer.FindFault("fourteen chars", "carol"));
         Assert.Null(longer.FindFault("fifteen chars !", "carol"));
         Assert.Null(longer.FindFault(string.Concat(Enumerable.Repeat("🔑", 64)), "carol"));
         Assert.NotNull(longer.FindFault(string.Concat(Enumerable.Repeat("🔑", 65)), "carol"));
 
-        Assert.Null(new PasswordRules(new IdentityOptions { Passwords = { RefuseCommon = false } }).FindFault("password123", "carol"));
-        var demo = new PasswordRules(new IdentityOptions { DemoUsers = true });
-        Assert.Null(demo.FindFault("password123", "carol"));
-        Assert.Equal(Name, demo.FindFault("carol123", "carol"));
+        var lenient = Rules(new PasswordOptions { RefuseCommon = false });
+        Assert.Null(lenient.FindFault("password123", "carol"));
+        Assert.Equal(Name, lenient.FindFault("carol123", "carol"));
     }
+
+    [Theory]
+    [InlineData("true", false)]
+    [InlineData("false", true)]
+    public void Demo_mode_accepts_common_passwords(string demoUsers, bool refusesCommon)
+    {
+        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { EnvironmentName = "Development" });
+        builder.Configuration["Identity:DemoUsers"] = demoUsers;
+        builder.Configuration["Identity:MasterKey"] = Convert.ToBase64String(new byte[32]);
+        builder.Configuration["Identity:Database:ConnectionString"] = "Host=h;Database=d";
+        builder.Services.AddIdentitySettings();
+        var app = builder.Build();
+
+        Assert.Equal(refusesCommon, app.Services.GetRequiredService<IOptions<PasswordOptions>>().Value.RefuseCommon);
+    }
+
+    private static PasswordRules Rules(PasswordOptions options, string clientId = "authmesh") => new(options, new TokenOptions { ClientId = clientId });
 
     [Fact]
     public void The_list_holds_what_it_says()

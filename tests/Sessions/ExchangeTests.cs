@@ -1,4 +1,4 @@
-using AuthMesh.Identity;
+using AuthMesh.Identity.Platform;
 using AuthMesh.Identity.Sessions;
 using AuthMesh.Issuer;
 using AuthMesh.Settings;

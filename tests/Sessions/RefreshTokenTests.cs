@@ -1,5 +1,5 @@
 using System.Security.Cryptography;
-using AuthMesh.Identity.Database;
+using AuthMesh.Identity.Platform.Database;
 using AuthMesh.Identity.Keys;
 using AuthMesh.Identity.Sessions;
 using AuthMesh.Tests.Harness;

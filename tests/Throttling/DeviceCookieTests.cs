@@ -1,6 +1,6 @@
 using System.Security.Cryptography;
-using AuthMesh.Identity;
 using AuthMesh.Identity.Keys;
+using AuthMesh.Identity.Platform;
 using AuthMesh.Identity.Sessions;
 using AuthMesh.Identity.Throttling;
 using AuthMesh.Settings;

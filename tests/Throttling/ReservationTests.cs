@@ -1,9 +1,10 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
 using System.Security.Cryptography;
-using AuthMesh.Identity;
 using AuthMesh.Identity.Keys;
 using AuthMesh.Identity.Passwords;
+using AuthMesh.Identity.Sessions;
+using AuthMesh.Identity.SignIn;
 using AuthMesh.Identity.Throttling;
 using AuthMesh.Tests.Harness;
 using Microsoft.EntityFrameworkCore;
@@ -19,10 +20,10 @@ public sealed class ReservationTests(ProductionMesh mesh) : IAsyncLifetime
     private const int Limit = 5;
 
     private readonly ServiceProvider services = new ServiceCollection().AddMetrics().BuildServiceProvider();
-    private readonly IOptions<IdentityOptions> options = Options.Create(new IdentityOptions
+    private readonly IOptions<HashingOptions> hashing = Options.Create(new HashingOptions { WorkFactor = 4, Threads = 1 });
+    private readonly IOptions<ThrottlingOptions> throttling = Options.Create(new ThrottlingOptions
     {
-        Hashing = { WorkFactor = 4, Threads = 1 },
-        Throttling = { AccountAndNetwork = { Attempts = Limit }, Account = { Attempts = 20 }, Network = { Attempts = 30 } },
+        AccountAndNetwork = { Attempts = Limit }, Account = { Attempts = 20 }, Network = { Attempts = 30 },
     });
 
     private Database database = null!;
@@ -122,7 +123,7 @@ public sealed class ReservationTests(ProductionMesh mesh) : IAsyncLifetime
     public async Task Who_leaves_before_the_hash_is_not_counted_and_who_waits_for_it_is()
     {
         using var lane = new HashingLane(
-            options, TimeProvider.System, services.GetRequiredService<IMeterFactory>(), NullLogger<HashingLane>.Instance);
+            hashing, TimeProvider.System, services.GetRequiredService<IMeterFactory>(), NullLogger<HashingLane>.Instance);
         using var gate = new ManualResetEventSlim();
         using var leaving = new CancellationTokenSource();
         using var first = (await lane.EnterAsync(new Applicant("elsewhere", "bob", false), Cancellation))!;
@@ -132,7 +133,7 @@ public sealed class ReservationTests(ProductionMesh mesh) : IAsyncLifetime
             return "busy";
         });
         await using var session = Session();
-        var passwords = new PasswordHashing(ring, options, services.GetRequiredService<IMeterFactory>());
+        var passwords = new PasswordHashing(ring, hashing, services.GetRequiredService<IMeterFactory>());
         var verify = new VerifyGuess(session.Throttle, passwords);
         using var place = (await lane.EnterAsync(new Applicant("here", "alice", false), leaving.Token))!;
         var guess = verify.RunAsync(place, Budget("alice", "here"), null, "a guess", null, leaving.Token);
@@ -169,10 +170,10 @@ public sealed class ReservationTests(ProductionMesh mesh) : IAsyncLifetime
             string.Join(' ', [instrument.Name, .. tags.ToArray().Select(tag => $"{tag.Key}={tag.Value}")])));
         listener.Start();
         using var lane = new HashingLane(
-            options, TimeProvider.System, services.GetRequiredService<IMeterFactory>(), NullLogger<HashingLane>.Instance);
+            hashing, TimeProvider.System, services.GetRequiredService<IMeterFactory>(), NullLogger<HashingLane>.Instance);
         using var place = (await lane.EnterAsync(new Applicant("here", "alice", false), Cancellation))!;
         await using var session = Session();
-        var verify = new VerifyGuess(session.Throttle, new PasswordHashing(ring, options, services.GetRequiredService<IMeterFactory>()));
+        var verify = new VerifyGuess(session.Throttle, new PasswordHashing(ring, hashing, services.GetRequiredService<IMeterFactory>()));
 
         for (var i = 0; i < Limit + 2; i++)
         {
@@ -197,14 +198,14 @@ public sealed class ReservationTests(ProductionMesh mesh) : IAsyncLifetime
         var keys = all.SelectMany(budget => budget.Allowances).Select(allowance => Convert.ToHexString(allowance.Key)).ToList();
 
         Assert.Equal(3 + 3 + 3 + 1 + 1 + 1 + 1, keys.Distinct().Count()); // a session shares two of its three with logins
-        var other = new Budgets(await OpenRingAsync(), options);
+        var other = new Budgets(await OpenRingAsync(), throttling);
         Assert.DoesNotContain(Convert.ToHexString(other.ForRegistration("alice").Allowances[0].Key), keys);
     }
 
     public async ValueTask InitializeAsync()
     {
         ring = await OpenRingAsync();
-        budgets = new Budgets(ring, options);
+        budgets = new Budgets(ring, throttling);
     }
 
     public ValueTask DisposeAsync() => services.DisposeAsync();
@@ -240,7 +241,7 @@ public sealed class ReservationTests(ProductionMesh mesh) : IAsyncLifetime
 
     private sealed class OneSession(Database database, IMeterFactory meters) : IAsyncDisposable
     {
-        private readonly AuthMesh.Identity.Database.IdentityDb db = database.Open();
+        private readonly AuthMesh.Identity.Platform.Database.IdentityDb db = database.Open();
 
         public Throttle Throttle => new(db, meters, NullLogger<Throttle>.Instance);
 

@@ -1,0 +1,20 @@
+using AuthMesh.Access;
+using AuthMesh.Identity.Platform;
+
+namespace AuthMesh.Identity.Accounts;
+
+internal static class AccountsModule
+{
+    public static readonly Module Instance = new("Accounts") { MapEndpoints = MapEndpoints };
+
+    private static void MapEndpoints(IEndpointRouteBuilder app)
+    {
+        var group = app.MapNoStore();
+        Register.Map(group);
+
+        var own = group.MapGroup("/account").RequireAuthorization(Policies.SignedIn);
+        ShowAccount.Map(own);
+        ChangePassword.Map(own);
+        DeleteAccount.Map(own);
+    }
+}

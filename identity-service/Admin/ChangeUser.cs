@@ -1,0 +1,98 @@
+using AuthMesh.Access;
+using AuthMesh.Errors;
+using AuthMesh.Identity.Platform.Database;
+using AuthMesh.Identity.Sessions;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.EntityFrameworkCore;
+using Npgsql;
+
+namespace AuthMesh.Identity.Admin;
+
+public sealed record ChangeUserRequest(string? Role = null, bool? Disabled = null);
+
+/// <summary>
+/// Gives another role, keeps from signing in, or lets in again. Whatever changes what a token says, or that there may be one, ends all
+/// that was handed out before: the user signs in anew.
+/// </summary>
+internal static partial class ChangeUser
+{
+    private const string Change =
+        $"""
+        {AdminCaller.With}
+        UPDATE users u SET role = @role, disabled_at = CASE WHEN @disabled THEN coalesce(u.disabled_at, now()) END, epoch = u.epoch + @raise
+        FROM admin WHERE u.id = @id
+        """;
+
+    // Not guarded: the callers may just have taken the role from themselves.
+    private const string Find = $"SELECT {UserRow.Columns} FROM users u {UserRow.Live} WHERE u.id = @id";
+
+    public static void Map(IEndpointRouteBuilder users) => users.MapPatch("/{id}", HandleAsync);
+
+    private static async Task<Results<Ok<ShowUserResponse>, Failure>> HandleAsync(
+        string id, ChangeUserRequest request, HttpContext context, IdentityDb db, SessionCookies cookies, ILogger<ChangeUserRequest> logger,
+        CancellationToken cancellationToken)
+    {
+        if (FindFault(request) is { } fault)
+        {
+            return fault;
+        }
+
+        await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
+        var (users, refusal) = await LockedUsers.LockAsync(db, context.User, id, cancellationToken);
+        if (users is null)
+        {
+            return refusal!;
+        }
+
+        // 1. What will be different. The row is locked, so it is still what it was.
+        var (caller, target) = (Caller.Of(context.User), users.Target);
+        var role = request.Role ?? target.Role;
+        var isDisabled = request.Disabled ?? target.IsDisabled;
+        var isEnding = role != target.Role || (isDisabled && !target.IsDisabled);
+        var isChange = isEnding || isDisabled != target.IsDisabled;
+        if (users.IsLastAdmin && isEnding)
+        {
+            LogLastAdmin(logger, caller.UserId, target.Id);
+            return LockedUsers.LastAdmin;
+        }
+
+        // 2. The change, unless the caller's session ended while it waited for the lock.
+        NpgsqlParameter[] parameters =
+            [.. caller.Parameters, new("id", target.Id), new("role", role), new("disabled", isDisabled), new("raise", isEnding ? 1 : 0)];
+        if (isChange && await db.Database.ExecuteSqlRawAsync(Change, parameters, cancellationToken) == 0)
+        {
+            return await AdminCaller.FindFaultAsync(db, context.User, cancellationToken) ?? AdminCaller.NotFound;
+        }
+
+        var found = await UserRow.FindAsync(db, Find, cancellationToken, new NpgsqlParameter("id", target.Id));
+        await transaction.CommitAsync(cancellationToken);
+        if (isChange)
+        {
+            LogChanged(logger, caller.UserId, target.Id, target.Role, role, target.IsDisabled, isDisabled);
+        }
+
+        if (isEnding && target.Id == caller.UserId)
+        {
+            cookies.Clear(context.Response);
+        }
+
+        return TypedResults.Ok(new ShowUserResponse(
+            "success", isChange ? $"User {target.Username} changed" : $"User {target.Username} is so already", found!));
+    }
+
+    private static Failure? FindFault(ChangeUserRequest request) => request switch
+    {
+        { Role: null, Disabled: null } => CommonFailures.InvalidRequest("Give a role, admin or user, or disabled, true or false, or both"),
+        { Role: not (null or Roles.Admin or Roles.User) } => CommonFailures.InvalidRequest(
+            new Dictionary<string, string[]> { ["role"] = [$"must be {Roles.Admin} or {Roles.User}"] }),
+        _ => null,
+    };
+
+    [LoggerMessage(LogLevel.Information,
+        "Admin {AdminId} changed user {UserId}: role {OldRole} to {NewRole}, disabled {WasDisabled} to {IsDisabled}")]
+    private static partial void LogChanged(
+        ILogger logger, Guid adminId, Guid userId, string oldRole, string newRole, bool wasDisabled, bool isDisabled);
+
+    [LoggerMessage(LogLevel.Information, "Admin {AdminId} was not allowed to change user {UserId}, the last active admin")]
+    private static partial void LogLastAdmin(ILogger logger, Guid adminId, Guid userId);
+}

@@ -1,0 +1,55 @@
+using AuthMesh.Errors;
+using AuthMesh.Identity.Platform;
+using AuthMesh.Identity.Platform.Database;
+using AuthMesh.Identity.Sessions;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.EntityFrameworkCore;
+using Npgsql;
+
+namespace AuthMesh.Identity.Admin;
+
+/// <summary>Deletes a user with all sessions. The name is free afterwards; the id is never used again.</summary>
+internal static partial class DeleteUser
+{
+    private const string Delete = $"{AdminCaller.With} DELETE FROM users u USING admin WHERE u.id = @id";
+
+    public static void Map(IEndpointRouteBuilder users) => users.MapDelete("/{id}", HandleAsync);
+
+    private static async Task<Results<Ok<MessageResponse>, Failure>> HandleAsync(
+        string id, HttpContext context, IdentityDb db, SessionCookies cookies, ILogger<LockedUser> logger, CancellationToken cancellationToken)
+    {
+        await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
+        var (users, refusal) = await LockedUsers.LockAsync(db, context.User, id, cancellationToken);
+        if (users is null)
+        {
+            return refusal!;
+        }
+
+        var (caller, target) = (Caller.Of(context.User), users.Target);
+        if (users.IsLastAdmin)
+        {
+            LogLastAdmin(logger, caller.UserId, target.Id);
+            return LockedUsers.LastAdmin;
+        }
+
+        if (await db.Database.ExecuteSqlRawAsync(Delete, [.. caller.Parameters, new NpgsqlParameter("id", target.Id)], cancellationToken) == 0)
+        {
+            return await AdminCaller.FindFaultAsync(db, context.User, cancellationToken) ?? AdminCaller.NotFound;
+        }
+
+        await transaction.CommitAsync(cancellationToken);
+        LogDeleted(logger, caller.UserId, target.Id);
+        if (target.Id == caller.UserId)
+        {
+            cookies.Clear(context.Response);
+        }
+
+        return TypedResults.Ok(new MessageResponse("success", $"User {target.Username} deleted"));
+    }
+
+    [LoggerMessage(LogLevel.Information, "Admin {AdminId} deleted user {UserId}")]
+    private static partial void LogDeleted(ILogger logger, Guid adminId, Guid userId);
+
+    [LoggerMessage(LogLevel.Information, "Admin {AdminId} was not allowed to delete user {UserId}, the last active admin")]
+    private static partial void LogLastAdmin(ILogger logger, Guid adminId, Guid userId);
+}

@@ -1,0 +1,55 @@
+using AuthMesh.Errors;
+using AuthMesh.Identity.Platform.Database;
+using AuthMesh.Identity.Sessions;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.EntityFrameworkCore;
+using Npgsql;
+
+namespace AuthMesh.Identity.Admin;
+
+public sealed record SignOutUserResponse(string Status, string Message, int Ended);
+
+/// <summary>Signs a user out everywhere. By the epoch, so that a login which is under way yields nothing either.</summary>
+internal static partial class SignOutUser
+{
+    private const string Raise =
+        $"""
+        {AdminCaller.With},
+        live AS (SELECT count(*)::int AS sessions FROM users u, sessions s WHERE u.id = @id AND {LiveSession.IsLive}),
+        raised AS (UPDATE users u SET epoch = u.epoch + 1 FROM admin WHERE u.id = @id RETURNING u.id)
+        SELECT live.sessions AS "Value" FROM live, raised
+        """;
+
+    public static void Map(IEndpointRouteBuilder users) => users.MapDelete("/{id}/sessions", HandleAsync);
+
+    private static async Task<Results<Ok<SignOutUserResponse>, Failure>> HandleAsync(
+        string id, HttpContext context, IdentityDb db, SessionCookies cookies, ILogger<SignOutUserResponse> logger, CancellationToken cancellationToken)
+    {
+        await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
+        var (users, refusal) = await LockedUsers.LockAsync(db, context.User, id, cancellationToken);
+        if (users is null)
+        {
+            return refusal!;
+        }
+
+        var (caller, target) = (Caller.Of(context.User), users.Target);
+        if (await db.Database.SqlQueryRaw<int>(Raise, [.. caller.Parameters, new NpgsqlParameter("id", target.Id)])
+            .ToListAsync(cancellationToken) is not [var ended])
+        {
+            return await AdminCaller.FindFaultAsync(db, context.User, cancellationToken) ?? AdminCaller.NotFound;
+        }
+
+        await transaction.CommitAsync(cancellationToken);
+        LogSignedOut(logger, caller.UserId, target.Id, ended);
+        if (target.Id == caller.UserId)
+        {
+            cookies.Clear(context.Response);
+        }
+
+        return TypedResults.Ok(new SignOutUserResponse(
+            "success", ended == 1 ? $"Ended 1 session of {target.Username}" : $"Ended {ended} sessions of {target.Username}", ended));
+    }
+
+    [LoggerMessage(LogLevel.Information, "Admin {AdminId} signed user {UserId} out everywhere: {Count} sessions ended")]
+    private static partial void LogSignedOut(ILogger logger, Guid adminId, Guid userId, int count);
+}

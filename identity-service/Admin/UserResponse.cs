@@ -1,0 +1,48 @@
+using System.Text.Json.Serialization;
+using AuthMesh.Identity.Platform.Database;
+using AuthMesh.Identity.Sessions;
+using AuthMesh.Identity.Users;
+using Microsoft.EntityFrameworkCore;
+using Npgsql;
+
+namespace AuthMesh.Identity.Admin;
+
+/// <param name="Id">The <c>sub</c> of the user's tokens.</param>
+/// <param name="Username">As registered.</param>
+/// <param name="Role">What the next token will say.</param>
+/// <param name="Disabled">Whether the user is kept from signing in.</param>
+/// <param name="DisabledAt">Since when.</param>
+/// <param name="Demo">Whether the quick start made this user, with a password that everybody knows.</param>
+/// <param name="CreatedAt">When the name was registered.</param>
+/// <param name="Sessions">How many are live.</param>
+/// <param name="LastUsedAt">When one of these was used last.</param>
+public sealed record UserResponse(
+    Guid Id, string Username, string Role, bool Disabled,
+    [property: JsonPropertyName("disabled_at")] DateTimeOffset? DisabledAt,
+    bool Demo,
+    [property: JsonPropertyName("created_at")] DateTimeOffset CreatedAt,
+    int Sessions,
+    [property: JsonPropertyName("last_used_at")] DateTimeOffset? LastUsedAt);
+
+public sealed record ShowUserResponse(string Status, string Message, UserResponse User);
+
+internal static class UserRow
+{
+    /// <summary>Where <c>u</c> is the user, joined with <see cref="Live"/>.</summary>
+    public const string Columns =
+        """
+        u.id AS "Id", u.username AS "Username", u.role AS "Role", u.disabled_at IS NOT NULL AS "Disabled", u.disabled_at AS "DisabledAt",
+        u.is_demo AS "Demo", u.created_at AS "CreatedAt", live.sessions AS "Sessions", live.last_used_at AS "LastUsedAt"
+        """;
+
+    public const string Live =
+        $"""
+        CROSS JOIN LATERAL (
+            SELECT count(*)::int AS sessions, max(s.last_used_at) AS last_used_at FROM sessions s WHERE {LiveSession.IsLive}) live
+        """;
+
+    /// <summary>Runs a statement that gives <see cref="Columns"/> for one user at most.</summary>
+    public static async Task<UserResponse?> FindAsync(
+        IdentityDb db, string sql, CancellationToken cancellationToken, params NpgsqlParameter[] parameters) =>
+        await db.Database.SqlQueryRaw<UserResponse>(sql, [.. parameters]).ToListAsync(cancellationToken) is [var user] ? user : null;
+}

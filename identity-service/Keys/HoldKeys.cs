@@ -1,0 +1,49 @@
+using System.Text.Json.Serialization;
+using AuthMesh.Errors;
+using AuthMesh.Identity.Platform.Database;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Mvc;
+using Microsoft.EntityFrameworkCore;
+
+namespace AuthMesh.Identity.Keys;
+
+public sealed record HoldKeysRequest(string? Name = null, [property: JsonPropertyName("key_ids")] IReadOnlyList<string>? KeyIds = null);
+
+/// <param name="Status">"success".</param>
+/// <param name="Message">For people.</param>
+/// <param name="Missing">Keys of the ring that the verifier does not hold yet; it asks for them and reports again.</param>
+/// <param name="Gone">Keys that the verifier holds and the ring does not, or not any more.</param>
+public sealed record HoldKeysResponse(string Status, string Message, IReadOnlyList<string> Missing, IReadOnlyList<string> Gone);
+
+/// <summary>A verifier says which signing keys it holds.</summary>
+internal static class HoldKeys
+{
+    private const int MaximumKeys = 1000;
+
+    // That many ids of 43 characters, and room.
+    public static void Map(IEndpointRouteBuilder group) =>
+        group.MapPut("/verifiers/{instance:guid}", HandleAsync).WithMetadata(new RequestSizeLimitAttribute(64 * 1024));
+
+    private static async Task<Results<Ok<HoldKeysResponse>, Failure>> HandleAsync(
+        Guid instance, HoldKeysRequest request, IdentityDb db, KeyRing ring, VerifierRegister verifiers, CancellationToken cancellationToken)
+    {
+        if (!Verifier.IsName(request.Name))
+        {
+            return Verifier.InvalidName;
+        }
+
+        if (request.KeyIds is not { Count: <= MaximumKeys } held)
+        {
+            return CommonFailures.InvalidRequest(new Dictionary<string, string[]> { ["key_ids"] = [$"must be a list of at most {MaximumKeys} key ids"] });
+        }
+
+        await verifiers.RecordAsync(instance, request.Name!, held, cancellationToken);
+        var stored = await db.RingKeys.Where(key => key.Purpose == RingKeyPurpose.Signing).Select(key => key.Id).ToListAsync(cancellationToken);
+        if (stored.Except(ring.KeyIds).Any())
+        {
+            await ring.ReloadAsync(db, cancellationToken); // another replica's news came to the verifier first, and it asks us for the key next
+        }
+
+        return TypedResults.Ok(new HoldKeysResponse("success", "Recorded", [.. stored.Except(held)], [.. held.Except(stored)]));
+    }
+}

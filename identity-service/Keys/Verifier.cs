@@ -1,0 +1,44 @@
+using System.Diagnostics.CodeAnalysis;
+using AuthMesh.Errors;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Metadata.Builders;
+
+namespace AuthMesh.Identity.Keys;
+
+/// <summary>One running process that checks tokens, as it reported itself: a gateway, a resource service, an identity service.</summary>
+internal sealed class Verifier
+{
+    public const int MaximumNameLength = 200;
+
+    public static readonly Failure InvalidName = CommonFailures.InvalidRequest(
+        new Dictionary<string, string[]> { ["name"] = [$"must be 1 to {MaximumNameLength} characters without control characters"] });
+
+    private Verifier()
+    {
+    }
+
+    /// <summary>Made anew at each start of the process.</summary>
+    public Guid Instance { get; private set; }
+
+    /// <summary>What a person would look for: the service and its machine.</summary>
+    public string Name { get; private set; } = null!;
+
+    /// <summary>The signing keys that it holds. A key signs only when every verifier holds it.</summary>
+    public string[] KeyIds { get; private set; } = [];
+
+    /// <summary>When a replica of the identity service last had it on its feed.</summary>
+    public DateTimeOffset SeenAt { get; private set; }
+
+    public static bool IsName([NotNullWhen(true)] string? name) => name is { Length: > 0 and <= MaximumNameLength } && !name.Any(char.IsControl);
+}
+
+internal sealed class VerifierMapping : IEntityTypeConfiguration<Verifier>
+{
+    public void Configure(EntityTypeBuilder<Verifier> verifier)
+    {
+        verifier.ToTable("verifiers");
+        verifier.HasKey(v => v.Instance);
+        verifier.Property(v => v.Instance).ValueGeneratedNever();
+        verifier.Property(v => v.Name).HasMaxLength(Verifier.MaximumNameLength);
+    }
+}

@@ -1,4 +1,0 @@
-namespace AuthMesh.Identity;
-
-/// <summary>Done, and nothing more to say.</summary>
-public sealed record MessageResponse(string Status, string Message);

@@ -1,0 +1,64 @@
+using AuthMesh.Access;
+using AuthMesh.Identity.Passwords;
+using AuthMesh.Identity.Platform.Database;
+using AuthMesh.Identity.Users;
+using AuthMesh.Settings;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Options;
+
+namespace AuthMesh.Identity.Operator;
+
+/// <summary>Whether <c>Identity:DemoUsers</c> is set.</summary>
+public sealed class DemoUserOptions
+{
+    public bool AreWanted { get; set; }
+}
+
+/// <summary>The users of the quick start. Everybody knows their passwords, so they exist in Development or not at all.</summary>
+internal sealed partial class DemoUsers(
+    IdentityDb db, PasswordHashing passwords, IOptions<DemoUserOptions> options, IHostEnvironment environment, TimeProvider clock,
+    ILogger<DemoUsers> logger)
+{
+    public const string RemoveCommand = "remove-demo-users";
+
+    private static readonly (string Name, string Password, string Role)[] All =
+    [
+        ("alice", "password123", Roles.User),
+        ("bob", "qwerty456", Roles.User),
+        ("admin", "admin123", Roles.Admin),
+    ];
+
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        if (options.Value.AreWanted)
+        {
+            await CreateAsync(cancellationToken);
+        }
+        else if (!environment.IsDevelopment() && await db.Users.AnyAsync(user => user.IsDemo, cancellationToken))
+        {
+            throw new StartRefusedException(
+                "The database holds demo users, whose passwords everybody knows, and this is not Development. Remove them first: "
+                + $"dotnet identity-service.dll {RemoveCommand}");
+        }
+    }
+
+    /// <returns>How many there were.</returns>
+    public Task<int> RemoveAsync(CancellationToken cancellationToken) =>
+        db.Users.Where(user => user.IsDemo).ExecuteDeleteAsync(cancellationToken);
+
+    // A name that is taken stays as it is: neither its password nor its role is touched.
+    private async Task CreateAsync(CancellationToken cancellationToken)
+    {
+        var taken = await db.Users
+            .Where(user => All.Select(demo => demo.Name).Contains(user.NormalizedUsername))
+            .Select(user => user.NormalizedUsername)
+            .ToListAsync(cancellationToken);
+        db.Users.AddRange(All.Where(demo => !taken.Contains(demo.Name)).AsParallel().Select(demo => User.Create(
+            Username.TryParse(demo.Name)!, passwords.Hash(demo.Password), clock.GetUtcNow(), demo.Role, isDemo: true)));
+        await db.SaveChangesAsync(cancellationToken);
+        LogDemoUsers();
+    }
+
+    [LoggerMessage(LogLevel.Warning, "Demo users alice, bob and admin exist with passwords that everybody knows. Never expose this mesh")]
+    private partial void LogDemoUsers();
+}

@@ -1,0 +1,32 @@
+using AuthMesh.Identity.Platform.Database;
+using AuthMesh.Identity.Keys;
+using AuthMesh.Settings;
+using Microsoft.EntityFrameworkCore;
+
+namespace AuthMesh.Identity.Operator;
+
+/// <summary>
+/// Wraps every key of the ring anew under the master key of now, so that nobody needs the one from before any more. The keys themselves
+/// stay what they are: nobody is signed out.
+/// </summary>
+internal static class Reseal
+{
+    public const string CommandName = "reseal";
+
+    public static async Task<string> RunAsync(IServiceProvider services, string[] values, CancellationToken cancellationToken)
+    {
+        var db = services.GetRequiredService<IdentityDb>();
+        var masterKey = services.GetRequiredService<MasterKey>();
+        await using var change = await RingChange.BeginAsync(db, cancellationToken);
+        var keys = await db.RingKeys.ToListAsync(cancellationToken);
+        if (keys.Find(key => !key.TryReseal(masterKey)) is { } unopened)
+        {
+            throw new StartRefusedException($"The key {unopened.Id} does not open. Nothing was changed.");
+        }
+
+        await db.SaveChangesAsync(cancellationToken);
+        await change.CommitAsync(cancellationToken);
+        return $"Resealed {keys.Count} keys under Identity:MasterKey. No replica needs Identity:PreviousMasterKey any more; "
+            + "a backup of the database from before still needs the key that it was made under.";
+    }
+}

@@ -1,0 +1,30 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace AuthMesh.Identity.Platform;
+
+/// <summary>Where a request began. The gateway writes it down from the connection; from anybody else it is a claim.</summary>
+internal sealed class CallerAddress(ServiceCredential credential)
+{
+    /// <returns>The address as a person would write it, or nothing where nobody trustworthy said.</returns>
+    public string Of(HttpContext context) => Find(context)?.ToString() ?? "";
+
+    /// <summary>What is counted as one caller: an IPv4 address, or the /64 that a household or a server gets of IPv6, with 2^64 addresses to hop through.</summary>
+    /// <returns>The network, or nothing where nobody trustworthy said; all of those are one.</returns>
+    public string NetworkOf(HttpContext context)
+    {
+        if (Find(context) is not { AddressFamily: AddressFamily.InterNetworkV6 } address)
+        {
+            return Of(context);
+        }
+
+        var bytes = address.GetAddressBytes();
+        bytes.AsSpan(8).Clear();
+        return new IPAddress(bytes) + "/64";
+    }
+
+    private IPAddress? Find(HttpContext context) =>
+        credential.IsOn(context.Request) && IPAddress.TryParse(context.Request.Headers["X-Forwarded-For"], out var address)
+            ? address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address
+            : null;
+}

@@ -1,0 +1,60 @@
+using System.Text.RegularExpressions;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Options;
+using Npgsql;
+
+namespace AuthMesh.Identity.Platform.Database;
+
+/// <summary>The database of the identity service. Each module adds its own entities, and a property for each of its tables.</summary>
+internal sealed partial class IdentityDb(DbContextOptions<IdentityDb> options, EntityMappings mappings) : DbContext(options)
+{
+    /// <summary>For use within a transaction: the command runs on the connection that the transaction keeps open.</summary>
+    public NpgsqlCommand CreateCommand(string sql) => new(sql, (NpgsqlConnection)Database.GetDbConnection());
+
+    protected override void OnModelCreating(ModelBuilder modelBuilder)
+    {
+        mappings.Apply(modelBuilder);
+
+        // snake_case, as people write it in SQL by hand.
+        foreach (var property in modelBuilder.Model.GetEntityTypes().SelectMany(entity => entity.GetProperties()))
+        {
+            property.SetColumnName(WordStart().Replace(property.Name, "_$0").ToLowerInvariant());
+        }
+    }
+
+    [GeneratedRegex("(?<!^)[A-Z]")]
+    private static partial Regex WordStart();
+}
+
+/// <summary>The entities of all modules.</summary>
+internal sealed class EntityMappings(IEnumerable<Module> modules)
+{
+    public void Apply(ModelBuilder modelBuilder)
+    {
+        foreach (var module in modules)
+        {
+            module.MapEntities(modelBuilder);
+        }
+    }
+}
+
+internal static class DatabaseServices
+{
+    public static IServiceCollection AddDatabase(this IServiceCollection services)
+    {
+        services.AddSingleton<NpgsqlDataSource>(provider =>
+        {
+            var connection = provider.GetRequiredService<IOptions<DatabaseOptions>>().Value.Read();
+            var builder = new NpgsqlDataSourceBuilder(connection.ConnectionString);
+            builder.UseLoggerFactory(provider.GetRequiredService<ILoggerFactory>());
+            // Of several hosts (a primary and its standbys), only the one that accepts writes is of use.
+            return connection.Host!.Contains(',', StringComparison.Ordinal)
+                ? builder.BuildMultiHost().WithTargetSession(TargetSessionAttributes.Primary)
+                : builder.Build();
+        });
+        services.AddDbContext<IdentityDb>((provider, db) => db.UseNpgsql(provider.GetRequiredService<NpgsqlDataSource>()));
+        services.AddSingleton(DatabaseUnavailable.Rule);
+        services.AddHostedService<Prune>();
+        return services;
+    }
+}

@@ -1,0 +1,65 @@
+using Microsoft.EntityFrameworkCore;
+using Npgsql;
+
+namespace AuthMesh.Identity.Platform.Database;
+
+/// <summary>A module's statement that deletes rows which are of no use any more.</summary>
+/// <param name="Rows">The rows, for the log: "dead sessions".</param>
+/// <param name="Sql">
+/// Deletes at most <c>@batch</c> rows; it runs again while it deletes that many. Replicas run it side by side, so it locks with
+/// <c>SKIP LOCKED</c> or tolerates the other's deletes.
+/// </param>
+internal sealed record PruneStatement(string Rows, string Sql);
+
+/// <summary>Runs the modules' <see cref="PruneStatement"/>s once an hour.</summary>
+internal sealed partial class Prune(
+    IServiceScopeFactory scopes, IEnumerable<PruneStatement> statements, TimeProvider clock, ILogger<Prune> logger) : BackgroundService
+{
+    private static readonly TimeSpan Interval = TimeSpan.FromHours(1);
+
+    private const int BatchSize = 1_000; // a statement holds that many row locks, and a session may add an entry to the revocation log
+
+    /// <returns>The number of rows that were deleted, by <see cref="PruneStatement.Rows"/>.</returns>
+    public static async Task<IReadOnlyDictionary<string, int>> RunAsync(
+        IdentityDb db, IEnumerable<PruneStatement> statements, CancellationToken cancellationToken)
+    {
+        db.Database.SetCommandTimeout(TimeSpan.FromMinutes(1)); // a statement reads its whole table
+        var deleted = new Dictionary<string, int>();
+        foreach (var statement in statements)
+        {
+            int last;
+            do
+            {
+                last = await db.Database.ExecuteSqlRawAsync(statement.Sql, [new NpgsqlParameter("batch", BatchSize)], cancellationToken);
+                deleted[statement.Rows] = deleted.GetValueOrDefault(statement.Rows) + last;
+            }
+            while (last == BatchSize);
+        }
+
+        return deleted;
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(Interval, clock);
+        while (await timer.WaitForNextTickAsync(stoppingToken))
+        {
+            try
+            {
+                await using var scope = scopes.CreateAsyncScope();
+                var deleted = await RunAsync(scope.ServiceProvider.GetRequiredService<IdentityDb>(), statements, stoppingToken);
+                LogPruned(string.Join(", ", deleted.Select(rows => $"{rows.Value} {rows.Key}")));
+            }
+            catch (Exception exception) when (DatabaseUnavailable.FindCause(exception) is { } cause)
+            {
+                LogFailed(cause.Message);
+            }
+        }
+    }
+
+    [LoggerMessage(LogLevel.Information, "Cleanup removed {Rows}")]
+    private partial void LogPruned(string rows);
+
+    [LoggerMessage(LogLevel.Warning, "Cleanup failed, retrying in an hour: {Reason}")]
+    private partial void LogFailed(string reason);
+}

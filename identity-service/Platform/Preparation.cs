@@ -1,0 +1,117 @@
+using AuthMesh.Errors;
+using AuthMesh.Identity.Platform.Database;
+using AuthMesh.Settings;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+
+namespace AuthMesh.Identity.Platform;
+
+/// <summary>
+/// Work that a module does once at start, before the first request. All steps run one after the other, in the order of the modules,
+/// and only one replica runs them at a time. A step must be safe to repeat.
+/// </summary>
+internal sealed record PreparationStep(Func<IServiceProvider, CancellationToken, Task> RunAsync);
+
+/// <summary>
+/// Migrates the schema and runs the modules' preparation steps. It waits for PostgreSQL as long as necessary; meanwhile the service
+/// listens, and its readiness check reports the reason.
+/// </summary>
+internal sealed partial class Preparation(IServiceScopeFactory scopes, PendingRefusal refusal, TimeProvider clock, ILogger<Preparation> logger)
+    : BackgroundService, IHealthCheck
+{
+    private static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(100); // every request waits for this, and an attempt is cheap
+
+    private readonly TaskCompletionSource completed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private volatile string waitsFor = "preparing schema, keys and first users";
+
+    public bool IsComplete => completed.Task.IsCompleted;
+
+    /// <summary>Completes when everything is prepared. It never completes when the start is refused.</summary>
+    public Task Completed => completed.Task;
+
+    public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
+        Task.FromResult(IsComplete ? HealthCheckResult.Healthy() : HealthCheckResult.Unhealthy(waitsFor));
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        await Task.Yield(); // the server starts to listen meanwhile
+        string? lastReason = null;
+        while (!IsComplete)
+        {
+            try
+            {
+                await RunAsync(stoppingToken);
+                LogComplete();
+                completed.SetResult();
+            }
+            catch (StartRefusedException exception)
+            {
+                refusal.Refuse(exception);
+                return;
+            }
+            catch (Exception exception) when (DatabaseUnavailable.FindCause(exception) is not null)
+            {
+                // An operator can still repair the address, the password or the server. Each reason is logged once.
+                waitsFor = "waiting for PostgreSQL";
+                var reason = DatabaseUnavailable.FindCause(exception)!.Message;
+                if (lastReason != reason)
+                {
+                    lastReason = reason;
+                    LogWaiting(reason);
+                }
+
+                await Task.Delay(RetryInterval, clock, stoppingToken);
+            }
+            catch (Exception exception) when (exception is not OperationCanceledException)
+            {
+                LogFailed(exception);
+                refusal.Refuse(new StartRefusedException("The preparation failed for a reason that waiting does not cure: " + exception.Message));
+                return;
+            }
+        }
+    }
+
+    private async Task RunAsync(CancellationToken cancellationToken)
+    {
+        await using var scope = scopes.CreateAsyncScope();
+        var services = scope.ServiceProvider;
+        _ = services.GetRequiredService<IdentityDb>().Model; // building the model takes as long as PostgreSQL's start and need not wait for it
+
+        // Replicas that start together take turns. The second one finds everything done.
+        await using var turn = await services.GetRequiredService<PreparationLock>().TakeAsync(cancellationToken);
+        await services.GetRequiredService<Migrate>().RunAsync(cancellationToken);
+        foreach (var step in services.GetServices<PreparationStep>())
+        {
+            await step.RunAsync(services, cancellationToken);
+        }
+    }
+
+    [LoggerMessage(LogLevel.Information, "Schema, key ring and first users are in place")]
+    private partial void LogComplete();
+
+    [LoggerMessage(LogLevel.Critical, "The preparation failed")]
+    private partial void LogFailed(Exception exception);
+
+    [LoggerMessage(LogLevel.Warning, "Waiting for PostgreSQL: {Reason}")]
+    private partial void LogWaiting(string reason);
+}
+
+internal static class PreparationServices
+{
+    public static IServiceCollection AddPreparation(this IServiceCollection services)
+    {
+        services.AddScoped<PreparationLock>().AddScoped<Migrate>();
+        services.AddSingleton<Preparation>();
+        services.AddHostedService(provider => provider.GetRequiredService<Preparation>());
+        services.AddHealthChecks().Add(
+            new HealthCheckRegistration("preparation", provider => provider.GetRequiredService<Preparation>(), HealthStatus.Unhealthy, tags: null));
+        return services;
+    }
+
+    /// <summary>Until the preparation is complete, every endpoint except the health endpoints answers 503.</summary>
+    public static void UsePreparedGate(this WebApplication app)
+    {
+        var preparation = app.Services.GetRequiredService<Preparation>();
+        var notReady = CommonFailures.Unavailable("not_ready", "The identity service is starting");
+        app.Use((context, next) => preparation.IsComplete ? next(context) : notReady.ExecuteAsync(context));
+    }
+}

@@ -1,0 +1,21 @@
+using System.Security.Cryptography;
+using System.Text;
+using AuthMesh.Issuer;
+using AuthMesh.Settings;
+using Microsoft.Extensions.Options;
+
+namespace AuthMesh.Identity.Platform;
+
+/// <summary>The secret that all services of a mesh share. The identity service demands it from them.</summary>
+internal sealed class ServiceCredential(IOptions<AuthMeshOptions> options)
+{
+    // Hashes are compared, so the time reveals neither a common prefix nor the length.
+    private readonly byte[] expected = Hash(Secret.Read(options.Value.ServiceKey, options.Value.ServiceKeyFile));
+
+    /// <summary>Whether the request comes from a service of the mesh. Then its statements about its own caller can be trusted.</summary>
+    public bool IsOn(HttpRequest request) =>
+        request.Headers.TryGetValue(IssuerConnection.ServiceKeyHeader, out var values) && values is [{ } value]
+        && CryptographicOperations.FixedTimeEquals(Hash(value), expected);
+
+    private static byte[] Hash(string text) => SHA256.HashData(Encoding.UTF8.GetBytes(text));
+}

@@ -1,0 +1,47 @@
+using AuthMesh.Access;
+using AuthMesh.Identity.Platform;
+using AuthMesh.Identity.Platform.Database;
+using Microsoft.EntityFrameworkCore;
+
+namespace AuthMesh.Identity.Sessions;
+
+internal static class SessionsModule
+{
+    // A dead session never lives again, so a session that was dead in the snapshot is dead now. Replicas skip each other's rows, and rows
+    // that a request has locked.
+    private static readonly PruneStatement Dead = new(
+        "dead sessions",
+        """
+        WITH dead AS (
+            SELECT s.id FROM sessions s JOIN users u ON u.id = s.user_id
+            WHERE s.ended_at IS NOT NULL OR s.expires_at <= now() OR s.epoch < u.epoch
+            LIMIT @batch FOR UPDATE OF s SKIP LOCKED)
+        DELETE FROM sessions USING dead WHERE sessions.id = dead.id
+        """);
+
+    public static readonly Module Instance = new("Sessions")
+    {
+        AddServices = services => services.AddScoped<StartSession>().AddSingleton<SessionCookies>().AddSingleton(Dead),
+        MapEndpoints = MapEndpoints,
+        MapEntities = model => model.ApplyConfiguration(new SessionMapping()),
+    };
+
+    extension(IdentityDb db)
+    {
+        public DbSet<Session> Sessions => db.Set<Session>();
+    }
+
+    private static void MapEndpoints(IEndpointRouteBuilder app)
+    {
+        Exchange.Map(app.MapInternal());
+
+        var group = app.MapNoStore();
+        Refresh.Map(group);
+        Logout.Map(group);
+
+        var own = group.MapGroup("/account/sessions").RequireAuthorization(Policies.SignedIn);
+        ListSessions.Map(own);
+        EndSession.Map(own);
+        EndOtherSessions.Map(own);
+    }
+}

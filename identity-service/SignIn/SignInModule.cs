@@ -1,0 +1,12 @@
+using AuthMesh.Identity.Platform;
+
+namespace AuthMesh.Identity.SignIn;
+
+internal static class SignInModule
+{
+    public static readonly Module Instance = new("SignIn")
+    {
+        AddServices = services => services.AddScoped<VerifyGuess>().AddScoped<ConfirmPassword>(),
+        MapEndpoints = app => Login.Map(app.MapNoStore()),
+    };
+}
