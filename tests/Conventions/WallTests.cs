@@ -23,7 +23,7 @@ public sealed partial class WallTests
     public void A_folder_uses_only_folders_below_it(string folder)
     {
         var below = TopToBottom.SkipWhile(name => name != folder);
-        var used = Directory.EnumerateFiles(Path.Combine(Root, folder), "*.cs", SearchOption.AllDirectories)
+        var used = Sources(folder)
             .SelectMany(file => Mention().Matches(File.ReadAllText(file)).Select(match => (File: Path.GetFileName(file), Folder: match.Groups[1].Value)))
             .Distinct();
 
@@ -34,7 +34,7 @@ public sealed partial class WallTests
     [Theory]
     [MemberData(nameof(Folders))]
     public void A_folder_does_not_know_what_the_root_puts_together(string folder) => Assert.All(
-        Directory.EnumerateFiles(Path.Combine(Root, folder), "*.cs", SearchOption.AllDirectories),
+        Sources(folder),
         file => Assert.DoesNotMatch(@"(?<!// .*)\b(Modules\.\w|IdentityOptions\b|IdentityJson\b)", File.ReadAllText(file)));
 
     [Theory]
@@ -50,6 +50,11 @@ public sealed partial class WallTests
         var start = StartOfReading().Match(readme).Groups[1].Value;
         Assert.True(File.Exists(Path.Combine(Root, folder, start)), $"{folder}/README.md names {start}, which is not there");
     }
+
+    // Generated migrations name the entities of every module as texts.
+    private static IEnumerable<string> Sources(string folder) =>
+        Directory.EnumerateFiles(Path.Combine(Root, folder), "*.cs", SearchOption.AllDirectories)
+            .Where(file => !file.Contains("/Migrations/", StringComparison.Ordinal));
 
     [GeneratedRegex(@"\bAuthMesh\.Identity\.([A-Z]\w+)")]
     private static partial Regex Mention();
