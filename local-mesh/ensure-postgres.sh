@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes sure that the local mesh and the tests find a PostgreSQL to start. Where there is none, installs Debian's or Ubuntu's when
-# run as root, and otherwise says what to install. For scripts, after local-mesh has been built; the argument says how, Debug unless Release.
+# Makes sure that the local mesh and the tests find a PostgreSQL to start. Without one, it installs Debian's or Ubuntu's when run as
+# root, and otherwise says what to install. For scripts, after local-mesh has been built; the argument is Debug (the default) or Release.
 set -euo pipefail
 
 mesh="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/bin/${1:-Debug}/net10.0/local-mesh.dll"

@@ -86,7 +86,7 @@ public sealed class ConventionTests
         Assert.All(entities, entity => Assert.Empty(entity.GetConstructors(BindingFlags.Instance | BindingFlags.Public)));
     }
 
-    private static IReadOnlyList<RouteEndpoint> IdentityEndpoints()
+    internal static IReadOnlyList<RouteEndpoint> IdentityEndpoints()
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Services.AddModules();
@@ -106,7 +106,7 @@ public sealed class ConventionTests
 
     private static bool IsAnonymous(Endpoint endpoint) => endpoint.Metadata.GetMetadata<IAllowAnonymous>() is not null;
 
-    private static string Name(RouteEndpoint endpoint) =>
+    internal static string Name(RouteEndpoint endpoint) =>
         string.Join(',', endpoint.Metadata.GetMetadata<HttpMethodMetadata>()?.HttpMethods ?? []) + " " + endpoint.RoutePattern.RawText;
 
     private static string? Text(JsonElement members, string name) => members.GetProperty(name).GetString();

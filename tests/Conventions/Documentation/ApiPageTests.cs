@@ -1,0 +1,59 @@
+using System.Buffers.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using AuthMesh.Tests.Harness;
+
+namespace AuthMesh.Tests.Conventions.Documentation;
+
+/// <summary>docs/api.md and docs/feed.md list every endpoint, and the claims and header members of a real token.</summary>
+public sealed class ApiPageTests(ProductionMesh mesh)
+{
+    private static readonly Page Api = new("docs/api.md");
+
+    [Fact]
+    public void The_page_lists_every_route_of_the_gateway_and_no_other() => Assert.Equal(
+        GatewayRoutes().Concat(["GET /health/live", "GET /health/ready"]).Order(StringComparer.Ordinal), Endpoints(Api));
+
+    [Fact]
+    public void The_page_about_the_feed_lists_every_inner_endpoint_and_no_other() => Assert.Equal(
+        ConventionTests.IdentityEndpoints().Select(ConventionTests.Name)
+            .Where(name => name.Contains(" /internal/", StringComparison.Ordinal))
+            .Select(name => name.Replace(":guid", "", StringComparison.Ordinal)).Order(StringComparer.Ordinal),
+        Endpoints(new Page("docs/feed.md")));
+
+    [Fact]
+    public async Task The_page_lists_the_claims_of_a_token_as_the_metadata_does()
+    {
+        var (_, _, token) = await mesh.SignUpAsync();
+        var metadata = await mesh.Gateway.GetAsync("/.well-known/openid-configuration");
+        var listed = Api.Rows("claim").Select(row => Page.Code(row[0]).Single()).ToList();
+
+        Assert.Equal(metadata.Json.GetProperty("claims_supported").EnumerateArray().Select(claim => claim.GetString()!), listed);
+        var payload = TokenText.Payload(token);
+        Assert.Equal(payload.Select(claim => claim.Key).Order(StringComparer.Ordinal), listed.Order(StringComparer.Ordinal));
+        Assert.All(Api.Rows("claim"), row => Assert.Equal(
+            payload[Page.Code(row[0]).Single()]!.GetValueKind(), JsonElement.Parse(Page.Code(row[1]).Single()).ValueKind));
+    }
+
+    [Fact]
+    public async Task The_page_shows_the_header_of_a_token()
+    {
+        var (_, _, token) = await mesh.SignUpAsync();
+        var shown = SourceTree.Read("docs/api.md").Split("```json\n")[1].Split("```")[0];
+
+        Assert.Equal(
+            JsonNode.Parse(Base64Url.DecodeFromChars(token.Split('.')[0]))!.AsObject().Select(member => member.Key).Order(StringComparer.Ordinal),
+            JsonNode.Parse(shown)!.AsObject().Select(member => member.Key).Order(StringComparer.Ordinal));
+    }
+
+    // HEAD answers wherever GET does, so the page does not list it.
+    private static IEnumerable<string> GatewayRoutes() =>
+        from route in JsonElement.Parse(SourceTree.Read("gateway/appsettings.json")).GetProperty("ReverseProxy").GetProperty("Routes").EnumerateObject()
+        let match = route.Value.GetProperty("Match")
+        from method in match.GetProperty("Methods").EnumerateArray()
+        where method.GetString() != "HEAD"
+        select $"{method.GetString()} {match.GetProperty("Path").GetString()}";
+
+    private static IEnumerable<string> Endpoints(Page page) => page.Rows(title => title.StartsWith("for ", StringComparison.Ordinal))
+        .Select(row => Page.Code(row[0]).Single()).Order(StringComparer.Ordinal);
+}
