@@ -27,7 +27,7 @@ internal sealed class Rotatable(NpgsqlDataSource database, KeyRing ring, IReadOn
         RETURNING id
         """;
 
-    private readonly RefreshToken[] tokens = [.. ids.Select(id => new RefreshToken(ring.CurrentRefreshTokenKey.Id, id, Epoch: 0, Counter: 0))];
+    private readonly RefreshToken[] tokens = [.. ids.Select(id => new RefreshToken(ring.CurrentMacKey.Id, id, Epoch: 0, Counter: 0))];
 
     public IReadOnlyList<Guid> Ids => ids;
 

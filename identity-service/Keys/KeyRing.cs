@@ -41,7 +41,7 @@ internal sealed partial class KeyRing(MasterKey masterKey, TimeProvider clock, I
 
     public (string Id, byte[] Secret) CurrentPepper => Current.Peppers.Current;
 
-    public (string Id, byte[] Secret) CurrentRefreshTokenKey => Current.RefreshTokenKeys.Current;
+    public (string Id, byte[] Secret) CurrentMacKey => Current.MacKeys.Current;
 
     /// <summary>The signing keys that this replica opened, as verifiers name them.</summary>
     public IReadOnlyList<string> KeyIds => Current.SigningKeys.Keys;
@@ -63,7 +63,7 @@ internal sealed partial class KeyRing(MasterKey masterKey, TimeProvider clock, I
 
     public byte[]? FindPepper(string id) => Current.Peppers.All.GetValueOrDefault(id);
 
-    public byte[]? FindRefreshTokenKey(string id) => Current.RefreshTokenKeys.All.GetValueOrDefault(id);
+    public byte[]? FindMacKey(string id) => Current.MacKeys.All.GetValueOrDefault(id);
 
     public ECDsaSecurityKey? FindSigningKey(string id) => Current.SigningKeys.GetValueOrDefault(id)?.Security;
 
@@ -202,9 +202,9 @@ internal sealed partial class KeyRing(MasterKey masterKey, TimeProvider clock, I
             missing.Add(RingKey.CreatePepper(masterKey, now));
         }
 
-        if (!Has(RingKeyPurpose.RefreshToken, RingKeyState.Current))
+        if (!Has(RingKeyPurpose.Mac, RingKeyState.Current))
         {
-            missing.Add(RingKey.CreateRefreshTokenKey(masterKey, now));
+            missing.Add(RingKey.CreateMacKey(masterKey, now));
         }
 
         return missing;

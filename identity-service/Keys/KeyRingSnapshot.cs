@@ -37,7 +37,7 @@ internal sealed class KeyRingSnapshot
         SigningSince = current?.ActivatedAt;
         OldestRetirement = signing.Min(row => row.RetiredAt);
         Peppers = RingSecrets.Of(rows.FindAll(row => row.Purpose == RingKeyPurpose.Pepper), opened, held?.Peppers);
-        RefreshTokenKeys = RingSecrets.Of(rows.FindAll(row => row.Purpose == RingKeyPurpose.RefreshToken), opened, held?.RefreshTokenKeys);
+        MacKeys = RingSecrets.Of(rows.FindAll(row => row.Purpose == RingKeyPurpose.Mac), opened, held?.MacKeys);
         (ReadAt, ReadAtTimestamp) = (readAt, readAtTimestamp);
     }
 
@@ -52,7 +52,7 @@ internal sealed class KeyRingSnapshot
 
     public RingSecrets Peppers { get; }
 
-    public RingSecrets RefreshTokenKeys { get; }
+    public RingSecrets MacKeys { get; }
 
     public FrozenSet<string> Unopened { get; }
 

@@ -8,7 +8,9 @@ internal enum RingKeyPurpose
 {
     Signing,
     Pepper,
-    RefreshToken,
+
+    /// <summary>Keys of <see cref="MacToken"/>s. The table and the seal call this purpose RefreshToken, its first use.</summary>
+    Mac,
 }
 
 /// <summary>
@@ -55,8 +57,8 @@ internal sealed class RingKey
     public static RingKey CreatePepper(MasterKey masterKey, DateTimeOffset now) => CreateSecret(masterKey, RingKeyPurpose.Pepper, 48, now);
 
     /// <summary>SHA-256's own size.</summary>
-    public static RingKey CreateRefreshTokenKey(MasterKey masterKey, DateTimeOffset now) =>
-        CreateSecret(masterKey, RingKeyPurpose.RefreshToken, 32, now);
+    public static RingKey CreateMacKey(MasterKey masterKey, DateTimeOffset now) =>
+        CreateSecret(masterKey, RingKeyPurpose.Mac, 32, now);
 
     /// <summary>An announced pair begins to sign. The one that signed until now must have retired, and be stored so.</summary>
     public void Activate(DateTimeOffset now) => (State, ActivatedAt) = (RingKeyState.Current, now);
@@ -94,16 +96,23 @@ internal sealed class RingKey
     };
 
     // Somebody who can write to the table cannot make one key pass for another.
-    private static string Context(string id, RingKeyPurpose purpose) => $"authmesh key ring 1 {purpose} {id}";
+    private static string Context(string id, RingKeyPurpose purpose) => $"authmesh key ring 1 {RingKeyMapping.StoredName(purpose)} {id}";
 }
 
 internal sealed class RingKeyMapping : IEntityTypeConfiguration<RingKey>
 {
+    // Replicas of an earlier version read the same table.
+    private const string MacName = "RefreshToken";
+
+    public static string StoredName(RingKeyPurpose purpose) => purpose == RingKeyPurpose.Mac ? MacName : purpose.ToString();
+
+    private static RingKeyPurpose ReadPurpose(string name) => name == MacName ? RingKeyPurpose.Mac : Enum.Parse<RingKeyPurpose>(name);
+
     public void Configure(EntityTypeBuilder<RingKey> key)
     {
         key.ToTable("ring_keys");
         key.HasKey(k => k.Id);
-        key.Property(k => k.Purpose).HasConversion<string>();
+        key.Property(k => k.Purpose).HasConversion(purpose => StoredName(purpose), name => ReadPurpose(name));
         key.Property(k => k.State).HasConversion<string>();
         // Several replicas agree on one key that signs and one pepper that new hashes use.
         key.HasIndex(k => k.Purpose).IsUnique().HasFilter("state = 'Current'").HasDatabaseName("ux_ring_keys_current");

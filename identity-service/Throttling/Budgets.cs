@@ -61,7 +61,7 @@ internal sealed class Budgets(KeyRing ring, IOptions<ThrottlingOptions> options)
     // Keyed, since all IPv4 addresses are hashed in a minute; each part with its length, so that no two lists are one text.
     private byte[] Key(string[] parts)
     {
-        var key = HKDF.Expand(HashAlgorithmName.SHA256, ring.CurrentRefreshTokenKey.Secret, 32, "authmesh attempt counts 1"u8.ToArray());
+        var key = MacToken.DeriveKey(ring.CurrentMacKey.Secret, "authmesh attempt counts 1");
         using var hash = IncrementalHash.CreateHMAC(HashAlgorithmName.SHA256, key);
         Span<byte> length = stackalloc byte[sizeof(int)];
         foreach (var part in parts)

@@ -31,7 +31,7 @@ public sealed class RingReloadTests(ProductionMesh mesh) : IAsyncLifetime
     [Fact]
     public async Task Rows_that_were_resealed_under_a_master_key_that_it_lacks_stay_open_here_and_are_complained_of_once()
     {
-        var (keys, pepper, refresh) = (ring.KeyIds.Order().ToList(), ring.CurrentPepper, ring.CurrentRefreshTokenKey);
+        var (keys, pepper, refresh) = (ring.KeyIds.Order().ToList(), ring.CurrentPepper, ring.CurrentMacKey);
         await ResealAsync();
 
         await ReloadAsync();
@@ -39,9 +39,9 @@ public sealed class RingReloadTests(ProductionMesh mesh) : IAsyncLifetime
 
         Assert.Equal(keys, ring.KeyIds.Order());
         Assert.True(ring.CanSign);
-        Assert.Equal((pepper, refresh), (ring.CurrentPepper, ring.CurrentRefreshTokenKey));
+        Assert.Equal((pepper, refresh), (ring.CurrentPepper, ring.CurrentMacKey));
         Assert.Equal(pepper.Secret, ring.FindPepper(pepper.Id));
-        Assert.Equal(refresh.Secret, ring.FindRefreshTokenKey(refresh.Id));
+        Assert.Equal(refresh.Secret, ring.FindMacKey(refresh.Id));
         var complaint = Assert.Single(log.At(LogLevel.Error));
         Assert.All(keys.Append(pepper.Id).Append(refresh.Id), id => Assert.Contains(id, complaint, StringComparison.Ordinal));
     }

@@ -1,7 +1,9 @@
+using System.Buffers.Text;
 using System.Security.Cryptography;
 using AuthMesh.Identity.Platform.Database;
 using AuthMesh.Identity.Keys;
 using AuthMesh.Identity.Sessions;
+using AuthMesh.Identity.Throttling;
 using AuthMesh.Tests.Harness;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -23,7 +25,7 @@ public sealed class RefreshTokenTests(ProductionMesh mesh) : IAsyncLifetime
         db = new Database(await mesh.Postgres.CreateDatabaseAsync()).Open();
         await db.Database.MigrateAsync(TestContext.Current.CancellationToken);
         ring = await OpenRingAsync();
-        token = new RefreshToken(ring.CurrentRefreshTokenKey.Id, Guid.NewGuid(), 3, 70_000);
+        token = new RefreshToken(ring.CurrentMacKey.Id, Guid.NewGuid(), 3, 70_000);
     }
 
     [Fact]
@@ -71,7 +73,7 @@ public sealed class RefreshTokenTests(ProductionMesh mesh) : IAsyncLifetime
         await otherDb.Database.MigrateAsync(TestContext.Current.CancellationToken);
         var other = Ring();
         await other.OpenAsync(otherDb, TestContext.Current.CancellationToken);
-        var foreign = token with { KeyId = other.CurrentRefreshTokenKey.Id };
+        var foreign = token with { KeyId = other.CurrentMacKey.Id };
 
         Assert.Null(RefreshToken.TryParse(foreign.ToText(other), ring));
         Assert.Equal(foreign, RefreshToken.TryParse(foreign.ToText(other), other));
@@ -100,10 +102,28 @@ public sealed class RefreshTokenTests(ProductionMesh mesh) : IAsyncLifetime
 
         var changed = await OpenRingAsync();
 
-        Assert.NotEqual(ring.CurrentRefreshTokenKey.Id, changed.CurrentRefreshTokenKey.Id);
+        Assert.NotEqual(ring.CurrentMacKey.Id, changed.CurrentMacKey.Id);
         Assert.Equal(before, RefreshToken.TryParse(presented, changed)!.At(70_001).ToText(changed));
         var first = RefreshToken.For(new LiveSession(token.SessionId, Guid.NewGuid(), "", "", 4, 70_001, TimeSpan.FromDays(1), TimeProvider.System.GetUtcNow()), changed);
-        Assert.Equal(new RefreshToken(changed.CurrentRefreshTokenKey.Id, token.SessionId, 4, 70_001), first); // a new one takes the new key
+        Assert.Equal(new RefreshToken(changed.CurrentMacKey.Id, token.SessionId, 4, 70_001), first); // a new one takes the new key
+    }
+
+    [Fact]
+    public void Tokens_and_device_cookies_of_the_first_version_still_read_and_are_written_the_same()
+    {
+        var (keyId, key) = ring.CurrentMacKey;
+        byte[] head = [1, .. Convert.FromHexString(keyId), .. token.SessionId.ToByteArray(bigEndian: true), 0, 0, 0, 3];
+        byte[] nonce = RandomNumberGenerator.GetBytes(16);
+        byte[] refresh = [.. head, 0, 1, 0x11, 0x70], device = [.. head, .. nonce];
+        var deviceKey = HKDF.Expand(HashAlgorithmName.SHA256, key, 32, "authmesh device cookie 1"u8.ToArray());
+        var refreshText = "authmesh_rt_" + Base64Url.EncodeToString([.. refresh, .. HMACSHA256.HashData(key, refresh)]);
+        var deviceText = Base64Url.EncodeToString([.. device, .. HMACSHA256.HashData(deviceKey, device)]);
+
+        Assert.Equal(token, RefreshToken.TryParse(refreshText, ring));
+        Assert.Equal(refreshText, token.ToText(ring));
+        var cookie = DeviceCookie.TryParse(deviceText, ring)!;
+        Assert.Equal((token.SessionId, 3, Convert.ToHexString(nonce)), (cookie.UserId, cookie.Epoch, Convert.ToHexString(cookie.Nonce)));
+        Assert.Equal(deviceText, cookie.ToText(ring));
     }
 
     public ValueTask DisposeAsync() => db.DisposeAsync();

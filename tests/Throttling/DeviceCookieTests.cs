@@ -40,25 +40,25 @@ public sealed class DeviceCookieTests(ProductionMesh mesh) : IAsyncLifetime
     [Fact]
     public void It_is_for_one_account_in_one_epoch_and_keeps_the_device()
     {
-        var first = DeviceCookie.TryParse(DeviceCookie.Create(ring, user, 3).ToText(ring), ring)!;
+        var first = DeviceCookie.TryParse(DeviceCookie.Create(user, 3).ToText(ring), ring)!;
 
         Assert.True(first.IsFor(user, 3));
         Assert.False(first.IsFor(user, 4));
         Assert.False(first.IsFor(user, 2));
         Assert.False(first.IsFor(Guid.NewGuid(), 3));
-        Assert.Equal(first.Nonce, DeviceCookie.TryParse(DeviceCookie.Create(ring, user, 3, first).ToText(ring), ring)!.Nonce);
-        Assert.NotEqual(first.Nonce, DeviceCookie.Create(ring, user, 3).Nonce);
+        Assert.Equal(first.Nonce, DeviceCookie.TryParse(DeviceCookie.Create(user, 3, first).ToText(ring), ring)!.Nonce);
+        Assert.NotEqual(first.Nonce, DeviceCookie.Create(user, 3).Nonce);
     }
 
     [Fact]
     public async Task Of_another_ring_or_for_another_use_it_is_none()
     {
-        var (text, other) = (DeviceCookie.Create(ring, user, 3).ToText(ring), await OpenRingAsync());
+        var (text, other) = (DeviceCookie.Create(user, 3).ToText(ring), await OpenRingAsync());
 
         Assert.NotNull(DeviceCookie.TryParse(text, ring));
         Assert.Null(DeviceCookie.TryParse(text, other));
         Assert.Null(RefreshToken.TryParse("authmesh_rt_" + text, ring));
-        var token = new RefreshToken(ring.CurrentRefreshTokenKey.Id, user, 3, 0).ToText(ring)["authmesh_rt_".Length..];
+        var token = new RefreshToken(ring.CurrentMacKey.Id, user, 3, 0).ToText(ring)["authmesh_rt_".Length..];
         Assert.Null(DeviceCookie.TryParse(token, ring));
     }
 
