@@ -1,12 +1,10 @@
 using System.Text.Json.Serialization;
 using AuthMesh.Errors;
-using AuthMesh.Identity.Keys;
 using AuthMesh.Identity.Passwords;
+using AuthMesh.Identity.Platform;
 using AuthMesh.Identity.Platform.Database;
 using AuthMesh.Identity.Sessions;
 using AuthMesh.Identity.SignIn;
-using AuthMesh.Identity.Throttling;
-using AuthMesh.Identity.Tokens;
 using AuthMesh.Tokens;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.EntityFrameworkCore;
@@ -19,7 +17,7 @@ public sealed record ChangePasswordRequest(
     [property: JsonPropertyName("new_password")] string? NewPassword = null);
 
 /// <summary>Sets a new password. Whoever else is signed in to the account is no longer: their sessions are of an epoch that is over.</summary>
-internal static partial class ChangePassword
+internal static class ChangePassword
 {
     // The session is looked at together with the user, and the password is still the one that was checked.
     private const string BeginEpoch =
@@ -44,31 +42,22 @@ internal static partial class ChangePassword
     public static void Map(IEndpointRouteBuilder group) => group.MapPost("/password", HandleAsync);
 
     private static async Task<Results<Ok<SignInResponse>, Failure>> HandleAsync(
-        ChangePasswordRequest request, HttpContext context, IdentityDb db, ConfirmPassword confirmPassword, PasswordRules rules,
-        PasswordHashing passwords, KeyRing ring, AccessTokens tokens, SessionCookies cookies, DeviceCookies deviceCookies, TimeProvider clock,
-        ILogger<ChangePasswordRequest> logger, CancellationToken cancellationToken)
+        ChangePasswordRequest request, HttpContext context, IdentityDb db, PasswordRules rules, ProvePassword provePassword,
+        CompleteSignIn completeSignIn, TimeProvider clock, SecurityEvents events, CancellationToken cancellationToken)
     {
         if (FindFault(request, rules, context.User.Username) is { } fault)
         {
             return fault;
         }
 
-        // 1. Whoever asks is signed in and knows the password.
-        using var place = await confirmPassword.EnterAsync(context, cancellationToken);
-        if (place is null)
+        // 1. The caller is signed in and knows the current password.
+        var (proved, refusal) = await provePassword.ForCallerAsync(request.CurrentPassword!, context, cancellationToken);
+        if (proved is null)
         {
-            return HashingLane.Full;
+            return refusal!;
         }
 
-        if (await OwnAccount.FindAsync(db, context.User, cancellationToken) is not { } account)
-        {
-            return CommonFailures.InvalidToken();
-        }
-
-        if (await confirmPassword.RunAsync(place, account, request.CurrentPassword!, context, cancellationToken) is { } refusal)
-        {
-            return refusal;
-        }
+        using var proof = proved;
 
         // Here, because only now is the first text known to be the current password. Comparing the texts costs no hash.
         if (request.NewPassword == request.CurrentPassword)
@@ -76,23 +65,23 @@ internal static partial class ChangePassword
             return CommonFailures.InvalidRequest(SamePassword);
         }
 
-        if (await passwords.HashAsync(place, request.NewPassword!) is not { } newHash)
+        if (await proof.HashAsync(request.NewPassword!) is not { } newHash)
         {
             return HashingLane.Full;
         }
 
-        // 2. The new epoch, provided that nothing changed meanwhile.
+        // 2. The new epoch, provided that nothing changed since the check.
         var caller = Caller.Of(context.User);
         await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
         var changed = await db.Database.ExecuteSqlRawAsync(
-            BeginEpoch, [.. caller.Parameters, new NpgsqlParameter("new", newHash), new NpgsqlParameter("verified", account.PasswordHash)],
+            BeginEpoch, [.. caller.Parameters, new NpgsqlParameter("new", newHash), new NpgsqlParameter("verified", proof.Account.PasswordHash)],
             cancellationToken);
         if (changed == 0)
         {
-            return ConfirmPassword.AccountChanged;
+            return PasswordProof.AccountChanged;
         }
 
-        // 3. This session goes with it, unless it ended meanwhile; then nothing happened.
+        // 3. This session continues in it. If it ended meanwhile, nothing changes.
         var cookie = SessionCookie.Create();
         var session = await LiveSession.FindAsync(
             db.CreateCommand(GoOn), clock, cancellationToken, new("caller_session", caller.SessionId), new("cookie", cookie.Hash));
@@ -102,11 +91,8 @@ internal static partial class ChangePassword
         }
 
         await transaction.CommitAsync(cancellationToken);
-        LogChanged(logger, caller.UserId, caller.SessionId);
-        cookies.Set(context.Response, cookie);
-        deviceCookies.Set(context.Response, session.UserId, session.Epoch);
-        return TypedResults.Ok(SignInResponse.Create(
-            "Password changed", session, tokens.Mint(session.ForToken), RefreshToken.For(session, ring).ToText(ring)));
+        events.Write(SecurityEvent.PasswordChanged(caller.UserId, caller.SessionId), context);
+        return TypedResults.Ok(completeSignIn.Answer("Password changed", session, cookie, knownDevice: null, context));
     }
 
     private static Failure? FindFault(ChangePasswordRequest request, PasswordRules rules, string username)
@@ -128,7 +114,4 @@ internal static partial class ChangePassword
 
         return errors.Count > 0 ? CommonFailures.InvalidRequest(errors) : null;
     }
-
-    [LoggerMessage(LogLevel.Information, "User {UserId} changed the password in session {SessionId}; all other sessions ended")]
-    private static partial void LogChanged(ILogger logger, Guid userId, Guid sessionId);
 }

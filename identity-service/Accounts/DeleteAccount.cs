@@ -1,7 +1,6 @@
 using System.Text.Json.Serialization;
 using AuthMesh.Access;
 using AuthMesh.Errors;
-using AuthMesh.Identity.Passwords;
 using AuthMesh.Identity.Platform;
 using AuthMesh.Identity.Platform.Database;
 using AuthMesh.Identity.Sessions;
@@ -18,7 +17,7 @@ namespace AuthMesh.Identity.Accounts;
 public sealed record DeleteAccountRequest([property: JsonPropertyName("current_password")] string? CurrentPassword = null);
 
 /// <summary>Deletes the caller's account with all its sessions. The name is free afterwards; the id is never used again.</summary>
-internal static partial class DeleteAccount
+internal static class DeleteAccount
 {
     private static readonly Failure LastAdmin = new(
         StatusCodes.Status409Conflict, "last_admin", "The last active admin cannot be deleted");
@@ -32,30 +31,22 @@ internal static partial class DeleteAccount
     public static void Map(IEndpointRouteBuilder group) => group.MapDelete("", HandleAsync);
 
     private static async Task<Results<Ok<MessageResponse>, Failure>> HandleAsync(
-        [FromBody] DeleteAccountRequest request, HttpContext context, IdentityDb db, ConfirmPassword confirmPassword, SessionCookies cookies,
-        DeviceCookies deviceCookies, ILogger<DeleteAccountRequest> logger, CancellationToken cancellationToken)
+        [FromBody] DeleteAccountRequest request, HttpContext context, IdentityDb db, ProvePassword provePassword, SessionCookies cookies,
+        DeviceCookies deviceCookies, SecurityEvents events, CancellationToken cancellationToken)
     {
         if (string.IsNullOrEmpty(request.CurrentPassword))
         {
             return CommonFailures.InvalidRequest(new Dictionary<string, string[]> { ["current_password"] = ["is required"] });
         }
 
-        using var place = await confirmPassword.EnterAsync(context, cancellationToken);
-        if (place is null)
+        var (proved, refusal) = await provePassword.ForCallerAsync(request.CurrentPassword, context, cancellationToken);
+        if (proved is null)
         {
-            return HashingLane.Full;
+            return refusal!;
         }
 
-        if (await OwnAccount.FindAsync(db, context.User, cancellationToken) is not { } account)
-        {
-            return CommonFailures.InvalidToken();
-        }
-
-        if (await confirmPassword.RunAsync(place, account, request.CurrentPassword, context, cancellationToken) is { } refusal)
-        {
-            return refusal;
-        }
-
+        using var proof = proved;
+        var account = proof.Account;
         await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
         if (account.Role == Roles.Admin && await ActiveAdmins.LockAsync(db, cancellationToken) is [var last] && last == account.Id)
         {
@@ -66,16 +57,13 @@ internal static partial class DeleteAccount
             Delete, [.. Caller.Of(context.User).Parameters, new NpgsqlParameter("verified", account.PasswordHash)], cancellationToken);
         if (deleted == 0)
         {
-            return ConfirmPassword.AccountChanged;
+            return PasswordProof.AccountChanged;
         }
 
         await transaction.CommitAsync(cancellationToken);
-        LogDeleted(logger, account.Id);
+        events.Write(SecurityEvent.UserDeleted(adminId: null, account.Id), context);
         cookies.Clear(context.Response);
         deviceCookies.Clear(context.Response);
         return TypedResults.Ok(new MessageResponse("success", "Account deleted"));
     }
-
-    [LoggerMessage(LogLevel.Information, "User {UserId} deleted the account")]
-    private static partial void LogDeleted(ILogger logger, Guid userId);
 }

@@ -14,7 +14,7 @@ public sealed record RegisterRequest(string? Username = null, string? Password =
 
 public sealed record RegisterResponse(string Status, string Message);
 
-internal static partial class Register
+internal static class Register
 {
     private static readonly Failure UsernameTaken = new(StatusCodes.Status409Conflict, "username_taken", "Username already exists");
 
@@ -22,7 +22,7 @@ internal static partial class Register
 
     private static async Task<Results<Ok<RegisterResponse>, Failure>> HandleAsync(
         RegisterRequest request, HttpContext context, IdentityDb db, HashingLane lane, CallerAddress callerAddress, PasswordRules rules,
-        PasswordHashing passwords, Budgets budgets, Throttle throttle, TimeProvider clock, ILogger<RegisterRequest> logger,
+        PasswordHashing passwords, Budgets budgets, Throttle throttle, TimeProvider clock, SecurityEvents events,
         CancellationToken cancellationToken)
     {
         if (FindFault(request, rules) is { } fault)
@@ -41,7 +41,7 @@ internal static partial class Register
         }
 
         // 2. The network's own budget. A name that is taken draws on it too: that it is, is told.
-        var (reservation, refusal) = await throttle.ReserveAsync(budgets.ForRegistration(network), userId: null, cancellationToken);
+        var (reservation, refusal, _) = await throttle.ReserveAsync(budgets.ForRegistration(network), cancellationToken);
         if (reservation is null)
         {
             return refusal!;
@@ -72,7 +72,7 @@ internal static partial class Register
             return UsernameTaken;
         }
 
-        LogRegistered(logger, user.Id);
+        events.Write(SecurityEvent.UserRegistered(user.Id), context);
         return TypedResults.Ok(new RegisterResponse("success", $"User {user.Username} registered successfully"));
     }
 
@@ -107,7 +107,4 @@ internal static partial class Register
 
         return errors.Count > 0 ? CommonFailures.InvalidRequest(errors) : null;
     }
-
-    [LoggerMessage(LogLevel.Information, "User {UserId} registered")]
-    private static partial void LogRegistered(ILogger logger, Guid userId);
 }

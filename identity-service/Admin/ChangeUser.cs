@@ -1,5 +1,6 @@
 using AuthMesh.Access;
 using AuthMesh.Errors;
+using AuthMesh.Identity.Platform;
 using AuthMesh.Identity.Platform.Database;
 using AuthMesh.Identity.Sessions;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -14,7 +15,7 @@ public sealed record ChangeUserRequest(string? Role = null, bool? Disabled = nul
 /// Gives another role, keeps from signing in, or lets in again. Whatever changes what a token says, or that there may be one, ends all
 /// that was handed out before: the user signs in anew.
 /// </summary>
-internal static partial class ChangeUser
+internal static class ChangeUser
 {
     private const string Change =
         $"""
@@ -29,7 +30,7 @@ internal static partial class ChangeUser
     public static void Map(IEndpointRouteBuilder users) => users.MapPatch("/{id}", HandleAsync);
 
     private static async Task<Results<Ok<ShowUserResponse>, Failure>> HandleAsync(
-        string id, ChangeUserRequest request, HttpContext context, IdentityDb db, SessionCookies cookies, ILogger<ChangeUserRequest> logger,
+        string id, ChangeUserRequest request, HttpContext context, IdentityDb db, SessionCookies cookies, SecurityEvents events,
         CancellationToken cancellationToken)
     {
         if (FindFault(request) is { } fault)
@@ -52,7 +53,7 @@ internal static partial class ChangeUser
         var isChange = isEnding || isDisabled != target.IsDisabled;
         if (users.IsLastAdmin && isEnding)
         {
-            LogLastAdmin(logger, caller.UserId, target.Id);
+            events.Write(SecurityEvent.LastAdminKept(caller.UserId, target.Id), context);
             return LockedUsers.LastAdmin;
         }
 
@@ -66,9 +67,15 @@ internal static partial class ChangeUser
 
         var found = await UserRow.FindAsync(db, Find, cancellationToken, new NpgsqlParameter("id", target.Id));
         await transaction.CommitAsync(cancellationToken);
-        if (isChange)
+        if (role != target.Role)
         {
-            LogChanged(logger, caller.UserId, target.Id, target.Role, role, target.IsDisabled, isDisabled);
+            events.Write(SecurityEvent.UserRoleChanged(caller.UserId, target.Id, target.Role, role), context);
+        }
+
+        if (isDisabled != target.IsDisabled)
+        {
+            events.Write(
+                isDisabled ? SecurityEvent.UserDisabled(caller.UserId, target.Id) : SecurityEvent.UserEnabled(caller.UserId, target.Id), context);
         }
 
         if (isEnding && target.Id == caller.UserId)
@@ -87,12 +94,4 @@ internal static partial class ChangeUser
             new Dictionary<string, string[]> { ["role"] = [$"must be {Roles.Admin} or {Roles.User}"] }),
         _ => null,
     };
-
-    [LoggerMessage(LogLevel.Information,
-        "Admin {AdminId} changed user {UserId}: role {OldRole} to {NewRole}, disabled {WasDisabled} to {IsDisabled}")]
-    private static partial void LogChanged(
-        ILogger logger, Guid adminId, Guid userId, string oldRole, string newRole, bool wasDisabled, bool isDisabled);
-
-    [LoggerMessage(LogLevel.Information, "Admin {AdminId} was not allowed to change user {UserId}, the last active admin")]
-    private static partial void LogLastAdmin(ILogger logger, Guid adminId, Guid userId);
 }

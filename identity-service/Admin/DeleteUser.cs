@@ -9,14 +9,14 @@ using Npgsql;
 namespace AuthMesh.Identity.Admin;
 
 /// <summary>Deletes a user with all sessions. The name is free afterwards; the id is never used again.</summary>
-internal static partial class DeleteUser
+internal static class DeleteUser
 {
     private const string Delete = $"{AdminCaller.With} DELETE FROM users u USING admin WHERE u.id = @id";
 
     public static void Map(IEndpointRouteBuilder users) => users.MapDelete("/{id}", HandleAsync);
 
     private static async Task<Results<Ok<MessageResponse>, Failure>> HandleAsync(
-        string id, HttpContext context, IdentityDb db, SessionCookies cookies, ILogger<LockedUser> logger, CancellationToken cancellationToken)
+        string id, HttpContext context, IdentityDb db, SessionCookies cookies, SecurityEvents events, CancellationToken cancellationToken)
     {
         await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
         var (users, refusal) = await LockedUsers.LockAsync(db, context.User, id, cancellationToken);
@@ -28,7 +28,7 @@ internal static partial class DeleteUser
         var (caller, target) = (Caller.Of(context.User), users.Target);
         if (users.IsLastAdmin)
         {
-            LogLastAdmin(logger, caller.UserId, target.Id);
+            events.Write(SecurityEvent.LastAdminKept(caller.UserId, target.Id), context);
             return LockedUsers.LastAdmin;
         }
 
@@ -38,7 +38,7 @@ internal static partial class DeleteUser
         }
 
         await transaction.CommitAsync(cancellationToken);
-        LogDeleted(logger, caller.UserId, target.Id);
+        events.Write(SecurityEvent.UserDeleted(caller.UserId, target.Id), context);
         if (target.Id == caller.UserId)
         {
             cookies.Clear(context.Response);
@@ -46,10 +46,4 @@ internal static partial class DeleteUser
 
         return TypedResults.Ok(new MessageResponse("success", $"User {target.Username} deleted"));
     }
-
-    [LoggerMessage(LogLevel.Information, "Admin {AdminId} deleted user {UserId}")]
-    private static partial void LogDeleted(ILogger logger, Guid adminId, Guid userId);
-
-    [LoggerMessage(LogLevel.Information, "Admin {AdminId} was not allowed to delete user {UserId}, the last active admin")]
-    private static partial void LogLastAdmin(ILogger logger, Guid adminId, Guid userId);
 }

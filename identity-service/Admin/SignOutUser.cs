@@ -1,4 +1,5 @@
 using AuthMesh.Errors;
+using AuthMesh.Identity.Platform;
 using AuthMesh.Identity.Platform.Database;
 using AuthMesh.Identity.Sessions;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -10,7 +11,7 @@ namespace AuthMesh.Identity.Admin;
 public sealed record SignOutUserResponse(string Status, string Message, int Ended);
 
 /// <summary>Signs a user out everywhere. By the epoch, so that a login which is under way yields nothing either.</summary>
-internal static partial class SignOutUser
+internal static class SignOutUser
 {
     private const string Raise =
         $"""
@@ -23,7 +24,7 @@ internal static partial class SignOutUser
     public static void Map(IEndpointRouteBuilder users) => users.MapDelete("/{id}/sessions", HandleAsync);
 
     private static async Task<Results<Ok<SignOutUserResponse>, Failure>> HandleAsync(
-        string id, HttpContext context, IdentityDb db, SessionCookies cookies, ILogger<SignOutUserResponse> logger, CancellationToken cancellationToken)
+        string id, HttpContext context, IdentityDb db, SessionCookies cookies, SecurityEvents events, CancellationToken cancellationToken)
     {
         await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
         var (users, refusal) = await LockedUsers.LockAsync(db, context.User, id, cancellationToken);
@@ -40,7 +41,7 @@ internal static partial class SignOutUser
         }
 
         await transaction.CommitAsync(cancellationToken);
-        LogSignedOut(logger, caller.UserId, target.Id, ended);
+        events.Write(SecurityEvent.SignedOutEverywhere(caller.UserId, target.Id, ended), context);
         if (target.Id == caller.UserId)
         {
             cookies.Clear(context.Response);
@@ -49,7 +50,4 @@ internal static partial class SignOutUser
         return TypedResults.Ok(new SignOutUserResponse(
             "success", ended == 1 ? $"Ended 1 session of {target.Username}" : $"Ended {ended} sessions of {target.Username}", ended));
     }
-
-    [LoggerMessage(LogLevel.Information, "Admin {AdminId} signed user {UserId} out everywhere: {Count} sessions ended")]
-    private static partial void LogSignedOut(ILogger logger, Guid adminId, Guid userId, int count);
 }

@@ -11,7 +11,8 @@ internal static class PlatformModule
             .AddPreparation()
             .AddInternal()
             .AddSingleton<CallerAddress>()
-            .AddSingleton<HostCookies>(),
+            .AddSingleton<HostCookies>()
+            .AddSingleton<SecurityEvents>(),
         Settings = [typeof(DatabaseOptions)],
     };
 }

@@ -1,5 +1,5 @@
-using System.Security.Claims;
 using AuthMesh.Errors;
+using AuthMesh.Identity.Platform;
 using AuthMesh.Identity.Platform.Database;
 using Microsoft.AspNetCore.Http.HttpResults;
 
@@ -8,7 +8,7 @@ namespace AuthMesh.Identity.Sessions;
 public sealed record EndOtherSessionsResponse(string Status, string Message, int Ended);
 
 /// <summary>Signs the caller out everywhere but here.</summary>
-internal static partial class EndOtherSessions
+internal static class EndOtherSessions
 {
     private const string EndOthers =
         $"""
@@ -22,20 +22,17 @@ internal static partial class EndOtherSessions
     public static void Map(IEndpointRouteBuilder group) => group.MapDelete("", HandleAsync);
 
     private static async Task<Results<Ok<EndOtherSessionsResponse>, Failure>> HandleAsync(
-        ClaimsPrincipal user, IdentityDb db, ILogger<EndOtherSessionsResponse> logger, CancellationToken cancellationToken)
+        HttpContext context, IdentityDb db, SecurityEvents events, CancellationToken cancellationToken)
     {
-        var caller = Caller.Of(user);
+        var caller = Caller.Of(context.User);
         var outcome = await EndedSessions.RunAsync(db, EndOthers, caller.Parameters, cancellationToken);
         if (!outcome.IsCallerLive)
         {
             return CommonFailures.InvalidToken();
         }
 
-        LogEnded(logger, outcome.Ended, caller.UserId);
+        events.Write(SecurityEvent.OtherSessionsEnded(caller.UserId, caller.SessionId, outcome.Ended), context);
         return TypedResults.Ok(new EndOtherSessionsResponse(
             "success", outcome.Ended == 1 ? "Ended 1 other session" : $"Ended {outcome.Ended} other sessions", outcome.Ended));
     }
-
-    [LoggerMessage(LogLevel.Information, "{Count} other sessions ended by their user {UserId}")]
-    private static partial void LogEnded(ILogger logger, int count, Guid userId);
 }

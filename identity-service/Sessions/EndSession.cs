@@ -9,7 +9,7 @@ using Npgsql;
 namespace AuthMesh.Identity.Sessions;
 
 /// <summary>Signs the caller out in one place.</summary>
-internal static partial class EndSession
+internal static class EndSession
 {
     private static readonly Failure SessionNotFound = new(
         StatusCodes.Status404NotFound, "session_not_found", "You have no such session, or it has ended already");
@@ -25,7 +25,7 @@ internal static partial class EndSession
     public static void Map(IEndpointRouteBuilder group) => group.MapDelete("/{id}", HandleAsync);
 
     private static async Task<Results<Ok<MessageResponse>, Failure>> HandleAsync(
-        string id, HttpContext context, IdentityDb db, SessionCookies cookies, ILogger<Caller> logger,
+        string id, HttpContext context, IdentityDb db, SessionCookies cookies, SecurityEvents events,
         CancellationToken cancellationToken)
     {
         var caller = Caller.Of(context.User);
@@ -46,12 +46,9 @@ internal static partial class EndSession
             cookies.Clear(context.Response);
         }
 
-        LogEnded(logger, sessionId, caller.UserId);
+        events.Write(SecurityEvent.SessionEnded(caller.UserId, sessionId, "ended by its user"), context);
         return TypedResults.Ok(new MessageResponse("success", "Session ended"));
     }
-
-    [LoggerMessage(LogLevel.Information, "Session {SessionId} ended by its user {UserId}")]
-    private static partial void LogEnded(ILogger logger, Guid sessionId, Guid userId);
 }
 
 internal sealed record EndedSessions(bool IsCallerLive, int Ended)

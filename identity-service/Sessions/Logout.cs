@@ -45,13 +45,13 @@ public sealed record LogoutRequest(
 /// Ends the session of whatever is presented. Neither expiry nor revocation is looked at: who wants to leave need not be let in first,
 /// and leaving twice is leaving. Where a key to check the signature with is not to be had, nobody is told to have left: that is a 503.
 /// </summary>
-internal static partial class Logout
+internal static class Logout
 {
     public static void Map(IEndpointRouteBuilder group) => group.MapPost("/logout", HandleAsync).AllowAnonymous();
 
     private static async Task<Ok<MessageResponse>> HandleAsync(
         LogoutRequest request, HttpContext context, IdentityDb db, KeyRing ring, AccessTokenReader accessTokens, SessionCookies cookies,
-        ILogger<LogoutRequest> logger, CancellationToken cancellationToken)
+        SecurityEvents events, CancellationToken cancellationToken)
     {
         Guid?[] presented =
         [
@@ -65,7 +65,7 @@ internal static partial class Logout
                 $"UPDATE sessions SET ended_at = now() WHERE id = {id} AND ended_at IS NULL", cancellationToken);
             if (ended > 0)
             {
-                LogLoggedOut(logger, id);
+                events.Write(SecurityEvent.SessionEnded(null, id, "logout"), context);
             }
         }
 
@@ -81,7 +81,4 @@ internal static partial class Logout
                 ? Guid.Parse(caller.FindFirstValue(AccessTokenClaims.SessionId)!)
                 : null;
     }
-
-    [LoggerMessage(LogLevel.Information, "Session {SessionId} ended: logged out")]
-    private static partial void LogLoggedOut(ILogger logger, Guid sessionId);
 }

@@ -2,7 +2,6 @@ using System.Text.Json.Serialization;
 using AuthMesh.Errors;
 using AuthMesh.Identity.Keys;
 using AuthMesh.Identity.Platform;
-using AuthMesh.Identity.Tokens;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Npgsql;
 
@@ -58,8 +57,8 @@ internal static partial class Refresh
     public static void Map(IEndpointRouteBuilder group) => group.MapPost("/refresh", HandleAsync).AllowAnonymous();
 
     private static async Task<Results<Ok<SignInResponse>, Failure>> HandleAsync(
-        RefreshRequest request, NpgsqlDataSource database, KeyRing ring, AccessTokens tokens, TimeProvider clock, ILogger<RefreshRequest> logger,
-        CancellationToken cancellationToken)
+        RefreshRequest request, HttpContext context, NpgsqlDataSource database, KeyRing ring, IssueTokens issueTokens, TimeProvider clock,
+        SecurityEvents events, ILogger<RefreshRequest> logger, CancellationToken cancellationToken)
     {
         if (request.RefreshToken is null)
         {
@@ -75,14 +74,13 @@ internal static partial class Refresh
         if (await RunAsync(Step) is { } session)
         {
             LogRefreshed(logger, session.Id, session.UserId, session.RefreshCounter);
-            return TypedResults.Ok(SignInResponse.Create(
-                $"Welcome {session.Username}!", session, tokens.Mint(session.ForToken), presented.At(session.RefreshCounter).ToText(ring)));
+            return TypedResults.Ok(issueTokens.ForRefreshed($"Welcome {session.Username}!", session, presented));
         }
 
-        // Whatever kept the first statement from answering only becomes more so with time: what the second finds is no race.
+        // Safe as a second statement: every reason why the first matched no row is permanent.
         if (await RunAsync(EndReplayed) is { } ended)
         {
-            LogReused(logger, ended.Id, ended.UserId, presented.Counter, ended.RefreshCounter);
+            events.Write(SecurityEvent.RefreshReused(ended.UserId, ended.Id, presented.Counter, ended.RefreshCounter), context);
         }
         else
         {
@@ -98,9 +96,6 @@ internal static partial class Refresh
 
     [LoggerMessage(LogLevel.Information, "Session {SessionId} of user {UserId} refreshed, counter {Counter}")]
     private static partial void LogRefreshed(ILogger logger, Guid sessionId, Guid userId, int counter);
-
-    [LoggerMessage(LogLevel.Warning, "Refresh token reused: session {SessionId} of user {UserId} ended; token {Counter}, session {CurrentCounter}")]
-    private static partial void LogReused(ILogger logger, Guid sessionId, Guid userId, int counter, int currentCounter);
 
     [LoggerMessage(LogLevel.Information, "Refresh refused for session {SessionId}: it ended or expired, or the token is of another epoch")]
     private static partial void LogRefused(ILogger logger, Guid sessionId);

@@ -1,5 +1,4 @@
 using System.Text.Json.Serialization;
-using AuthMesh.Identity.Tokens;
 
 namespace AuthMesh.Identity.Sessions;
 
@@ -9,8 +8,4 @@ public sealed record SignInResponse(
     [property: JsonPropertyName("token_type")] string TokenType,
     [property: JsonPropertyName("expires_in")] int ExpiresInSeconds,
     [property: JsonPropertyName("refresh_token")] string RefreshToken,
-    [property: JsonPropertyName("refresh_expires_in")] int RefreshExpiresInSeconds)
-{
-    internal static SignInResponse Create(string message, LiveSession session, AccessToken token, string refreshToken) => new(
-        "success", message, token.Value, "Bearer", (int)token.Lifetime.TotalSeconds, refreshToken, (int)session.Remaining.TotalSeconds);
-}
+    [property: JsonPropertyName("refresh_expires_in")] int RefreshExpiresInSeconds);

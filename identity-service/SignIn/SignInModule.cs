@@ -6,7 +6,7 @@ internal static class SignInModule
 {
     public static readonly Module Instance = new("SignIn")
     {
-        AddServices = services => services.AddScoped<VerifyGuess>().AddScoped<ConfirmPassword>(),
+        AddServices = services => services.AddScoped<ProvePassword>().AddScoped<CompleteSignIn>(),
         MapEndpoints = app => Login.Map(app.MapNoStore()),
     };
 }

@@ -10,7 +10,7 @@ namespace AuthMesh.Identity.Throttling;
 /// Counts attempts for all replicas together, and before they are made: of many that come at one moment no more get through than the limit
 /// has room for.
 /// </summary>
-internal sealed partial class Throttle
+internal sealed class Throttle
 {
     // Exhausted in the snapshot: nothing is written, so that a flood against one account costs reads. Otherwise each key is counted up, in one
     // order, so that two that share keys never wait for each other crosswise; and the counts that come back decide between those who raced.
@@ -32,23 +32,21 @@ internal sealed partial class Throttle
         """;
 
     private readonly IdentityDb db;
-    private readonly ILogger<Throttle> logger;
     private readonly Counter<long> refused;
 
-    public Throttle(IdentityDb db, IMeterFactory meters, ILogger<Throttle> logger)
+    public Throttle(IdentityDb db, IMeterFactory meters)
     {
-        (this.db, this.logger) = (db, logger);
+        this.db = db;
         refused = meters.Create("AuthMesh.Identity").CreateCounter<long>(
             "authmesh.attempts.refused", "{attempt}", "Attempts refused unseen because there had been too many, by the limit that they met.");
     }
 
     /// <summary>Counts an attempt, where its budget has room for it.</summary>
     /// <param name="budget">What it draws on.</param>
-    /// <param name="userId">Whose password is tried, for the log; null where that is nobody's.</param>
     /// <param name="cancellationToken">The caller leaves.</param>
-    /// <returns>The reservation, or the refusal that says when to come back.</returns>
-    public async Task<(Reservation? Reservation, Failure? Refusal)> ReserveAsync(
-        Budget budget, Guid? userId, CancellationToken cancellationToken)
+    /// <returns>The reservation, or the refusal that says when to come back, with the limit that the attempt met.</returns>
+    public async Task<(Reservation? Reservation, Failure? Refusal, string? Limit)> ReserveAsync(
+        Budget budget, CancellationToken cancellationToken)
     {
         var allowances = budget.Allowances;
         var counts = await db.Database.SqlQueryRaw<ReservedCount>(
@@ -59,17 +57,17 @@ internal sealed partial class Throttle
         var exhausted = counts.FindAll(count => count.IsExhausted);
         if (exhausted.Count == 0)
         {
-            return (reservation, null);
+            return (reservation, null, null);
         }
 
         await reservation.GiveBackAsync();
-        foreach (var allowance in allowances.Where(allowance => exhausted.Exists(count => count.Key.AsSpan().SequenceEqual(allowance.Key))))
+        var met = allowances.Where(allowance => exhausted.Exists(count => count.Key.AsSpan().SequenceEqual(allowance.Key))).Select(allowance => allowance.Limit).ToList();
+        foreach (var limit in met)
         {
-            refused.Add(1, new KeyValuePair<string, object?>("limit", allowance.Limit));
-            LogRefused(userId, allowance.Limit);
+            refused.Add(1, new KeyValuePair<string, object?>("limit", limit));
         }
 
-        return (null, TooManyAttempts(exhausted.Max(count => count.Wait)));
+        return (null, TooManyAttempts(exhausted.Max(count => count.Wait)), string.Join(", ", met));
     }
 
     // Whole seconds and rounded up, so that who comes back then is let in.
@@ -82,9 +80,6 @@ internal sealed partial class Throttle
             RetryAfter = TimeSpan.FromSeconds(seconds),
         };
     }
-
-    [LoggerMessage(LogLevel.Information, "Attempt refused unseen for user {UserId}: too many for {Limit}")]
-    private partial void LogRefused(Guid? userId, string limit);
 }
 
 /// <summary>A count as the statement left it.</summary>

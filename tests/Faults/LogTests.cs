@@ -62,8 +62,8 @@ public sealed class LogTests(OwnMesh mesh)
         await Patience.UntilAsync(() => mesh.Gateway.LogoutAsync(changed.Token, new { refresh_token = changed.RefreshToken() }), answer => answer.Status == 200);
 
         var userId = await mesh.Database.ScalarAsync<Guid>("SELECT id FROM users WHERE normalized_username = $1", name);
-        Assert.Contains($"User {userId} signed in", mesh.Mesh.Identity.Output, StringComparison.Ordinal); // the right file, and it says what matters
-        Assert.Contains($"Refresh token reused: session {replayed.SessionId}", mesh.Mesh.Identity.Output, StringComparison.Ordinal);
+        Assert.Contains($"login_succeeded UserId={userId}", mesh.Mesh.Identity.Output, StringComparison.Ordinal); // the right file, and it says what matters
+        Assert.Contains($"refresh_reused UserId={userId} SessionId={replayed.SessionId}", mesh.Mesh.Identity.Output, StringComparison.Ordinal);
         string[] secrets =
         [
             password, wrong, newPassword, .. new[] { user.Answer, refreshed, changed, replayed.Answer }.SelectMany(answer => new[]

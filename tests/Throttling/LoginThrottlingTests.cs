@@ -280,7 +280,7 @@ public sealed class LoginThrottlingTests(ThrottledMesh mesh) : IClassFixture<Thr
         await mesh.GuessAsync(10, user.Username, address);
         AssertTooMany(await mesh.LoginAsync(user.Username, WrongPassword, address), Quarter);
 
-        var line = $"Attempt refused unseen for user {user.UserId}: too many for account and network";
+        var line = $"login_blocked UserId={user.UserId}";
         await Patience.UntilAsync(() => mesh.Log.Contains(line, StringComparison.Ordinal));
         Assert.Single(System.Text.RegularExpressions.Regex.Matches(mesh.Log, line));
         Assert.DoesNotContain(user.Username, mesh.Log, StringComparison.Ordinal);
@@ -289,5 +289,5 @@ public sealed class LoginThrottlingTests(ThrottledMesh mesh) : IClassFixture<Thr
     }
 
     private int CountChecked(SignedIn user) =>
-        System.Text.RegularExpressions.Regex.Count(mesh.Log, $"Login refused for user {user.UserId}: wrong password");
+        System.Text.RegularExpressions.Regex.Count(mesh.Log, $"login_failed UserId={user.UserId}");
 }

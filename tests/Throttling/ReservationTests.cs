@@ -3,6 +3,7 @@ using System.Diagnostics.Metrics;
 using System.Security.Cryptography;
 using AuthMesh.Identity.Keys;
 using AuthMesh.Identity.Passwords;
+using AuthMesh.Identity.Platform;
 using AuthMesh.Identity.Sessions;
 using AuthMesh.Identity.SignIn;
 using AuthMesh.Identity.Throttling;
@@ -42,8 +43,8 @@ public sealed class ReservationTests(ProductionMesh mesh) : IAsyncLifetime
             {
                 await using var session = Session();
                 var budget = Budget($"account {i % 2}", $"network {i / 2 % 2}");
-                var (reservation, _) = await session.Throttle.ReserveAsync(
-                    budget with { Allowances = i < 5 ? budget.Allowances : [.. budget.Allowances.Reverse()] }, null, Cancellation);
+                var (reservation, _, _) = await session.Throttle.ReserveAsync(
+                    budget with { Allowances = i < 5 ? budget.Allowances : [.. budget.Allowances.Reverse()] }, Cancellation);
                 if (reservation is not null)
                 {
                     await (i % 3 == 0 ? reservation.ForgiveAsync() : reservation.GiveBackAsync());
@@ -110,7 +111,7 @@ public sealed class ReservationTests(ProductionMesh mesh) : IAsyncLifetime
     [Fact]
     public async Task What_was_reserved_in_one_window_is_not_given_back_in_the_next()
     {
-        var (old, _) = await ReserveAsync(Budget("alice", "here"));
+        var (old, _, _) = await ReserveAsync(Budget("alice", "here"));
         await database.ExecuteAsync("UPDATE attempt_counts SET resets_at = now() - interval '1 second'");
         await ReserveAsync(Budget("alice", "here"));
         Assert.Equal((1, 1, 1), await CountsAsync("alice", "here"));
@@ -119,8 +120,8 @@ public sealed class ReservationTests(ProductionMesh mesh) : IAsyncLifetime
         Assert.Equal((1, 1, 1), await CountsAsync("alice", "here"));
 
         // Nor in the window that a right password began anew.
-        var (before, _) = await ReserveAsync(Budget("alice", "here"));
-        var (right, _) = await ReserveAsync(Budget("alice", "here"));
+        var (before, _, _) = await ReserveAsync(Budget("alice", "here"));
+        var (right, _, _) = await ReserveAsync(Budget("alice", "here"));
         await right!.ForgiveAsync();
         Assert.Equal((0, 2, 2), await CountsAsync("alice", "here"));
         await ReserveAsync(Budget("alice", "here"));
@@ -143,9 +144,9 @@ public sealed class ReservationTests(ProductionMesh mesh) : IAsyncLifetime
         });
         await using var session = Session();
         var passwords = new PasswordHashing(ring, hashing, services.GetRequiredService<IMeterFactory>());
-        var verify = new VerifyGuess(session.Throttle, passwords);
+        var prove = Prove(session, lane, passwords);
         using var place = (await lane.EnterAsync(new Applicant("here", "alice", false), leaving.Token))!;
-        var guess = verify.RunAsync(place, Budget("alice", "here"), null, "a guess", null, leaving.Token);
+        var guess = prove.VerifyAsync(place, Budget("alice", "here"), null, "a guess", null, null, leaving.Token);
         await Patience.UntilAsync(async () => await CountsAsync("alice", "here") == (1, 1, 1)); // before the hash
 
         await leaving.CancelAsync();
@@ -155,9 +156,9 @@ public sealed class ReservationTests(ProductionMesh mesh) : IAsyncLifetime
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => guess);
         Assert.Equal((0, 0, 0), await CountsAsync("alice", "here"));
         using var another = (await lane.EnterAsync(new Applicant("here", "alice", false), Cancellation))!;
-        Assert.False((await verify.RunAsync(another, Budget("alice", "here"), null, "a guess", null, Cancellation)).Verdict!.IsMatch);
+        Assert.False((await prove.VerifyAsync(another, Budget("alice", "here"), null, "a guess", null, null, Cancellation)).Verdict!.IsMatch);
         Assert.Equal((1, 1, 1), await CountsAsync("alice", "here"));
-        Assert.True((await verify.RunAsync(another, Budget("alice", "here"), null, "right", passwords.Hash("right"), Cancellation)).Verdict!.IsMatch);
+        Assert.True((await prove.VerifyAsync(another, Budget("alice", "here"), null, "right", passwords.Hash("right"), null, Cancellation)).Verdict!.IsMatch);
         Assert.Equal((0, 1, 1), await CountsAsync("alice", "here"));
     }
 
@@ -182,11 +183,11 @@ public sealed class ReservationTests(ProductionMesh mesh) : IAsyncLifetime
             hashing, TimeProvider.System, services.GetRequiredService<IMeterFactory>(), NullLogger<HashingLane>.Instance);
         using var place = (await lane.EnterAsync(new Applicant("here", "alice", false), Cancellation))!;
         await using var session = Session();
-        var verify = new VerifyGuess(session.Throttle, new PasswordHashing(ring, hashing, services.GetRequiredService<IMeterFactory>()));
+        var prove = Prove(session, lane, new PasswordHashing(ring, hashing, services.GetRequiredService<IMeterFactory>()));
 
         for (var i = 0; i < Limit + 2; i++)
         {
-            await verify.RunAsync(place, Budget("alice", "here"), null, "a guess", null, Cancellation);
+            await prove.VerifyAsync(place, Budget("alice", "here"), null, "a guess", null, null, Cancellation);
         }
 
         Assert.Equal(Limit, seen.Count(name => name == "authmesh.password.guesses"));
@@ -198,7 +199,7 @@ public sealed class ReservationTests(ProductionMesh mesh) : IAsyncLifetime
     [Fact]
     public async Task No_two_lists_of_parts_are_one_key_and_another_ring_has_other_keys()
     {
-        var device = DeviceCookie.Create(ring, Guid.NewGuid(), 1);
+        var device = DeviceCookie.Create(Guid.NewGuid(), 1);
         var all = new[]
         {
             Budget("alice", "10.0.0.1"), Budget("alice1", "0.0.0.1"), Budget("10.0.0.1", "alice"), budgets.ForRegistration("10.0.0.1"), budgets.ForRegistration("alice"),
@@ -231,12 +232,15 @@ public sealed class ReservationTests(ProductionMesh mesh) : IAsyncLifetime
 
     private Budget Budget(string account, string network) => budgets.ForLogin(account, network, knownDevice: null);
 
+    private ProvePassword Prove(OneSession session, HashingLane lane, PasswordHashing passwords) => new(
+        null!, lane, passwords, null!, null!, budgets, session.Throttle, new SecurityEvents(NullLoggerFactory.Instance, null!), NullLogger<ProvePassword>.Instance);
+
     private OneSession Session() => new(database, services.GetRequiredService<IMeterFactory>());
 
-    private async Task<(Reservation? Reservation, AuthMesh.Errors.Failure? Refusal)> ReserveAsync(Budget budget)
+    private async Task<(Reservation? Reservation, AuthMesh.Errors.Failure? Refusal, string? Limit)> ReserveAsync(Budget budget)
     {
         var session = Session(); // left to the end of the test: a reservation gives back through it
-        return await session.Throttle.ReserveAsync(budget, null, Cancellation);
+        return await session.Throttle.ReserveAsync(budget, Cancellation);
     }
 
     /// <summary>For the account and network, the network, the account.</summary>
@@ -252,7 +256,7 @@ public sealed class ReservationTests(ProductionMesh mesh) : IAsyncLifetime
     {
         private readonly AuthMesh.Identity.Platform.Database.IdentityDb db = database.Open();
 
-        public Throttle Throttle => new(db, meters, NullLogger<Throttle>.Instance);
+        public Throttle Throttle => new(db, meters);
 
         public ValueTask DisposeAsync() => db.DisposeAsync();
     }

@@ -1,0 +1,31 @@
+using AuthMesh.Identity.Platform;
+using AuthMesh.Identity.Sessions;
+using AuthMesh.Identity.Throttling;
+
+namespace AuthMesh.Identity.SignIn;
+
+/// <summary>The last step of every sign-in: session, cookies, tokens, answer.</summary>
+internal sealed class CompleteSignIn(
+    StartSession startSession, IssueTokens issueTokens, SessionCookies cookies, DeviceCookies deviceCookies, SecurityEvents events)
+{
+    /// <returns>The answer, or null where the account changed since the ticket's epoch was read.</returns>
+    public async Task<SignInResponse?> RunAsync(SignInTicket ticket, HttpContext context, CancellationToken cancellationToken)
+    {
+        if (await startSession.RunAsync(ticket.UserId, ticket.Epoch, context, cancellationToken) is not var (session, cookie))
+        {
+            events.Write(SecurityEvent.LoginFailed(ticket.UserId, "the account changed during the sign-in"), context);
+            return null;
+        }
+
+        events.Write(SecurityEvent.LoginSucceeded(session.UserId, session.Id), context);
+        return Answer($"Welcome {session.Username}!", session, cookie, ticket.KnownDevice, context);
+    }
+
+    /// <summary>Gives the caller all that belongs to a session which is new, or which continues in a new epoch.</summary>
+    public SignInResponse Answer(string message, LiveSession session, SessionCookie cookie, DeviceCookie? knownDevice, HttpContext context)
+    {
+        cookies.Set(context.Response, cookie);
+        deviceCookies.Set(context.Response, session.UserId, session.Epoch, knownDevice);
+        return issueTokens.ForNew(message, session);
+    }
+}

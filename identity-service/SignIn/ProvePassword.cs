@@ -1,0 +1,180 @@
+using AuthMesh.Errors;
+using AuthMesh.Identity.Passwords;
+using AuthMesh.Identity.Platform;
+using AuthMesh.Identity.Platform.Database;
+using AuthMesh.Identity.Sessions;
+using AuthMesh.Identity.Throttling;
+using AuthMesh.Identity.Users;
+using AuthMesh.Tokens;
+using Microsoft.EntityFrameworkCore;
+
+namespace AuthMesh.Identity.SignIn;
+
+/// <summary>
+/// The only way to check a password: the caller gets a place in the hashing lane, the guess counts against its budget, and then the hash is
+/// computed. A right password, and a guess that was never hashed, do not count.
+/// </summary>
+internal sealed partial class ProvePassword(
+    IdentityDb db, HashingLane lane, PasswordHashing passwords, CallerAddress callerAddress, DeviceCookies deviceCookies, Budgets budgets,
+    Throttle throttle, SecurityEvents events, ILogger<ProvePassword> logger)
+{
+    // One answer for every reason, so that it does not tell which names exist (OWASP Authentication Cheat Sheet).
+    public static readonly Failure InvalidCredentials = new(StatusCodes.Status401Unauthorized, "invalid_credentials", "Invalid credentials");
+
+    // Not a 401: the token is good, and a new sign-in would not help.
+    private static readonly Failure WrongPassword = new(StatusCodes.Status403Forbidden, "wrong_password", "The current password is wrong");
+
+    /// <summary>A step of a sign-in: somebody gives a name and a password.</summary>
+    public async Task<SignInStep> ForNameAsync(string name, string password, HttpContext context, CancellationToken cancellationToken)
+    {
+        // 1. A place in the lane, before the database is asked. A device uses its account's share, whatever name is typed on it. A text that
+        //    is no name stays as it is: in lower case it could be somebody's name, and its guesses would count against them.
+        var username = Username.TryParse(name);
+        var (account, network) = (username?.Normalized ?? name, callerAddress.NetworkOf(context));
+        var device = deviceCookies.Find(context.Request);
+        using var place = await lane.EnterAsync(
+            new Applicant(network, device?.UserId.ToString() ?? account, IsKnownDevice: device is not null), cancellationToken);
+        if (place is null)
+        {
+            return new SignInStep.Refuse(HashingLane.Full);
+        }
+
+        // 2. The user of that name. A name that cannot exist is looked up all the same, so that both take the same time.
+        var normalized = username?.Normalized ?? "";
+        var user = await db.Users.AsNoTracking()
+            .Where(user => user.NormalizedUsername == normalized)
+            .Select(user => new { user.Id, user.Epoch, user.PasswordHash, IsDisabled = user.DisabledAt != null })
+            .FirstOrDefaultAsync(cancellationToken);
+
+        // 3. The same hash work for an unknown user, a disabled user and a wrong password.
+        var knownDevice = user is not null && device?.IsFor(user.Id, user.Epoch) is true ? device : null;
+        var hash = user is { IsDisabled: false } ? user.PasswordHash : null;
+        var (verdict, refusal) = await VerifyAsync(
+            place, budgets.ForLogin(account, network, knownDevice), user?.Id, password, hash, context, cancellationToken);
+        if (verdict is null)
+        {
+            return new SignInStep.Refuse(refusal!);
+        }
+
+        if (user is null || !verdict.IsMatch)
+        {
+            events.Write(SecurityEvent.LoginFailed(user?.Id, user is null ? "unknown user" : user.IsDisabled ? "disabled" : "wrong password"), context);
+            return new SignInStep.Refuse(InvalidCredentials);
+        }
+
+        // 4. A hash of an older scheme or cost is replaced while the password is at hand. If the lane is full, the next login does it.
+        if (verdict.IsOutdated && await passwords.HashAsync(place, password) is { } upgraded)
+        {
+            await db.Users.Where(row => row.Id == user.Id && row.PasswordHash == user.PasswordHash)
+                .ExecuteUpdateAsync(row => row.SetProperty(u => u.PasswordHash, upgraded), cancellationToken);
+        }
+
+        return new SignInStep.Complete(new SignInTicket(user.Id, user.Epoch, knownDevice));
+    }
+
+    /// <summary>A signed-in caller gives the account's password again, before something that a stolen token alone must not do.</summary>
+    /// <returns>The proof, which the caller disposes of, or why there is none.</returns>
+    public async Task<(PasswordProof? Proof, Failure? Refusal)> ForCallerAsync(
+        string password, HttpContext context, CancellationToken cancellationToken)
+    {
+        var (network, caller) = (callerAddress.NetworkOf(context), Caller.Of(context.User));
+        var place = await lane.EnterAsync(new Applicant(network, context.User.UserId, IsKnownDevice: true), cancellationToken);
+        if (place is null)
+        {
+            return (null, HashingLane.Full);
+        }
+
+        PasswordProof? proof = null;
+        try
+        {
+            if (await OwnAccount.FindAsync(db, context.User, cancellationToken) is not { } account)
+            {
+                return (null, CommonFailures.InvalidToken());
+            }
+
+            var (verdict, refusal) = await VerifyAsync(
+                place, budgets.ForSession(account.Username.ToLowerInvariant(), network, caller.SessionId), account.Id, password,
+                account.PasswordHash, context, cancellationToken);
+            if (verdict is null)
+            {
+                return (null, refusal);
+            }
+
+            if (!verdict.IsMatch)
+            {
+                events.Write(SecurityEvent.ReauthenticationFailed(account.Id, caller.SessionId, "wrong password"), context);
+                return (null, WrongPassword);
+            }
+
+            proof = new PasswordProof(account, place, passwords);
+            return (proof, null);
+        }
+        finally
+        {
+            if (proof is null)
+            {
+                place.Dispose();
+            }
+        }
+    }
+
+    /// <returns>The verdict, or why the password was not checked.</returns>
+    internal async Task<(PasswordVerdict? Verdict, Failure? Refusal)> VerifyAsync(
+        HashingPlace place, Budget budget, Guid? userId, string password, string? hash, HttpContext? context, CancellationToken cancellationToken)
+    {
+        var (reservation, refusal, limit) = await throttle.ReserveAsync(budget, cancellationToken);
+        if (reservation is null)
+        {
+            events.Write(SecurityEvent.LoginBlocked(userId, limit!), context);
+            return (null, refusal);
+        }
+
+        PasswordVerdict? verdict;
+        try
+        {
+            verdict = await passwords.VerifyAsync(place, password, hash);
+        }
+        catch (OperationCanceledException) // the caller left before its turn came
+        {
+            await reservation.GiveBackAsync();
+            throw;
+        }
+
+        if (verdict is null)
+        {
+            await reservation.GiveBackAsync();
+            return (null, HashingLane.Full);
+        }
+
+        if (verdict.IsMatch)
+        {
+            await reservation.ForgiveAsync();
+        }
+
+        if (verdict.Fault is { } fault)
+        {
+            LogUnusableHash(userId!.Value, fault);
+        }
+
+        return (verdict, null);
+    }
+
+    [LoggerMessage(LogLevel.Error, "The stored password hash of user {UserId} cannot be used: {Reason}")]
+    private partial void LogUnusableHash(Guid userId, string reason);
+}
+
+/// <summary>The caller knows the account's password. The proof holds the caller's place in the lane until it is disposed of.</summary>
+internal sealed class PasswordProof(OwnAccount account, HashingPlace place, PasswordHashing passwords) : IDisposable
+{
+    /// <summary>The account changed between the check of the password and the statement that relied on it.</summary>
+    public static readonly Failure AccountChanged = new(
+        StatusCodes.Status409Conflict, "account_changed", "The account was changed at this moment. Try again");
+
+    /// <summary>The account as it was when its password was checked.</summary>
+    public OwnAccount Account => account;
+
+    /// <returns>The text to store for a new password, or null where the wait in the lane would be too long.</returns>
+    public Task<string?> HashAsync(string newPassword) => passwords.HashAsync(place, newPassword);
+
+    public void Dispose() => place.Dispose();
+}
