@@ -1,7 +1,9 @@
 using System.Buffers.Text;
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.Json;
 using System.Text.Json.Nodes;
+using AuthMesh.Tokens;
 
 namespace AuthMesh.Bench.Tokens;
 
@@ -12,20 +14,24 @@ internal sealed class Mint(string keyId) : IDisposable
 
     public string Header => $$"""{"alg":"ES256","kid":"{{keyId}}","typ":"at+jwt"}""";
 
-    public static JsonObject Claims(DateTimeOffset now) => new()
+    public static JsonObject Claims(DateTimeOffset now)
     {
-        ["iss"] = Verifier.Issuer,
-        ["aud"] = "authmesh",
-        ["sub"] = Guid.CreateVersion7().ToString(),
-        ["client_id"] = "authmesh",
-        ["jti"] = Guid.NewGuid().ToString("N"),
-        ["sid"] = Guid.CreateVersion7().ToString(),
-        ["epoch"] = 0,
-        ["preferred_username"] = "u-" + Guid.NewGuid().ToString("N")[..10],
-        ["role"] = "user",
-        ["iat"] = now.ToUnixTimeSeconds(),
-        ["exp"] = now.ToUnixTimeSeconds() + 1800,
-    };
+        var content = new TokenContent
+        {
+            Issuer = Verifier.Issuer,
+            Audience = "authmesh",
+            Subject = Guid.CreateVersion7(),
+            ClientId = "authmesh",
+            Id = Guid.NewGuid().ToString("N"),
+            SessionId = Guid.CreateVersion7(),
+            Epoch = 0,
+            Username = "u-" + Guid.NewGuid().ToString("N")[..10],
+            Role = "user",
+            IssuedAt = now.ToUnixTimeSeconds(),
+            ExpiresAt = now.ToUnixTimeSeconds() + 1800,
+        };
+        return JsonSerializer.SerializeToNode(content.Write())!.AsObject();
+    }
 
     public string Sign(string header, string claims)
     {

@@ -1,3 +1,4 @@
+using AuthMesh.Tokens;
 using Microsoft.IdentityModel.JsonWebTokens;
 
 namespace AuthMesh.Gateway.Sessions;
@@ -47,9 +48,9 @@ internal sealed class SessionToken
         return new SessionToken
         {
             Authorization = "Bearer " + text,
-            SessionId = Id(token, "sid"),
-            UserId = Id(token, "sub"),
-            Epoch = token.TryGetPayloadValue<long>("epoch", out var epoch) ? epoch : 0,
+            SessionId = Id(token, AccessTokenClaims.SessionId),
+            UserId = Id(token, AccessTokenClaims.Subject),
+            Epoch = token.TryGetPayloadValue<long>(AccessTokenClaims.Epoch, out var epoch) ? epoch : 0,
             KeyId = token.Kid ?? "",
             UsableUntil = expiresAt - (margin < LongestMargin ? margin : LongestMargin),
         };

@@ -19,8 +19,8 @@ public sealed class TokenOptions
     internal void Check(SettingProblems problems)
     {
         problems.Unless(
-            AccessTokenLifetime >= TimeSpan.FromMinutes(1) && AccessTokenLifetime <= AuthMesh.Tokens.AccessTokenLifetime.Longest, "Tokens:AccessTokenLifetime",
-            "must be 00:01:00 to 01:00:00.");
+            AccessTokenLifetime >= TimeSpan.FromMinutes(1) && AccessTokenLifetime <= AuthMesh.Tokens.AccessTokenLifetime.Longest,
+            "Tokens:AccessTokenLifetime", "must be 00:01:00 to 01:00:00.");
         problems.Unless(!string.IsNullOrWhiteSpace(ClientId), "Tokens:ClientId", "must not be empty. Leave it out for \"authmesh\".");
     }
 }
@@ -36,32 +36,33 @@ internal sealed record TokenSession(
 /// <summary>Mints access tokens: a JWT as RFC 9068 §2 profiles it, signed with the ring's signing key.</summary>
 internal sealed class AccessTokens(KeyRing ring, IOptions<AuthMeshOptions> mesh, IOptions<TokenOptions> options)
 {
-    private static readonly JsonWebTokenHandler Handler = new() { SetDefaultTimesOnTokenCreation = false }; // we set iat and exp, by our clock
+    // iat and exp are among the claims, by our clock.
+    private static readonly JsonWebTokenHandler Handler = new() { SetDefaultTimesOnTokenCreation = false };
 
     /// <summary>A token for the session, which it never outlives: an entry of the revocation log is for sessions that could still be used.</summary>
     public AccessToken Mint(TokenSession session)
     {
         var longest = options.Value.AccessTokenLifetime;
         var lifetime = session.Remaining < longest ? session.Remaining : longest;
-        var issuedAt = session.IssuedAt.UtcDateTime;
+        var issuedAt = session.IssuedAt;
         var token = Handler.CreateToken(new SecurityTokenDescriptor
         {
             TokenType = "at+jwt",
             SigningCredentials = ring.SigningCredentials,
-            Issuer = mesh.Value.Issuer,
-            Audience = mesh.Value.Audience,
-            IssuedAt = issuedAt,
-            Expires = issuedAt + lifetime,
-            Claims = new Dictionary<string, object>
+            Claims = new TokenContent
             {
-                [AccessTokenClaims.Subject] = session.UserId.ToString(),
-                ["client_id"] = options.Value.ClientId,
-                ["jti"] = Guid.NewGuid().ToString("N"),
-                [AccessTokenClaims.SessionId] = session.SessionId.ToString(),
-                [AccessTokenClaims.Epoch] = session.Epoch,
-                [AccessTokenClaims.PreferredUsername] = session.Username,
-                [AccessTokenClaims.Role] = session.Role,
-            },
+                Issuer = mesh.Value.Issuer,
+                Audience = mesh.Value.Audience,
+                Subject = session.UserId,
+                ClientId = options.Value.ClientId,
+                Id = Guid.NewGuid().ToString("N"),
+                SessionId = session.SessionId,
+                Epoch = session.Epoch,
+                Username = session.Username,
+                Role = session.Role,
+                IssuedAt = issuedAt.ToUnixTimeSeconds(),
+                ExpiresAt = (issuedAt + lifetime).ToUnixTimeSeconds(),
+            }.Write(),
         });
         return new AccessToken(token, lifetime);
     }

@@ -1,6 +1,7 @@
 using AuthMesh.Errors;
 using AuthMesh.Identity.Keys;
 using AuthMesh.Settings;
+using AuthMesh.Tokens;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Extensions.Options;
 using System.Text.Json.Serialization;
@@ -38,6 +39,6 @@ internal static class Metadata
         var issuer = mesh.Value.Issuer;
         return TypedResults.Ok(new DiscoveryResponse(
             issuer, issuer + "/.well-known/jwks.json", [], ["public"], ["ES256"],
-            ["iss", "aud", "sub", "client_id", "sid", "epoch", "jti", "iat", "exp", "preferred_username", "role"]));
+            [.. AccessTokenClaims.All.Where(claim => claim.Source is not null).Select(claim => claim.Name)]));
     }
 }

@@ -3,10 +3,41 @@ using System.Security.Claims;
 namespace AuthMesh.Tokens;
 
 /// <summary>The claims of an access token (RFC 9068 §2.2), under their names in the token.</summary>
+/// <remarks>
+/// <see cref="All"/> is the one list of them. The identity service mints from it, verifiers check and read by it, and discovery and the
+/// documentation name what it holds.
+/// <para>To add a claim, deploy in this order:</para>
+/// <list type="number">
+/// <item>Add an optional row. Verifiers of the version before accept a token with a claim that they do not know, at the same cost; they
+/// hand it to the service as it is and check nothing about it.</item>
+/// <item>Deploy every verifier (gateway, resource services, a team's own), if one of them is to act on the claim.</item>
+/// <item>Deploy the identity service, which then mints the claim.</item>
+/// <item>Make the row required one hour later, after the last token without the claim has expired. Verifiers refuse a token that lacks a
+/// required claim, so a claim that limits what a token opens replaces a required one: verifiers that do not know it then refuse.</item>
+/// </list>
+/// </remarks>
 public static class AccessTokenClaims
 {
+    /// <summary>The public origin of the mesh that issued the token.</summary>
+    public const string Issuer = "iss";
+
+    /// <summary>Whom the token is for.</summary>
+    public const string Audience = "aud";
+
     /// <summary>The user's id, never used again for another: the one to store beside data that belongs to a user.</summary>
     public const string Subject = "sub";
+
+    /// <summary>The client that the token was issued to.</summary>
+    public const string ClientId = "client_id";
+
+    /// <summary>The token's own id.</summary>
+    public const string TokenId = "jti";
+
+    /// <summary>The id of the session that the token was minted for (OpenID Connect Front-Channel Logout 1.0 §3).</summary>
+    public const string SessionId = "sid";
+
+    /// <summary>The user's epoch when the token was minted: an integer that every change of password, role or state raises.</summary>
+    public const string Epoch = "epoch";
 
     /// <summary>The user's name as registered. It can be freed and taken by somebody else: show it, never store data under it.</summary>
     public const string PreferredUsername = "preferred_username";
@@ -14,11 +45,34 @@ public static class AccessTokenClaims
     /// <summary>One of <see cref="Access.Roles"/>.</summary>
     public const string Role = "role";
 
-    /// <summary>The id of the session that the token was minted for (OpenID Connect Front-Channel Logout 1.0 §3).</summary>
-    public const string SessionId = "sid";
+    /// <summary>When the token was minted.</summary>
+    public const string IssuedAt = "iat";
 
-    /// <summary>The user's epoch when the token was minted: an integer that every change of password, role or state raises.</summary>
-    public const string Epoch = "epoch";
+    /// <summary>When the token expires.</summary>
+    public const string ExpiresAt = "exp";
+
+    /// <summary>Before when the token is not good (RFC 7519 §4.1.5).</summary>
+    public const string NotBefore = "nbf";
+
+    // In the order in which they stand in a token: a reader looks for the next row first.
+    internal static readonly AccessTokenClaim[] Table =
+    [
+        new TextClaim(Issuer, true, "the setting AuthMesh:Issuer", static (ref content) => ref content.Issuer),
+        new TextClaim(Audience, true, "the setting AuthMesh:Audience", static (ref content) => ref content.Audience),
+        new IdClaim(Subject, true, "the user's id", static (ref content) => ref content.Subject),
+        new TextClaim(ClientId, true, "the setting Identity:Tokens:ClientId", static (ref content) => ref content.ClientId),
+        new IdClaim(SessionId, true, "the session's id", static (ref content) => ref content.SessionId),
+        new NumberClaim(Epoch, true, ClaimKind.Whole, "the epoch of user and session", static (ref content) => ref content.Epoch),
+        new TextClaim(TokenId, true, "random, new for every token", static (ref content) => ref content.Id),
+        new NumberClaim(IssuedAt, true, ClaimKind.Instant, "the identity service's clock", static (ref content) => ref content.IssuedAt),
+        new NumberClaim(ExpiresAt, true, ClaimKind.Instant, "iat and the token's lifetime", static (ref content) => ref content.ExpiresAt),
+        new TextClaim(PreferredUsername, true, "the user's name", static (ref content) => ref content.Username),
+        new TextClaim(Role, true, "the user's role", static (ref content) => ref content.Role),
+        new NumberClaim(NotBefore, false, ClaimKind.Instant, null, static (ref content) => ref content.NotBefore),
+    ];
+
+    /// <summary>Every claim that the mesh knows.</summary>
+    public static IReadOnlyList<AccessTokenClaim> All { get; } = Table.AsReadOnly();
 
     extension(ClaimsPrincipal user)
     {

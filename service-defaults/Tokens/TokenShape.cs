@@ -5,12 +5,6 @@ using System.Text.Unicode;
 
 namespace AuthMesh.Tokens;
 
-/// <summary>What an access token says of itself. Whether the issuer said so is for the signature to tell.</summary>
-/// <remarks>Our issuer writes no <c>NotBefore</c>, and no other claims than these, which <c>HasOthers</c> says of a token.</remarks>
-internal readonly record struct TokenContent(
-    string Issuer, string Audience, string ClientId, string Id, string Username, string Role, Guid UserId, Guid SessionId,
-    long ExpiresAt, long IssuedAt, long? NotBefore, long Epoch, bool HasOthers);
-
 /// <summary>
 /// Reads a text that has exactly the form in which the mesh's issuer writes access tokens. General JWT libraries accept much that
 /// the issuer never writes (any header member, doubled claims, numbers as strings, padding); each such freedom has been somebody's
@@ -24,8 +18,7 @@ internal static class TokenShape
     /// <summary>ES256 (RFC 7518 §3.4): two numbers of 32 bytes each.</summary>
     public const int SignatureBytes = 64;
 
-    private const int OurClaims = 11; // all that are read below but nbf
-    private const long LastUnixSecond = 253_402_300_799; // the end of the year 9999, where DateTime ends too
+    private const int MaximumDepth = 8; // the table's claims need 1; a claim that comes later may hold objects in objects
 
     /// <returns>Why the text is no token of the mesh; or null, and what it says and the <c>kid</c> of who says so.</returns>
     public static string? FindFault(string token, out string keyId, out TokenContent content)
@@ -55,7 +48,7 @@ internal static class TokenShape
             return "not two JSON objects without doubled members";
         }
 
-        return FindHeaderFault(headerMembers.RootElement, out keyId) ?? FindClaimFault(claims.RootElement, out content)
+        return FindHeaderFault(headerMembers.RootElement, out keyId) ?? TokenContent.FindFault(claims.RootElement, out content)
             ?? (signature.Length == SignatureBytes ? null : "not the length of a signature");
     }
 
@@ -68,29 +61,8 @@ internal static class TokenShape
             : "not the header alg ES256, typ at+jwt and kid"; // RFC 9068 §2.1
     }
 
-    private static string? FindClaimFault(JsonElement claims, out TokenContent content)
-    {
-        var read = new ClaimReader(claims);
-        content = new TokenContent(
-            read.Text("iss"), read.Text("aud"), read.Text("client_id"), read.Text("jti"), read.Text(AccessTokenClaims.PreferredUsername),
-            read.Text(AccessTokenClaims.Role), read.Id(AccessTokenClaims.Subject), read.Id(AccessTokenClaims.SessionId), read.Instant("exp"),
-            read.Instant("iat"), claims.TryGetProperty("nbf", out _) ? read.Instant("nbf") : null, read.Whole(AccessTokenClaims.Epoch),
-            HasOthers: claims.GetPropertyCount() > OurClaims);
-        return read.Fault;
-    }
-
-    /// <summary>Null also for a lone surrogate, which only shows when the text is unescaped.</summary>
-    private static string? Text(JsonElement members, string name)
-    {
-        try
-        {
-            return members.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
-        }
-        catch (InvalidOperationException)
-        {
-            return null;
-        }
-    }
+    private static string? Text(JsonElement members, string name) =>
+        members.TryGetProperty(name, out var value) ? AccessTokenClaim.ReadText(value) : null;
 
     /// <summary>Decodes what has one form only: no padding, no white space, no bits left over (RFC 4648 §3.5).</summary>
     private static byte[]? Decode(ReadOnlySpan<char> part)
@@ -115,7 +87,7 @@ internal static class TokenShape
 
         try
         {
-            var document = JsonDocument.Parse(json, new JsonDocumentOptions { AllowDuplicateProperties = false, MaxDepth = 4 });
+            var document = JsonDocument.Parse(json, new JsonDocumentOptions { AllowDuplicateProperties = false, MaxDepth = MaximumDepth });
             if (document.RootElement.ValueKind == JsonValueKind.Object)
             {
                 return document;
@@ -128,44 +100,5 @@ internal static class TokenShape
         {
             return null;
         }
-    }
-
-    /// <summary>Reads one claim after the other, and remembers the first that is not what it must be.</summary>
-    private ref struct ClaimReader(JsonElement claims)
-    {
-        public string? Fault { get; private set; }
-
-        public string Text(string name)
-        {
-            var text = TokenShape.Text(claims, name);
-            Unless(!string.IsNullOrEmpty(text), "no text in claim ", name);
-            return text ?? "";
-        }
-
-        public Guid Id(string name)
-        {
-            var text = TokenShape.Text(claims, name);
-            Unless(Guid.TryParseExact(text, "D", out var id) && id.ToString() == text, "no id in claim ", name); // one spelling, as everywhere
-            return id;
-        }
-
-        public long Instant(string name)
-        {
-            var second = Number(name);
-            Unless(second is >= 0 and <= LastUnixSecond, "no whole number of seconds in claim ", name);
-            return second;
-        }
-
-        public long Whole(string name)
-        {
-            var number = Number(name);
-            Unless(number >= 0, "no whole number in claim ", name);
-            return number;
-        }
-
-        private readonly long Number(string name) =>
-            claims.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Number && value.TryGetInt64(out var number) ? number : -1;
-
-        private void Unless(bool isFine, string fault, string name) => Fault ??= isFine ? null : fault + name;
     }
 }

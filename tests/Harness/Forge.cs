@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using AuthMesh.Identity.Keys;
+using AuthMesh.Tokens;
 using Microsoft.EntityFrameworkCore;
 
 namespace AuthMesh.Tests.Harness;
@@ -30,20 +31,21 @@ internal sealed class Forge(string keyId, ECDsa key)
     public static JsonObject Claims()
     {
         var now = TimeProvider.System.GetUtcNow().ToUnixTimeSeconds();
-        return new JsonObject
+        var content = new TokenContent
         {
-            ["iss"] = ProductionMesh.Issuer,
-            ["aud"] = "authmesh",
-            ["sub"] = Guid.NewGuid().ToString(),
-            ["client_id"] = "authmesh",
-            ["sid"] = Guid.NewGuid().ToString(),
-            ["epoch"] = 0,
-            ["jti"] = Guid.NewGuid().ToString("N"),
-            ["iat"] = now,
-            ["exp"] = now + 600,
-            ["preferred_username"] = "forged",
-            ["role"] = "user",
+            Issuer = ProductionMesh.Issuer,
+            Audience = "authmesh",
+            Subject = Guid.NewGuid(),
+            ClientId = "authmesh",
+            Id = Guid.NewGuid().ToString("N"),
+            SessionId = Guid.NewGuid(),
+            Epoch = 0,
+            Username = "forged",
+            Role = "user",
+            IssuedAt = now,
+            ExpiresAt = now + 600,
         };
+        return JsonSerializer.SerializeToNode(content.Write())!.AsObject();
     }
 
     public string Sign(JsonObject header, JsonObject claims) => Sign(header.ToJsonString(), claims.ToJsonString());

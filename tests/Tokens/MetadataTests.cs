@@ -21,6 +21,17 @@ public sealed class MetadataTests(ProductionMesh mesh)
     }
 
     [Fact]
+    public async Task The_metadata_names_exactly_the_claims_of_a_token()
+    {
+        var (_, _, token) = await mesh.SignUpAsync();
+        var named = (await mesh.Gateway.GetAsync("/.well-known/openid-configuration")).Json.GetProperty("claims_supported");
+
+        Assert.Equal(
+            TokenText.Payload(token).Select(claim => claim.Key).Order(StringComparer.Ordinal),
+            named.EnumerateArray().Select(name => name.GetString()).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
     public async Task The_key_set_holds_the_signing_key_and_one_announced_and_no_private_part()
     {
         var answer = await mesh.Gateway.GetAsync("/.well-known/jwks.json");

@@ -1,0 +1,134 @@
+using System.Globalization;
+using System.Security.Claims;
+using System.Text;
+using System.Text.Json;
+
+namespace AuthMesh.Tokens;
+
+/// <summary>The form that a claim's value has in the token's JSON.</summary>
+public enum ClaimKind
+{
+    /// <summary>A string that is not empty.</summary>
+    Text,
+
+    /// <summary>A string that holds a UUID in lower case, with hyphens.</summary>
+    Id,
+
+    /// <summary>A number: whole seconds since 1970 (NumericDate, RFC 7519 §2).</summary>
+    Instant,
+
+    /// <summary>A number: whole, 0 or more.</summary>
+    Whole,
+}
+
+/// <summary>One row of <see cref="AccessTokenClaims.All"/>.</summary>
+public abstract class AccessTokenClaim
+{
+    private protected AccessTokenClaim(string name, ClaimKind kind, bool isRequired, string? source) =>
+        (Name, Kind, IsRequired, Source, Utf8Name) = (name, kind, isRequired, source, Encoding.UTF8.GetBytes(name));
+
+    /// <summary>The name in the token.</summary>
+    public string Name { get; }
+
+    /// <summary>The form of the value; a token with another one is refused.</summary>
+    public ClaimKind Kind { get; }
+
+    /// <summary>Whether a token without the claim is refused.</summary>
+    public bool IsRequired { get; }
+
+    /// <summary>Where the identity service takes the value from; null where it does not mint the claim.</summary>
+    public string? Source { get; }
+
+    internal byte[] Utf8Name { get; }
+
+    /// <returns>Whether the value has the form of <see cref="Kind"/>; then <paramref name="content"/> holds it.</returns>
+    internal abstract bool TryRead(JsonElement value, ref TokenContent content);
+
+    internal abstract bool IsIn(ref TokenContent content);
+
+    /// <summary>The value as a JSON writer takes it; null where there is none.</summary>
+    internal abstract object? Write(ref TokenContent content);
+
+    /// <summary>The value as services see it, and its type; null where there is none.</summary>
+    internal abstract (string Text, string Type)? Show(ref TokenContent content);
+
+    internal static string? ReadText(JsonElement value)
+    {
+        try
+        {
+            return value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+        }
+        catch (InvalidOperationException) // a lone surrogate, which shows only when the text is unescaped
+        {
+            return null;
+        }
+    }
+}
+
+/// <summary>Where <see cref="TokenContent"/> keeps the value of one claim.</summary>
+internal delegate ref T? ClaimField<T>(ref TokenContent content);
+
+internal sealed class TextClaim(string name, bool isRequired, string? source, ClaimField<string> field)
+    : AccessTokenClaim(name, ClaimKind.Text, isRequired, source)
+{
+    internal override bool TryRead(JsonElement value, ref TokenContent content)
+    {
+        var text = ReadText(value);
+        field(ref content) = text;
+        return !string.IsNullOrEmpty(text);
+    }
+
+    internal override bool IsIn(ref TokenContent content) => field(ref content) is not null;
+
+    internal override object? Write(ref TokenContent content) => field(ref content);
+
+    internal override (string Text, string Type)? Show(ref TokenContent content) =>
+        field(ref content) is { } text ? (text, ClaimValueTypes.String) : null;
+}
+
+internal sealed class IdClaim(string name, bool isRequired, string? source, ClaimField<Guid?> field)
+    : AccessTokenClaim(name, ClaimKind.Id, isRequired, source)
+{
+    internal override bool TryRead(JsonElement value, ref TokenContent content)
+    {
+        var text = ReadText(value);
+        var isId = Guid.TryParseExact(text, "D", out var id) && id.ToString() == text; // one spelling, as everywhere
+        field(ref content) = id;
+        return isId;
+    }
+
+    internal override bool IsIn(ref TokenContent content) => field(ref content) is not null;
+
+    internal override object? Write(ref TokenContent content) => field(ref content)?.ToString();
+
+    internal override (string Text, string Type)? Show(ref TokenContent content) =>
+        field(ref content) is { } id ? (id.ToString(), ClaimValueTypes.String) : null;
+}
+
+internal sealed class NumberClaim(string name, bool isRequired, ClaimKind kind, string? source, ClaimField<long?> field)
+    : AccessTokenClaim(name, kind, isRequired, source)
+{
+    private const long LastUnixSecond = 253_402_300_799; // the end of the year 9999, where DateTime ends too
+
+    internal override bool TryRead(JsonElement value, ref TokenContent content)
+    {
+        if (value.ValueKind != JsonValueKind.Number || !value.TryGetInt64(out var number))
+        {
+            return false;
+        }
+
+        field(ref content) = number;
+        return number >= 0 && (Kind != ClaimKind.Instant || number <= LastUnixSecond);
+    }
+
+    internal override bool IsIn(ref TokenContent content) => field(ref content) is not null;
+
+    internal override object? Write(ref TokenContent content) => field(ref content);
+
+    // The library makes a time 64 bits wide, and another number as wide as it must be.
+    internal override (string Text, string Type)? Show(ref TokenContent content) =>
+        field(ref content) is { } number
+            ? (number.ToString(CultureInfo.InvariantCulture),
+                Kind == ClaimKind.Instant || number > int.MaxValue ? ClaimValueTypes.Integer64 : ClaimValueTypes.Integer32)
+            : null;
+}

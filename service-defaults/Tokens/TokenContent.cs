@@ -1,0 +1,142 @@
+using System.Globalization;
+using System.Security.Claims;
+using System.Text.Json;
+using Microsoft.IdentityModel.JsonWebTokens;
+
+namespace AuthMesh.Tokens;
+
+/// <summary>
+/// The claims of one token: a field for each row of <see cref="AccessTokenClaims.Table"/>, null where the token has no such claim. The
+/// check of the form has seen to those that are required; the signature tells whether the issuer wrote them.
+/// </summary>
+internal struct TokenContent
+{
+    public string? Issuer, Audience, ClientId, Id, Username, Role;
+    public Guid? Subject, SessionId;
+    public long? Epoch, IssuedAt, ExpiresAt, NotBefore;
+
+    /// <summary>The claims that the table does not have, mostly those of a newer issuer.</summary>
+    public OtherClaim[] Others;
+
+    /// <summary>Reads every claim once.</summary>
+    /// <returns>Why the claims are none of the mesh's, or null.</returns>
+    public static string? FindFault(JsonElement claims, out TokenContent content)
+    {
+        content = new TokenContent { Others = [] };
+        List<OtherClaim>? others = null;
+        var next = 0; // the row that stands behind the last one in a token of our issuer
+        foreach (var member in claims.EnumerateObject())
+        {
+            if (Find(member, ref next) is { } claim)
+            {
+                if (!claim.TryRead(member.Value, ref content))
+                {
+                    return Fault(claim);
+                }
+            }
+            else if (!OtherClaim.TryRead(member, others ??= []))
+            {
+                return "claims that cannot be read";
+            }
+        }
+
+        foreach (var claim in AccessTokenClaims.Table)
+        {
+            if (claim.IsRequired && !claim.IsIn(ref content))
+            {
+                return Fault(claim);
+            }
+        }
+
+        content.Others = others?.ToArray() ?? [];
+        return null;
+    }
+
+    /// <summary>The claims as a JSON writer takes them, in the order of the table.</summary>
+    /// <exception cref="InvalidOperationException">A required claim has no value.</exception>
+    public Dictionary<string, object> Write()
+    {
+        var written = new Dictionary<string, object>(AccessTokenClaims.Table.Length);
+        foreach (var claim in AccessTokenClaims.Table)
+        {
+            if (claim.Write(ref this) is { } value)
+            {
+                written.Add(claim.Name, value);
+            }
+            else if (claim.IsRequired)
+            {
+                throw new InvalidOperationException($"A token needs the claim {claim.Name}.");
+            }
+        }
+
+        return written;
+    }
+
+    private static AccessTokenClaim? Find(JsonProperty member, ref int next)
+    {
+        var table = AccessTokenClaims.Table;
+        for (var i = 0; i < table.Length; i++)
+        {
+            var at = (next + i) % table.Length;
+            if (member.NameEquals(table[at].Utf8Name))
+            {
+                next = at + 1;
+                return table[at];
+            }
+        }
+
+        return null;
+    }
+
+    private static string Fault(AccessTokenClaim claim) => claim.Kind switch
+    {
+        ClaimKind.Text => "no text in claim ",
+        ClaimKind.Id => "no id in claim ",
+        ClaimKind.Instant => "no whole number of seconds in claim ",
+        _ => "no whole number in claim ",
+    } + claim.Name;
+}
+
+/// <summary>A claim that the table does not have, as the JWT library shows it to services.</summary>
+internal readonly record struct OtherClaim(string Name, string Value, string ValueType)
+{
+    /// <summary>Adds the claim, or one for each element of an array.</summary>
+    /// <returns>False for text that is none: a lone surrogate.</returns>
+    public static bool TryRead(JsonProperty member, List<OtherClaim> claims)
+    {
+        try
+        {
+            var (name, value) = (member.Name, member.Value);
+            if (value.ValueKind == JsonValueKind.Array)
+            {
+                foreach (var element in value.EnumerateArray())
+                {
+                    claims.Add(Read(name, element));
+                }
+            }
+            else
+            {
+                claims.Add(Read(name, value));
+            }
+
+            return true;
+        }
+        catch (InvalidOperationException)
+        {
+            return false;
+        }
+    }
+
+    private static OtherClaim Read(string name, JsonElement value) => value.ValueKind switch
+    {
+        JsonValueKind.String => new(name, value.GetString()!, ClaimValueTypes.String),
+        JsonValueKind.True => new(name, "true", ClaimValueTypes.Boolean),
+        JsonValueKind.False => new(name, "false", ClaimValueTypes.Boolean),
+        JsonValueKind.Null => new(name, "", JsonClaimValueTypes.JsonNull),
+        JsonValueKind.Object => new(name, value.GetRawText(), JsonClaimValueTypes.Json),
+        JsonValueKind.Array => new(name, value.GetRawText(), JsonClaimValueTypes.JsonArray),
+        _ when value.TryGetInt32(out var number) => new(name, number.ToString(CultureInfo.InvariantCulture), ClaimValueTypes.Integer32),
+        _ when value.TryGetInt64(out var number) => new(name, number.ToString(CultureInfo.InvariantCulture), ClaimValueTypes.Integer64),
+        _ => new(name, value.GetDouble().ToString(CultureInfo.InvariantCulture), ClaimValueTypes.Double),
+    };
+}
