@@ -32,8 +32,11 @@ internal sealed class FakeIdentity : IAsyncDisposable
     /// <summary>The one that signs.</summary>
     public Forge Key => keys.Last();
 
-    /// <summary>What the next tokens live; less than nothing, down to 10 s, is what clocks that differ make of a short time.</summary>
+    /// <summary>What the next tokens live; less than nothing, down to 30 s, is what clocks that differ make of a short time.</summary>
     public TimeSpan TokenLifetime { get; set; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>How far this clock is ahead of every other one of the test.</summary>
+    public TimeSpan ClockOffset { get; set; }
 
     /// <summary>How many requests of any kind but the inner ones have arrived.</summary>
     public int Requests => Volatile.Read(ref requests);
@@ -161,7 +164,7 @@ internal sealed class FakeIdentity : IAsyncDisposable
             if (beat.IsCompleted)
             {
                 beat = timer.WaitForNextTickAsync(context.RequestAborted).AsTask();
-                await context.Response.WriteAsync("event: beat\ndata: {}\n\n", context.RequestAborted);
+                await context.Response.WriteAsync($"event: beat\ndata: {Beat()}\n\n", context.RequestAborted);
             }
 
             while (news.Reader.TryRead(out var text))
@@ -173,6 +176,8 @@ internal sealed class FakeIdentity : IAsyncDisposable
             await Task.WhenAny(beat, news.Reader.WaitToReadAsync(context.RequestAborted).AsTask());
         }
     }
+
+    private string Beat() => JsonSerializer.Serialize(new { time = (TimeProvider.System.GetUtcNow() + ClockOffset).UtcDateTime });
 
     private string KeySet() => JsonSerializer.Serialize(new { keys = keys.Select(Jwk) });
 
