@@ -1,6 +1,7 @@
 using AuthMesh.Identity.Keys;
 using AuthMesh.Identity.Platform.Database;
 using AuthMesh.Identity.Revocations;
+using AuthMesh.Revocations;
 using Microsoft.EntityFrameworkCore;
 
 namespace AuthMesh.Identity.Operator;

@@ -2,6 +2,7 @@ using System.Net.ServerSentEvents;
 using System.Runtime.CompilerServices;
 using AuthMesh.Errors;
 using AuthMesh.Identity.Keys;
+using AuthMesh.Revocations;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 
@@ -17,7 +18,7 @@ internal static class Feed
 
     private static async Task<Results<ServerSentEventsResult<string>, Failure>> HandleAsync(
         Guid instance, string name, [FromHeader(Name = "Last-Event-ID")] string? lastEventId, RevocationLog log, VerifierRegister verifiers,
-        IHostApplicationLifetime lifetime, HttpContext http, CancellationToken cancellationToken)
+        TimeProvider clock, IHostApplicationLifetime lifetime, HttpContext http, CancellationToken cancellationToken)
     {
         if (!Verifier.IsName(name))
         {
@@ -29,11 +30,11 @@ internal static class Feed
         // A feed never ends by itself, and a shutdown waits for requests that are under way.
         var leaving = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, lifetime.ApplicationStopping);
         http.Response.RegisterForDispose(leaving);
-        return TypedResults.ServerSentEvents(TellAsync(log, LogPosition.TryParse(lastEventId), leaving.Token));
+        return TypedResults.ServerSentEvents(TellAsync(log, clock, LogPosition.TryParse(lastEventId), leaving.Token));
     }
 
     private static async IAsyncEnumerable<SseItem<string>> TellAsync(
-        RevocationLog log, LogPosition? seen, [EnumeratorCancellation] CancellationToken cancellationToken)
+        RevocationLog log, TimeProvider clock, LogPosition? seen, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var nextBeat = log.AskForConfirmation();
         while (!cancellationToken.IsCancellationRequested)
@@ -42,25 +43,17 @@ internal static class Feed
             foreach (var entry in unseen.Entries)
             {
                 seen = new LogPosition(entry.Position, entry.Mark);
-                yield return new SseItem<string>(Describe(entry), entry.Kind) { EventId = seen.ToString() };
+                var data = RevocationKind.Describe(entry.Kind, entry.Subject, entry.Epoch);
+                yield return new SseItem<string>(data, entry.Kind) { EventId = seen.ToString() };
             }
 
             if (unseen.Confirmed >= nextBeat)
             {
                 nextBeat = unseen.Confirmed + 1;
-                yield return new SseItem<string>("{}", "beat");
+                yield return new SseItem<string>(RevocationFeed.DescribeBeat(clock.GetUtcNow()), RevocationFeed.Beat);
             }
 
             await unseen.Changed.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
-
-    // Ids of ours and numbers: nothing in them needs escaping.
-    private static string Describe(Revocation entry) => entry.Kind switch
-    {
-        RevocationKind.SessionEnded => $$"""{"sid":"{{entry.Subject}}"}""",
-        RevocationKind.UserBelowEpoch => $$"""{"sub":"{{entry.Subject}}","epoch":{{entry.Epoch}}}""",
-        RevocationKind.KeyDistrusted => $$"""{"kid":"{{entry.Subject}}"}""",
-        _ => "{}",
-    };
 }

@@ -109,7 +109,7 @@ internal sealed partial class FollowRevocations(
                 lost = [.. log.StartAnew().Except(found).Where(entry => databaseTime - entry.WrittenAt <= AccessTokenLifetime.Remembered)];
                 if (lost.Count > 0)
                 {
-                    LogOtherHistory(lost.Count);
+                    LogOtherHistory(lost.Count, AccessTokenLifetime.Remembered.TotalMinutes);
                 }
                 isOtherHistory = true;
             }
@@ -130,18 +130,7 @@ internal sealed partial class FollowRevocations(
     {
         foreach (var entry in entries)
         {
-            switch (entry.Kind)
-            {
-                case RevocationKind.SessionEnded:
-                    revoked.EndSession(Guid.Parse(entry.Subject));
-                    break;
-                case RevocationKind.UserBelowEpoch:
-                    revoked.RaiseEpoch(Guid.Parse(entry.Subject), entry.Epoch!.Value);
-                    break;
-                case RevocationKind.KeyDistrusted:
-                    revoked.Distrust(entry.Subject);
-                    break;
-            }
+            revoked.Take(entry.Kind, entry.Subject, entry.Epoch ?? 0);
         }
 
         if (isOtherHistory || entries.Exists(entry => entry.Kind == RevocationKind.KeysChanged))
@@ -200,6 +189,7 @@ internal sealed partial class FollowRevocations(
 
     [LoggerMessage(LogLevel.Critical,
         "The database is not the one that it was: it lacks a revocation that was acknowledged, as after a restore from an older copy. "
-        + "{Count} revocations of the last 70 minutes are made again; sessions that ended earlier, passwords and roles are as in the copy")]
-    private partial void LogOtherHistory(int count);
+        + "{Count} revocations of the last {Minutes} minutes are made again; sessions that ended earlier, passwords and roles are as in "
+        + "the copy")]
+    private partial void LogOtherHistory(int count, double minutes);
 }

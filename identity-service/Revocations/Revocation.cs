@@ -1,3 +1,4 @@
+using AuthMesh.Revocations;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;
 
@@ -15,19 +16,11 @@ namespace AuthMesh.Identity.Revocations;
 /// Random. Position and mark together name the entry: in a database that was restored from an older copy, another entry gets the
 /// same position, but never the same mark.
 /// </param>
-/// <param name="Kind">One of <see cref="RevocationKind"/>.</param>
+/// <param name="Kind">The name of a <see cref="RevocationKind"/>.</param>
 /// <param name="Subject">The session's id, the user's id or the key's id; empty for <see cref="RevocationKind.KeysChanged"/>.</param>
 /// <param name="Epoch">For <see cref="RevocationKind.UserBelowEpoch"/>: tokens of that user with a smaller epoch are refused.</param>
 /// <param name="WrittenAt">By PostgreSQL's clock.</param>
 internal sealed record Revocation(long Position, Guid Mark, string Kind, string Subject, int? Epoch, DateTimeOffset WrittenAt);
-
-internal static class RevocationKind
-{
-    public const string SessionEnded = "session-ended";
-    public const string UserBelowEpoch = "user-below-epoch";
-    public const string KeyDistrusted = "key-distrusted";
-    public const string KeysChanged = "keys-changed";
-}
 
 internal sealed class RevocationMapping : IEntityTypeConfiguration<Revocation>
 {

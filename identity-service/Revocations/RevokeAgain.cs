@@ -1,3 +1,4 @@
+using AuthMesh.Revocations;
 using Npgsql;
 
 namespace AuthMesh.Identity.Revocations;

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net.ServerSentEvents;
 using System.Text.Json;
 using System.Text.Json.Serialization;
@@ -12,11 +13,21 @@ namespace AuthMesh.Revocations;
 /// any of them counts, so while one replica is gone or stuck the others are enough.
 /// </summary>
 internal sealed partial class RevocationFeed(
-    IssuerConnection issuer, RevokedAccess revoked, VerifierReport report, TimeProvider clock, ILogger<RevocationFeed> logger) : BackgroundService
+    IssuerConnection issuer, RevokedAccess revoked, VerifierReport report, IssuerClocks clocks, TimeProvider clock,
+    ILogger<RevocationFeed> logger) : BackgroundService
 {
+    /// <summary>The event that says that nothing is missing. It is no entry of the log.</summary>
+    public const string Beat = "beat";
+
+    private const string BeatTime = "time";
+
     // Two beats and a half. A replica that was stopped, or lost its database, keeps the connection open and says nothing.
     private static readonly TimeSpan Silence = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(100); // no token is judged before the first news
+
+    /// <summary>The data of a beat: the time at the identity service, by which verifiers compare their clocks.</summary>
+    public static string DescribeBeat(DateTimeOffset now) =>
+        string.Create(CultureInfo.InvariantCulture, $"{{\"{BeatTime}\":\"{now.UtcDateTime:yyyy-MM-ddTHH:mm:ss.fffZ}\"}}");
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
         Task.WhenAll([.. issuer.Origins.Select(origin => ListenAsync(origin, stoppingToken)), WatchAsync(stoppingToken)]);
@@ -39,7 +50,7 @@ internal sealed partial class RevocationFeed(
                 await foreach (var item in SseParser.Create(stream).EnumerateAsync(silence.Token))
                 {
                     silence.CancelAfter(Silence);
-                    Take(item);
+                    Take(origin, item);
                     lastEventId = item.EventId ?? lastEventId;
                     if (lastFault is not null)
                     {
@@ -63,31 +74,35 @@ internal sealed partial class RevocationFeed(
         }
     }
 
-    private void Take(SseItem<string> item)
+    private void Take(Uri origin, SseItem<string> item)
     {
-        switch (item.EventType)
+        if (item.EventType == Beat)
         {
-            case "session-ended":
-                revoked.EndSession(Read(item).Sid);
-                break;
-            case "user-below-epoch":
-                var user = Read(item);
-                revoked.RaiseEpoch(user.Sub, user.Epoch);
-                break;
-            case "key-distrusted":
-                revoked.Distrust(Read(item).Kid);
-                break;
-            case "keys-changed":
-                report.Due();
-                break;
-            case "beat":
-                revoked.Confirm();
-                break;
+            revoked.Confirm();
+            if (ReadTime(item.Data) is { } time)
+            {
+                clocks.Hear(origin, time);
+            }
+
+            return;
+        }
+
+        // Every other event is an entry of the log, also one whose kind only a newer version knows.
+        var (subject, epoch) = RevocationKind.Find(item.EventType)?.Read(item.Data) ?? ("", 0);
+        revoked.Take(item.EventType, subject, epoch);
+        if (item.EventType == RevocationKind.KeysChanged)
+        {
+            report.Due();
         }
     }
 
-    private static FeedData Read(SseItem<string> item) =>
-        JsonSerializer.Deserialize(item.Data, FeedJson.Default.FeedData) ?? throw new JsonException("An event of the feed has no data.");
+    // An identity service of an earlier version does not tell the time.
+    private static DateTimeOffset? ReadTime(string data)
+    {
+        using var json = JsonDocument.Parse(data);
+        return json.RootElement.ValueKind == JsonValueKind.Object && json.RootElement.TryGetProperty(BeatTime, out var value)
+            && value.ValueKind == JsonValueKind.String && value.TryGetDateTimeOffset(out var time) ? time : null;
+    }
 
     private async Task WatchAsync(CancellationToken stoppingToken)
     {
@@ -105,11 +120,7 @@ internal sealed partial class RevocationFeed(
     private partial void LogLost(Uri origin, string reason);
 }
 
-/// <summary>The data of every kind of event; each has one or two of the members.</summary>
-internal sealed record FeedData(Guid Sid, Guid Sub, long Epoch, string Kid);
-
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
-[JsonSerializable(typeof(FeedData))]
 [JsonSerializable(typeof(HeldKeys))]
 [JsonSerializable(typeof(ComparedKeys))]
 internal sealed partial class FeedJson : JsonSerializerContext;

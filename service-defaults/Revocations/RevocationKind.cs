@@ -1,0 +1,92 @@
+using System.Text.Json;
+
+namespace AuthMesh.Revocations;
+
+/// <summary>
+/// One kind of entry in the revocation log, and one event of the feed that carries it. <see cref="All"/> is the one list of them: the
+/// identity service writes and tells by it, verifiers learn by it.
+/// </summary>
+/// <remarks>
+/// The list is closed. A verifier that hears a kind it does not know is degraded from then on (<see cref="RevokedAccess.UnknownKinds"/>):
+/// it may accept a token that was revoked. To add a kind, deploy every verifier first (gateway, resource services, a team's own), then the
+/// identity service. While its replicas differ, the older ones pass the new kind on by the members <c>subject</c> and <c>epoch</c>.
+/// </remarks>
+public sealed class RevocationKind
+{
+    /// <summary>A session ended.</summary>
+    public const string SessionEnded = "session-ended";
+
+    /// <summary>Tokens of one user with a smaller epoch are refused.</summary>
+    public const string UserBelowEpoch = "user-below-epoch";
+
+    /// <summary>Tokens that one key signed are refused.</summary>
+    public const string KeyDistrusted = "key-distrusted";
+
+    /// <summary>The set of keys changed: verifiers fetch it again. It revokes nothing.</summary>
+    public const string KeysChanged = "keys-changed";
+
+    private const string AnySubject = "subject"; // the members of a kind that the replica which tells it does not know
+    private const string EpochMember = "epoch";
+
+    private RevocationKind(string name, string? subjectMember, bool hasEpoch, Action<RevokedAccess, string, long> learn) =>
+        (Name, SubjectMember, HasEpoch, Learn) = (name, subjectMember, hasEpoch, learn);
+
+    /// <summary>Every kind that the mesh knows.</summary>
+    public static IReadOnlyList<RevocationKind> All { get; } =
+    [
+        new(SessionEnded, "sid", hasEpoch: false, static (revoked, subject, _) => revoked.EndSession(Guid.Parse(subject))),
+        new(UserBelowEpoch, "sub", hasEpoch: true, static (revoked, subject, epoch) => revoked.RaiseEpoch(Guid.Parse(subject), epoch)),
+        new(KeyDistrusted, "kid", hasEpoch: false, static (revoked, subject, _) => revoked.Distrust(subject)),
+        new(KeysChanged, null, hasEpoch: false, static (_, _, _) => { }),
+    ];
+
+    /// <summary>As in the log, and as the event's type in the feed.</summary>
+    public string Name { get; }
+
+    /// <summary>The member of the feed's data that names the session, user or key; null where the kind names none.</summary>
+    public string? SubjectMember { get; }
+
+    /// <summary>Whether the data has a member <c>epoch</c>.</summary>
+    public bool HasEpoch { get; }
+
+    internal Action<RevokedAccess, string, long> Learn { get; }
+
+    /// <summary>Finds a kind by its name.</summary>
+    /// <returns>The kind, or null where this version does not know it.</returns>
+    public static RevocationKind? Find(string name) => All.FirstOrDefault(kind => kind.Name == name);
+
+    /// <summary>The feed's data for one entry.</summary>
+    internal static string Describe(string name, string subject, long? epoch)
+    {
+        var kind = Find(name);
+        var members = new List<string>();
+        if ((kind is null ? AnySubject : kind.SubjectMember) is { } member)
+        {
+            members.Add($"\"{member}\":\"{JsonEncodedText.Encode(subject)}\"");
+        }
+
+        if ((kind is null || kind.HasEpoch) && epoch is { } number)
+        {
+            members.Add($"\"{EpochMember}\":{number}");
+        }
+
+        return "{" + string.Join(',', members) + "}";
+    }
+
+    /// <summary>Reads the feed's data.</summary>
+    /// <exception cref="JsonException">A member is missing or has another form.</exception>
+    internal (string Subject, long Epoch) Read(string data)
+    {
+        using var json = JsonDocument.Parse(data);
+        var members = json.RootElement;
+        var subject = SubjectMember is null ? "" : Text(SubjectMember) ?? Text(AnySubject) ?? throw Missing(SubjectMember);
+        return (subject, !HasEpoch ? 0 : Number(EpochMember) ?? throw Missing(EpochMember));
+
+        string? Text(string name) => Member(name) is { ValueKind: JsonValueKind.String } value ? value.GetString() : null;
+        long? Number(string name) =>
+            Member(name) is { ValueKind: JsonValueKind.Number } value && value.TryGetInt64(out var number) ? number : null;
+        JsonElement? Member(string name) =>
+            members.ValueKind == JsonValueKind.Object && members.TryGetProperty(name, out var value) ? value : null;
+        JsonException Missing(string name) => new($"An event {Name} of the feed has no {name}.");
+    }
+}

@@ -1,0 +1,117 @@
+using System.Diagnostics.Metrics;
+using System.Text.Json;
+using AuthMesh.Revocations;
+using AuthMesh.Settings;
+using AuthMesh.Tests.Harness;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using Microsoft.Extensions.Time.Testing;
+
+namespace AuthMesh.Tests.Revocations;
+
+public sealed class RevocationKindTests : IDisposable
+{
+    private const string Later = "application-below-epoch";
+
+    private static readonly Guid Session = Guid.Parse("11111111-1111-4111-8111-111111111111");
+
+    private readonly FakeTimeProvider clock = new();
+    private readonly LogLines<RevokedAccess> log = new();
+    private readonly ServiceProvider services = new ServiceCollection().AddMetrics().BuildServiceProvider();
+
+    [Fact]
+    public async Task An_unknown_kind_makes_a_verifier_degraded_until_no_token_that_it_revoked_is_alive()
+    {
+        using var revoked = NewVerifier();
+        revoked.Take(RevocationKind.SessionEnded, Session.ToString(), 0);
+        Assert.Equal(HealthStatus.Healthy, (await HealthAsync(revoked)).Status);
+
+        revoked.Take(Later, "", 0);
+        clock.Advance(TimeSpan.FromMinutes(30));
+        revoked.Take(Later, "", 0);
+
+        var health = await HealthAsync(revoked);
+        Assert.Equal(HealthStatus.Degraded, health.Status);
+        Assert.Equal($"this version does not know revocations of the kind {Later}", health.Description);
+        var error = Assert.Single(log.At(LogLevel.Error)); // of two entries
+        Assert.StartsWith($"Revocations of the kind {Later} reach this service", error, StringComparison.Ordinal);
+        Assert.True(revoked.CanJudge);
+
+        clock.Advance(TimeSpan.FromMinutes(70)); // since the second entry
+        Assert.Equal(HealthStatus.Degraded, (await HealthAsync(revoked)).Status);
+        clock.Advance(TimeSpan.FromSeconds(1));
+        Assert.Equal(HealthStatus.Healthy, (await HealthAsync(revoked)).Status);
+        Assert.Contains(
+            log.At(LogLevel.Information), line => line.StartsWith("For 70 minutes, no revocation was of a kind", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Where_certainty_was_asked_for_no_token_is_judged_while_an_unknown_kind_may_have_revoked_it()
+    {
+        using var revoked = NewVerifier(OnStale.Reject);
+        revoked.Take(RevocationKind.SessionEnded, Session.ToString(), 0);
+        Assert.True(revoked.CanJudge);
+
+        revoked.Take(Later, "", 0);
+
+        Assert.False(revoked.CanJudge);
+    }
+
+    [Fact]
+    public void Every_kind_is_told_and_learnt_by_the_same_table()
+    {
+        using var revoked = NewVerifier();
+        foreach (var kind in RevocationKind.All)
+        {
+            var (subject, epoch) = kind.Read(RevocationKind.Describe(kind.Name, Session.ToString(), kind.HasEpoch ? 5 : null));
+            Assert.Equal((kind.SubjectMember is null ? "" : Session.ToString(), kind.HasEpoch ? 5 : 0), (subject, epoch));
+            if (kind.SubjectMember is not null)
+            {
+                revoked.Take(kind.Name, subject, epoch);
+            }
+        }
+
+        Assert.True(revoked.Covers(Session, Guid.Empty, 0, "")); // session-ended
+        Assert.True(revoked.Covers(Guid.Empty, Session, 4, "")); // user-below-epoch
+        Assert.False(revoked.Covers(Guid.Empty, Session, 5, ""));
+        Assert.True(revoked.Covers(Guid.Empty, Guid.Empty, 0, Session.ToString())); // key-distrusted
+        Assert.Equal(4, RevocationKind.All.Count); // one that comes later is covered above
+        Assert.Empty(revoked.UnknownKinds);
+    }
+
+    [Fact]
+    public void A_replica_passes_on_a_kind_that_it_does_not_know_so_that_newer_verifiers_can_read_it()
+    {
+        var relayed = RevocationKind.Describe(Later, "a \"client\"", 7);
+
+        Assert.Equal("""{"subject":"a \u0022client\u0022","epoch":7}""", relayed);
+        Assert.Equal(("a \"client\"", 7), RevocationKind.Find(RevocationKind.UserBelowEpoch)!.Read(relayed));
+    }
+
+    [Theory]
+    [InlineData(RevocationKind.SessionEnded, "{}")]
+    [InlineData(RevocationKind.SessionEnded, "[]")]
+    [InlineData(RevocationKind.SessionEnded, """{"sid":1}""")]
+    [InlineData(RevocationKind.UserBelowEpoch, """{"sub":"11111111-1111-4111-8111-111111111111"}""")]
+    [InlineData(RevocationKind.KeyDistrusted, "")]
+    public void An_event_without_its_members_is_a_fault_of_the_feed(string kind, string data) =>
+        Assert.ThrowsAny<JsonException>(() => RevocationKind.Find(kind)!.Read(data));
+
+    public void Dispose() => services.Dispose();
+
+    private RevokedAccess NewVerifier(OnStale onStale = OnStale.Accept)
+    {
+        var mesh = new AuthMeshOptions { Revocations = { OnStale = onStale } };
+        var revoked = new RevokedAccess(clock, Options.Create(mesh), services.GetRequiredService<IMeterFactory>(), log);
+        revoked.Confirm();
+        return revoked;
+    }
+
+    private static Task<HealthCheckResult> HealthAsync(RevokedAccess revoked)
+    {
+        revoked.Confirm(); // as the next beat does
+        return new RevocationsHealth(revoked).CheckHealthAsync(new HealthCheckContext(), TestContext.Current.CancellationToken);
+    }
+}
