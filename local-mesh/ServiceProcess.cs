@@ -128,6 +128,7 @@ public sealed class ServiceProcess : IAsyncDisposable
             .ToDictionary(variable => variable.Name, variable => variable.Value);
         variables["ASPNETCORE_ENVIRONMENT"] = Environment;
         variables["ASPNETCORE_URLS"] = Address.GetLeftPart(UriPartial.Authority);
+        variables["Logging__Console__FormatterName"] = "authmesh-line"; // people read these files; into a file, a service would write JSON
         foreach (var (key, value) in Settings) variables[key.Replace(":", "__", StringComparison.Ordinal)] = value;
         return variables;
     }

@@ -3,6 +3,7 @@ using AuthMesh.Errors;
 using AuthMesh.Health;
 using AuthMesh.Issuer;
 using AuthMesh.Keys;
+using AuthMesh.Logs;
 using AuthMesh.Revocations;
 using AuthMesh.Settings;
 using AuthMesh.Tokens;
@@ -33,6 +34,7 @@ public static class AuthMeshBuilder
 
         var services = builder.Services;
         services.AddSingleton<IssuerConnection>();
+        services.AddSingleton<IssuerClocks>();
         services.AddSingleton<IssuerKeys>();
         services.AddSingleton<IVerificationKeys>(provider => provider.GetRequiredService<IssuerKeys>());
         services.AddHostedService(provider => provider.GetRequiredService<IssuerKeys>());
@@ -62,6 +64,7 @@ public static class AuthMeshBuilder
         services.AddAccessTokens();
         services.AddClosedByDefault();
         services.AddHealth();
+        builder.AddLogs();
         builder.AddTelemetry();
 
         services.Configure<KestrelServerOptions>(kestrel =>

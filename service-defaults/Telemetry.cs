@@ -18,7 +18,7 @@ internal static class Telemetry
             return;
         }
 
-        builder.Logging.AddOpenTelemetry(logging => logging.IncludeScopes = true);
+        builder.Logging.AddOpenTelemetry(); // without scopes: that of a request holds its path, which may hold a token
         builder.Services.AddOpenTelemetry()
             .ConfigureResource(resource => resource.AddService(builder.Environment.ApplicationName))
             .WithMetrics(metrics => metrics

@@ -51,6 +51,7 @@ public sealed class Failure(int status, string code, string message) : IResult, 
         }
 
         var traceId = Activity.Current?.TraceId.ToString() ?? httpContext.TraceIdentifier;
+        AnswerLog.Write(httpContext, this, traceId);
         if (WantsProblem(httpContext.Request))
         {
             // "about:blank" says that the problem is no more than its status (RFC 9457 §4.2.1); code tells them apart.

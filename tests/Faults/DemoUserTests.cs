@@ -29,7 +29,7 @@ public sealed class DemoUserTests(ProductionMesh mesh)
 
         (await identity.LoginAsync("alice", "qwerty456")).AssertError(401, "invalid_credentials");
         Assert.Equal(DemoUsers.Length, await own.Database.CountUsersAsync());
-        Assert.Contains("warn:", service.Output, StringComparison.Ordinal);
+        Assert.Contains(" warn ", service.Output, StringComparison.Ordinal);
         Assert.Contains("Demo users alice, bob and admin exist with passwords that everybody knows", service.Output, StringComparison.Ordinal);
 
         Assert.Equal(200, (await identity.RegisterAsync("carol", "a password of her own")).Status);

@@ -18,7 +18,8 @@ public sealed class LogTests(OwnMesh mesh)
         Assert.Equal(409, (await mesh.Gateway.RegisterAsync(name, password)).Status);
         var user = await mesh.Gateway.SignInAsync(name, password);
         var token = user.Token;
-        Assert.Equal(401, (await mesh.Gateway.LoginAsync(name, wrong)).Status);
+        var failedLogin = await mesh.Gateway.LoginAsync(name, wrong);
+        Assert.Equal(401, failedLogin.Status);
         Assert.Equal(401, (await mesh.Gateway.LoginAsync(password, wrong)).Status); // typed into the wrong field
         Assert.Equal(400, (await mesh.Gateway.PostRawAsync("/login", $$"""{"username":"{{name}}","password":"{{password}}","{{wrong}}":1}""")).Status);
         Assert.Equal(400, (await mesh.Gateway.PostRawAsync("/register", $$"""{"username":"{{name}}","password":"{{password}}" {{wrong}}""")).Status);
@@ -56,7 +57,8 @@ public sealed class LogTests(OwnMesh mesh)
         mesh.Mesh.Identity.Kill();
         mesh.Mesh.Resource.Kill();
         await Task.WhenAll(mesh.Mesh.Identity.Exited, mesh.Mesh.Resource.Exited);
-        Assert.Equal(503, (await mesh.Gateway.LoginAsync(name, password)).Status);
+        var unanswered = await mesh.Gateway.LoginAsync(name, password);
+        Assert.Equal(503, unanswered.Status);
         Assert.Equal(503, (await mesh.Gateway.GetAsync($"/protected?access_token={changed.Token}", changed.Token)).Status);
         await mesh.WholeAsync();
         await Patience.UntilAsync(() => mesh.Gateway.LogoutAsync(changed.Token, new { refresh_token = changed.RefreshToken() }), answer => answer.Status == 200);
@@ -64,6 +66,10 @@ public sealed class LogTests(OwnMesh mesh)
         var userId = await mesh.Database.ScalarAsync<Guid>("SELECT id FROM users WHERE normalized_username = $1", name);
         Assert.Contains($"login_succeeded UserId={userId}", mesh.Mesh.Identity.Output, StringComparison.Ordinal); // the right file, and it says what matters
         Assert.Contains($"refresh_reused UserId={userId} SessionId={replayed.SessionId}", mesh.Mesh.Identity.Output, StringComparison.Ordinal);
+        // The trace id of an answer leads to a line of the service that wrote it, with the time and the source.
+        Assert.Matches(AnsweredLine("401 invalid_credentials", failedLogin), mesh.Mesh.Identity.Output);
+        Assert.DoesNotMatch(AnsweredLine("401 invalid_credentials", failedLogin), mesh.Mesh.Gateway.Output); // which passed it on
+        Assert.Matches(AnsweredLine("503 [a-z_]+", unanswered), mesh.Mesh.Gateway.Output);
         string[] secrets =
         [
             password, wrong, newPassword, .. new[] { user.Answer, refreshed, changed, replayed.Answer }.SelectMany(answer => new[]
@@ -80,4 +86,7 @@ public sealed class LogTests(OwnMesh mesh)
             Assert.All(secrets, secret => Assert.DoesNotContain(secret, log.Text, StringComparison.Ordinal));
         });
     }
+
+    private static string AnsweredLine(string answer, Answer failure) =>
+        $@"(?m)^20[0-9T:.-]+Z info AuthMesh\.Errors\.AnswerLog: Answered {answer} \(/login\) \[{failure.Member("traceId")}\]$";
 }

@@ -35,6 +35,9 @@ public sealed class OwnMesh : IAsyncLifetime
             {
                 ["AuthMesh:ServiceKey"] = ProductionMesh.ServiceKey,
                 ["AuthMesh:KeyRefreshInterval"] = "00:00:01", // an outage meets a refresh
+                ["Logging:LogLevel:Microsoft.AspNetCore"] = "Information", // as operators do who look for a fault
+                ["Logging:LogLevel:Microsoft.AspNetCore.Hosting.Diagnostics"] = "Trace",
+                ["Logging:LogLevel:Yarp.ReverseProxy.Forwarder.HttpForwarder"] = "Trace",
             },
             IdentitySettings = new Dictionary<string, string>(Unthrottled.Settings)
             {

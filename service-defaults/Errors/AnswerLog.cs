@@ -1,0 +1,32 @@
+using System.Diagnostics;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace AuthMesh.Errors;
+
+/// <summary>Logs every error answer, so that its <c>traceId</c> leads to a line of the service that answered.</summary>
+internal static partial class AnswerLog
+{
+    public static void Write(HttpContext context, Failure failure, string traceId)
+    {
+        var logger = context.RequestServices.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(AnswerLog).FullName!);
+        // The pattern and never the path, which may hold a token.
+        var route = (context.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText ?? "no route";
+        if (Activity.Current is null)
+        {
+            LogAnsweredWithoutTrace(logger, failure.Status, failure.Code, route, traceId);
+        }
+        else
+        {
+            LogAnswered(logger, failure.Status, failure.Code, route); // the format adds the trace id
+        }
+    }
+
+    [LoggerMessage(LogLevel.Information, "Answered {Status} {Code} ({Route})")]
+    private static partial void LogAnswered(ILogger logger, int status, string code, string route);
+
+    [LoggerMessage(LogLevel.Information, "Answered {Status} {Code} ({Route}), trace {TraceId}")]
+    private static partial void LogAnsweredWithoutTrace(ILogger logger, int status, string code, string route, string traceId);
+}

@@ -1,0 +1,41 @@
+using Microsoft.Extensions.Logging;
+
+namespace AuthMesh.Logs;
+
+/// <summary>
+/// Categories of the framework that print what a request holds (its URL with the query, its path decoded, values of parameters, headers),
+/// and so tokens and passwords that somebody put there. Below Warning they print nothing, whatever the settings say.
+/// </summary>
+internal static class HeldCategories
+{
+    private static readonly string[] Names =
+    [
+        "Microsoft.AspNetCore.Hosting",
+        "Microsoft.AspNetCore.HostFiltering",
+        "Microsoft.AspNetCore.Http", // also HttpLogging and HttpOverrides; bound parameters
+        "Microsoft.AspNetCore.Routing",
+        "Microsoft.AspNetCore.Server.Kestrel", // the request line of a bad request
+        "Microsoft.AspNetCore.StaticFiles",
+        "Microsoft.AspNetCore.W3CLogging",
+        "Microsoft.Extensions.Http",
+        "System.Net.Http",
+        "Yarp.ReverseProxy",
+    ];
+
+    /// <summary>Adds the condition to every rule that could let such an entry through, also to one for a single provider.</summary>
+    public static void Hold(LoggerFilterOptions options)
+    {
+        var rules = options.Rules.ToList();
+        options.Rules.Clear();
+        // For categories that no rule names. The first of two equal rules counts less.
+        rules.Insert(0, new LoggerFilterRule(null, null, options.MinLevel, null));
+        foreach (var rule in rules)
+        {
+            options.Rules.Add(new LoggerFilterRule(rule.ProviderName, rule.CategoryName, rule.LogLevel, (provider, category, level) =>
+                (level >= LogLevel.Warning || !IsHeld(category)) && (rule.Filter is null || rule.Filter(provider, category, level))));
+        }
+    }
+
+    private static bool IsHeld(string? category) =>
+        category is not null && Array.Exists(Names, name => category.StartsWith(name, StringComparison.OrdinalIgnoreCase));
+}

@@ -1,0 +1,23 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Console;
+
+namespace AuthMesh.Logs;
+
+internal static class LogServices
+{
+    /// <summary>
+    /// JSON where something else reads the output, a readable line on a terminal; <c>Logging:Console:FormatterName</c> says otherwise
+    /// (<c>authmesh-json</c>, <c>authmesh-line</c>, or one of the framework's).
+    /// </summary>
+    public static void AddLogs(this IHostApplicationBuilder builder)
+    {
+        builder.Services.AddSingleton<ConsoleFormatter, JsonLogFormat>();
+        builder.Services.AddSingleton<ConsoleFormatter, LogLine>();
+        var format = builder.Configuration["Logging:Console:FormatterName"]
+            ?? (Console.IsOutputRedirected ? JsonLogFormat.FormatName : LogLine.FormatName);
+        builder.Services.Configure<ConsoleLoggerOptions>(console => console.FormatterName = format);
+        builder.Services.PostConfigure<LoggerFilterOptions>(HeldCategories.Hold);
+    }
+}
