@@ -1,4 +1,5 @@
 using System.Text.Json;
+using AuthMesh.Tokens;
 
 namespace AuthMesh.Revocations;
 
@@ -28,16 +29,22 @@ public sealed class RevocationKind
     private const string AnySubject = "subject"; // the members of a kind that the replica which tells it does not know
     private const string EpochMember = "epoch";
 
-    private RevocationKind(string name, string? subjectMember, bool hasEpoch, Action<RevokedAccess, string, long> learn) =>
+    private readonly Func<string, bool> isSubject;
+
+    private RevocationKind(
+        string name, string? subjectMember, Func<string, bool> isSubject, bool hasEpoch, Action<RevokedAccess, string, long> learn)
+    {
         (Name, SubjectMember, HasEpoch, Learn) = (name, subjectMember, hasEpoch, learn);
+        this.isSubject = isSubject;
+    }
 
     /// <summary>Every kind that the mesh knows.</summary>
     public static IReadOnlyList<RevocationKind> All { get; } =
     [
-        new(SessionEnded, "sid", hasEpoch: false, static (revoked, subject, _) => revoked.EndSession(Guid.Parse(subject))),
-        new(UserBelowEpoch, "sub", hasEpoch: true, static (revoked, subject, epoch) => revoked.RaiseEpoch(Guid.Parse(subject), epoch)),
-        new(KeyDistrusted, "kid", hasEpoch: false, static (revoked, subject, _) => revoked.Distrust(subject)),
-        new(KeysChanged, null, hasEpoch: false, static (_, _, _) => { }),
+        new(SessionEnded, "sid", IsId, hasEpoch: false, static (revoked, session, _) => revoked.EndSession(Guid.Parse(session))),
+        new(UserBelowEpoch, "sub", IsId, hasEpoch: true, static (revoked, user, epoch) => revoked.RaiseEpoch(Guid.Parse(user), epoch)),
+        new(KeyDistrusted, "kid", static id => id.Length > 0, hasEpoch: false, static (revoked, id, _) => revoked.Distrust(id)),
+        new(KeysChanged, null, static _ => true, hasEpoch: false, static (_, _, _) => { }),
     ];
 
     /// <summary>As in the log, and as the event's type in the feed.</summary>
@@ -80,13 +87,20 @@ public sealed class RevocationKind
         using var json = JsonDocument.Parse(data);
         var members = json.RootElement;
         var subject = SubjectMember is null ? "" : Text(SubjectMember) ?? Text(AnySubject) ?? throw Missing(SubjectMember);
+        if (!isSubject(subject))
+        {
+            throw Missing(SubjectMember!);
+        }
+
         return (subject, !HasEpoch ? 0 : Number(EpochMember) ?? throw Missing(EpochMember));
 
-        string? Text(string name) => Member(name) is { ValueKind: JsonValueKind.String } value ? value.GetString() : null;
+        string? Text(string name) => Member(name) is { } value ? AccessTokenClaim.ReadText(value) : null;
         long? Number(string name) =>
             Member(name) is { ValueKind: JsonValueKind.Number } value && value.TryGetInt64(out var number) ? number : null;
         JsonElement? Member(string name) =>
             members.ValueKind == JsonValueKind.Object && members.TryGetProperty(name, out var value) ? value : null;
-        JsonException Missing(string name) => new($"An event {Name} of the feed has no {name}.");
+        JsonException Missing(string name) => new($"An event {Name} of the feed has no {name}, or another form of it.");
     }
+
+    private static bool IsId(string subject) => Guid.TryParse(subject, out _);
 }

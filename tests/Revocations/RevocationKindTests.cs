@@ -95,6 +95,9 @@ public sealed class RevocationKindTests : IDisposable
     [InlineData(RevocationKind.SessionEnded, "[]")]
     [InlineData(RevocationKind.SessionEnded, """{"sid":1}""")]
     [InlineData(RevocationKind.UserBelowEpoch, """{"sub":"11111111-1111-4111-8111-111111111111"}""")]
+    [InlineData(RevocationKind.SessionEnded, """{"sid":"alice"}""")]
+    [InlineData(RevocationKind.SessionEnded, """{"sid":"\ud800"}""")]
+    [InlineData(RevocationKind.KeyDistrusted, """{"kid":""}""")]
     [InlineData(RevocationKind.KeyDistrusted, "")]
     public void An_event_without_its_members_is_a_fault_of_the_feed(string kind, string data) =>
         Assert.ThrowsAny<JsonException>(() => RevocationKind.Find(kind)!.Read(data));
