@@ -12,9 +12,12 @@ namespace AuthMesh.Tokens;
 /// hand it to the service as it is and check nothing about it.</item>
 /// <item>Deploy every verifier (gateway, resource services, a team's own), if one of them is to act on the claim.</item>
 /// <item>Deploy the identity service, which then mints the claim.</item>
-/// <item>Make the row required one hour later, after the last token without the claim has expired. Verifiers refuse a token that lacks a
-/// required claim, so a claim that limits what a token opens replaces a required one: verifiers that do not know it then refuse.</item>
+/// <item>Make the row required one hour later, when every token without the claim has expired.</item>
 /// </list>
+/// <para>
+/// Verifiers of the version before ignore a claim that they do not know. So a token that opens less must also lack a claim that they
+/// require, for example <see cref="Role"/>: then they refuse it.
+/// </para>
 /// </remarks>
 public static class AccessTokenClaims
 {

@@ -1,3 +1,6 @@
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using AuthMesh.Revocations;
 using AuthMesh.Tests.Harness;
 using Npgsql;
 
@@ -174,6 +177,31 @@ public sealed class FeedTests(ProductionMesh mesh)
         // One beat may have been under way when it left.
         Assert.InRange(await SeenAtAsync(name) - last, TimeSpan.Zero, TimeSpan.FromSeconds(5));
         Assert.Equal(name, await mesh.Database.ScalarAsync<string>("SELECT name FROM verifiers WHERE name = $1", name));
+    }
+
+    [Fact]
+    public async Task A_beat_tells_the_time_at_the_identity_service()
+    {
+        await using var feed = Feed.Open(mesh.Identity);
+        var item = await feed.NextAsync();
+        while (item.EventType != "beat")
+        {
+            item = await feed.NextAsync();
+        }
+
+        var difference = TimeProvider.System.GetUtcNow() - JsonElement.Parse(item.Data).GetProperty("time").GetDateTimeOffset();
+        Assert.InRange(difference, TimeSpan.FromSeconds(-1), TimeSpan.FromSeconds(30)); // a busy machine reads late
+    }
+
+    [Fact]
+    public async Task The_database_takes_the_kinds_that_verifiers_know_and_no_other()
+    {
+        var constraint = await mesh.Database.ScalarAsync<string>(
+            "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = 'ck_revocations'");
+
+        Assert.Equal(
+            RevocationKind.All.Select(kind => kind.Name).Order(StringComparer.Ordinal),
+            Regex.Matches(constraint, "'([a-z]+(-[a-z]+)+)'").Select(match => match.Groups[1].Value).Distinct().Order(StringComparer.Ordinal));
     }
 
     [Theory]
