@@ -4,16 +4,12 @@ using AuthMesh.Gateway.Sessions;
 using AuthMesh.Health;
 using AuthMesh.Settings;
 
-if (await HealthProbe.RunAsync(args) is { } exitCode)
+if ((await HealthProbe.RunAsync(args) ?? HostLimits.Refuse()) is { } exitCode)
 {
     return exitCode;
 }
 
-var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions
-{
-    Args = args,
-    ContentRootPath = AppContext.BaseDirectory, // appsettings.json is found from wherever the service is started
-});
+var builder = WebApplication.CreateSlimBuilder(ServiceProgram.Options(args));
 builder.AddSafeResponseHeaders();
 builder.AddAuthMesh();
 builder.AddGateway();

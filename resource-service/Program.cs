@@ -6,16 +6,12 @@ using AuthMesh.Resource;
 using AuthMesh.Settings;
 using AuthMesh.Tokens;
 
-if (await HealthProbe.RunAsync(args) is { } exitCode)
+if ((await HealthProbe.RunAsync(args) ?? HostLimits.Refuse()) is { } exitCode)
 {
     return exitCode;
 }
 
-var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions
-{
-    Args = args,
-    ContentRootPath = AppContext.BaseDirectory, // appsettings.json is found from wherever the service is started
-});
+var builder = WebApplication.CreateSlimBuilder(ServiceProgram.Options(args));
 builder.AddAuthMesh();
 builder.Services.ConfigureHttpJsonOptions(json => json.SerializerOptions.TypeInfoResolverChain.Insert(0, ResourceJson.Default));
 

@@ -126,7 +126,7 @@ public static class StartRefusal
         _ => [exception.Message],
     };
 
-    private static int Refuse(string name, List<string> problems)
+    internal static int Refuse(string name, List<string> problems)
     {
         Console.Error.WriteLine($"{name} does not start:");
         foreach (var problem in problems)

@@ -1,0 +1,63 @@
+using AuthMesh.LocalMesh;
+using AuthMesh.Tests.Harness;
+
+namespace AuthMesh.Tests.Promise;
+
+/// <summary>A machine or container that has little left: no home, no temporary folder, no time zones, no inotify instance, few files.</summary>
+public sealed class PoorHostTests(ProductionMesh mesh)
+{
+    [Theory]
+    [InlineData("identity-service")]
+    [InlineData("resource-service")]
+    [InlineData("gateway")]
+    public async Task A_service_starts_with_next_to_nothing_and_writes_no_file(string name)
+    {
+        var home = Directory.CreateTempSubdirectory("authmesh-tests-").FullName;
+        var running = mesh.Mesh.Services.Single(service => service.Name == name);
+        await using var service = await ServiceProcess.StartAsync(
+            name,
+            new Dictionary<string, string>(running.Settings)
+            {
+                ["HOME"] = home,
+                ["TMPDIR"] = "/nowhere",
+                ["TZ"] = "Nowhere/Nothing",
+                ["TZDIR"] = "/nowhere",
+                ["Logging:LogLevel:Microsoft.AspNetCore.DataProtection"] = "Trace",
+            },
+            "Development"); // in which demo users, of which another test may make some in the same database, do not keep it from starting
+        await service.WaitUntilReadyAsync(cancellation: TestContext.Current.CancellationToken);
+        if (OperatingSystem.IsLinux()) // which gives each user 128 inotify instances; a watch on appsettings.json would take one
+        {
+            Assert.DoesNotContain(
+                Directory.GetFileSystemEntries($"/proc/{service.ProcessId}/fd"), file => new FileInfo(file).LinkTarget == "anon_inode:inotify");
+        }
+
+        await service.StopAsync();
+
+        // The framework's data protection, which no service uses, would make a key in the home folder, and complain where it cannot.
+        Assert.Contains("Now listening on", service.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("DataProtection", service.Output, StringComparison.Ordinal);
+        Assert.Empty(Directory.EnumerateFileSystemEntries(home));
+        Directory.Delete(home);
+    }
+
+    [Theory]
+    [InlineData("identity-service")]
+    [InlineData("resource-service")]
+    [InlineData("gateway")]
+    public async Task A_service_that_may_open_too_few_files_says_so_and_how_to_raise_the_limit(string name)
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "Elsewhere the runtime raises the limit.");
+
+        var refused = await Finished.RunAsync(["bash", "-c", "ulimit -n 1023; exec \"$0\" \"$1\"", Checkout.DotNet, Checkout.Dll(name)]);
+
+        refused.AssertExited(1);
+        Assert.Equal(
+            $"""
+            {name} does not start:
+              - The system lets it open 1023 files, and it needs 1024. Raise the limit: ulimit -n 65536, LimitNOFILE=65536 in a systemd unit, or ulimits: {"{"} nofile: 65536 {"}"} in a compose file.
+
+            """, refused.Errors);
+        Assert.Empty(refused.Output);
+    }
+}
