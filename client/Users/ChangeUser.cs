@@ -9,23 +9,33 @@ internal sealed record UserChange(string? Role = null, bool? Disabled = null);
 
 internal static class ChangeUser
 {
-    private static readonly Argument<string> NameOrId = UserArgument.Define();
+    private static readonly string[] Roles = ["admin", "user"];
 
     public static Command DefineRole()
     {
-        var role = new Argument<string>("role") { Description = "admin or user" };
-        role.AcceptOnlyFromAmong("admin", "user");
-        return Define("role", "Give a user a role; they sign in anew", parsed => new UserChange(Role: parsed.GetValue(role)), role);
+        // Both may be left out, because behind --id the first word is the role.
+        var role = new Argument<string?>("role") { Description = "admin or user", Arity = ArgumentArity.ZeroOrOne };
+        return Define("role", "Give a user a role; they sign in anew", parsed =>
+        {
+            var choice = UserChoice.In(parsed);
+            var (name, wanted) = choice.Id is not null && parsed.GetValue(role) is null ? (null, choice.Name) : (choice.Name, parsed.GetValue(role));
+            return Roles.Contains(wanted)
+                ? (choice with { Name = name }, new UserChange(Role: wanted))
+                : throw CommandFailure.Usage("The role must be admin or user", "authmesh users role NAME admin, or: authmesh users role --id ID admin");
+        }, role);
     }
 
-    public static Command DefineDisable() =>
-        Define("disable", "Sign a user out everywhere and keep them from signing in", _ => new UserChange(Disabled: true));
+    public static Command DefineDisable() => Define(
+        "disable", "Sign a user out everywhere and keep them from signing in", parsed => (UserChoice.In(parsed), new UserChange(Disabled: true)));
 
-    public static Command DefineEnable() => Define("enable", "Let a user sign in again", _ => new UserChange(Disabled: false));
+    public static Command DefineEnable() =>
+        Define("enable", "Let a user sign in again", parsed => (UserChoice.In(parsed), new UserChange(Disabled: false)));
 
-    private static Command Define(string name, string description, Func<ParseResult, UserChange> read, params Argument<string>[] more)
+    private static Command Define(
+        string name, string description, Func<ParseResult, (UserChoice Choice, UserChange Change)> read, params Argument<string?>[] more)
     {
-        var command = new Command(name, description) { NameOrId };
+        var command = new Command(name, description);
+        UserChoice.AddTo(command);
         foreach (var argument in more)
         {
             command.Add(argument);
@@ -33,8 +43,9 @@ internal static class ChangeUser
 
         Invocation.On(command, async (invocation, parsed, cancellation) =>
         {
-            var (user, _) = await UserArgument.FindAsync(invocation, parsed.GetValue(NameOrId)!, cancellation);
-            var request = new Request(HttpMethod.Patch, $"/users/{user.Id}").With(read(parsed), ClientJson.Default.UserChange);
+            var (choice, change) = read(parsed);
+            var (user, _) = await choice.FindAsync(invocation, parsed, cancellation);
+            var request = new Request(HttpMethod.Patch, $"/users/{user.Id}").With(change, ClientJson.Default.UserChange);
             invocation.Output.Answer(await SignedInRequest.SendAsync(invocation, request, cancellation));
             return ExitCode.Ok;
         });

@@ -8,8 +8,6 @@ namespace AuthMesh.Client.Users;
 
 internal static class DeleteUser
 {
-    private static readonly Argument<string> NameOrId = UserArgument.Define();
-
     private static readonly Option<bool> Yes = new("--yes")
     {
         Description = "Do not ask whether it is meant",
@@ -18,21 +16,22 @@ internal static class DeleteUser
 
     public static Command Define()
     {
-        var command = new Command("delete", "Delete a user for good") { NameOrId, Yes };
+        var command = new Command("delete", "Delete a user for good") { Yes };
+        UserChoice.AddTo(command);
         Invocation.On(command, RunAsync);
         return command;
     }
 
     private static async Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellation)
     {
-        var (nameOrId, isMeant) = (parsed.GetValue(NameOrId)!, parsed.GetValue(Yes));
+        var (choice, isMeant) = (UserChoice.In(parsed), parsed.GetValue(Yes));
         if (!isMeant && !Prompt.IsPossible)
         {
-            throw CommandFailure.Usage("There is no terminal to ask whether it is meant", $"authmesh users delete {nameOrId} --yes");
+            throw CommandFailure.Usage("There is no terminal to ask whether it is meant", $"authmesh users delete {choice} --yes");
         }
 
-        var (user, _) = await UserArgument.FindAsync(invocation, nameOrId, cancellation);
-        var question = $"This deletes {SafeText.Escape(user.Username)} at {invocation.Server} for good. Type the name to go on: ";
+        var (user, _) = await choice.FindAsync(invocation, parsed, cancellation);
+        var question = $"This deletes {SafeText.Escape(user.Username)} (id {user.Id}) at {invocation.Server} for good. Type the name to go on: ";
         if (!isMeant && await Prompt.AskAsync(question, cancellation) != user.Username)
         {
             throw CommandFailure.Usage("That is not the name; nothing was changed", "try again if it is meant");

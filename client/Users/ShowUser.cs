@@ -6,18 +6,17 @@ namespace AuthMesh.Client.Users;
 
 internal static class ShowUser
 {
-    private static readonly Argument<string> NameOrId = UserArgument.Define();
-
     public static Command Define()
     {
-        var command = new Command("show", "Show one user") { NameOrId };
+        var command = new Command("show", "Show one user");
+        UserChoice.AddTo(command);
         Invocation.On(command, RunAsync);
         return command;
     }
 
     private static async Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellation)
     {
-        var (user, answer) = await UserArgument.FindAsync(invocation, parsed.GetValue(NameOrId)!, cancellation);
+        var (user, answer) = await UserChoice.In(parsed).FindAsync(invocation, parsed, cancellation);
         if (invocation.Output.IsJson)
         {
             invocation.Output.Answer(answer);

@@ -7,18 +7,17 @@ namespace AuthMesh.Client.Users;
 
 internal static class SignOutUser
 {
-    private static readonly Argument<string> NameOrId = UserArgument.Define();
-
     public static Command Define()
     {
-        var command = new Command("sign-out", "Sign a user out everywhere") { NameOrId };
+        var command = new Command("sign-out", "Sign a user out everywhere");
+        UserChoice.AddTo(command);
         Invocation.On(command, RunAsync);
         return command;
     }
 
     private static async Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellation)
     {
-        var (user, _) = await UserArgument.FindAsync(invocation, parsed.GetValue(NameOrId)!, cancellation);
+        var (user, _) = await UserChoice.In(parsed).FindAsync(invocation, parsed, cancellation);
         invocation.Output.Answer(await SignedInRequest.SendAsync(invocation, Request.Delete($"/users/{user.Id}/sessions"), cancellation));
         return ExitCode.Ok;
     }

@@ -54,7 +54,7 @@ public sealed class UserCommandTests(TwoReplicas mesh) : IClassFixture<TwoReplic
         var shown = await admin.RunAsync("users", "show", name.ToUpperInvariant());
         Assert.Matches(
             $"^name      {name}\nid        {user.UserId}\nrole      user\nstate     active\ncreated   [^\n]+\nsessions  1, last used [^\n]+\n$", shown.Output);
-        Assert.Equal(name, (await admin.RunAsync("users", "show", user.UserId.ToString(), "--json")).Document().GetProperty("user").Member("username"));
+        Assert.Equal(name, (await admin.RunAsync("users", "show", "--id", user.UserId.ToString(), "--json")).Document().GetProperty("user").Member("username"));
 
         Assert.Equal($"Ended 1 session of {name}\n", (await admin.RunAsync("users", "sign-out", name)).Output);
         Assert.Equal($"User {name} changed\n", (await admin.RunAsync("users", "role", name, "admin")).Output);
@@ -63,15 +63,41 @@ public sealed class UserCommandTests(TwoReplicas mesh) : IClassFixture<TwoReplic
         Assert.Equal($"User {name} changed\n", (await admin.RunAsync("users", "disable", name)).Output);
         Assert.Contains("\nstate     disabled since 2", (await admin.RunAsync("users", "show", name)).Output, StringComparison.Ordinal);
         Assert.Equal(401, (await mesh.Gateway.LoginAsync(name, user.Password)).Status);
-        Assert.Equal("success", (await admin.RunAsync("users", "enable", user.UserId.ToString(), "--json")).Document().Member("status"));
+        Assert.Equal("success", (await admin.RunAsync("users", "enable", "--id", user.UserId.ToString("N"), "--json")).Document().Member("status"));
         await mesh.Gateway.SignInAgainAsync(user);
 
         (await admin.RunAsync("users", "delete", name)).AssertFailed(2, "There is no terminal to ask", $"hint: authmesh users delete {name} --yes");
         Assert.Equal(200, (await mesh.Gateway.LoginAsync(name, user.Password)).Status);
         Assert.Equal($"User {name} deleted\n", (await admin.RunAsync("users", "delete", name, "--yes")).Output);
-        (await admin.RunAsync("users", "show", name)).AssertFailed(1, $"There is no user {name}");
-        (await admin.RunAsync("users", "delete", user.UserId.ToString(), "--yes")).AssertFailed(1, "There is no such user");
+        (await admin.RunAsync("users", "show", name)).AssertFailed(1, $"There is no user named {name}");
+        (await admin.RunAsync("users", "delete", "--id", user.UserId.ToString(), "--yes")).AssertFailed(1, "There is no such user");
         (await admin.RunAsync("users", "show", name + "-longer")).AssertExited(0);
+    }
+
+    [Fact]
+    public async Task A_name_is_never_taken_for_an_id_nor_an_id_for_a_name()
+    {
+        var victim = await mesh.Gateway.SignUpAsync();
+        var impostor = await mesh.Gateway.SignUpAsync();
+        var (id, impostorId) = (victim.UserId.ToString(), impostor.UserId.ToString());
+
+        (await admin.RunAsync("users", "sign-out", id)).AssertFailed(
+            1, $"There is no user named {id}", $"hint: if this is an id: authmesh users sign-out --id {id}");
+        await mesh.Database.ExecuteAsync("UPDATE users SET username = $1, normalized_username = $1 WHERE id = $2", id, impostor.UserId); // from before
+
+        Assert.Equal($"Ended 1 session of {id}\n", (await admin.RunAsync("users", "sign-out", id)).Output);
+        Assert.Equal(200, (await mesh.Gateway.RefreshAsync(victim.RefreshToken)).Status);
+        Assert.Equal($"Ended 1 session of {victim.Username}\n", (await admin.RunAsync("users", "sign-out", "--id", id.ToUpperInvariant())).Output);
+        Assert.Equal(401, (await mesh.Gateway.RefreshAsync(victim.RefreshToken)).Status);
+
+        Assert.Equal($"User {id} changed\n", (await admin.RunAsync("users", "role", "--id", impostorId, "admin")).Output);
+        Assert.Equal($"User {id} is so already\n", (await admin.RunAsync("users", "role", id, "admin")).Output);
+        (await admin.RunAsync("users", "role", "--id", impostorId, "root")).AssertFailed(2, "The role must be admin or user");
+        (await admin.RunAsync("users", "role", "--id", impostorId)).AssertFailed(2, "The role must be admin or user");
+        (await admin.RunAsync("users", "role", victim.Username, "admin", "--id", id)).AssertFailed(2, "Give the name or --id, not both");
+        (await admin.RunAsync("users", "show")).AssertFailed(2, "Which user? Give the name, or --id and the id", "hint: authmesh users show --help");
+        (await admin.RunAsync("users", "show", "--id", victim.Username)).AssertFailed(2, $"{victim.Username} is not an id");
+        (await admin.RunAsync("users", "delete", "--id", id)).AssertFailed(2, $"hint: authmesh users delete --id {id} --yes");
     }
 
     [Fact]
