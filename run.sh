@@ -24,7 +24,18 @@ require_sdk() {
 
 stop_local() { if [ -f "$mesh" ]; then dotnet "$mesh" --data "$data" --stop; fi; }
 
+# Programs that hear "localhost" may try [::1] first, or alone. On a machine without that address the engine could not publish there.
+publish_on_ipv6_too() {
+  if [ -n "${COMPOSE_FILE:-}" ] || ! grep -qs '^0\{31\}1 ' /proc/net/if_inet6; then return; fi
+  COMPOSE_FILE="docker-compose.yml:docker-compose.ipv6.yml"
+  for own in docker-compose.override.yml docker-compose.override.yaml; do
+    if [ -f "$own" ]; then COMPOSE_FILE="$COMPOSE_FILE:$own"; fi
+  done
+  export COMPOSE_FILE COMPOSE_PATH_SEPARATOR=:
+}
+
 start_in_containers() {
+  publish_on_ipv6_too
   docker compose --profile client build # also the client, which otherwise stays what an earlier version built
   docker compose up --wait
   tour=(docker compose run --rm client tour)
