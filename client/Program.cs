@@ -26,31 +26,41 @@ var root = new RootCommand("Signs you in to an AuthMesh server and shows what yo
 };
 HelpFooter.AddTo(root);
 
-// '@' may begin a username, so "@name" must not be taken for a file of arguments.
-var grammar = new ParserConfiguration { ResponseFileTokenReplacer = null };
-var parsed = root.Parse(args is [] ? ["--help"] : args, grammar);
-var output = new Output(parsed.GetValue(GlobalOptions.Json));
-
+StandardStreams.Prepare();
 try
 {
-    if (parsed.Action is ParseErrorAction)
-    {
-        throw CommandFailure.Usage(parsed.Errors[^1].Message, $"{HelpFooter.CommandPath(parsed)} --help");
-    }
-
-    return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+    return await RunAsync();
 }
-catch (CommandFailure failure)
+catch (IOException exception)
 {
-    output.Fail(failure);
-    return failure.ExitCode;
-}
-catch (OperationCanceledException)
-{
-    return ExitCode.Cancelled;
-}
-catch (IOException exception) // standard output on a full disk
-{
-    Console.Error.WriteLine($"authmesh: {exception.Message}");
+    Console.Error.WriteLine($"authmesh: Standard output cannot be written: {exception.Message}");
+    Console.Error.WriteLine("hint: the server may have done what you asked for; look before you repeat it");
     return ExitCode.Usage;
+}
+
+async Task<int> RunAsync()
+{
+    // '@' may begin a username, so "@name" must not be taken for a file of arguments.
+    var grammar = new ParserConfiguration { ResponseFileTokenReplacer = null };
+    var parsed = root.Parse(args is [] ? ["--help"] : args, grammar);
+    var output = new Output(parsed.GetValue(GlobalOptions.Json));
+
+    try
+    {
+        if (parsed.Action is ParseErrorAction)
+        {
+            throw CommandFailure.Usage(parsed.Errors[^1].Message, $"{HelpFooter.CommandPath(parsed)} --help");
+        }
+
+        return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+    }
+    catch (CommandFailure failure)
+    {
+        output.Fail(failure);
+        return failure.ExitCode;
+    }
+    catch (OperationCanceledException)
+    {
+        return ExitCode.Cancelled;
+    }
 }

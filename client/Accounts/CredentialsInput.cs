@@ -14,7 +14,7 @@ internal static class CredentialsInput
     };
 
     private static readonly Option<bool> PasswordStdin =
-        PasswordInput.Option("Take the password from the first line of standard input, every character of it");
+        PasswordInput.Option("Take the password from the first line of standard input, every character but the line end");
 
     public static void AddTo(Command command)
     {
@@ -32,7 +32,7 @@ internal static class CredentialsInput
         {
             return username is null
                 ? throw CommandFailure.Usage($"With {PasswordInput.OptionName} the username is an argument", command)
-                : new Credentials(username, (await PasswordInput.ReadStandardInputAsync(count: 1, cancellation))[0]);
+                : Of(username, (await PasswordInput.ReadStandardInputAsync(count: 1, cancellation))[0]);
         }
 
         PasswordInput.RequireTerminal($"{command} <password-file");
@@ -40,6 +40,9 @@ internal static class CredentialsInput
         var password = isNewPassword
             ? await PasswordInput.AskNewAsync("Password", cancellation)
             : await Prompt.AskHiddenAsync("Password: ", cancellation);
-        return new Credentials(username, password);
+        return Of(username, password);
     }
+
+    // As the server does: no name holds white space. What is kept here, such as the device cookie, stands under the name itself.
+    private static Credentials Of(string username, string password) => new(username.Trim(" \t\r\n\f".ToCharArray()), password);
 }

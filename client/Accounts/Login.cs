@@ -16,6 +16,11 @@ internal static class Login
 
     private static async Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellation)
     {
+        using (await invocation.Sessions.HoldAsync(cancellation))
+        {
+            // Tokens that cannot be kept here must not be made there: the session would go on with nobody to end it.
+        }
+
         var credentials = await CredentialsInput.ReadAsync(invocation, parsed, isNewPassword: false, cancellation);
 
         var sentAt = TimeProvider.System.GetUtcNow();

@@ -21,8 +21,20 @@ internal static class PasswordInput
             throw CommandFailure.Usage("Standard input is a terminal, no pipe or file", $"leave {OptionName} out to be asked");
         }
 
-        using var input = Console.OpenStandardInput();
-        return await PasswordLines.ReadAsync(input, "standard input", count, cancellation);
+        if (StandardStreams.IsInputClosed)
+        {
+            throw CommandFailure.Usage("Standard input is closed", $"pipe the password in, or leave {OptionName} out at a terminal");
+        }
+
+        try
+        {
+            using var input = Console.OpenStandardInput();
+            return await PasswordLines.ReadAsync(input, "standard input", count, cancellation);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw CommandFailure.Usage($"Standard input cannot be read: {exception.Message}", "pipe the password in, or name a file behind <");
+        }
     }
 
     /// <param name="pipedIn">How the command is written that needs no terminal.</param>

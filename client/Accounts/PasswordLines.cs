@@ -3,7 +3,10 @@ using AuthMesh.Client.CommandLine;
 
 namespace AuthMesh.Client.Accounts;
 
-/// <summary>Passwords from a file or pipe: the first lines, each up to the newline, with every other character kept.</summary>
+/// <summary>
+/// Passwords from a file or pipe, one a line, by the rule of the services' secret files: UTF-8, with or without a byte order mark, and
+/// without the line end, which is LF or CRLF. Every other character is kept.
+/// </summary>
 internal static class PasswordLines
 {
     private const int LongestLine = 4096; // bytes; a password has 256 code points of 4 bytes at most
@@ -31,23 +34,24 @@ internal static class PasswordLines
 
         var lines = new List<string>(count);
         var rest = buffer.AsMemory(0, length);
+        if (rest.Span.StartsWith(Encoding.UTF8.Preamble))
+        {
+            rest = rest[Encoding.UTF8.Preamble.Length..];
+        }
+
         foreach (var ordinal in Ordinals.Take(count))
         {
             var newline = rest.Span.IndexOf((byte)'\n');
-            lines.Add(Decode(newline < 0 ? rest.Span : rest.Span[..newline], newline >= 0, $"The {ordinal} line of {source}"));
+            lines.Add(Decode(newline < 0 ? rest.Span : rest.Span[..newline], $"The {ordinal} line of {source}"));
             rest = newline < 0 ? default : rest[(newline + 1)..];
         }
 
         return lines;
     }
 
-    private static string Decode(ReadOnlySpan<byte> line, bool hasNewline, string place)
+    private static string Decode(ReadOnlySpan<byte> line, string place)
     {
-        if (OperatingSystem.IsWindows() && hasNewline && line is [.., (byte)'\r'])
-        {
-            line = line[..^1]; // a newline there is two characters
-        }
-
+        line = line.TrimEnd((byte)'\r');
         if (line.IsEmpty)
         {
             throw CommandFailure.Usage($"{place} is empty", "it must be the password");
@@ -60,7 +64,7 @@ internal static class PasswordLines
 
         try
         {
-            // Strict, since a replaced character would make another password, and no BOM is dropped.
+            // Strict, since a replaced character would make another password.
             return new UTF8Encoding(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true).GetString(line);
         }
         catch (DecoderFallbackException)

@@ -10,10 +10,14 @@ namespace AuthMesh.Client.CommandLine;
 /// <summary>Adds to the help of every command what System.CommandLine does not know: exit codes, environment, file.</summary>
 internal sealed class HelpFooter(HelpAction help) : SynchronousCommandLineAction
 {
+    private const int NarrowestHelp = 40; // System.CommandLine fails at a width of a few columns, which some pseudo-terminals have
+
     public static void AddTo(RootCommand root)
     {
         var option = root.Options.OfType<HelpOption>().Single();
-        option.Action = new HelpFooter((HelpAction)option.Action!);
+        var help = (HelpAction)option.Action!;
+        help.MaxWidth = Console.IsOutputRedirected ? int.MaxValue : Math.Max(NarrowestHelp, Console.WindowWidth);
+        option.Action = new HelpFooter(help);
     }
 
     public static string CommandPath(ParseResult parsed)

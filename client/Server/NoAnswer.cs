@@ -7,6 +7,10 @@ internal static class NoAnswer
 {
     public static CommandFailure From(HttpRequestException exception, ServerAddress server) => exception.HttpRequestError switch
     {
+        HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError or HttpRequestError.ProxyTunnelError
+            when ProxyFor(server) is { } proxy => Unavailable(
+                $"Cannot reach {server} through the proxy {proxy}: {exception.Message}",
+                $"http_proxy, https_proxy and all_proxy name the proxy; no_proxy={server.Origin.Host} goes without one"),
         HttpRequestError.ConnectionError => Unavailable(
             $"Cannot connect to {server}",
             server.IsLoopback ? "is the mesh running? ./run.sh starts it" : "check the address, the network and that the server is up"),
@@ -23,6 +27,10 @@ internal static class NoAnswer
 
     public static CommandFailure InTime(ServerAddress server, TimeSpan patience) =>
         Unavailable($"No answer from {server} within {patience.TotalSeconds:0} s", "the server may be overloaded or starting; try again");
+
+    // Without the name and password that may stand in it.
+    private static string? ProxyFor(ServerAddress server) => server.IsLoopback ? null
+        : HttpClient.DefaultProxy.GetProxy(server.Origin)?.GetComponents(UriComponents.SchemeAndServer, UriFormat.UriEscaped);
 
     private static CommandFailure Closed(ServerAddress server) =>
         Unavailable($"{server} closed the connection before it answered", "try again");

@@ -15,8 +15,18 @@ internal static class ConfigurationFolder
         return System.IO.Path.Combine(parent, Name);
     }
 
-    private static string UnixParent() =>
-        Environment.GetEnvironmentVariable("XDG_CONFIG_HOME") is { } folder && System.IO.Path.IsPathRooted(folder)
-            ? folder // the XDG specification has relative paths ignored
-            : System.IO.Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".config");
+    private static string UnixParent()
+    {
+        if (Environment.GetEnvironmentVariable("XDG_CONFIG_HOME") is { } folder && System.IO.Path.IsPathRooted(folder))
+        {
+            return folder; // the XDG specification has relative paths ignored
+        }
+
+        // HOME, or what the system's user database says. A relative path, or none, would put the tokens into whatever folder this is.
+        // Not verified: a folder that does not exist is created, and .NET would give an empty path for it.
+        var home = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile, Environment.SpecialFolderOption.DoNotVerify);
+        return System.IO.Path.IsPathRooted(home)
+            ? System.IO.Path.Combine(home, ".config")
+            : throw SessionFile.Unusable("HOME names no folder where tokens can be kept", SessionFile.ElsewhereHint);
+    }
 }

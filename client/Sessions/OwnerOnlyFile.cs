@@ -39,7 +39,13 @@ internal static class OwnerOnlyFile
             options.UnixCreateMode = OwnerReadsAndWrites;
         }
 
-        return new FileStream(path, options);
+        var file = new FileStream(path, options);
+        if (!OperatingSystem.IsWindows())
+        {
+            File.SetUnixFileMode(file.SafeFileHandle, OwnerReadsAndWrites); // an umask may have taken a right from its owner
+        }
+
+        return file;
     }
 
     private static void PrepareFolder(string folder)

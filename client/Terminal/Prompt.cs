@@ -1,4 +1,5 @@
 using System.Text;
+using AuthMesh.Client.CommandLine;
 
 namespace AuthMesh.Client.Terminal;
 
@@ -20,6 +21,10 @@ internal static class Prompt
         {
             // ReadKey cannot be cancelled. On Ctrl-C its thread is left behind, and the runtime resets the terminal at exit.
             return await Task.Run(() => ReadLine(isHidden), CancellationToken.None).WaitAsync(cancellation);
+        }
+        catch (Exception exception) when (exception is IOException or InvalidOperationException) // its window was closed under nohup
+        {
+            throw CommandFailure.Usage($"The terminal cannot be read: {exception.Message}", "start again at a terminal");
         }
         finally
         {

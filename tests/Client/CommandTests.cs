@@ -62,13 +62,14 @@ public sealed class CommandTests(ProductionMesh mesh) : IDisposable
     }
 
     [Fact]
-    public async Task The_first_line_of_standard_input_is_the_password_every_character_of_it()
+    public async Task The_first_line_of_standard_input_is_the_password_without_its_line_end_and_a_byte_order_mark()
     {
         var name = ProductionMesh.NewName();
         Assert.Equal(200, (await mesh.Gateway.RegisterAsync(name, Password)).Status);
 
         foreach (var (input, exitCode) in ((string, int)[])
-            [(Password + "\nanother line\n", 0), (Password, 0), (Password.Trim(), 4), (Password + "\r\n", 4), ("\n" + Password, 2)])
+            [(Password + "\nanother line\n", 0), (Password, 0), (Password + "\r\n", 0), ("\ufeff" + Password + "\r\nanother\r\n", 0), (Password.Trim(), 4),
+            ("\ufeff\ufeff" + Password, 4), ("\n" + Password, 2), ("\ufeff\r\n" + Password, 2)])
         {
             var login = await authmesh.PipeAsync(input, "login", name, "--password-stdin", "--server", Server);
             Assert.Equal((input, exitCode), (input, login.ExitCode));

@@ -1,0 +1,133 @@
+using AuthMesh.Tests.Harness;
+
+namespace AuthMesh.Tests.Client;
+
+/// <summary>Streams and surroundings that are not a developer's terminal: cron jobs, containers, company machines, dotfiles.</summary>
+public sealed class OddPlaceTests(ProductionMesh mesh) : IDisposable
+{
+    private const string Written = "authmesh: Standard output cannot be written: ";
+
+    private readonly string home = Directory.CreateTempSubdirectory("authmesh-tests-").FullName;
+
+    private string Server => mesh.Gateway.Address.GetLeftPart(UriPartial.Authority);
+
+    [Theory]
+    [InlineData("authmesh --help >&-", 2, Written + "It is closed")]
+    [InlineData("authmesh --help >/dev/full", 2, Written)]
+    [InlineData("authmesh whoami --json >/dev/full", 2, Written)]
+    [InlineData("authmesh --help >&- 2>&-", 2)]
+    [InlineData("authmesh --help <&- >&- 2>&-", 2)]
+    [InlineData("authmesh whoami 2>&-", 4)]
+    [InlineData("authmesh whoami 2>/dev/full", 4)]
+    [InlineData("authmesh whoami <&-", 4, "Not signed in at ")]
+    [InlineData("authmesh whoami", 4, "Not signed in at ")]
+    [InlineData("authmesh login x --password-stdin <&-", 2, "Standard input is closed")]
+    [InlineData("authmesh login x --password-stdin <.", 2, "Standard input cannot be read: Is a directory")]
+    [InlineData("authmesh login x --password-stdin 0>written", 2, "Standard input cannot be read")]
+    [InlineData("authmesh --help | head -n 1; exit ${PIPESTATUS[0]}", 0)]
+    public async Task Whatever_the_streams_are_the_exit_code_tells_what_happened(string command, int exitCode, string said = "")
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "/proc tells a closed stream from an open one.");
+
+        var finished = await ShellAsync(command);
+
+        finished.AssertExited(exitCode);
+        Assert.Contains(said, finished.Errors, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", finished.Errors, StringComparison.Ordinal); // no stack trace
+    }
+
+    [Fact]
+    public async Task A_result_that_cannot_be_shown_is_no_success_and_the_sign_in_holds()
+    {
+        var (name, password, _) = await mesh.SignUpAsync();
+
+        (await ShellAsync($"authmesh login {name} --password-stdin --server {Server} <<<'{password}' >&-")).AssertFailed(
+            2, Written, "hint: the server may have done what you asked for");
+        (await ShellAsync("authmesh whoami >&-")).AssertFailed(2, Written);
+
+        Assert.Contains($"name      {name}", (await ShellAsync("authmesh whoami")).Output, StringComparison.Ordinal);
+        Assert.Contains($"name      {name}", (await ShellAsync("authmesh whoami <&-")).Output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("XDG_CONFIG_HOME= HOME=relative", 2, "HOME names no folder where tokens can be kept", "hint: set XDG_CONFIG_HOME")]
+    [InlineData("XDG_CONFIG_HOME= HOME=/proc", 2, "/proc/.config/authmesh/sessions.lock cannot be opened", "hint: set XDG_CONFIG_HOME")]
+    [InlineData("XDG_CONFIG_HOME=/dev/null", 2, "/dev/null/authmesh/sessions.lock cannot be opened", "hint: set XDG_CONFIG_HOME")]
+    [InlineData("AUTHMESH_SERVER=http://authmesh.invalid http_proxy=http://user:secret@127.0.0.1:9", 3,
+        "Cannot reach http://authmesh.invalid through the proxy http://127.0.0.1:9: ", "no_proxy=authmesh.invalid goes without one")]
+    public async Task What_the_environment_makes_impossible_is_named_with_the_cure(string environment, int exitCode, params string[] said)
+    {
+        var (name, password, _) = await mesh.SignUpAsync();
+
+        var refused = await RunAsync($"AUTHMESH_SERVER={Server} {environment}", password, "login", name, "--password-stdin");
+
+        refused.AssertFailed(exitCode, said);
+        Assert.DoesNotContain("secret", refused.Errors, StringComparison.Ordinal);
+        Assert.Equal(1, await mesh.Database.ScalarAsync<long>( // that of the sign-up: a session whose tokens are lost could only expire
+            "SELECT count(*) FROM sessions s JOIN users u ON u.id = s.user_id WHERE u.normalized_username = $1", name));
+    }
+
+    [Theory]
+    [InlineData("XDG_CONFIG_HOME=relative HOME=HERE/new")]
+    [InlineData("TERM= COLUMNS=-1 LINES=x NO_COLOR= LANG=xx_YY.nonsense LC_ALL=de_DE.ISO-8859-1 TZ=Nowhere/Nothing TZDIR=/nowhere TMPDIR=/nowhere")]
+    [InlineData("http_proxy=http://127.0.0.1:9 https_proxy=nonsense all_proxy=socks5://127.0.0.1:9")] // loopback needs no proxy
+    [InlineData("DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=0 DOTNET_SYSTEM_CONSOLE_ALLOW_ANSI_COLOR_REDIRECTION=1 DOTNET_gcServer=1")]
+    public async Task Other_odd_surroundings_change_nothing(string environment)
+    {
+        var (name, password, _) = await mesh.SignUpAsync();
+
+        var signedIn = await RunAsync(environment, password, "login", $" {name} ", "--password-stdin", "--server", Server);
+        var shown = await RunAsync(environment, "", "whoami");
+
+        Assert.Equal((0, $"Welcome {name}!\n", ""), (signedIn.ExitCode, signedIn.Output, signedIn.Errors));
+        Assert.StartsWith($"name      {name}\nrole      user\n", shown.Output, StringComparison.Ordinal);
+        Assert.Equal(2, Directory.GetFiles(home, "sessions.*", SearchOption.AllDirectories).Length);
+    }
+
+    [Fact]
+    public async Task No_umask_takes_the_files_from_their_owner()
+    {
+        var (name, password, _) = await mesh.SignUpAsync();
+
+        (await ShellAsync($"{{ umask 0777; authmesh login {name} --password-stdin --server {Server}; }} <<<'{password}'")).AssertExited(0);
+
+        Assert.All(
+            Directory.GetFiles(home, "sessions.*", SearchOption.AllDirectories),
+            file => Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(file)));
+    }
+
+    [Theory]
+    [InlineData(1, 1)]
+    [InlineData(24, 3)]
+    [InlineData(0, 0)]
+    public async Task Help_fits_no_terminal_so_narrow_and_is_shown_all_the_same(int rows, int columns)
+    {
+        Assert.SkipUnless(File.Exists("/usr/bin/script"), "script(1) makes the terminal.");
+
+        var finished = await ShellAsync($"script -qec 'stty rows {rows} columns {columns}; authmesh --help' /dev/null");
+
+        finished.AssertExited(0);
+        Assert.Contains("Signs you in", finished.Output, StringComparison.Ordinal);
+        Assert.Contains("Exit codes:", finished.Output, StringComparison.Ordinal);
+    }
+
+    public void Dispose() => Directory.Delete(home, recursive: true);
+
+    /// <param name="environment">NAME=VALUE, separated by spaces; HERE is the folder of this test.</param>
+    /// <param name="input">What is piped in.</param>
+    /// <param name="arguments">As they are typed behind `authmesh`.</param>
+    private Task<Finished> RunAsync(string environment, string input, params string[] arguments)
+    {
+        var variables = new Dictionary<string, string> { ["XDG_CONFIG_HOME"] = home };
+        foreach (var (name, value) in environment.Split(' ').Select(variable => variable.Split('=', 2)).Select(pair => (pair[0], pair[1])))
+        {
+            variables[name] = value.Replace("HERE", home, StringComparison.Ordinal);
+        }
+
+        return Finished.RunAsync([Checkout.DotNet, Checkout.Dll("client", "authmesh"), .. arguments], variables, input, home);
+    }
+
+    private Task<Finished> ShellAsync(string command) => Finished.RunAsync(
+        ["bash", "-c", $"authmesh() {{ '{Checkout.DotNet}' '{Checkout.Dll("client", "authmesh")}' \"$@\"; }}; export -f authmesh; {command}"],
+        new Dictionary<string, string> { ["XDG_CONFIG_HOME"] = home, ["SHELL"] = "/bin/bash" }, folder: home);
+}
