@@ -2,7 +2,9 @@ using AuthMesh.LocalMesh;
 
 namespace AuthMesh.Bench;
 
-/// <summary>A mesh as it runs where it counts: Development adds a page for exceptions and checks of the services' own wiring to each request.</summary>
+/// <summary>
+/// A mesh as it runs where it counts: Development adds a page for exceptions and checks of the services' own wiring to each request.
+/// </summary>
 internal static class InProduction
 {
     public const string Issuer = "https://auth.example.test";

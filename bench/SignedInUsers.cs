@@ -15,7 +15,9 @@ internal sealed record SignedInUsers(IReadOnlyList<string> Tokens, IReadOnlyList
     {
         using var http = new HttpClient(new SocketsHttpHandler { UseCookies = false, UseProxy = false }) { BaseAddress = gateway };
         var answers = new (string Token, string Cookie)[count];
-        await Parallel.ForAsync(0, (count + SessionsEach - 1) / SessionsEach, new ParallelOptions { MaxDegreeOfParallelism = AtATime }, async (user, cancellation) =>
+        await Parallel.ForAsync(
+            0, (count + SessionsEach - 1) / SessionsEach, new ParallelOptions { MaxDegreeOfParallelism = AtATime },
+            async (user, cancellation) =>
         {
             var credentials = new { username = $"bench-{Guid.NewGuid():N}", password = "a password for a benchmark" };
             using var registered = await http.PostAsJsonAsync("/register", credentials, cancellation);
@@ -25,7 +27,8 @@ internal sealed record SignedInUsers(IReadOnlyList<string> Tokens, IReadOnlyList
                 using var answer = await http.PostAsJsonAsync("/login", credentials, cancellation);
                 answer.EnsureSuccessStatusCode();
                 var body = await answer.Content.ReadFromJsonAsync<JsonElement>(cancellation);
-                var cookie = answer.Headers.GetValues("Set-Cookie").First(value => value.StartsWith("__Host-authmesh=", StringComparison.Ordinal));
+                var cookie = answer.Headers.GetValues("Set-Cookie")
+                    .First(value => value.StartsWith("__Host-authmesh=", StringComparison.Ordinal));
                 answers[session] = (body.GetProperty("token").GetString()!, cookie.Split(';')[0]);
             }
         });

@@ -20,12 +20,14 @@ internal sealed class CompleteRoutes : IProxyConfigFilter
 
         if (route.Match.Methods is not { Count: > 0 })
         {
-            throw new InvalidOperationException($"{key}:Match:Methods is not set. List the methods that the service behind this route answers.");
+            throw new InvalidOperationException(
+                $"{key}:Match:Methods is not set. List the methods that the service behind this route answers.");
         }
 
         if (cluster is null)
         {
-            throw new InvalidOperationException($"{key}:ClusterId names {route.ClusterId}, and there is no such cluster under ReverseProxy:Clusters.");
+            throw new InvalidOperationException(
+                $"{key}:ClusterId names {route.ClusterId}, and there is no such cluster under ReverseProxy:Clusters.");
         }
 
         if (route.Metadata?.GetValueOrDefault(SessionCookies.Metadata) is { } use and not SessionCookies.IfUsable)
@@ -35,10 +37,12 @@ internal sealed class CompleteRoutes : IProxyConfigFilter
                 + "anonymous take the cookie anyway.");
         }
 
-        if (route.Metadata?.GetValueOrDefault(DeviceCookie.Metadata) is { } isPassed && (isPassed != "true" || !ServiceCredential.IsFor(cluster)))
+        if (route.Metadata?.GetValueOrDefault(DeviceCookie.Metadata) is { } isPassed
+            && (isPassed != "true" || !ServiceCredential.IsFor(cluster)))
         {
             throw new InvalidOperationException(
-                $"{key}:Metadata:{DeviceCookie.Metadata} is {isPassed}. Write true, and that only where the identity service signs somebody in, or "
+                $"{key}:Metadata:{DeviceCookie.Metadata} is {isPassed}. Write true, and that only where the identity service signs "
+                + "somebody in, or "
                 + "leave it out: the cookie is nobody else's to see.");
         }
 

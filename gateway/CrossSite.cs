@@ -17,7 +17,9 @@ internal enum RequestOrigin
     Foreign,
 }
 
-/// <summary>Reads off a request whose page it comes from: browsers say so in headers that no page can set (Fetch Metadata, RFC 6454 §7).</summary>
+/// <summary>
+/// Reads off a request whose page it comes from: browsers say so in headers that no page can set (Fetch Metadata, RFC 6454 §7).
+/// </summary>
 internal sealed class RequestOrigins(IOptions<AuthMeshOptions> mesh, IOptions<GatewayOptions> gateway)
 {
     private readonly string own = mesh.Value.Issuer;

@@ -17,7 +17,9 @@ public sealed class GatewayOptions
     /// <summary>Other origins whose pages may call the mesh, with a bearer token and never with the session cookie.</summary>
     public IList<string> CorsOrigins { get; } = [];
 
-    /// <summary>Addresses and networks of the proxies in front of the gateway, whose X-Forwarded-For is believed; nobody's unless set.</summary>
+    /// <summary>
+    /// Addresses and networks of the proxies in front of the gateway, whose X-Forwarded-For is believed; nobody's unless set.
+    /// </summary>
     public IList<string> TrustedProxies { get; } = [];
 
     /// <summary>
@@ -32,7 +34,8 @@ internal sealed class GatewayOptionsValidator : IValidateOptions<GatewayOptions>
     // Whoever could send these through could claim an address, a session or a connection that is not theirs.
     private static readonly string[] Never =
         [
-            IssuerConnection.ServiceKeyHeader, "Connection", "Cookie", "Forwarded", "Host", "Keep-Alive", "Proxy-Authorization", "TE", "Trailer",
+            IssuerConnection.ServiceKeyHeader, "Connection", "Cookie", "Forwarded", "Host", "Keep-Alive", "Proxy-Authorization",
+            "TE", "Trailer",
             "Transfer-Encoding", "Upgrade",
         ];
 
@@ -45,7 +48,8 @@ internal sealed class GatewayOptionsValidator : IValidateOptions<GatewayOptions>
         foreach (var header in options.RequestHeaders)
         {
             problems.Unless(
-                !Never.Contains(header, StringComparer.OrdinalIgnoreCase) && !header.StartsWith("X-Forwarded", StringComparison.OrdinalIgnoreCase),
+                !Never.Contains(header, StringComparer.OrdinalIgnoreCase)
+                && !header.StartsWith("X-Forwarded", StringComparison.OrdinalIgnoreCase),
                 nameof(options.RequestHeaders), $"must not contain {header}: it is the gateway's own to set or to end.");
         }
 
@@ -53,7 +57,8 @@ internal sealed class GatewayOptionsValidator : IValidateOptions<GatewayOptions>
         {
             problems.Unless(
                 AuthMeshOptions.IsOrigin(origin), nameof(options.CorsOrigins),
-                $"must hold origins, scheme and host without a path or a slash at the end, for example https://app.example.com. {origin} is none.");
+                $"must hold origins, scheme and host without a path or a slash at the end, for example https://app.example.com. {origin} "
+                + "is none.");
         }
 
         TrustedProxies.Check(options, problems);
@@ -64,8 +69,8 @@ internal sealed class GatewayOptionsValidator : IValidateOptions<GatewayOptions>
 
 /// <summary>
 /// An allow-list instead of a strip list: an identity header that some service trusts (X-User-Id, X_Forwarded_For, X-Original-URL, …)
-/// is dropped without having to be thought of. X-Forwarded-* are set anew from the connection, or by what a trusted proxy wrote of it. Trace context (traceparent,
-/// tracestate, baggage) is not copied but continued, so callers choose it; SECURITY.md says what follows.
+/// is dropped without having to be thought of. X-Forwarded-* are set anew from the connection, or by what a trusted proxy wrote of it.
+/// Trace context (traceparent, tracestate, baggage) is not copied but continued, so callers choose it; SECURITY.md says what follows.
 /// </summary>
 internal sealed class PassedHeaders(IOptions<GatewayOptions> options) : ITransformProvider
 {

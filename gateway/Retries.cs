@@ -9,7 +9,8 @@ namespace AuthMesh.Gateway;
 internal static class Retries
 {
     public static void UseRetries(this IReverseProxyApplicationBuilder proxy) => proxy.Use((context, next) =>
-        context.GetReverseProxyFeature().AvailableDestinations.Count > 1 && CrossSite.IsSafe(context.Request.Method) && !BodyLimit.HasBody(context)
+        context.GetReverseProxyFeature().AvailableDestinations.Count > 1 && CrossSite.IsSafe(context.Request.Method)
+        && !BodyLimit.HasBody(context)
             ? ForwardAsync(context, next)
             : next(context));
 

@@ -21,7 +21,8 @@ internal sealed class ServiceCredential(IOptions<AuthMeshOptions> mesh) : ITrans
     {
         if (IsFor(context.Cluster))
         {
-            context.AddRequestHeader(IssuerConnection.ServiceKeyHeader, Secret.Read(mesh.Value.ServiceKey, mesh.Value.ServiceKeyFile), append: false);
+            context.AddRequestHeader(
+                IssuerConnection.ServiceKeyHeader, Secret.Read(mesh.Value.ServiceKey, mesh.Value.ServiceKeyFile), append: false);
         }
     }
 

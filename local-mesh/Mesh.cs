@@ -144,10 +144,12 @@ public sealed class Mesh : IAsyncDisposable
     }
 
     // Only the identity service may know the master key and the way to the database.
-    private Dictionary<string, string> MergedOutside(IEnumerable<KeyValuePair<string, string>> own, IReadOnlyDictionary<string, string> forService)
+    private Dictionary<string,
+        string> MergedOutside(IEnumerable<KeyValuePair<string, string>> own, IReadOnlyDictionary<string, string> forService)
     {
         var merged = Merged(own, forService);
-        foreach (var key in merged.Keys.Where(key => key.StartsWith("Identity:", StringComparison.OrdinalIgnoreCase)).ToList()) merged.Remove(key);
+        foreach (var key in merged.Keys.Where(key => key.StartsWith("Identity:", StringComparison.OrdinalIgnoreCase))
+            .ToList()) merged.Remove(key);
         return merged;
     }
 

@@ -26,7 +26,8 @@ internal static class ServiceOutput
         var program = Path.Combine(folder, service, service);
         return File.Exists($"{program}.dll") ? $"{program}.dll"
             : File.Exists(program) ? program
-            : throw new MeshException($"{program} does not exist. Publish it first: dotnet publish {service} --output {Path.Combine(folder, service)}");
+            : throw new MeshException(
+                $"{program} does not exist. Publish it first: dotnet publish {service} --output {Path.Combine(folder, service)}");
     }
 
     // Tests and benchmarks have a copy of this assembly in their own output, so the way up differs.

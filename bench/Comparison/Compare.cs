@@ -29,13 +29,26 @@ internal static class Compare
     public static Command Define()
     {
         var smoke = new Option<bool>("--smoke") { Description = "One short round without a warm-up: whether everything runs" };
-        var only = new Option<string[]>("--only") { Description = "Which ones: " + string.Join(", ", Benchmarks.Select(benchmark => benchmark.Name)), AllowMultipleArgumentsPerToken = true };
+        var only = new Option<string[]>(
+            "--only")
+        {
+            Description = "Which ones: " + string.Join(", ", Benchmarks.Select(benchmark => benchmark.Name)),
+            AllowMultipleArgumentsPerToken = true
+        };
         only.AcceptOnlyFromAmong([.. Benchmarks.Select(benchmark => benchmark.Name)]);
-        var rounds = new Option<int>("--rounds") { Description = "How often all take turns; under 5 is for a first look", DefaultValueFactory = _ => Plan.Full.Rounds };
+        var rounds = new Option<int>(
+            "--rounds")
+        {
+            Description = "How often all take turns; under 5 is for a first look",
+            DefaultValueFactory = _ => Plan.Full.Rounds
+        };
         var output = new Option<FileInfo?>("--output") { Description = "Where the table goes besides, as Markdown" };
-        var command = new Command("compare", "Compares the mesh with what a team would take instead; bench/run.sh prepares and runs it") { smoke, only, rounds, output };
+        var command = new Command(
+            "compare", "Compares the mesh with what a team would take instead; bench/run.sh prepares and runs it") { smoke, only,
+            rounds, output };
         command.SetAction((parsed, cancellation) => RunAsync(
-            parsed.GetValue(smoke) ? Plan.Smoke : Plan.Full with { Rounds = parsed.GetValue(rounds) }, parsed.GetValue(only) ?? [], parsed.GetValue(output), cancellation));
+            parsed.GetValue(smoke) ? Plan.Smoke : Plan.Full with { Rounds = parsed.GetValue(rounds) }, parsed.GetValue(only) ?? [],
+            parsed.GetValue(output), cancellation));
         return command;
     }
 
@@ -56,13 +69,17 @@ internal static class Compare
             catch (Exception exception) when (!cancellation.IsCancellationRequested)
             {
                 failures.Add(name); // the others can still tell something
-                Console.WriteLine($"  did not run: {(exception is OperationCanceledException ? $"it took longer than {plan.Bound.TotalSeconds:0} s" : exception)}");
+                var reason = exception is OperationCanceledException ? $"it took longer than {plan.Bound.TotalSeconds:0} s"
+                    : $"{exception}";
+                Console.WriteLine($"  did not run: {reason}");
             }
         }
 
         Console.WriteLine();
         Console.Write(Table.ForPeople(rows));
-        Console.WriteLine(FormattableString.Invariant($"{rows.Count} rows in {start.Elapsed.TotalSeconds:0} s; {rows.Count(row => !row.Reach.IsMetBy(row.Ratio))} outside what we mean to reach"));
+        Console.WriteLine(
+            FormattableString.Invariant($"{rows.Count} rows in {start.Elapsed.TotalSeconds:0} s; ")
+            + $"{rows.Count(row => !row.Reach.IsMetBy(row.Ratio))} outside what we mean to reach");
         if (failures.Count > 0)
         {
             Console.WriteLine($"Did not run: {string.Join(", ", failures)}");

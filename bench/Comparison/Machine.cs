@@ -10,19 +10,24 @@ internal static partial class Machine
 {
     public static string Describe()
     {
-        var processor = File.ReadLines("/proc/cpuinfo").FirstOrDefault(line => line.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[1].Trim() ?? "a processor";
+        var processor = File.ReadLines("/proc/cpuinfo")
+            .FirstOrDefault(line => line.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[1].Trim() ?? "a processor";
         var memory = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / (double)(1 << 30);
         return string.Create(CultureInfo.InvariantCulture, $"""
-            {TimeProvider.System.GetUtcNow():yyyy-MM-dd HH:mm} UTC, commit {Line("git", "rev-parse", "--short", "HEAD")}, {Environment.ProcessorCount} cores of {processor}, {memory:0} GiB,
-            {RuntimeInformation.OSDescription}, {RuntimeInformation.FrameworkDescription}, {Line("nginx", "-v")}, {Line("haproxy", "-v")}, {Line("wrk", "-v")}, {Postgres()}.
+            {TimeProvider.System.GetUtcNow():yyyy-MM-dd HH:mm} UTC, commit {Line("git", "rev-parse", "--short", "HEAD")},
+            {Environment.ProcessorCount} cores of {processor}, {memory:0} GiB,
+            {RuntimeInformation.OSDescription}, {RuntimeInformation.FrameworkDescription},
+            {Line("nginx", "-v")}, {Line("haproxy", "-v")}, {Line("wrk", "-v")}, {Postgres()}.
             """);
     }
 
     // Of what a program says about itself, its name and version. wrk says it with a non-zero exit code.
     private static string Line(string program, params string[] arguments) =>
-        Copyright().Replace(Command.Run([program, .. arguments], workingDirectory: AppContext.BaseDirectory).Output.Split('\n')[0], "").Trim();
+        Copyright()
+        .Replace(Command.Run([program, .. arguments], workingDirectory: AppContext.BaseDirectory).Output.Split('\n')[0], "").Trim();
 
-    private static string Postgres() => LocalMesh.PostgresBinaries.Find() is [var newest, ..] ? $"PostgreSQL {newest.Major}" : "PostgreSQL in a container";
+    private static string Postgres() => LocalMesh.PostgresBinaries.Find() is [var newest, ..] ? $"PostgreSQL {newest.Major}"
+        : "PostgreSQL in a container";
 
     [GeneratedRegex(@"( \[.*| - https.*|nginx version: )")]
     private static partial Regex Copyright();

@@ -11,7 +11,9 @@ internal static class Table
         var text = new StringBuilder();
         foreach (var row in rows)
         {
-            text.Append(CultureInfo.InvariantCulture, $"  {row.Ratio,7:0.00}  {row.Reach,-14}{Verdict(row),-9}{row.Measure}, against {row.Against}").Append('\n');
+            text.Append(
+                CultureInfo.InvariantCulture,
+                $"  {row.Ratio,7:0.00}  {row.Reach,-14}{Verdict(row),-9}{row.Measure}, against {row.Against}").Append('\n');
             text.Append(CultureInfo.InvariantCulture, $"           by round {ByRound(row)}").Append('\n');
             foreach (var figure in row.Figures.Split(" | ", StringSplitOptions.RemoveEmptyEntries))
             {
@@ -28,13 +30,17 @@ internal static class Table
         text.Append("| measure | against | ratio | by round | reach | |\n| --- | --- | --- | --- | --- | --- |\n");
         foreach (var row in rows)
         {
-            text.Append(CultureInfo.InvariantCulture, $"| {row.Measure} | {row.Against} | **{row.Ratio:0.00}** | {ByRound(row)} | {row.Reach} | {Verdict(row)} |\n");
+            text.Append(
+                CultureInfo.InvariantCulture,
+                $"| {row.Measure} | {row.Against} | **{row.Ratio:0.00}** | {ByRound(row)} | {row.Reach} | {Verdict(row)} |\n");
         }
 
         text.Append("\nThe figures behind them:\n\n");
         foreach (var row in rows)
         {
-            text.Append(CultureInfo.InvariantCulture, $"- {row.Measure}, against {row.Against}: {row.Figures.Replace(" | ", "; against ", StringComparison.Ordinal)}\n");
+            text.Append(
+                CultureInfo.InvariantCulture,
+                $"- {row.Measure}, against {row.Against}: {row.Figures.Replace(" | ", "; against ", StringComparison.Ordinal)}\n");
         }
 
         if (failures.Count > 0)
@@ -45,7 +51,8 @@ internal static class Table
         return text.ToString();
     }
 
-    private static string ByRound(Row row) => string.Join(' ', row.ByRound.Select(ratio => ratio.ToString("0.00", CultureInfo.InvariantCulture)));
+    private static string ByRound(Row row) =>
+        string.Join(' ', row.ByRound.Select(ratio => ratio.ToString("0.00", CultureInfo.InvariantCulture)));
 
     private static string Verdict(Row row) => row.Reach is Reach.Shown ? "" : row.Reach.IsMetBy(row.Ratio) ? "reached" : "missed";
 }

@@ -7,7 +7,9 @@ using AuthMesh.LocalMesh;
 
 namespace AuthMesh.Bench.Flood;
 
-/// <summary>Whether those who are signed in, or known, notice a flood of logins. Quiet and flood take turns; what counts is one against the other.</summary>
+/// <summary>
+/// Whether those who are signed in, or known, notice a flood of logins. Quiet and flood take turns; what counts is one against the other.
+/// </summary>
 internal static class FloodLoad
 {
     private const int KnownUsers = 4, KnownLoginsEach = 10; // in each round
@@ -23,9 +25,11 @@ internal static class FloodLoad
             Description = "A mesh that runs already; without it, one is started",
             CustomParser = result => new Uri(result.Tokens[0].Value),
         };
-        var command = new Command("flood", "What a flood of logins does to everybody else, and to its own throughput") { clients, seconds, rounds, address };
+        var command = new Command(
+            "flood", "What a flood of logins does to everybody else, and to its own throughput") { clients, seconds, rounds, address };
         command.SetAction((parsed, cancellation) => RunAsync(
-            parsed.GetValue(address), parsed.GetValue(clients), TimeSpan.FromSeconds(parsed.GetValue(seconds)), parsed.GetValue(rounds), cancellation));
+            parsed.GetValue(address), parsed.GetValue(clients), TimeSpan.FromSeconds(parsed.GetValue(seconds)), parsed.GetValue(rounds),
+            cancellation));
         return command;
     }
 
@@ -49,7 +53,9 @@ internal static class FloodLoad
 
         await Probe.RunAsync(probes, TimeSpan.FromSeconds(3), cancellation); // warm-up
 
-        Console.WriteLine(Line($"{clients} clients at /login, cost {HashSpeed.Cost}, {Environment.ProcessorCount} cores, {rounds} rounds of {time.TotalSeconds:0} s quiet and {time.TotalSeconds:0} s flood"));
+        Console.WriteLine(
+            Line($"{clients} clients at /login, cost {HashSpeed.Cost}, {Environment.ProcessorCount} cores, {rounds} rounds of ")
+            + Line($"{time.TotalSeconds:0} s quiet and {time.TotalSeconds:0} s flood"));
         var results = new List<Round>();
         for (var i = 0; i < rounds; i++)
         {
@@ -87,27 +93,34 @@ internal static class FloodLoad
     private static void Print(Probe[] probes, List<Round> rounds)
     {
         Console.WriteLine();
-        Console.WriteLine($"{"milliseconds",-28}{"quiet p50",11}{"p99",8}{"flood p50",11}{"p99",8}{"p99 flood/quiet",17}{"by round",22}{"not 200",9}");
+        Console.WriteLine(
+            $"{"milliseconds",-28}{"quiet p50",11}{"p99",8}{"flood p50",11}{"p99",8}{"p99 flood/quiet",17}{"by round",22}{"not 200",9}");
         for (var i = 0; i < probes.Length; i++)
         {
-            var (quiet, flood) = (Latencies.Of(rounds.Select(round => round.Quiet[i])), Latencies.Of(rounds.Select(round => round.Flood[i])));
+            var (quiet, flood) =
+                (Latencies.Of(rounds.Select(round => round.Quiet[i])), Latencies.Of(rounds.Select(round => round.Flood[i])));
             var byRound = string.Join(" ", rounds.Select(round => Line($"{round.Flood[i].P99 / round.Quiet[i].P99:0.0}")));
-            Console.WriteLine(Line(
-                $"{probes[i].Name,-28}{quiet.P50,11:0.0}{quiet.P99,8:0.0}{flood.P50,11:0.0}{flood.P99,8:0.0}{flood.P99 / quiet.P99,17:0.0}{byRound,22}{quiet.Failures + flood.Failures,9}"));
+            Console.WriteLine(
+                Line($"{probes[i].Name,-28}{quiet.P50,11:0.0}{quiet.P99,8:0.0}{flood.P50,11:0.0}{flood.P99,8:0.0}")
+                + Line($"{flood.P99 / quiet.P99,17:0.0}{byRound,22}{quiet.Failures + flood.Failures,9}"));
         }
 
         Console.WriteLine();
         Console.WriteLine(Line($"logins hashed, of what the cores could do: {rounds.Average(round => round.Yield):0.00}"));
         if (rounds.All(round => round.KnownSuccesses is not null))
         {
-            Console.WriteLine($"logins on known devices that succeeded during the flood: {rounds.Sum(round => round.KnownSuccesses)} of {rounds.Count * KnownUsers * KnownLoginsEach}");
+            Console.WriteLine(
+                $"logins on known devices that succeeded during the flood: {rounds.Sum(round => round.KnownSuccesses)} of "
+                + $"{rounds.Count * KnownUsers * KnownLoginsEach}");
         }
     }
 
     private static string Line(FormattableString line) => FormattableString.Invariant(line);
 
     private static double? ResidentMemory(int? process) => process is null ? null
-        : double.Parse(File.ReadLines($"/proc/{process}/status").First(line => line.StartsWith("VmRSS", StringComparison.Ordinal)).Split(' ')[^2], CultureInfo.InvariantCulture) / 1024;
+        : double.Parse(
+            File.ReadLines($"/proc/{process}/status").First(line => line.StartsWith("VmRSS", StringComparison.Ordinal)).Split(' ')[^2],
+            CultureInfo.InvariantCulture) / 1024;
 
     private sealed record Round(
         TimeSpan Hash, Latencies[] Quiet, Latencies[] Flood, IReadOnlyDictionary<int, int> Answers, TimeSpan Time, int? KnownSuccesses,
@@ -118,8 +131,8 @@ internal static class FloodLoad
         public double Yield => HashesPerSecond / (Environment.ProcessorCount / Hash.TotalSeconds);
 
         public string Describe() => Line(
-            $"a hash takes {Hash.TotalMilliseconds:0} ms; {HashesPerSecond:0.0} logins hashed per second, {Yield:0.00} of what the cores could do; ")
-            + "answers " + string.Join(", ", Answers.Select(answer => $"{answer.Key}: {answer.Value}"))
+            $"a hash takes {Hash.TotalMilliseconds:0} ms; {HashesPerSecond:0.0} logins hashed per second, {Yield:0.00} of what the cores ")
+            + "could do; answers " + string.Join(", ", Answers.Select(answer => $"{answer.Key}: {answer.Value}"))
             + (MemoryBefore is null ? "" : Line($"; identity service {MemoryBefore:0} MB before, {MemoryAfter:0} MB after"));
     }
 
@@ -129,7 +142,8 @@ internal static class FloodLoad
         private readonly HttpClient http;
         private string refreshToken = "";
 
-        private SignedIn(Uri gateway) => http = new HttpClient(new SocketsHttpHandler { UseCookies = false, UseProxy = false }) { BaseAddress = gateway };
+        private SignedIn(Uri gateway) =>
+            http = new HttpClient(new SocketsHttpHandler { UseCookies = false, UseProxy = false }) { BaseAddress = gateway };
 
         public string Token { get; private set; } = "";
 

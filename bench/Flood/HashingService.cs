@@ -9,7 +9,9 @@ using Bcrypt = BCrypt.Net.BCrypt;
 
 namespace AuthMesh.Bench.Flood;
 
-/// <summary>The least service that hashes, in one of several ways, and answers something that needs no hash. A process of its own.</summary>
+/// <summary>
+/// The least service that hashes, in one of several ways, and answers something that needs no hash. A process of its own.
+/// </summary>
 internal static class HashingService
 {
     public const string Name = "hashing-service", Pool = "pool", Semaphore = "semaphore", Lane = "lane";
@@ -61,7 +63,8 @@ internal static class HashingService
                     turns.Release();
                     break;
                 default:
-                    using (var place = await lane.EnterAsync(new Applicant($"{context.Connection.RemoteIpAddress}", "nobody", false), context.RequestAborted))
+                    using (var place = await lane.EnterAsync(
+                        new Applicant($"{context.Connection.RemoteIpAddress}", "nobody", false), context.RequestAborted))
                     {
                         if (place is null || await place.RunAsync(() => new object[] { Verify() }) is null)
                         {

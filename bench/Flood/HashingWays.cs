@@ -3,29 +3,39 @@ using System.Diagnostics;
 
 namespace AuthMesh.Bench.Flood;
 
-/// <summary>What the same flood does to a request that needs no hash, where passwords are hashed on the thread pool and where they are in the lane.</summary>
+/// <summary>
+/// What the same flood does to a request that needs no hash, where passwords are hashed on the thread pool and where they are in the lane.
+/// </summary>
 internal static class HashingWays
 {
     public static Command Define()
     {
         var clients = new Option<int>("--clients") { Description = "How many sign in at a time", DefaultValueFactory = _ => 64 };
         var seconds = new Option<int>("--seconds") { Description = "How long each phase goes on", DefaultValueFactory = _ => 20 };
-        var command = new Command("hashing", "Compares hashing on the thread pool, behind a semaphore and in the lane, in one small service") { clients, seconds };
-        command.SetAction((parsed, cancellation) => RunAsync(parsed.GetValue(clients), TimeSpan.FromSeconds(parsed.GetValue(seconds)), cancellation));
+        var command = new Command(
+            "hashing",
+            "Compares hashing on the thread pool, behind a semaphore and in the lane, in one small service") { clients, seconds };
+        command.SetAction(
+            (parsed, cancellation) => RunAsync(parsed.GetValue(clients), TimeSpan.FromSeconds(parsed.GetValue(seconds)), cancellation));
         return command;
     }
 
     private static async Task RunAsync(int clients, TimeSpan time, CancellationToken cancellation)
     {
-        Console.WriteLine($"{clients} clients at /login, cost {HashSpeed.Cost}, {Environment.ProcessorCount} cores; a GET without a hash in the same process, in milliseconds");
-        Console.WriteLine($"{"",-12}{"quiet p50",11}{"p99",8}{"flood p50",11}{"p99",10}{"p99 flood/quiet",17}{"requests",10}{"logins/s",10}{"of the cores",14}");
+        Console.WriteLine(
+            $"{clients} clients at /login, cost {HashSpeed.Cost}, {Environment.ProcessorCount} cores; a GET without a hash in the same "
+            + "process, in milliseconds");
+        Console.WriteLine(
+            $"{"",-12}{"quiet p50",11}{"p99",8}{"flood p50",11}{"p99",10}{"p99 flood/quiet",17}{"requests",10}{"logins/s",10}"
+            + $"{"of the cores",14}");
         foreach (var way in (string[])[HashingService.Pool, HashingService.Semaphore, HashingService.Lane])
         {
-            using var service = Process.Start(new ProcessStartInfo("dotnet", [typeof(HashingWays).Assembly.Location, HashingService.Name, way])
-            {
-                RedirectStandardOutput = true,
-                RedirectStandardInput = true,
-            })!;
+            using var service = Process.Start(
+                new ProcessStartInfo("dotnet", [typeof(HashingWays).Assembly.Location, HashingService.Name, way])
+                {
+                    RedirectStandardOutput = true,
+                    RedirectStandardInput = true,
+                })!;
             try
             {
                 var address = new Uri((await service.StandardOutput.ReadLineAsync(cancellation))!);
@@ -57,7 +67,9 @@ internal static class HashingWays
         await end.CancelAsync();
         await flooding;
         var hash = (hashBefore + await HashSpeed.MeasureAsync()) / 2; // others may use the machine too
-        Console.WriteLine(FormattableString.Invariant(
-            $"{way,-12}{quiet.P50,11:0.0}{quiet.P99,8:0.0}{flooded.P50,11:0.0}{flooded.P99,10:0.0}{flooded.P99 / quiet.P99,17:0.0}{flooded.Sorted.Count,10}{logins,10:0.0}{logins * hash.TotalSeconds / Environment.ProcessorCount,14:0.00}"));
+        var yield = logins * hash.TotalSeconds / Environment.ProcessorCount;
+        Console.WriteLine(
+            FormattableString.Invariant($"{way,-12}{quiet.P50,11:0.0}{quiet.P99,8:0.0}{flooded.P50,11:0.0}{flooded.P99,10:0.0}")
+            + FormattableString.Invariant($"{flooded.P99 / quiet.P99,17:0.0}{flooded.Sorted.Count,10}{logins,10:0.0}{yield,14:0.00}"));
     }
 }

@@ -6,11 +6,13 @@ namespace AuthMesh.Bench.Flood;
 /// <summary>Somebody whose device keeps the cookies that it is given, and who signs in again while the flood goes on.</summary>
 internal sealed class KnownUser : IDisposable
 {
-    private readonly object credentials = new { username = "known-" + Guid.NewGuid().ToString("N")[..12], password = "a password for a benchmark" };
+    private readonly object credentials =
+        new { username = "known-" + Guid.NewGuid().ToString("N")[..12], password = "a password for a benchmark" };
     private readonly CookieContainer cookies = new();
     private readonly HttpClient http;
 
-    private KnownUser(Uri gateway) => http = new HttpClient(new SocketsHttpHandler { UseProxy = false, CookieContainer = cookies }) { BaseAddress = gateway };
+    private KnownUser(Uri gateway) =>
+        http = new HttpClient(new SocketsHttpHandler { UseProxy = false, CookieContainer = cookies }) { BaseAddress = gateway };
 
     /// <summary>Whether the mesh gave the device a cookie by which it knows it again.</summary>
     public bool IsKnown => cookies.GetAllCookies().Any(cookie => cookie.Name.EndsWith("authmesh-device", StringComparison.Ordinal));

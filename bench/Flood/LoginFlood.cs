@@ -6,7 +6,9 @@ using System.Security.Cryptography;
 
 namespace AuthMesh.Bench.Flood;
 
-/// <summary>Clients that sign in as nobody, each again as soon as it is answered, every time from another address and with another name.</summary>
+/// <summary>
+/// Clients that sign in as nobody, each again as soon as it is answered, every time from another address and with another name.
+/// </summary>
 internal sealed class LoginFlood : IDisposable
 {
     private readonly ConcurrentDictionary<int, int> statuses = new();
@@ -21,7 +23,8 @@ internal sealed class LoginFlood : IDisposable
             UseProxy = false,
             UseCookies = false,
             PooledConnectionLifetime = TimeSpan.Zero, // a new address is a new connection
-            ConnectCallback = async (context, cancellation) => new NetworkStream(await ConnectAsync(context.DnsEndPoint, cancellation), ownsSocket: true),
+            ConnectCallback = async (context, cancellation) =>
+            new NetworkStream(await ConnectAsync(context.DnsEndPoint, cancellation), ownsSocket: true),
         })
         {
             Timeout = TimeSpan.FromSeconds(60),

@@ -31,12 +31,16 @@ internal sealed class GrownMesh : IAsyncDisposable
     public static async Task<GrownMesh> StartAsync(int size, CancellationToken cancellation)
     {
         var masterKey = Rotatable.NewMasterKey();
-        var settings = new Dictionary<string, string>(Unthrottled.WithCheapHashes) { ["Identity:MasterKey"] = Convert.ToBase64String(masterKey) };
+        var settings = new Dictionary<string,
+            string>(Unthrottled.WithCheapHashes)
+        { ["Identity:MasterKey"] = Convert.ToBase64String(masterKey) };
         var mesh = await Mesh.StartAsync(new MeshOptions { IdentitySettings = settings }, cancellation);
         var connection = new DatabaseOptions { ConnectionString = mesh.ConnectionString }.Read().ConnectionString;
         var database = NpgsqlDataSource.Create(connection);
         var sessions = await Rotatable.CreateAsync(database, connection, masterKey, size, cancellation);
-        var grown = new GrownMesh(mesh, database, sessions, [.. Enumerable.Range(0, WithPassword).Select(_ => $"rotatable-{RandomNumberGenerator.GetInt32(1, size + 1)}")]);
+        var grown = new GrownMesh(
+            mesh, database, sessions,
+            [.. Enumerable.Range(0, WithPassword).Select(_ => $"rotatable-{RandomNumberGenerator.GetInt32(1, size + 1)}")]);
         await grown.GivePasswordsAsync(cancellation);
         return grown;
     }
@@ -44,7 +48,8 @@ internal sealed class GrownMesh : IAsyncDisposable
     /// <summary>Signs somebody in, another one than the last times.</summary>
     public async Task SignInAsync(CancellationToken cancellation)
     {
-        using var answer = await http.PostAsJsonAsync("/login", new { username = usernames[RandomNumberGenerator.GetInt32(usernames.Length)], password = Password }, cancellation);
+        using var answer = await http.PostAsJsonAsync(
+            "/login", new { username = usernames[RandomNumberGenerator.GetInt32(usernames.Length)], password = Password }, cancellation);
         answer.EnsureSuccessStatusCode();
     }
 
@@ -62,7 +67,8 @@ internal sealed class GrownMesh : IAsyncDisposable
         using var answer = await http.PostAsJsonAsync("/register", new { username = template, password = Password }, cancellation);
         answer.EnsureSuccessStatusCode();
         await using var give = database.CreateCommand(
-            "UPDATE users SET password_hash = (SELECT password_hash FROM users WHERE normalized_username = $1) WHERE normalized_username = ANY ($2)");
+            "UPDATE users SET password_hash = (SELECT password_hash FROM users WHERE normalized_username = $1) WHERE normalized_username = "
+            + "ANY ($2)");
         give.Parameters.Add(new NpgsqlParameter<string> { TypedValue = template });
         give.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = usernames });
         await give.ExecuteNonQueryAsync(cancellation);

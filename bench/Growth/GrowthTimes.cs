@@ -19,7 +19,8 @@ internal static class GrowthTimes
     private static readonly TimeSpan FirstSights = TimeSpan.FromSeconds(60);
     private static readonly Reach Wanted = new Reach.AtMost(1.2);
 
-    public static Task<IReadOnlyList<Row>> MeasureAsync(Plan plan, CancellationToken cancellation) => TemporaryFolders.UseAsync(async folder =>
+    public static Task<IReadOnlyList<Row>> MeasureAsync(Plan plan, CancellationToken cancellation) =>
+        TemporaryFolders.UseAsync(async folder =>
     {
         var many = plan.IsSmoke ? ManyForSmoke : Many;
         await using var small = await GrownMesh.StartAsync(Few, cancellation);
@@ -27,13 +28,15 @@ internal static class GrowthTimes
         return (IReadOnlyList<Row>)
         [
             await CompareAsync($"POST /refresh with {many:N0} sessions and users", small, large, RefreshTimeAsync, plan, cancellation),
-            await CompareAsync($"POST /login with {many:N0} sessions and users, beyond the hash", small, large, LoginTimeAsync, plan, cancellation),
+            await CompareAsync(
+                $"POST /login with {many:N0} sessions and users, beyond the hash", small, large, LoginTimeAsync, plan, cancellation),
             await CompareTokensAsync(large, folder, plan, cancellation),
         ];
     });
 
     private static async Task<Row> CompareAsync(
-        string measure, GrownMesh small, GrownMesh large, Func<GrownMesh, CancellationToken, Task<double>> timeAsync, Plan plan, CancellationToken cancellation)
+        string measure, GrownMesh small, GrownMesh large, Func<GrownMesh, CancellationToken, Task<double>> timeAsync, Plan plan,
+        CancellationToken cancellation)
     {
         var warmUp = Stopwatch.StartNew();
         do
@@ -102,7 +105,8 @@ internal static class GrowthTimes
     {
         var many = plan.IsSmoke ? ManyTokensForSmoke : ManyTokens;
         var gateway = mesh.Mesh.Gateway.Address;
-        var tokens = mesh.Sessions.MintAccessTokens(gateway.GetLeftPart(UriPartial.Authority), many).Select(token => "Bearer " + token).ToList();
+        var tokens = mesh.Sessions.MintAccessTokens(gateway.GetLeftPart(UriPartial.Authority), many)
+            .Select(token => "Bearer " + token).ToList();
         var (fewFile, manyFile) = (Path.Combine(folder, "few"), Path.Combine(folder, "many"));
         await File.WriteAllLinesAsync(fewFile, tokens.Take(FewTokens), cancellation);
         await File.WriteAllLinesAsync(manyFile, tokens, cancellation);
@@ -121,7 +125,9 @@ internal static class GrowthTimes
             inMany.Add(1000 / (await RunAsync(manyFile, plan.Turn)).PerSecond);
         }
 
-        return new Row($"GET /protected with {many:N0} tokens in use", $"with {FewTokens}", [.. inMany.Zip(inFew, (ours, least) => ours / least)], Wanted)
+        return new Row(
+            $"GET /protected with {many:N0} tokens in use", $"with {FewTokens}",
+            [.. inMany.Zip(inFew, (ours, least) => ours / least)], Wanted)
         {
             Figures = FormattableString.Invariant($"{Row.Median(inMany):0.000} ms | {Row.Median(inFew):0.000} ms"),
         };

@@ -12,7 +12,9 @@ internal static partial class IdleQueries
 
     public static Command Define()
     {
-        var seconds = new Option<int>("--seconds") { Description = "For how long the statements are counted", DefaultValueFactory = _ => 60 };
+        var seconds = new Option<int>(
+            "--seconds")
+        { Description = "For how long the statements are counted", DefaultValueFactory = _ => 60 };
         var command = new Command("idle", "The statements that an idle mesh sends to PostgreSQL") { seconds };
         command.SetAction((parsed, cancellation) => RunAsync(TimeSpan.FromSeconds(parsed.GetValue(seconds)), cancellation));
         return command;
@@ -20,7 +22,8 @@ internal static partial class IdleQueries
 
     private static async Task<int> RunAsync(TimeSpan time, CancellationToken cancellation)
     {
-        await using var mesh = await Mesh.StartAsync(new MeshOptions { IdentityReplicas = 2, ResourceReplicas = 2, GatewayReplicas = 2 }, cancellation);
+        await using var mesh = await Mesh.StartAsync(
+            new MeshOptions { IdentityReplicas = 2, ResourceReplicas = 2, GatewayReplicas = 2 }, cancellation);
         await using (var connection = new NpgsqlConnection(mesh.ConnectionString + ";Pooling=false"))
         {
             await connection.OpenAsync(cancellation);
@@ -37,7 +40,9 @@ internal static partial class IdleQueries
         var log = (await File.ReadAllTextAsync(mesh.Postgres.LogFile, cancellation))[before..];
 
         var statements = Statement().Matches(log).Select(match => Spaces().Replace(match.Groups["sql"].Value, " ").Trim()).ToList();
-        Console.WriteLine($"{statements.Count} statements in {time.TotalSeconds:0} s from 2 replicas of the identity service, with 2 gateways and 2 resource services:");
+        Console.WriteLine(
+            $"{statements.Count} statements in {time.TotalSeconds:0} s from 2 replicas of the identity service, with 2 gateways and 2 "
+            + "resource services:");
         foreach (var group in statements.GroupBy(sql => sql).OrderByDescending(group => group.Count()))
         {
             Console.WriteLine($"{group.Count(),6} × {(group.Key.Length > 150 ? group.Key[..150] + " …" : group.Key)}");

@@ -26,8 +26,11 @@ internal static class RotationLoad
     public static Command Define()
     {
         var seconds = new Option<int>("--seconds") { Description = "How long it goes on", DefaultValueFactory = _ => 300 };
-        var interval = new Option<int>("--interval") { Description = "How many seconds a key signs, 10 at least", DefaultValueFactory = _ => 10 };
-        var command = new Command("rotation", "Good tokens that are refused while signing keys rotate, over 2 replicas of each service") { seconds, interval };
+        var interval = new Option<int>(
+            "--interval")
+        { Description = "How many seconds a key signs, 10 at least", DefaultValueFactory = _ => 10 };
+        var command = new Command(
+            "rotation", "Good tokens that are refused while signing keys rotate, over 2 replicas of each service") { seconds, interval };
         command.SetAction((parsed, cancellation) =>
             RunAsync(TimeSpan.FromSeconds(parsed.GetValue(seconds)), TimeSpan.FromSeconds(parsed.GetValue(interval)), cancellation));
         return command;
@@ -57,7 +60,8 @@ internal static class RotationLoad
             Enumerable.Range(0, Users).Select(i => run.UseAsync(i, end.Token))
                 .Concat(Enumerable.Range(0, Forgers).Select(_ => run.ForgeAsync(end.Token)))
                 .Append(kills));
-        var rotations = mesh.Identities.Sum(identity => identity.Output.Split('\n').Count(line => line.Contains(" signs from now on", StringComparison.Ordinal)));
+        var rotations = mesh.Identities.Sum(
+            identity => identity.Output.Split('\n').Count(line => line.Contains(" signs from now on", StringComparison.Ordinal)));
         return run.Print(time, interval, rotations, await kills);
     }
 
@@ -98,7 +102,9 @@ internal static class RotationLoad
             ];
         }
 
-        /// <summary>One user: a fresh token again and again, shown at once to every replica, with an older one and the cookie beside it.</summary>
+        /// <summary>
+        /// One user: a fresh token again and again, shown at once to every replica, with an older one and the cookie beside it.
+        /// </summary>
         public async Task UseAsync(int number, CancellationToken cancellation)
         {
             var credentials = new { username = $"user-{number}-{Guid.NewGuid():N}"[..24], password = "a password for a benchmark" };
@@ -114,7 +120,10 @@ internal static class RotationLoad
                 var older = tokens[RandomNumberGenerator.GetInt32(tokens.Count)];
                 await Task.WhenAll(
                     verifiers.Select(verifier => ShowAsync(verifier, token, "fresh"))
-                        .Concat(verifiers.Select(verifier => ShowAsync(verifier, older.Token, $"{Stopwatch.GetElapsedTime(older.Since).TotalSeconds:0} s old")))
+                        .Concat(
+                            verifiers.Select(
+                                verifier =>
+                                ShowAsync(verifier, older.Token, $"{Stopwatch.GetElapsedTime(older.Since).TotalSeconds:0} s old")))
                         .Concat(gateways.Select(gateway => ShowCookieAsync(gateway, cookie))));
                 await Task.Delay(Pause, CancellationToken.None);
                 try
@@ -152,7 +161,9 @@ internal static class RotationLoad
 
         public int Print(TimeSpan time, TimeSpan interval, int rotations, int kills)
         {
-            Console.WriteLine($"{time.TotalSeconds:0} s; a key signs for {interval.TotalSeconds:0} s, the key set may be cached for {MaxAge.TotalSeconds:0} s; 2 replicas of each service;");
+            Console.WriteLine(
+                $"{time.TotalSeconds:0} s; a key signs for {interval.TotalSeconds:0} s, the key set may be cached for "
+                + $"{MaxAge.TotalSeconds:0} s; 2 replicas of each service;");
             Console.WriteLine($"a resource service was killed and started again {kills} times");
             Console.WriteLine();
             Console.WriteLine($"{"rotations",-30}{rotations,10}");
@@ -166,7 +177,8 @@ internal static class RotationLoad
                 Console.WriteLine("  " + refusal);
             }
 
-            var isProof = rotations > 0 && good.Of(200) > 0 && forged.Of(401) > 0 && good.HasOnly(200, 401, 503) && forged.HasOnly(200, 401, 503);
+            var isProof = rotations > 0 && good.Of(200) > 0 && forged.Of(401) > 0 && good.HasOnly(200, 401, 503)
+                && forged.HasOnly(200, 401, 503);
             return isProof && good.Of(401) == 0 && forged.Of(200) == 0 ? 0 : 1;
         }
 
@@ -188,7 +200,8 @@ internal static class RotationLoad
         private static string Text(JsonElement answer, string member) => answer.GetProperty(member).GetString()!;
 
         private static string KeyOf(string token) =>
-            JsonElement.Parse(Base64Url.DecodeFromChars(token.AsSpan(0, token.IndexOf('.', StringComparison.Ordinal)))).GetProperty("kid").GetString()!;
+            JsonElement.Parse(Base64Url.DecodeFromChars(token.AsSpan(0, token.IndexOf('.', StringComparison.Ordinal)))).GetProperty("kid")
+            .GetString()!;
     }
 
     private sealed record Replica(string Name, Caller Caller, string Path)
@@ -220,6 +233,7 @@ internal static class RotationLoad
         public bool HasOnly(params int[] statuses) => counts.Keys.All(status => status == 0 || statuses.Contains(status));
 
         public override string ToString() =>
-            string.Join(", ", counts.OrderBy(count => count.Key).Select(count => $"{(count.Key == 0 ? "no answer" : count.Key)}: {count.Value}"));
+            string.Join(
+                ", ", counts.OrderBy(count => count.Key).Select(count => $"{(count.Key == 0 ? "no answer" : count.Key)}: {count.Value}"));
     }
 }

@@ -9,8 +9,8 @@ using Npgsql;
 namespace AuthMesh.Bench.Passwords;
 
 /// <summary>
-/// Whether somebody outside can tell why a login failed. Every sample is a login with an account of its own, one at a time, in an order drawn
-/// anew; for each two reasons, how well the time alone tells one from the other.
+/// Whether somebody outside can tell why a login failed. Every sample is a login with an account of its own, one at a time, in an order
+/// drawn anew; for each two reasons, how well the time alone tells one from the other.
 /// </summary>
 internal static partial class FailureShapes
 {
@@ -32,7 +32,9 @@ internal static partial class FailureShapes
 
     public static Command Define()
     {
-        var samples = new Option<int>("--samples") { Description = "How many logins fail for each reason", DefaultValueFactory = _ => 2000 };
+        var samples = new Option<int>(
+            "--samples")
+        { Description = "How many logins fail for each reason", DefaultValueFactory = _ => 2000 };
         var command = new Command("failures", "Whether a failed login tells its reason: by answer, or by time") { samples };
         command.SetAction((parsed, cancellation) => RunAsync(parsed.GetValue(samples), cancellation));
         return command;
@@ -41,11 +43,19 @@ internal static partial class FailureShapes
     private static async Task<int> RunAsync(int samples, CancellationToken cancellation)
     {
         await using var mesh = await Mesh.StartAsync(
-            new MeshOptions { IdentitySettings = new Dictionary<string, string>(Unthrottled.Settings) { ["Identity:Hashing:WorkFactor"] = "8" } }, cancellation);
-        using var http = new HttpClient(new SocketsHttpHandler { UseCookies = false, UseProxy = false }) { BaseAddress = mesh.Gateway.Address };
+            new MeshOptions
+            {
+                IdentitySettings = new Dictionary<string,
+                string>(Unthrottled.Settings)
+                { ["Identity:Hashing:WorkFactor"] = "8" }
+            }, cancellation);
+        using var http = new HttpClient(
+            new SocketsHttpHandler { UseCookies = false, UseProxy = false })
+        { BaseAddress = mesh.Gateway.Address };
         await PrepareAsync(mesh, http, samples + WarmUp, cancellation);
 
-        var turns = Enumerable.Range(0, Reasons.Length * (samples + WarmUp)).Select(i => (Reason: i % Reasons.Length, Number: i / Reasons.Length)).ToArray();
+        var turns = Enumerable.Range(0, Reasons.Length * (samples + WarmUp))
+            .Select(i => (Reason: i % Reasons.Length, Number: i / Reasons.Length)).ToArray();
         RandomNumberGenerator.Shuffle(turns.AsSpan(..(Reasons.Length * WarmUp)));
         RandomNumberGenerator.Shuffle(turns.AsSpan((Reasons.Length * WarmUp)..));
         var times = Reasons.Select(_ => new List<double>()).ToArray();
@@ -63,7 +73,8 @@ internal static partial class FailureShapes
             }
 
             var headers = answer.Headers.Concat(answer.Content.Headers).Where(header => header.Key != "Date");
-            var shape = $"{(int)answer.StatusCode} {string.Join(' ', headers.Select(header => $"{header.Key}: {string.Join(',', header.Value)}"))} "
+            var shape =
+                $"{(int)answer.StatusCode} {string.Join(' ', headers.Select(header => $"{header.Key}: {string.Join(',', header.Value)}"))} "
                 + TraceId().Replace(text, "");
             (answers.TryGetValue(shape, out var who) ? who : answers[shape] = []).Add(Reasons[reason].Name);
         }
@@ -84,7 +95,8 @@ internal static partial class FailureShapes
                 await using var command = new NpgsqlCommand(
                     $"""
                     INSERT INTO users (id, username, normalized_username, password_hash, disabled_at, role, epoch, is_demo, created_at)
-                    SELECT gen_random_uuid(), name, name, {row}, 'user', 0, false, now() FROM users, unnest($1) name WHERE username = 'template'
+                    SELECT gen_random_uuid(), name, name, {row}, 'user', 0, false, now() FROM users, unnest($1) name
+                    WHERE username = 'template'
                     """,
                     connection);
                 command.Parameters.AddWithValue(Enumerable.Range(0, count).Select(number => Name(reason, number)).ToArray());
@@ -138,7 +150,9 @@ internal static partial class FailureShapes
         return answers.Count == 1 && pairs.TrueForAll(auc => auc is >= Lowest and <= Highest) ? 0 : 1;
     }
 
-    /// <summary>The area under the curve of a classifier that knows the time alone (Mann-Whitney): the share of pairs in which the one is larger.</summary>
+    /// <summary>
+    /// The area under the curve of a classifier that knows the time alone (Mann-Whitney): the share of pairs in which the one is larger.
+    /// </summary>
     private static double Auc(List<double> sorted, List<double> others)
     {
         double wins = 0;

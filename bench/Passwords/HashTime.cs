@@ -28,7 +28,9 @@ internal static partial class HashTime
 
         return Task.FromResult<IReadOnlyList<Row>>(
         [
-            new Row($"one hash at cost {HashSpeed.Cost}, processor time", "libxcrypt's bcrypt", [.. ours.Zip(theirs, (own, others) => own / others)], new Reach.Shown())
+            new Row(
+                $"one hash at cost {HashSpeed.Cost}, processor time", "libxcrypt's bcrypt",
+                [.. ours.Zip(theirs, (own, others) => own / others)], new Reach.Shown())
             {
                 Figures = FormattableString.Invariant($"{Row.Median(ours):0} ms | {Row.Median(theirs):0} ms"),
             },

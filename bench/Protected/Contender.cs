@@ -9,7 +9,8 @@ namespace AuthMesh.Bench.Protected;
 /// <param name="credentials">The header and the file with its values, a line each; null where none are sent.</param>
 /// <param name="isGuarded">Whether it means to refuse whoever brings none.</param>
 /// <param name="processes">Those that work for it.</param>
-internal sealed class Contender(Uri origin, (string Header, string File)? credentials, bool isGuarded, (string Name, int ProcessId)[] processes)
+internal sealed class Contender(
+    Uri origin, (string Header, string File)? credentials, bool isGuarded, (string Name, int ProcessId)[] processes)
 {
     private readonly Uri url = new(origin, "/protected");
     private readonly List<double> perSecond = [];
@@ -38,11 +39,15 @@ internal sealed class Contender(Uri origin, (string Header, string File)? creden
     }
 
     public Row Against(Contender other, string measure, string against, Reach reach) =>
-        new(measure, against, [.. perSecond.Zip(other.perSecond, (ours, theirs) => ours / theirs)], reach) { Figures = $"{this} | {other}" };
+        new(measure, against, [.. perSecond.Zip(other.perSecond, (ours, theirs) => ours / theirs)],
+            reach)
+        { Figures = $"{this} | {other}" };
 
     public override string ToString()
     {
-        var cpu = processes.Select((process, i) => FormattableString.Invariant($"{process.Name} {Row.Median(cpuPerRequest.Select(round => round[i])) * 10_000:0.00}"));
+        var cpu = processes.Select(
+            (process, i) =>
+            FormattableString.Invariant($"{process.Name} {Row.Median(cpuPerRequest.Select(round => round[i])) * 10_000:0.00}"));
         return FormattableString.Invariant($"{Row.Median(perSecond):0}/s; CPU s per 10,000: {string.Join(", ", cpu)}");
     }
 
@@ -67,9 +72,11 @@ internal sealed class Contender(Uri origin, (string Header, string File)? creden
 
         using var answer = await http.SendAsync(request, cancellation);
         var body = await answer.Content.ReadAsStringAsync(cancellation);
-        if (stranger.StatusCode == HttpStatusCode.Unauthorized != isGuarded || !body.Contains("You are viewing protected content", StringComparison.Ordinal))
+        if (stranger.StatusCode == HttpStatusCode.Unauthorized != isGuarded
+            || !body.Contains("You are viewing protected content", StringComparison.Ordinal))
         {
-            throw new InvalidOperationException($"{url} answers {stranger.StatusCode} to a stranger, and to a caller {answer.StatusCode}: {body}");
+            throw new InvalidOperationException(
+                $"{url} answers {stranger.StatusCode} to a stranger, and to a caller {answer.StatusCode}: {body}");
         }
     }
 

@@ -5,8 +5,8 @@ using AuthMesh.LocalMesh;
 namespace AuthMesh.Bench.Protected;
 
 /// <summary>
-/// Requests per second for what only signed-in callers see, next to proxies that do less. All answer the same bytes but for a name, and all but
-/// one get the same 1,000 tokens, also those that do not look at them.
+/// Requests per second for what only signed-in callers see, next to proxies that do less. All answer the same bytes but for a name, and all
+/// but one get the same 1,000 tokens, also those that do not look at them.
 /// </summary>
 internal static class ProtectedRates
 {
@@ -29,10 +29,14 @@ internal static class ProtectedRates
         await using var nginx = await Nginx.StartAsync(open.Address, folder);
         await using var haproxy = await HaProxy.StartAsync(mesh.Gateway.Address, users.Tokens[0], open.Address, folder);
         await using var stockService = await DotNet.StartStockServiceAsync(mesh.Identity.Address, InProduction.Issuer, folder);
-        await using var stockGateway = await DotNet.StartStockGatewayAsync(mesh.Identity.Address, InProduction.Issuer, stockService.Address, folder);
+        await using var stockGateway = await DotNet.StartStockGatewayAsync(
+            mesh.Identity.Address, InProduction.Issuer, stockService.Address, folder);
 
-        (string Name, int ProcessId) gateway = ("gateway", mesh.Gateway.ProcessId!.Value), resource = ("resource service", mesh.Resource.ProcessId!.Value);
-        Contender Behind(Server proxy, Server service, bool isGuarded, bool isAnonymous = false) => new(proxy.Address, isAnonymous ? null : (Bearer, tokens), isGuarded, [(proxy.Name, proxy.ProcessId), (service.Name, service.ProcessId)]);
+        (string Name, int ProcessId) gateway = ("gateway", mesh.Gateway.ProcessId!.Value),
+            resource = ("resource service", mesh.Resource.ProcessId!.Value);
+        Contender Behind(Server proxy, Server service, bool isGuarded, bool isAnonymous = false) =>
+            new(proxy.Address, isAnonymous ? null : (Bearer, tokens), isGuarded,
+                [(proxy.Name, proxy.ProcessId), (service.Name, service.ProcessId)]);
         var byToken = new Contender(mesh.Gateway.Address, (Bearer, tokens), isGuarded: true, [gateway, resource]);
         var byCookie = new Contender(mesh.Gateway.Address, (Cookie, cookies), isGuarded: true, [gateway, resource]);
         var behindYarp = Behind(yarpBeforeUnguarded, unguarded, isGuarded: false, isAnonymous: true); // a token would be validated there
@@ -41,7 +45,8 @@ internal static class ProtectedRates
         var behindHaProxy = Behind(haproxy, open, isGuarded: true);
         var stock = Behind(stockGateway, stockService, isGuarded: true);
 
-        await Contender.TakeTurnsAsync([byToken, byCookie, behindYarp, behindYarpAndLittle, behindNginx, behindHaProxy, stock], plan, cancellation);
+        await Contender.TakeTurnsAsync(
+            [byToken, byCookie, behindYarp, behindYarpAndLittle, behindNginx, behindHaProxy, stock], plan, cancellation);
 
         const string Measure = "GET /protected, by bearer token";
         return

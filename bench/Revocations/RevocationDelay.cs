@@ -20,17 +20,21 @@ internal static class RevocationDelay
     private static readonly (string Name, Func<Caller, SignIn, Task<HttpStatusCode>> RunAsync)[] Kinds =
     [
         ("logout by bearer token", (gateway, victim) => gateway.SendAsync(HttpMethod.Post, "/logout", victim.Token)),
-        ("logout by refresh token", (gateway, victim) => gateway.SendAsync(HttpMethod.Post, "/logout", null, new { refresh_token = victim.RefreshToken })),
+        ("logout by refresh token",
+            (gateway, victim) => gateway.SendAsync(HttpMethod.Post, "/logout", null, new { refresh_token = victim.RefreshToken })),
         ("logout by cookie", (gateway, victim) => gateway.SendAsync(HttpMethod.Post, "/logout", null, null, victim.Cookie)),
-        ("end of another session", (gateway, victim) => gateway.SendAsync(HttpMethod.Delete, $"/account/sessions/{victim.SessionId}", victim.OtherToken)),
+        ("end of another session",
+            (gateway, victim) => gateway.SendAsync(HttpMethod.Delete, $"/account/sessions/{victim.SessionId}", victim.OtherToken)),
         ("change of the password", (gateway, victim) => gateway.SendAsync(
-            HttpMethod.Post, "/account/password", victim.OtherToken, new { current_password = victim.Password, new_password = victim.Password + " anew" })),
+            HttpMethod.Post, "/account/password", victim.OtherToken,
+            new { current_password = victim.Password, new_password = victim.Password + " anew" })),
     ];
 
     public static Command Define()
     {
         var count = new Option<int>("--count") { Description = "How many sessions are revoked", DefaultValueFactory = _ => 1000 };
-        var command = new Command("revocation", "Time from the answer of a revocation to the last acceptance, over 2 replicas of each service") { count };
+        var command = new Command(
+            "revocation", "Time from the answer of a revocation to the last acceptance, over 2 replicas of each service") { count };
         command.SetAction((parsed, cancellation) => RunAsync(parsed.GetValue(count), cancellation));
         return command;
     }
@@ -49,8 +53,12 @@ internal static class RevocationDelay
         var gateways = mesh.Gateways.Select(service => new Caller(service.Address)).ToList();
         var replicas = gateways.Select((caller, i) => new Replica($"gateway {i}", caller, "/protected", ByCookie: false))
             .Concat(gateways.Select((caller, i) => new Replica($"gateway {i}, by cookie", caller, "/protected", ByCookie: true)))
-            .Concat(mesh.Resources.Select((service, i) => new Replica($"resource {i}", new Caller(service.Address), "/protected", ByCookie: false)))
-            .Concat(mesh.Identities.Select((service, i) => new Replica($"identity {i}", new Caller(service.Address), "/account", ByCookie: false)))
+            .Concat(
+                mesh.Resources.Select(
+                    (service, i) => new Replica($"resource {i}", new Caller(service.Address), "/protected", ByCookie: false)))
+            .Concat(
+                mesh.Identities.Select(
+                    (service, i) => new Replica($"identity {i}", new Caller(service.Address), "/account", ByCookie: false)))
             .ToList();
 
         var worst = new List<(string Kind, TimeSpan Delay, string Replica)>();
@@ -76,7 +84,8 @@ internal static class RevocationDelay
         }
 
         replicas.ForEach(replica => replica.Caller.Dispose());
-        Console.WriteLine($"{count} revocations, 2 replicas each of gateway, resource service and identity service; milliseconds from the answer to the");
+        Console.WriteLine(
+            $"{count} revocations, 2 replicas each of gateway, resource service and identity service; milliseconds from the answer to the");
         Console.WriteLine("last acceptance by any replica (0: none was accepted after the answer)");
         Console.WriteLine();
         Console.WriteLine($"{"",-26}{"count",8}{"p50",8}{"p90",8}{"p99",8}{"max",8}");
@@ -87,7 +96,8 @@ internal static class RevocationDelay
 
         Print("all", [.. worst.Select(row => row.Delay)]);
         Console.WriteLine();
-        Console.WriteLine("the last to know: " + string.Join(", ", worst.GroupBy(row => row.Replica).OrderByDescending(group => group.Count())
+        Console.WriteLine(
+            "the last to know: " + string.Join(", ", worst.GroupBy(row => row.Replica).OrderByDescending(group => group.Count())
             .Select(group => $"{group.Key} {group.Count()}")));
         return 0;
     }
@@ -127,7 +137,8 @@ internal static class RevocationDelay
     private static void Print(string name, List<TimeSpan> delays)
     {
         delays.Sort();
-        string At(double share) => $"{delays[Math.Min(delays.Count - 1, (int)Math.Ceiling(share * delays.Count) - 1)].TotalMilliseconds:0.0}";
+        string At(double share) =>
+            $"{delays[Math.Min(delays.Count - 1, (int)Math.Ceiling(share * delays.Count) - 1)].TotalMilliseconds:0.0}";
         Console.WriteLine($"{name,-26}{delays.Count,8}{At(0.5),8}{At(0.9),8}{At(0.99),8}{At(1),8}");
     }
 
@@ -145,7 +156,8 @@ internal static class RevocationDelay
             var token = victim.GetProperty("token").GetString()!;
             var claims = JsonElement.Parse(System.Buffers.Text.Base64Url.DecodeFromChars(token.Split('.')[1]));
             return new SignIn(
-                credentials.password, token, victim.GetProperty("refresh_token").GetString()!, cookie, claims.GetProperty("sid").GetString()!,
+                credentials.password, token, victim.GetProperty("refresh_token").GetString()!, cookie,
+                claims.GetProperty("sid").GetString()!,
                 other.GetProperty("token").GetString()!);
         }
     }

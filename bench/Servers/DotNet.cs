@@ -11,7 +11,8 @@ internal static class DotNet
     /// <param name="settings">Of a service of the mesh.</param>
     /// <param name="folder">For its log.</param>
     public static Task<Server> StartUnguardedServiceAsync(IReadOnlyDictionary<string, string> settings, string folder) => StartAsync(
-        "unguarded-service", folder, settings.ToDictionary(setting => setting.Key.Replace(":", "__", StringComparison.Ordinal), setting => setting.Value));
+        "unguarded-service", folder,
+        settings.ToDictionary(setting => setting.Key.Replace(":", "__", StringComparison.Ordinal), setting => setting.Value));
 
     /// <param name="upstream">The one service that it stands in front of.</param>
     /// <param name="folder">For its log.</param>
@@ -23,12 +24,13 @@ internal static class DotNet
     public static Task<Server> StartStockServiceAsync(Uri identity, string issuer, string folder) =>
         StartAsync("stock-service", folder, new() { ["Keys"] = KeysAt(identity), ["Issuer"] = issuer });
 
-    public static Task<Server> StartStockGatewayAsync(Uri identity, string issuer, Uri upstream, string folder) => StartAsync("stock-gateway", folder, RouteTo(upstream, new()
-    {
-        ["Keys"] = KeysAt(identity),
-        ["Issuer"] = issuer,
-        ["ReverseProxy__Routes__all__AuthorizationPolicy"] = "default",
-    }));
+    public static Task<Server> StartStockGatewayAsync(Uri identity, string issuer, Uri upstream, string folder) =>
+        StartAsync("stock-gateway", folder, RouteTo(upstream, new()
+        {
+            ["Keys"] = KeysAt(identity),
+            ["Issuer"] = issuer,
+            ["ReverseProxy__Routes__all__AuthorizationPolicy"] = "default",
+        }));
 
     public static Task<Server> StartStockIdentityAsync(string connectionString, string folder) =>
         StartAsync("stock-identity", folder, new() { ["ConnectionStrings__Accounts"] = connectionString });

@@ -33,7 +33,8 @@ internal sealed class Server : IAsyncDisposable
     public static async Task<Server> StartAsync(
         string name, IReadOnlyList<string> command, int port, string folder, IReadOnlyDictionary<string, string>? variables = null)
     {
-        var environment = Environment.GetEnvironmentVariables().Keys.Cast<string>().ToDictionary(key => key, key => Environment.GetEnvironmentVariable(key)!);
+        var environment = Environment.GetEnvironmentVariables().Keys.Cast<string>()
+            .ToDictionary(key => key, key => Environment.GetEnvironmentVariable(key)!);
         foreach (var (key, value) in variables ?? new Dictionary<string, string>())
         {
             environment[key] = value;

@@ -22,7 +22,8 @@ internal static class Wrk
         string[] own = credentials is { } sent ? ["--", sent.Header, sent.File] : [];
         string[] command =
         [
-            "wrk", "--threads", "1", "--connections", Number(Connections), "--duration", Number((int)time.TotalSeconds) + "s", "--timeout", "10s",
+            "wrk", "--threads", "1", "--connections", Number(Connections), "--duration", Number((int)time.TotalSeconds) + "s",
+            "--timeout", "10s",
             "--script", Script, url.AbsoluteUri, .. own,
         ];
         var run = await Command.RunAsync(command);

@@ -20,13 +20,16 @@ internal sealed class RefreshCalls(Uri address, Rotatable sessions, int callers)
         var body = $$"""{"refresh_token":"{{sessions.Next(session)}}"}""";
         var stream = socket.GetStream();
         await stream.WriteAsync(
-            Encoding.ASCII.GetBytes($"POST /refresh HTTP/1.1\r\nHost: {address.Authority}\r\nContent-Type: application/json\r\nContent-Length: {body.Length}\r\n\r\n{body}"),
+            Encoding.ASCII.GetBytes(
+                $"POST /refresh HTTP/1.1\r\nHost: {address.Authority}\r\nContent-Type: application/json\r\nContent-Length: "
+                + $"{body.Length}\r\n\r\n{body}"),
             cancellation);
 
         for (var length = 0; !IsWhole(buffer.AsSpan(0, length));)
         {
             var read = await stream.ReadAsync(buffer.AsMemory(length), cancellation);
-            length += read > 0 ? read : throw new HttpRequestException($"The connection ended after {Encoding.ASCII.GetString(buffer, 0, length)}");
+            length += read > 0 ? read
+                : throw new HttpRequestException($"The connection ended after {Encoding.ASCII.GetString(buffer, 0, length)}");
         }
     }
 

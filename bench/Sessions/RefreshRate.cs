@@ -22,21 +22,25 @@ internal static class RefreshRate
         await using var mesh = await Mesh.StartAsync(new MeshOptions { IdentitySettings = settings }, cancellation);
         var service = new DatabaseOptions { ConnectionString = mesh.ConnectionString }.Read();
         await using var prepared = NpgsqlDataSource.Create(service);
-        await using var database = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(mesh.ConnectionString) { MaxPoolSize = service.MaxPoolSize });
+        await using var database = NpgsqlDataSource.Create(
+            new NpgsqlConnectionStringBuilder(mesh.ConnectionString) { MaxPoolSize = service.MaxPoolSize });
         var sessions = await Rotatable.CreateAsync(database, mesh.ConnectionString, masterKey, plan.IsSmoke ? 4_000 : 20_000, cancellation);
 
         var identity = mesh.Identity.ProcessId!.Value;
         var postmaster = await FindPostmasterAsync(database);
         Contender direct = new("at the identity service", new RefreshCalls(mesh.Identity.Address, sessions, Callers), identity, postmaster);
-        Contender behindGateway = new("through the gateway", new RefreshCalls(mesh.Gateway.Address, sessions, Callers), identity, postmaster);
+        Contender behindGateway = new(
+            "through the gateway", new RefreshCalls(mesh.Gateway.Address, sessions, Callers), identity, postmaster);
         Contender statement = new("the statement alone", new EmptyUpdates(database, sessions), null, postmaster);
-        Contender preparedStatement = new("the same, prepared as the service's are", new EmptyUpdates(prepared, sessions), null, postmaster);
+        Contender preparedStatement = new(
+            "the same, prepared as the service's are", new EmptyUpdates(prepared, sessions), null, postmaster);
 
         var turn = TimeSpan.FromSeconds(plan.IsSmoke ? 1 : 3); // for more there would have to be more sessions
         var warmUp = Stopwatch.StartNew();
         for (var round = plan.WarmUp > TimeSpan.Zero ? -1 : 0; round < plan.Rounds;) // those below 0 are not counted
         {
-            foreach (var contender in round % 2 == 0 ? (Contender[])[direct, statement, behindGateway, preparedStatement] : [preparedStatement, behindGateway, statement, direct])
+            foreach (var contender in round % 2 == 0 ? (Contender[])[direct, statement, behindGateway, preparedStatement]
+                : [preparedStatement, behindGateway, statement, direct])
             {
                 await contender.TakeTurnAsync(turn, sessions, isCounted: round >= 0, cancellation);
             }
@@ -74,7 +78,8 @@ internal static class RefreshRate
         public async Task TakeTurnAsync(TimeSpan time, Rotatable sessions, bool isCounted, CancellationToken cancellation)
         {
             await sessions.AgeAsync(cancellation);
-            var (steps, identityBefore, postgresBefore) = (await sessions.CountStepsAsync(cancellation), SecondsOf(identity), SecondsOf(postmaster));
+            var (steps, identityBefore, postgresBefore) =
+                (await sessions.CountStepsAsync(cancellation), SecondsOf(identity), SecondsOf(postmaster));
             var (turn, next) = (Stopwatch.StartNew(), -1);
             await Task.WhenAll(Enumerable.Range(0, Callers).Select(caller => Task.Run(
                 async () =>
@@ -146,7 +151,8 @@ internal sealed class EmptyUpdates(NpgsqlDataSource database, Rotatable sessions
 
     public async Task CallAsync(int caller, int session, CancellationToken cancellation)
     {
-        await using var command = database.CreateCommand("UPDATE sessions SET last_used_at = last_used_at WHERE id = $1 RETURNING refresh_counter");
+        await using var command = database.CreateCommand(
+            "UPDATE sessions SET last_used_at = last_used_at WHERE id = $1 RETURNING refresh_counter");
         command.Parameters.Add(new NpgsqlParameter<Guid> { TypedValue = sessions.Ids[session] });
         if (await command.ExecuteScalarAsync(cancellation) is not int)
         {

@@ -4,7 +4,9 @@ using AuthMesh.LocalMesh;
 
 namespace AuthMesh.Bench.Startup;
 
-/// <summary>What a mesh that has just become ready serves, second by second, next to what the same one serves under the same load later.</summary>
+/// <summary>
+/// What a mesh that has just become ready serves, second by second, next to what the same one serves under the same load later.
+/// </summary>
 internal static class FirstSeconds
 {
     private const int Shown = 15; // seconds from the first request
@@ -26,15 +28,19 @@ internal static class FirstSeconds
             ratios.Add(shares[^1].Skip(Quick).DefaultIfEmpty(shares[^1][^1]).Average());
         }
 
-        var bySecond = Enumerable.Range(0, shares.Min(round => round.Count)).Select(second => Row.Median(shares.Select(round => round[second])));
-        return new Row($"GET /protected in the 6th to 15th second after the start, {published.Name}", "the same half a minute later", ratios, new Reach.AtLeast(0.9))
+        var bySecond = Enumerable.Range(0, shares.Min(round => round.Count))
+            .Select(second => Row.Median(shares.Select(round => round[second])));
+        return new Row(
+            $"GET /protected in the 6th to 15th second after the start, {published.Name}", "the same half a minute later", ratios,
+            new Reach.AtLeast(0.9))
         {
             Figures = "second by second " + string.Join(' ', bySecond.Select(share => FormattableString.Invariant($"{share:0.00}"))),
         };
     }
 
     /// <returns>Requests in each second from the first on, without the last, which is not whole.</returns>
-    private static async Task<IReadOnlyList<long>> LoadAsync(Published published, int seconds, string folder, CancellationToken cancellation)
+    private static async Task<IReadOnlyList<long>> LoadAsync(
+        Published published, int seconds, string folder, CancellationToken cancellation)
     {
         var data = Path.Combine(folder, "mesh");
         var options = InProduction.Options with { DataFolder = data, PublishedServices = published.Folder };
@@ -47,7 +53,8 @@ internal static class FirstSeconds
         var tokens = Path.Combine(folder, "tokens");
         await File.WriteAllLinesAsync(tokens, users.Tokens.Select(token => "Bearer " + token), cancellation);
         await using var mesh = await Mesh.StartAsync(options, cancellation);
-        var load = await Wrk.RunAsync(new Uri(mesh.Gateway.Address, "/protected"), TimeSpan.FromSeconds(seconds + 1), ("Authorization", tokens));
+        var load = await Wrk.RunAsync(
+            new Uri(mesh.Gateway.Address, "/protected"), TimeSpan.FromSeconds(seconds + 1), ("Authorization", tokens));
         return [.. load.Seconds.Take(seconds)];
     }
 }

@@ -31,7 +31,8 @@ internal static class IdleMemory
         return new Row($"idle resident memory of the three services, {published.Name}", "200 MB", shares, new Reach.AtMost(1))
         {
             Figures = FormattableString.Invariant(
-                $"identity service {Median(0):0}, resource service {Median(1):0}, gateway {Median(2):0} MB; ASP.NET Core's own identity service alone {Row.Median(theirs):0} MB"),
+                $"identity service {Median(0):0}, resource service {Median(1):0}, gateway {Median(2):0} MB; ")
+                + FormattableString.Invariant($"ASP.NET Core's own identity service alone {Row.Median(theirs):0} MB"),
         };
     }
 }

@@ -8,7 +8,8 @@ internal sealed record Published(string Name, string? Folder)
 {
     /// <summary>Every way in which bench/run.sh published the services; without it, as they were built.</summary>
     public static IReadOnlyList<Published> All { get; } = Environment.GetEnvironmentVariable("AUTHMESH_PUBLISHED") is { Length: > 0 } folder
-        ? [new("as the images hold them", Path.GetFullPath(Path.Combine(folder, "default"))), new("gateway and resource service native", Path.GetFullPath(Path.Combine(folder, "native")))]
+        ? [new("as the images hold them", Path.GetFullPath(Path.Combine(folder, "default"))),
+            new("gateway and resource service native", Path.GetFullPath(Path.Combine(folder, "native")))]
         : [new("as built", null)];
 
     /// <summary>What there is to say of each of them.</summary>

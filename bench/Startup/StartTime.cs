@@ -34,7 +34,8 @@ internal static class StartTime
             }
         }
 
-        return new Row($"start of the mesh to ready, {published.Name}", "start of ASP.NET Core's own identity service", ratios, new Reach.AtMost(1.5))
+        return new Row(
+            $"start of the mesh to ready, {published.Name}", "start of ASP.NET Core's own identity service", ratios, new Reach.AtMost(1.5))
         {
             Figures = FormattableString.Invariant($"{Row.Median(ours):0.00} s, PostgreSQL included | {Row.Median(theirs):0.00} s"),
         };
@@ -45,7 +46,9 @@ internal static class StartTime
         var log = data + ".log";
         File.Delete(log);
         string[] services = published.Folder is { } folder ? ["--services", folder] : [];
-        string[] command = [ServiceOutput.DotNet, Checkout.Dll("local-mesh"), "--data", data, "--port", Ports.Free().ToString(CultureInfo.InvariantCulture), "--no-demo", .. services];
+        string[] command =
+            [ServiceOutput.DotNet, Checkout.Dll("local-mesh"), "--data", data, "--port",
+                Ports.Free().ToString(CultureInfo.InvariantCulture), "--no-demo", .. services];
         var start = Stopwatch.StartNew();
         var mesh = await ChildProcess.StartAsync(new ChildCommand("local-mesh", command, Path.GetTempPath(), log));
         while (!LogFile.Read(log).Contains(Ready, StringComparison.Ordinal))

@@ -37,7 +37,8 @@ internal static class CacheCost
 
         var bytesPerEntry = await MeasureEntriesAsync(remembering, tokens);
 
-        bool HasGoodSignature((byte[] Signed, byte[] Signature) token) => mint.Key.VerifyData(token.Signed, token.Signature, HashAlgorithmName.SHA256);
+        bool HasGoodSignature((byte[] Signed, byte[] Signature) token) =>
+            mint.Key.VerifyData(token.Signed, token.Signature, HashAlgorithmName.SHA256);
         Contender[] contenders =
         [
             new("ECDsa.VerifyData alone", Few, i => Task.FromResult(HasGoodSignature(signatures[i]))),
@@ -71,10 +72,12 @@ internal static class CacheCost
         foreach (var contender in contenders)
         {
             var (toVerifyData, toNotRemembered) = (contender.RatioTo(contenders[0]), contender.RatioTo(contenders[1]));
-            WriteLine($"{contender.Name,-36}{contender.Median,8:0.00}{toVerifyData,15:0.000}{toNotRemembered,19:0.000}{contender.BytesAllocated,17:N0}");
+            var bytes = contender.BytesAllocated;
+            WriteLine($"{contender.Name,-36}{contender.Median,8:0.00}{toVerifyData,15:0.000}{toNotRemembered,19:0.000}{bytes,17:N0}");
         }
 
-        WriteLine($"A remembered token takes {bytesPerEntry:0} bytes; {remembered:N0} are remembered, {bytesPerEntry * remembered / 1e6:0.0} MB.");
+        var megabytes = bytesPerEntry * remembered / 1e6;
+        WriteLine($"A remembered token takes {bytesPerEntry:0} bytes; {remembered:N0} are remembered, {megabytes:0.0} MB.");
     }
 
     private static void WriteLine(FormattableString line) => Console.WriteLine(FormattableString.Invariant(line));

@@ -6,7 +6,9 @@ using Microsoft.IdentityModel.Tokens;
 
 namespace AuthMesh.Bench.Tokens;
 
-/// <summary>What a verifier does with a token that it has never seen, next to the one check of a signature that nobody can do without.</summary>
+/// <summary>
+/// What a verifier does with a token that it has never seen, next to the one check of a signature that nobody can do without.
+/// </summary>
 internal static class FirstSight
 {
     private const string KeyId = "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"; // as long as the issuer's are (RFC 7638)
@@ -17,10 +19,12 @@ internal static class FirstSight
         using var mint = new Mint(KeyId);
         using var verifier = new Verifier(TimeProvider.System, verifiedTokens: 0); // so that it sees each for the first time, every time
         verifier.Hold(KeyId, new ECDsaSecurityKey(mint.Key) { KeyId = KeyId });
-        var texts = Enumerable.Range(0, Tokens).Select(_ => mint.Sign(mint.Header, Mint.Claims(TimeProvider.System.GetUtcNow()).ToJsonString())).ToArray();
+        var texts = Enumerable.Range(0, Tokens)
+            .Select(_ => mint.Sign(mint.Header, Mint.Claims(TimeProvider.System.GetUtcNow()).ToJsonString())).ToArray();
         var parts = texts.Select(Split).ToArray();
         async Task<bool> IsValidAsync(int i) => (await verifier.ValidateAsync(texts[i])).IsValid;
-        Task<bool> HasGoodSignatureAsync(int i) => Task.FromResult(mint.Key.VerifyData(parts[i].Signed, parts[i].Signature, HashAlgorithmName.SHA256));
+        Task<bool> HasGoodSignatureAsync(int i) =>
+            Task.FromResult(mint.Key.VerifyData(parts[i].Signed, parts[i].Signature, HashAlgorithmName.SHA256));
 
         var (ratios, microseconds, ofSignature) = (new List<double>(), new List<double>(), new List<double>());
         for (var round = -1; round < plan.Rounds; round++) // the one below 0 warms up
@@ -51,7 +55,8 @@ internal static class FirstSight
         ];
     }
 
-    /// <returns>In microseconds, for one. Processor time of the process, in which nothing else goes on: who else uses the machine is not in it.</returns>
+    /// <returns>In microseconds, for one. Processor time of the process, in which nothing else goes on: who else uses the machine is not in
+    /// it.</returns>
     private static async Task<double> CpuTimeAsync(Func<int, Task<bool>> isGoodAsync, int turn)
     {
         var before = Environment.CpuUsage.TotalTime;

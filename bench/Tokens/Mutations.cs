@@ -95,7 +95,8 @@ internal static class Mutations
         return token[..at] + other[Math.Min(at, other.Length)..];
     }
 
-    private static string ChangeLowBits(string part, Random random) => part[..^1] + Alphabet[Alphabet.IndexOf(part[^1]) ^ random.Next(1, 16)];
+    private static string ChangeLowBits(string part, Random random) =>
+        part[..^1] + Alphabet[Alphabet.IndexOf(part[^1]) ^ random.Next(1, 16)];
 
     private static string Splice(string token, int at, int length, string instead) => token[..at] + instead + token[(at + length)..];
 
@@ -110,7 +111,9 @@ internal static class Mutations
     }
 
     private static int AtAnEdgeOrAnywhere(string token, Random random) =>
-        random.Next(4) switch { 0 => 0, 1 => token.Length, 2 => token.IndexOf('.', StringComparison.Ordinal), _ => random.Next(token.Length) };
+        random.Next(
+            4) switch
+        { 0 => 0, 1 => token.Length, 2 => token.IndexOf('.', StringComparison.Ordinal), _ => random.Next(token.Length) };
 
     private static string[] Shuffle(string[] parts, Random random)
     {

@@ -65,7 +65,8 @@ internal sealed record Answer(
     }
 
     /// <summary>Name and value, as the Cookie header wants them; the first of the names is given out over https.</summary>
-    private static string? CookieIn(HttpResponseHeaders headers, params string[] names) => headers.TryGetValues("Set-Cookie", out var cookies)
+    private static string? CookieIn(HttpResponseHeaders headers, params string[] names) =>
+        headers.TryGetValues("Set-Cookie", out var cookies)
         ? cookies.Select(cookie => cookie.Split(';')[0]).FirstOrDefault(
             pair => pair.Split('=', 2) is [var name, var value] && names.Contains(name) && BearerToken.IsSendable(value))
         : null;

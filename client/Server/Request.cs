@@ -25,8 +25,8 @@ internal sealed record Request(HttpMethod Method, string Path)
     public Request With<T>(T body, JsonTypeInfo<T> type) => this with { Body = JsonSerializer.SerializeToUtf8Bytes(body, type) };
 
     /// <summary>
-    /// A body with a password. While others have theirs checked the server lets it wait, or says that it is overloaded, and the gateway lets that
-    /// take 30 s: whoever leaves before does not know whether the password was changed.
+    /// A body with a password. While others have theirs checked the server lets it wait, or says that it is overloaded, and the gateway
+    /// lets that take 30 s: whoever leaves before does not know whether the password was changed.
     /// </summary>
     public Request WithPassword<T>(T body, JsonTypeInfo<T> type) => With(body, type) with { Patience = TimeSpan.FromSeconds(32) };
 }

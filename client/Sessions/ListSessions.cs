@@ -30,7 +30,8 @@ internal static class ListSessions
             return ExitCode.Ok;
         }
 
-        Table.Write(invocation.Output, ["", "device", "network", "signed in", "last used", "id"], sessions.OfType<ListedSession>().Select(Row));
+        Table.Write(
+            invocation.Output, ["", "device", "network", "signed in", "last used", "id"], sessions.OfType<ListedSession>().Select(Row));
         return ExitCode.Ok;
     }
 

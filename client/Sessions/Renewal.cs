@@ -26,7 +26,8 @@ internal static class Renewal
         }
 
         var sentAt = TimeProvider.System.GetUtcNow();
-        var request = new Request(HttpMethod.Post, "/refresh").With(new RefreshRequest(current.RefreshToken), ClientJson.Default.RefreshRequest);
+        var request = new Request(HttpMethod.Post, "/refresh")
+            .With(new RefreshRequest(current.RefreshToken), ClientJson.Default.RefreshRequest);
         var answer = invocation.Accepted(await SendAsync(invocation, request), current.Username);
         var session = LoginAnswer.From(answer).ToSession(current.Username, sentAt);
         held.Remember(invocation.Server, session);

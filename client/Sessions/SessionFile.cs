@@ -23,7 +23,8 @@ internal sealed record StoredSession(
 
 /// <param name="Servers">Who is signed in, by the server.</param>
 /// <param name="LastServer">Where somebody signed in last.</param>
-/// <param name="Devices">By server and name without case, the cookie by which the server knows this device again; a logout leaves it.</param>
+/// <param name="Devices">By server and name without case, the cookie by which the server knows this device again; a logout leaves
+/// it.</param>
 internal sealed record StoredSessions(
     SortedDictionary<string, StoredSession> Servers,
     string? LastServer = null,

@@ -9,7 +9,8 @@ namespace AuthMesh.Client.Sessions;
 /// </summary>
 internal static class SessionLock
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(12); // longer than the 10 s that a holder waits for the server, unless it changes a password
+    // longer than the 10 s that a holder waits for the server, unless it changes a password
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(12);
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
 
     public static async Task<IDisposable> TakeAsync(string path, CancellationToken cancellation)

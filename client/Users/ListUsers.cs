@@ -13,11 +13,17 @@ internal sealed record UsersDocument(string Status, string Message, IReadOnlyLis
 
 internal static class ListUsers
 {
-    private static readonly Option<string?> Search = new("--search") { Description = "Those whose names begin like this", HelpName = "TEXT" };
+    private static readonly Option<string?> Search = new(
+        "--search")
+    { Description = "Those whose names begin like this", HelpName = "TEXT" };
 
-    private static readonly Option<int?> Limit = new("--limit") { Description = "How many at a time: 1 to 200 [default: the server's, 50]", HelpName = "N" };
+    private static readonly Option<int?> Limit = new(
+        "--limit")
+    { Description = "How many at a time: 1 to 200 [default: the server's, 50]", HelpName = "N" };
 
-    private static readonly Option<string?> After = new("--after") { Description = "Go on behind a page, with its \"next\"", HelpName = "NEXT" };
+    private static readonly Option<string?> After = new(
+        "--after")
+    { Description = "Go on behind a page, with its \"next\"", HelpName = "NEXT" };
 
     private static readonly Option<bool> All = new("--all") { Description = "Page after page to the end", Arity = ArgumentArity.Zero };
 
@@ -27,7 +33,8 @@ internal static class ListUsers
         var users = new Command("users", "Show and change the users; for admins")
         {
             Search, Limit, After, All,
-            list, ShowUser.Define(), ChangeUser.DefineRole(), ChangeUser.DefineDisable(), ChangeUser.DefineEnable(), DeleteUser.Define(), SignOutUser.Define(),
+            list, ShowUser.Define(), ChangeUser.DefineRole(), ChangeUser.DefineDisable(), ChangeUser.DefineEnable(), DeleteUser.Define(),
+            SignOutUser.Define(),
         };
         Invocation.On(list, RunAsync);
         Invocation.On(users, RunAsync);
@@ -80,7 +87,8 @@ internal static class ListUsers
     {
         var parameters = new (string Name, string? Value)[]
         {
-            ("search", parsed.GetValue(Search)), ("limit", parsed.GetValue(Limit)?.ToString(CultureInfo.InvariantCulture)), ("after", after),
+            ("search", parsed.GetValue(Search)), ("limit", parsed.GetValue(Limit)?.ToString(CultureInfo.InvariantCulture)),
+                ("after", after),
         };
         return "/users?" + string.Join('&', parameters.Where(parameter => parameter.Value is not null)
             .Select(parameter => $"{parameter.Name}={Uri.EscapeDataString(parameter.Value!)}"));

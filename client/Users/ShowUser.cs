@@ -29,7 +29,8 @@ internal static class ShowUser
         invocation.Output.Line($"role      {user.Role}");
         invocation.Output.Line($"state     {(user.Disabled ? "disabled" + since : "active")}");
         invocation.Output.Line($"created   {ShownTime.Of(user.CreatedAt)}");
-        invocation.Output.Line($"sessions  {user.Sessions}{(user.LastUsedAt is { } lastUsed ? $", last used {ShownTime.Of(lastUsed)}" : "")}");
+        invocation.Output.Line(
+            $"sessions  {user.Sessions}{(user.LastUsedAt is { } lastUsed ? $", last used {ShownTime.Of(lastUsed)}" : "")}");
         return ExitCode.Ok;
     }
 }

@@ -20,7 +20,9 @@ internal sealed partial class GatewayJson : JsonSerializerContext;
 /// <summary>What a cookie is worth: a token, or a failure to answer with.</summary>
 internal readonly record struct Exchanged(SessionToken? Token, Failure? Failure = null)
 {
-    /// <summary>The cookie opens nothing, now or ever. The caller keeps it all the same: who is told so by mistake stays signed in.</summary>
+    /// <summary>
+    /// The cookie opens nothing, now or ever. The caller keeps it all the same: who is told so by mistake stays signed in.
+    /// </summary>
     public static Exchanged Refused { get; } = new(null, CommonFailures.InvalidToken());
 
     public static Exchanged Unavailable { get; } =

@@ -6,8 +6,8 @@ using Yarp.ReverseProxy.Transforms.Builder;
 namespace AuthMesh.Gateway.Sessions;
 
 /// <summary>
-/// Only the identity service may give or take a session cookie or a device's. Any other service that could would sign its callers in as whom
-/// it likes (session fixation).
+/// Only the identity service may give or take a session cookie or a device's. Any other service that could would sign its callers in as
+/// whom it likes (session fixation).
 /// </summary>
 internal sealed class OwnCookies(IOptions<AuthMeshOptions> mesh) : ITransformProvider
 {

@@ -17,12 +17,14 @@ internal sealed class SessionCookie
     /// <summary>By which the cookie is remembered: it opens nothing.</summary>
     public TokenDigest Digest { get; }
 
-    /// <summary>The prefix binds a cookie to this host, this path and https (RFC 6265bis §4.1.3.2); on plain http browsers refuse it.</summary>
+    /// <summary>
+    /// The prefix binds a cookie to this host, this path and https (RFC 6265bis §4.1.3.2); on plain http browsers refuse it.
+    /// </summary>
     public static string NameFor(string issuer) => issuer.StartsWith("https://", StringComparison.Ordinal) ? "__Host-authmesh" : "authmesh";
 
     /// <summary>
-    /// The values under the name (RFC 6265 §5.4), from however many headers, and of many the first two. The framework's own reader keeps one
-    /// of several, and which of them is the browser's nobody can tell.
+    /// The values under the name (RFC 6265 §5.4), from however many headers, and of many the first two. The framework's own reader keeps
+    /// one of several, and which of them is the browser's nobody can tell.
     /// </summary>
     public static StringValues FindValues(StringValues headers, string name)
     {

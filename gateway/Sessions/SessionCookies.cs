@@ -38,7 +38,8 @@ internal sealed partial class SessionCookies(
         var request = context.Request;
         var values = SessionCookie.FindValues(request.Headers.Cookie, name);
         var cookie = values.Count == 1 ? SessionCookie.TryParse(values[0]!) : null;
-        var exchanged = values.Count == 0 ? default : cookie is null ? Exchanged.Refused : await tokens.FindAsync(cookie, context.RequestAborted);
+        var exchanged = values.Count == 0 ? default : cookie is null ? Exchanged.Refused
+            : await tokens.FindAsync(cookie, context.RequestAborted);
         context.Response.OnStarting(() => Complete(context.Response, exchanged.Token is null ? null : cookie));
         if (exchanged.Token is { } token)
         {

@@ -67,7 +67,11 @@ internal static class Register
             await db.SaveChangesAsync(cancellationToken);
         }
         catch (DbUpdateException exception) when (
-            exception.InnerException is PostgresException { SqlState: PostgresErrorCodes.UniqueViolation, ConstraintName: UserMapping.UniqueUsername })
+            exception.InnerException is PostgresException
+            {
+                SqlState: PostgresErrorCodes.UniqueViolation,
+                ConstraintName: UserMapping.UniqueUsername
+            })
         {
             return UsernameTaken;
         }

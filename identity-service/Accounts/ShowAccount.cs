@@ -8,7 +8,8 @@ using Microsoft.AspNetCore.Http.HttpResults;
 namespace AuthMesh.Identity.Accounts;
 
 public sealed record AccountResponse(
-    string Status, string Message, Guid Id, string Username, string Role, [property: JsonPropertyName("created_at")] DateTimeOffset CreatedAt);
+    string Status, string Message, Guid Id, string Username, string Role,
+    [property: JsonPropertyName("created_at")] DateTimeOffset CreatedAt);
 
 internal static class ShowAccount
 {

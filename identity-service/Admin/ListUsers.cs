@@ -57,7 +57,8 @@ internal static class ListUsers
     }
 
     // What is empty counts as not given, as a form sends it.
-    private static Dictionary<string, string[]> Read(IQueryCollection query, KeyRing ring, out string after, out string search, out int limit)
+    private static Dictionary<string,
+        string[]> Read(IQueryCollection query, KeyRing ring, out string after, out string search, out int limit)
     {
         var errors = new Dictionary<string, string[]>();
         foreach (var (name, values) in query)

@@ -19,7 +19,8 @@ internal static class ShowUser
     private static async Task<Results<Ok<ShowUserResponse>, Failure>> HandleAsync(
         string id, ClaimsPrincipal user, IdentityDb db, CancellationToken cancellationToken)
     {
-        var found = await UserRow.FindAsync(db, Find, cancellationToken, [.. Caller.Of(user).Parameters, new("id", AdminCaller.ParseId(id))]);
+        var found = await UserRow.FindAsync(
+            db, Find, cancellationToken, [.. Caller.Of(user).Parameters, new("id", AdminCaller.ParseId(id))]);
         return found is not null
             ? TypedResults.Ok(new ShowUserResponse("success", $"User {found.Username}", found))
             : await AdminCaller.FindFaultAsync(db, user, cancellationToken) ?? AdminCaller.NotFound;

@@ -25,7 +25,8 @@ internal static class HoldKeys
         group.MapPut("/verifiers/{instance:guid}", HandleAsync).WithMetadata(new RequestSizeLimitAttribute(64 * 1024));
 
     private static async Task<Results<Ok<HoldKeysResponse>, Failure>> HandleAsync(
-        Guid instance, HoldKeysRequest request, IdentityDb db, KeyRing ring, VerifierRegister verifiers, CancellationToken cancellationToken)
+        Guid instance, HoldKeysRequest request, IdentityDb db, KeyRing ring, VerifierRegister verifiers,
+        CancellationToken cancellationToken)
     {
         if (!Verifier.IsName(request.Name))
         {
@@ -34,14 +35,17 @@ internal static class HoldKeys
 
         if (request.KeyIds is not { Count: <= MaximumKeys } held)
         {
-            return CommonFailures.InvalidRequest(new Dictionary<string, string[]> { ["key_ids"] = [$"must be a list of at most {MaximumKeys} key ids"] });
+            return CommonFailures.InvalidRequest(
+                new Dictionary<string, string[]> { ["key_ids"] = [$"must be a list of at most {MaximumKeys} key ids"] });
         }
 
         await verifiers.RecordAsync(instance, request.Name!, held, cancellationToken);
-        var stored = await db.RingKeys.Where(key => key.Purpose == RingKeyPurpose.Signing).Select(key => key.Id).ToListAsync(cancellationToken);
+        var stored = await db.RingKeys.Where(key => key.Purpose == RingKeyPurpose.Signing).Select(key => key.Id)
+            .ToListAsync(cancellationToken);
         if (stored.Except(ring.KeyIds).Any())
         {
-            await ring.ReloadAsync(db, cancellationToken); // another replica's news came to the verifier first, and it asks us for the key next
+            // another replica's news came to the verifier first, and it asks us for the key next
+            await ring.ReloadAsync(db, cancellationToken);
         }
 
         return TypedResults.Ok(new HoldKeysResponse("success", "Recorded", [.. stored.Except(held)], [.. held.Except(stored)]));

@@ -22,11 +22,14 @@ public sealed class KeyOptions
         problems.Unless(
             RotationInterval >= TimeSpan.FromSeconds(10) && RotationInterval <= TimeSpan.FromDays(365), "Keys:RotationInterval",
             "must be 00:00:10 to 365.00:00:00. Leave it out for 30 days.");
-        problems.Unless(MaxAge >= TimeSpan.FromSeconds(1) && MaxAge <= TimeSpan.FromHours(1), "Keys:MaxAge", "must be 00:00:01 to 01:00:00.");
         problems.Unless(
-            MaxAge <= RotationInterval, "Keys:MaxAge", "must not be longer than Keys:RotationInterval: no key signs before it was announced for that long.");
+            MaxAge >= TimeSpan.FromSeconds(1) && MaxAge <= TimeSpan.FromHours(1), "Keys:MaxAge", "must be 00:00:01 to 01:00:00.");
         problems.Unless(
-            AcknowledgementCeiling >= TimeSpan.FromSeconds(1) && AcknowledgementCeiling <= TimeSpan.FromDays(1), "Keys:AcknowledgementCeiling",
+            MaxAge <= RotationInterval, "Keys:MaxAge",
+            "must not be longer than Keys:RotationInterval: no key signs before it was announced for that long.");
+        problems.Unless(
+            AcknowledgementCeiling >= TimeSpan.FromSeconds(1) && AcknowledgementCeiling <= TimeSpan.FromDays(1),
+            "Keys:AcknowledgementCeiling",
             "must be 00:00:01 to 1.00:00:00.");
     }
 }

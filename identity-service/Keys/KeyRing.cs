@@ -47,7 +47,8 @@ internal sealed partial class KeyRing(MasterKey masterKey, TimeProvider clock, I
     public IReadOnlyList<string> KeyIds => Current.SigningKeys.Keys;
 
     /// <summary>In one order, so that every replica publishes the same document.</summary>
-    public IEnumerable<JwkResponse> PublicKeys => Current.SigningKeys.Values.Select(key => key.Jwk).OrderBy(key => key.Kid, StringComparer.Ordinal);
+    public IEnumerable<JwkResponse> PublicKeys =>
+        Current.SigningKeys.Values.Select(key => key.Jwk).OrderBy(key => key.Kid, StringComparer.Ordinal);
 
     /// <summary>What time it is for PostgreSQL, as far as that is known without asking.</summary>
     public DateTimeOffset DatabaseTime => Current.ReadAt + clock.GetElapsedTime(Current.ReadAtTimestamp);
@@ -86,7 +87,8 @@ internal sealed partial class KeyRing(MasterKey masterKey, TimeProvider clock, I
             throw new StartRefusedException(
                 $"The master key does not open the stored key ring (key {unopened.Id}). Nothing was changed. Start with the master key "
                 + "that this database was first started with, Identity:MasterKey or Identity:MasterKeyFile, or with the one that it was "
-                + "resealed under since. While you change it, give the old one as Identity:PreviousMasterKey or Identity:PreviousMasterKeyFile.");
+                + "resealed under since. While you change it, give the old one as Identity:PreviousMasterKey or "
+                + "Identity:PreviousMasterKeyFile.");
         }
 
         if (Missing(keys, now) is { Count: > 0 } missing)
@@ -223,13 +225,13 @@ internal sealed partial class KeyRing(MasterKey masterKey, TimeProvider clock, I
     private partial void LogReloaded(string keyIds, string signing);
 
     [LoggerMessage(LogLevel.Error,
-        "Keys of the ring that this replica cannot open: {KeyIds}. It goes on with those that it opened before. Give it the master key that "
-        + "the others have, Identity:MasterKey, and restart it")]
+        "Keys of the ring that this replica cannot open: {KeyIds}. It goes on with those that it opened before. Give it the master key "
+        + "that the others have, Identity:MasterKey, and restart it")]
     private partial void LogUnopened(string keyIds);
 
     [LoggerMessage(LogLevel.Critical,
-        "The signing key {KeyId} was distrusted and is in the ring again, as after a restore from an older copy: verifiers refuse what it signs, "
-        + "so nothing is signed. Replace it: dotnet identity-service.dll " + EmergencyCommand)]
+        "The signing key {KeyId} was distrusted and is in the ring again, as after a restore from an older copy: verifiers refuse what it "
+        + "signs, so nothing is signed. Replace it: dotnet identity-service.dll " + EmergencyCommand)]
     private partial void LogDistrusted(string keyId);
 }
 

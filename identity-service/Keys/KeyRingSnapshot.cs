@@ -8,7 +8,8 @@ internal sealed class KeyRingSnapshot
 {
     /// <param name="rows">The stored ring.</param>
     /// <param name="masterKey">What opens it.</param>
-    /// <param name="held">The ring as it was before, whose keys stay the same objects; null where this is the first, and every key opens.</param>
+    /// <param name="held">The ring as it was before, whose keys stay the same objects; null where this is the first, and every key
+    /// opens.</param>
     /// <param name="readAt">When that was, by PostgreSQL's clock.</param>
     /// <param name="readAtTimestamp">The same moment by ours.</param>
     public KeyRingSnapshot(List<RingKey> rows, MasterKey masterKey, KeyRingSnapshot? held, DateTimeOffset readAt, long readAtTimestamp)

@@ -36,7 +36,8 @@ internal sealed partial class KeyRotation(
                 pause = RetryInterval;
             }
 
-            await changed.WaitAsync(pause < LongestSleep ? pause : LongestSleep, clock, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await changed.WaitAsync(pause < LongestSleep ? pause : LongestSleep, clock, stoppingToken)
+                .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             stoppingToken.ThrowIfCancellationRequested();
         }
     }
@@ -53,7 +54,8 @@ internal sealed partial class KeyRotation(
         try
         {
             await using var scope = scopes.CreateAsyncScope();
-            var rotation = await scope.ServiceProvider.GetRequiredService<RotateSigningKeys>().TryAsync(isDue: false, awaited: null, IsLongEnough(), cancellationToken);
+            var rotation = await scope.ServiceProvider.GetRequiredService<RotateSigningKeys>()
+                .TryAsync(isDue: false, awaited: null, IsLongEnough(), cancellationToken);
             lastFault = null;
             Tell(rotation);
         }
@@ -96,7 +98,8 @@ internal sealed partial class KeyRotation(
             named.Clear();
         }
 
-        if (clock.GetElapsedTime(awaited.Value.Since) >= Noticeable && waiting.Verifiers.Where(named.Add).ToList() is { Count: > 0 } unnamed)
+        if (clock.GetElapsedTime(awaited.Value.Since) >= Noticeable
+            && waiting.Verifiers.Where(named.Add).ToList() is { Count: > 0 } unnamed)
         {
             LogAwaiting(waiting.KeyId, string.Join("; ", unnamed), options.Value.AcknowledgementCeiling);
         }
@@ -106,8 +109,8 @@ internal sealed partial class KeyRotation(
     private partial void LogRotated(string keyId, string announcedKeyId);
 
     [LoggerMessage(LogLevel.Warning,
-        "The signing key {KeyId} signs from now on; {AnnouncedKeyId} is announced as the next. For {Ceiling} these verifiers did not say that "
-        + "they hold it, and may refuse its tokens: {Verifiers}")]
+        "The signing key {KeyId} signs from now on; {AnnouncedKeyId} is announced as the next. For {Ceiling} these verifiers did not say "
+        + "that they hold it, and may refuse its tokens: {Verifiers}")]
     private partial void LogRotatedRegardless(string keyId, string announcedKeyId, TimeSpan ceiling, string verifiers);
 
     [LoggerMessage(LogLevel.Warning,

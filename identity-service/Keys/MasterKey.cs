@@ -28,7 +28,8 @@ internal sealed class MasterKey(byte[] key, byte[]? previous = null)
         RandomNumberGenerator.Fill(nonce);
         using var aes = new AesGcm(key, TagBytes);
         aes.Encrypt(
-            nonce, secret, sealedSecret.AsSpan(NonceBytes + TagBytes), sealedSecret.AsSpan(NonceBytes, TagBytes), Encoding.UTF8.GetBytes(context));
+            nonce, secret, sealedSecret.AsSpan(NonceBytes + TagBytes), sealedSecret.AsSpan(NonceBytes, TagBytes),
+            Encoding.UTF8.GetBytes(context));
         return sealedSecret;
     }
 

@@ -12,7 +12,9 @@ public class MasterKeyOptions
     /// <summary>A file with the <see cref="MasterKey"/>.</summary>
     public string MasterKeyFile { get; set; } = "";
 
-    /// <summary>The former master key, for keys that <c>reseal</c> has not reached yet; or see <see cref="PreviousMasterKeyFile"/>.</summary>
+    /// <summary>
+    /// The former master key, for keys that <c>reseal</c> has not reached yet; or see <see cref="PreviousMasterKeyFile"/>.
+    /// </summary>
     public string PreviousMasterKey { get; set; } = "";
 
     /// <summary>A file with the <see cref="PreviousMasterKey"/>.</summary>

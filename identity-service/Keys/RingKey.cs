@@ -82,18 +82,19 @@ internal sealed class RingKey
     public byte[]? TryOpen(MasterKey masterKey) => masterKey.TryOpen(SealedSecret, Context(Id, Purpose));
 
     private static RingKey CreateSecret(MasterKey masterKey, RingKeyPurpose purpose, int bytes, DateTimeOffset now) => Create(
-        masterKey, RandomNumberGenerator.GetHexString(8, lowercase: true), purpose, RingKeyState.Current, RandomNumberGenerator.GetBytes(bytes), now);
+        masterKey, RandomNumberGenerator.GetHexString(8, lowercase: true), purpose, RingKeyState.Current,
+        RandomNumberGenerator.GetBytes(bytes), now);
 
     private static RingKey Create(
         MasterKey masterKey, string id, RingKeyPurpose purpose, RingKeyState state, byte[] secret, DateTimeOffset now) => new()
-    {
-        Id = id,
-        Purpose = purpose,
-        State = state,
-        SealedSecret = masterKey.Seal(secret, Context(id, purpose)),
-        CreatedAt = now,
-        ActivatedAt = state == RingKeyState.Current ? now : null,
-    };
+        {
+            Id = id,
+            Purpose = purpose,
+            State = state,
+            SealedSecret = masterKey.Seal(secret, Context(id, purpose)),
+            CreatedAt = now,
+            ActivatedAt = state == RingKeyState.Current ? now : null,
+        };
 
     // Somebody who can write to the table cannot make one key pass for another.
     private static string Context(string id, RingKeyPurpose purpose) => $"authmesh key ring 1 {RingKeyMapping.StoredName(purpose)} {id}";

@@ -9,7 +9,8 @@ namespace AuthMesh.Identity.Keys;
 /// Where the identity service itself takes keys from to check a token: its ring, and for a key that is not in it the stored ring, which
 /// another replica may just have changed.
 /// </summary>
-internal sealed class RingVerificationKeys(KeyRing ring, RevokedAccess revoked, IServiceScopeFactory scopes, TimeProvider clock) : IVerificationKeys
+internal sealed class RingVerificationKeys(KeyRing ring, RevokedAccess revoked, IServiceScopeFactory scopes, TimeProvider clock)
+    : IVerificationKeys
 {
     // As in every other service: a storm of forged key ids costs the database one query in that time.
     private static readonly TimeSpan UnknownKeyPause = TimeSpan.FromSeconds(5);

@@ -13,14 +13,16 @@ internal sealed class RotateSigningKeys(IdentityDb db, MasterKey masterKey, IOpt
 {
     /// <summary>Does what is due.</summary>
     /// <param name="isDue">Whether the current key has to go whatever its age.</param>
-    /// <param name="awaited">The key that the caller already waits for: if it signs by now, somebody else was quicker and nothing is due.</param>
+    /// <param name="awaited">The key that the caller already waits for: if it signs by now, somebody else was quicker and nothing is
+    /// due.</param>
     /// <param name="regardless">Whether the wait for verifiers has taken long enough.</param>
     /// <param name="cancellationToken">Ends it, and nothing was done.</param>
     public async Task<Rotation> TryAsync(bool isDue, string? awaited, bool regardless, CancellationToken cancellationToken)
     {
         await using var change = await RingChange.BeginAsync(db, cancellationToken);
         var pairs = await db.RingKeys.Where(key => key.Purpose == RingKeyPurpose.Signing).ToListAsync(cancellationToken);
-        db.RingKeys.RemoveRange(pairs.Where(key => key.State == RingKeyState.Retired && key.RetiredAt <= change.Now - AccessTokenLifetime.Remembered));
+        db.RingKeys.RemoveRange(
+            pairs.Where(key => key.State == RingKeyState.Retired && key.RetiredAt <= change.Now - AccessTokenLifetime.Remembered));
         var rotation = await TryAsync(pairs, isDue, awaited, regardless, change.Now, cancellationToken);
         await db.SaveChangesAsync(cancellationToken);
         await change.CommitAsync(cancellationToken);

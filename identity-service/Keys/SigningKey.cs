@@ -26,7 +26,8 @@ internal sealed class SigningKey
     public static string Thumbprint(ECDsa pair)
     {
         var (x, y) = Coordinates(pair);
-        return Base64Url.EncodeToString(SHA256.HashData(Encoding.ASCII.GetBytes($$"""{"crv":"P-256","kty":"EC","x":"{{x}}","y":"{{y}}"}""")));
+        return Base64Url.EncodeToString(
+            SHA256.HashData(Encoding.ASCII.GetBytes($$"""{"crv":"P-256","kty":"EC","x":"{{x}}","y":"{{y}}"}""")));
     }
 
     private static (string X, string Y) Coordinates(ECDsa pair)

@@ -29,7 +29,8 @@ internal sealed class Verifier
     /// <summary>When a replica of the identity service last had it on its feed.</summary>
     public DateTimeOffset SeenAt { get; private set; }
 
-    public static bool IsName([NotNullWhen(true)] string? name) => name is { Length: > 0 and <= MaximumNameLength } && !name.Any(char.IsControl);
+    public static bool IsName([NotNullWhen(true)] string? name) => name is { Length: > 0 and <= MaximumNameLength }
+        && !name.Any(char.IsControl);
 }
 
 internal sealed class VerifierMapping : IEntityTypeConfiguration<Verifier>

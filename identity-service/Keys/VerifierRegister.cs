@@ -50,8 +50,10 @@ internal sealed class VerifierRegister(NpgsqlDataSource dataSource, IHostEnviron
         await WriteAsync(connection, instance, name, keyIds, keepsKeys: false, cancellationToken);
     }
 
-    public Task RegisterSelfAsync(NpgsqlConnection connection, IReadOnlyList<string> keyIds, CancellationToken cancellationToken) => WriteAsync(
-        connection, self, $"{environment.ApplicationName} on {Environment.MachineName}, process {Environment.ProcessId}", keyIds, keepsKeys: false,
+    public Task RegisterSelfAsync(
+        NpgsqlConnection connection, IReadOnlyList<string> keyIds, CancellationToken cancellationToken) => WriteAsync(
+        connection, self, $"{environment.ApplicationName} on {Environment.MachineName}, process {Environment.ProcessId}", keyIds,
+        keepsKeys: false,
         cancellationToken);
 
     // Each start of each process makes a row; whoever comes clears away those of the gone.
@@ -62,7 +64,8 @@ internal sealed class VerifierRegister(NpgsqlDataSource dataSource, IHostEnviron
     }
 
     private static async Task WriteAsync(
-        NpgsqlConnection connection, Guid instance, string name, IReadOnlyList<string> keyIds, bool keepsKeys, CancellationToken cancellationToken)
+        NpgsqlConnection connection, Guid instance, string name, IReadOnlyList<string> keyIds, bool keepsKeys,
+        CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(
             """

@@ -7,7 +7,8 @@ namespace AuthMesh.Identity.Operator;
 /// <summary>
 /// What an operator does on the identity service's own machine, with its own settings: <c>dotnet identity-service.dll NAME</c>.
 /// </summary>
-internal sealed record Command(string Name, string Usage, int Arguments, Func<IServiceProvider, string[], CancellationToken, Task<string>> Work)
+internal sealed record Command(
+    string Name, string Usage, int Arguments, Func<IServiceProvider, string[], CancellationToken, Task<string>> Work)
 {
     private static readonly Command[] All =
     [
@@ -46,7 +47,9 @@ internal sealed record Command(string Name, string Usage, int Arguments, Func<IS
             return Refuse($"There is no option {stray}.", settings);
         }
 
-        return Array.Find(All, command => command.Name == words[0] && command.Arguments == words.Length - 1 && command.Option == options.SingleOrDefault())
+        return Array.Find(
+            All, command => command.Name == words[0] && command.Arguments == words.Length - 1
+            && command.Option == options.SingleOrDefault())
             is { } command
             ? command with { Values = words[1..], Settings = settings }
             : Refuse("There is no such command.", settings);
@@ -76,7 +79,8 @@ internal sealed record Command(string Name, string Usage, int Arguments, Func<IS
         for (var i = 0; i < settings.Length; i++)
         {
             var name = settings[i].Split('=')[0];
-            var hasValue = settings[i].Contains('=', StringComparison.Ordinal) || (i + 1 < settings.Length && !settings[i + 1].StartsWith("--", StringComparison.Ordinal));
+            var hasValue = settings[i].Contains('=', StringComparison.Ordinal)
+                || (i + 1 < settings.Length && !settings[i + 1].StartsWith("--", StringComparison.Ordinal));
             if (!hasValue || Array.Exists(All, command => command.Option == name))
             {
                 return settings[i];
@@ -97,6 +101,7 @@ internal sealed record Command(string Name, string Usage, int Arguments, Func<IS
         Settings = settings,
     };
 
-    private static async Task<string> RemoveDemoUsersAsync(IServiceProvider services, string[] values, CancellationToken cancellationToken) =>
+    private static async Task<string> RemoveDemoUsersAsync(
+        IServiceProvider services, string[] values, CancellationToken cancellationToken) =>
         $"Removed {await services.GetRequiredService<DemoUsers>().RemoveAsync(cancellationToken)} demo users.";
 }

@@ -17,7 +17,9 @@ public sealed class FirstAdminOptions
     /// <summary>A file with the password. Without it one is generated.</summary>
     public string PasswordFile { get; set; } = "";
 
-    /// <summary>Where a generated password goes, readable by the service's own user alone; below the working directory unless absolute.</summary>
+    /// <summary>
+    /// Where a generated password goes, readable by the service's own user alone; below the working directory unless absolute.
+    /// </summary>
     public string GeneratedPasswordFile { get; set; } = "first-admin-password";
 
     internal void Check(SettingProblems problems, PasswordRules rules)
@@ -49,7 +51,8 @@ internal sealed partial class FirstAdmin(
         if (await db.Users.AnyAsync(user => user.NormalizedUsername == username.Normalized, cancellationToken))
         {
             throw new StartRefusedException(
-                $"There is no admin yet, and the name {username.Value} already belongs to an ordinary user, who is not promoted by a setting. "
+                $"There is no admin yet, and the name {username.Value} already belongs to an ordinary user, who is not promoted by a "
+                + "setting. "
                 + "Set Identity:FirstAdmin:Username to another name.");
         }
 
@@ -85,7 +88,8 @@ internal sealed partial class FirstAdmin(
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             throw new StartRefusedException(
-                $"There is no admin yet, and a generated password cannot be kept: {exception.Message} Set Identity:FirstAdmin:PasswordFile to "
+                $"There is no admin yet, and a generated password cannot be kept: {exception.Message} Set Identity:FirstAdmin:PasswordFile "
+                + "to "
                 + "a file with a password, or Identity:FirstAdmin:GeneratedPasswordFile to a place that can be written.");
         }
     }

@@ -9,8 +9,11 @@ internal static class OperatorModule
         AddServices = services => services
             .AddScoped<DemoUsers>()
             .AddScoped<FirstAdmin>()
-            .AddSingleton(new PreparationStep((provider, cancellationToken) => provider.GetRequiredService<DemoUsers>().RunAsync(cancellationToken)))
-            .AddSingleton(new PreparationStep((provider, cancellationToken) => provider.GetRequiredService<FirstAdmin>().RunAsync(cancellationToken))),
+            .AddSingleton(
+                new PreparationStep((provider, cancellationToken) => provider.GetRequiredService<DemoUsers>().RunAsync(cancellationToken)))
+            .AddSingleton(
+                new PreparationStep(
+                    (provider, cancellationToken) => provider.GetRequiredService<FirstAdmin>().RunAsync(cancellationToken))),
         Settings = [typeof(DemoUserOptions), typeof(FirstAdminOptions)],
     };
 }

@@ -35,7 +35,8 @@ internal static class RecoverAdmin
         }
         else
         {
-            throw new StartRefusedException($"{user.Username} is an ordinary user, who is not promoted this way. Name an admin, or a name that is free.");
+            throw new StartRefusedException(
+                $"{user.Username} is an ordinary user, who is not promoted this way. Name an admin, or a name that is free.");
         }
 
         await db.SaveChangesAsync(cancellationToken);

@@ -26,17 +26,20 @@ internal static class Rotate
             switch (rotation)
             {
                 case Rotation.Done done:
-                    return $"{done.KeyId} signs now; {done.AnnouncedKeyId} is announced as the next. Tokens from before stay good." + DescribeSilent(done.Silent);
+                    return $"{done.KeyId} signs now; {done.AnnouncedKeyId} is announced as the next. Tokens from before stay good."
+                        + DescribeSilent(done.Silent);
                 case Rotation.DoneByAnother done:
                     return $"The identity service has rotated by itself meanwhile: {done.KeyId} signs now.";
                 case Rotation.Announced announced:
                     expected = announced.KeyId;
-                    Say($"{expected} was announced just now. Until {announced.Until:HH:mm:ss} UTC somebody may use a copy of the key set without it: waiting.");
+                    Say($"{expected} was announced just now. Until {announced.Until:HH:mm:ss} UTC somebody may use a copy of the key set "
+                        + "without it: waiting.");
                     break;
                 case Rotation.Awaiting waiting:
                     expected = waiting.KeyId;
                     waitsSince ??= clock.GetTimestamp();
-                    Say($"Waiting, {ceiling:c} at most, for verifiers that do not say that they hold {expected}: {string.Join("; ", waiting.Verifiers)}");
+                    Say($"Waiting, {ceiling:c} at most, for verifiers that do not say that they hold {expected}: "
+                        + $"{string.Join("; ", waiting.Verifiers)}");
                     break;
                 default:
                     throw new InvalidOperationException("The announced key does not open with this master key.");

@@ -29,13 +29,15 @@ internal static class RotateEmergency
             $"""
             Distrusted everywhere and removed: {string.Join(", ", removed)}.
             {current} signs now; {announced} is announced as the next.
-            Every access token from before is refused. Refresh tokens, cookies and passwords keep working: clients get new tokens by themselves.
+            Every access token from before is refused. Refresh tokens, cookies and passwords keep working: clients get new tokens by
+            themselves.
             """);
 
         var silent = await AwaitVerifiersAsync(db, current, services.GetRequiredService<TimeProvider>(), cancellationToken);
         return silent.Count == 0
             ? "Every verifier that listens has heard of it."
-            : "These verifiers have not said yet that they have heard of it; see that they are well, or stop them: " + string.Join("; ", silent);
+            : "These verifiers have not said yet that they have heard of it; see that they are well, or stop them: "
+            + string.Join("; ", silent);
     }
 
     private static async Task<(List<string> Removed, string Current, string Announced)> ReplaceAsync(
@@ -48,7 +50,8 @@ internal static class RotateEmergency
         //    and none is sent for keys while it still believes in the old ones.
         foreach (var key in removed)
         {
-            await db.Database.ExecuteSqlAsync($"SELECT write_revocation({RevocationKind.KeyDistrusted}, {key.Id}, NULL)", cancellationToken);
+            await db.Database.ExecuteSqlAsync(
+                $"SELECT write_revocation({RevocationKind.KeyDistrusted}, {key.Id}, NULL)", cancellationToken);
         }
 
         // 2. First they go: two keys that sign are never stored, not even for a moment.
@@ -69,7 +72,8 @@ internal static class RotateEmergency
         var start = clock.GetTimestamp();
         while (true)
         {
-            var silent = await VerifierRegister.FindSilentAsync(db, keyId, await DatabaseClock.ReadAsync(db, cancellationToken), cancellationToken);
+            var silent = await VerifierRegister.FindSilentAsync(
+                db, keyId, await DatabaseClock.ReadAsync(db, cancellationToken), cancellationToken);
             if (silent.Count == 0 || clock.GetElapsedTime(start) > LongestLook)
             {
                 return silent;

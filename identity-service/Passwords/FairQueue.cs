@@ -51,7 +51,8 @@ internal sealed class FairQueue
     }
 
     /// <summary>Of those that had no hash yet, the newest of the network, or of the known device's account, that holds most.</summary>
-    /// <param name="newcomer">Who would be let in instead, and must then hold less than the loser did; null for one who may in any case.</param>
+    /// <param name="newcomer">Who would be let in instead, and must then hold less than the loser did; null for one who may in any
+    /// case.</param>
     public HashingPlace? FindLoser(Applicant? newcomer = null)
     {
         var network = newcomer is null ? null : parties.GetValueOrDefault((newcomer.Network, null));
@@ -70,7 +71,8 @@ internal sealed class FairQueue
 
     private static int Held(Party? network, Party? account) => Math.Max(network?.Places ?? 0, account?.Places ?? 0);
 
-    private static (string?, string?) AccountOf(Applicant applicant) => (applicant.IsKnownDevice ? null : applicant.Network, applicant.Account);
+    private static (string?, string?) AccountOf(Applicant applicant) =>
+        (applicant.IsKnownDevice ? null : applicant.Network, applicant.Account);
 
     private Party Join((string?, string?) key)
     {

@@ -38,7 +38,8 @@ internal sealed class HashingLane : IDisposable
         idleThreads = hashing.Threads == 0 ? Environment.ProcessorCount : hashing.Threads;
         capacity = hashing.QueueLength + idleThreads;
         threads = new HashingThreads(idleThreads, Finish, logger);
-        metrics = new HashingMetrics(meters, isKnown => Count(isKnown, queue => queue.Places), isKnown => Count(isKnown, queue => queue.Waiting));
+        metrics = new HashingMetrics(
+            meters, isKnown => Count(isKnown, queue => queue.Places), isKnown => Count(isKnown, queue => queue.Waiting));
     }
 
     /// <summary>Takes a place, before anything is spent on whoever asks for one.</summary>

@@ -14,8 +14,10 @@ internal sealed class HashingMetrics
     public HashingMetrics(IMeterFactory meters, Func<bool, int> places, Func<bool, int> waiting)
     {
         var meter = meters.Create("AuthMesh.Identity");
-        meter.CreateObservableUpDownCounter("authmesh.hashing.places", () => OfEach(places), "{place}", "Places taken in the hashing lane.");
-        meter.CreateObservableUpDownCounter("authmesh.hashing.queue.length", () => OfEach(waiting), "{password}", "Passwords that wait for a thread.");
+        meter.CreateObservableUpDownCounter(
+            "authmesh.hashing.places", () => OfEach(places), "{place}", "Places taken in the hashing lane.");
+        meter.CreateObservableUpDownCounter(
+            "authmesh.hashing.queue.length", () => OfEach(waiting), "{password}", "Passwords that wait for a thread.");
         wait = meter.CreateHistogram("authmesh.hashing.wait", "s", "How long a password that was hashed had waited for it.",
             advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 7.5, 10] });
         refusals = meter.CreateCounter<long>("authmesh.hashing.refusals", "{refusal}", "Callers who were sent away unserved, by reason.");
@@ -25,7 +27,8 @@ internal sealed class HashingMetrics
 
     /// <param name="reason"><c>full</c>, <c>pushed_out</c> or <c>deadline</c>.</param>
     /// <param name="isKnown">Whether the device is.</param>
-    public void CountRefusal(string reason, bool isKnown) => refusals.Add(1, new KeyValuePair<string, object?>("reason", reason), Device(isKnown));
+    public void CountRefusal(string reason, bool isKnown) =>
+        refusals.Add(1, new KeyValuePair<string, object?>("reason", reason), Device(isKnown));
 
     private static Measurement<int>[] OfEach(Func<bool, int> count) => [new(count(true), Device(true)), new(count(false), Device(false))];
 

@@ -19,15 +19,16 @@ public sealed class HashingOptions
     public int QueueLength { get; set; } = 64;
 
     /// <summary>
-    /// Who has waited longer is sent away: by then a person has turned to something else. The gateway answers for us after 30 s, and a change
-    /// of the password waits twice.
+    /// Who has waited longer is sent away: by then a person has turned to something else. The gateway answers for us after 30 s, and a
+    /// change of the password waits twice.
     /// </summary>
     public TimeSpan LongestWait { get; set; } = TimeSpan.FromSeconds(10);
 
     internal void Check(SettingProblems problems)
     {
         problems.Unless(
-            WorkFactor is >= SmallestWorkFactor and <= LargestWorkFactor, "Hashing:WorkFactor", "must be 4 to 16; 10 is the least for real users.");
+            WorkFactor is >= SmallestWorkFactor and <= LargestWorkFactor, "Hashing:WorkFactor",
+            "must be 4 to 16; 10 is the least for real users.");
         problems.Unless(Threads is >= 0 and <= 64, "Hashing:Threads", "must be 0 (as many as cores) to 64.");
         problems.Unless(QueueLength is >= 64 and <= 1_000, "Hashing:QueueLength", "must be 64 to 1000: who waits longer has left.");
         problems.Unless(

@@ -68,6 +68,7 @@ internal sealed partial class HashingThreads : IDisposable
     [DllImport("libc", EntryPoint = "setpriority")]
     private static extern int SetPriority(int which, int who, int priority);
 
-    [LoggerMessage(LogLevel.Warning, "This system does not let passwords be hashed at a lower priority. Many logins at once may slow other requests")]
+    [LoggerMessage(
+        LogLevel.Warning, "This system does not let passwords be hashed at a lower priority. Many logins at once may slow other requests")]
     private static partial void LogNormalPriority(ILogger logger);
 }

@@ -27,7 +27,8 @@ internal sealed class PasswordHashing
         // Right in form and equal to nothing: checking against it costs what checking against a user's hash costs.
         nobodys = new StoredHash(null, Bcrypt.GenerateSalt(workFactor) + new string('.', 31), workFactor);
         var meter = meters.Create("AuthMesh.Identity");
-        rounds = meter.CreateCounter<long>("authmesh.password.rounds", "{round}", "bcrypt rounds spent on passwords, 2^cost for each hash.");
+        rounds = meter.CreateCounter<long>(
+            "authmesh.password.rounds", "{round}", "bcrypt rounds spent on passwords, 2^cost for each hash.");
         guesses = meter.CreateCounter<long>("authmesh.password.guesses", "{guess}", "Passwords checked, right or wrong.");
     }
 
@@ -88,7 +89,8 @@ internal sealed class PasswordHashing
     }
 
     // Plain bcrypt repeats the password behind a NUL until it has 72 bytes, so "abc" and "abc\0abc" have one hash.
-    private static bool IsAliasOfAnother(string password, StoredHash hash) => hash.PepperId is null && password.Contains('\0', StringComparison.Ordinal);
+    private static bool IsAliasOfAnother(string password, StoredHash hash) => hash.PepperId is null
+        && password.Contains('\0', StringComparison.Ordinal);
 
     // Plain bcrypt reads 72 bytes. What was typed behind them was not checked, so it must not become part of a new hash.
     private static bool IsCut(string password, StoredHash hash) => hash.PepperId is null && Encoding.UTF8.GetByteCount(password) > 72;

@@ -17,7 +17,9 @@ public sealed class PasswordOptions
     {
         // Below and above: NIST SP 800-63B-4 §3.1.1.2. What a body of 16 KB and a person at a keyboard can bring ends the other side.
         problems.Unless(
-            MinimumLength is >= 8 and <= 64, "Passwords:MinimumLength", "must be 8 to 64; 15 is what NIST asks where nothing but the password is asked for.");
-        problems.Unless(MaximumLength is >= 64 and <= 256, "Passwords:MaximumLength", "must be 64 to 256: password managers and sentences need room.");
+            MinimumLength is >= 8 and <= 64, "Passwords:MinimumLength",
+            "must be 8 to 64; 15 is what NIST asks where nothing but the password is asked for.");
+        problems.Unless(
+            MaximumLength is >= 64 and <= 256, "Passwords:MaximumLength", "must be 64 to 256: password managers and sentences need room.");
     }
 }

@@ -37,7 +37,8 @@ internal sealed class PasswordRules(PasswordOptions options, TokenOptions tokens
         }
 
         return options.RefuseCommon && CommonPasswords.Contains(folded)
-            ? "is one of the most common passwords, which are tried first. Choose another, for example several words that have nothing to do with each other"
+            ? "is one of the most common passwords, which are tried first. Choose another, for example several words that have nothing to "
+                + "do with each other"
             : null;
     }
 
@@ -54,7 +55,10 @@ internal sealed class PasswordRules(PasswordOptions options, TokenOptions tokens
     }
 }
 
-/// <summary>The list that ships with the service; common-passwords.LICENSE.txt says where it is from. Compared without case and in no other spelling.</summary>
+/// <summary>
+/// The list that ships with the service; common-passwords.LICENSE.txt says where it is from. Compared without case and in no other
+/// spelling.
+/// </summary>
 internal static class CommonPasswords
 {
     // 168 KB from the first question on, nothing before; as a frozen set of strings it would be 2.2 MB (measured). A search by bytes

@@ -12,7 +12,8 @@ internal static class PasswordsModule
             .AddSingleton<HashingLane>()
             .AddSingleton<PasswordHashing>()
             .AddSingleton(provider => new PasswordRules(
-                provider.GetRequiredService<IOptions<PasswordOptions>>().Value, provider.GetRequiredService<IOptions<TokenOptions>>().Value)),
+                provider.GetRequiredService<IOptions<PasswordOptions>>().Value,
+                provider.GetRequiredService<IOptions<TokenOptions>>().Value)),
         Settings = [typeof(HashingOptions), typeof(PasswordOptions)],
     };
 }

@@ -9,7 +9,10 @@ internal sealed class CallerAddress(ServiceCredential credential)
     /// <returns>The address as a person would write it, or nothing where nobody trustworthy said.</returns>
     public string Of(HttpContext context) => Find(context)?.ToString() ?? "";
 
-    /// <summary>What is counted as one caller: an IPv4 address, or the /64 that a household or a server gets of IPv6, with 2^64 addresses to hop through.</summary>
+    /// <summary>
+    /// What is counted as one caller: an IPv4 address, or the /64 that a household or a server gets of IPv6, with 2^64 addresses to hop
+    /// through.
+    /// </summary>
     /// <returns>The network, or nothing where nobody trustworthy said; all of those are one.</returns>
     public string NetworkOf(HttpContext context)
     {

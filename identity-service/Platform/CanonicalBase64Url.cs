@@ -3,7 +3,9 @@ using System.Buffers.Text;
 
 namespace AuthMesh.Identity.Platform;
 
-/// <summary>Base64url in its one spelling: no padding, no white space, no bits left over. Two texts for one secret help nobody but a thief.</summary>
+/// <summary>
+/// Base64url in its one spelling: no padding, no white space, no bits left over. Two texts for one secret help nobody but a thief.
+/// </summary>
 internal static class CanonicalBase64Url
 {
     /// <returns>Whether the text is what the encoder would write for just as many bytes as there is room for.</returns>

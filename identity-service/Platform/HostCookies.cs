@@ -8,7 +8,9 @@ internal sealed class HostCookies(IOptions<AuthMeshOptions> mesh)
 {
     private bool IsHttps => mesh.Value.Issuer.StartsWith("https://", StringComparison.Ordinal);
 
-    /// <summary>The prefix binds a cookie to this host, this path and https (RFC 6265bis §4.1.3.2); on plain http browsers refuse it.</summary>
+    /// <summary>
+    /// The prefix binds a cookie to this host, this path and https (RFC 6265bis §4.1.3.2); on plain http browsers refuse it.
+    /// </summary>
     public string NameOf(string plainName) => IsHttps ? "__Host-" + plainName : plainName;
 
     /// <summary>An age of nothing takes the cookie away.</summary>

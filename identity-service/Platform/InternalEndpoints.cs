@@ -15,7 +15,8 @@ internal static class InternalEndpoints
     {
         services.AddSingleton<ServiceCredential>();
         // A second AddAuthentication() would start data protection again, which the defaults removed.
-        new AuthenticationBuilder(services).AddScheme<AuthenticationSchemeOptions, ServiceAuthentication>(ServiceAuthentication.SchemeName, null);
+        new AuthenticationBuilder(services).AddScheme<AuthenticationSchemeOptions,
+            ServiceAuthentication>(ServiceAuthentication.SchemeName, null);
         services.AddAuthorizationBuilder().AddPolicy(
             Policy, policy => policy.AddAuthenticationSchemes(ServiceAuthentication.SchemeName).RequireAuthenticatedUser());
         return services;
@@ -26,7 +27,9 @@ internal static class InternalEndpoints
         app.MapNoStore().MapGroup("/internal").RequireAuthorization(Policy);
 }
 
-/// <summary>Authenticates a caller that presents the <see cref="ServiceCredential"/>. Only the endpoints below <c>/internal</c> use it.</summary>
+/// <summary>
+/// Authenticates a caller that presents the <see cref="ServiceCredential"/>. Only the endpoints below <c>/internal</c> use it.
+/// </summary>
 internal sealed class ServiceAuthentication(
     ServiceCredential credential, IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory loggers, UrlEncoder encoder)
     : AuthenticationHandler<AuthenticationSchemeOptions>(options, loggers, encoder)

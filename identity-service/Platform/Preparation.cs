@@ -15,10 +15,12 @@ internal sealed record PreparationStep(Func<IServiceProvider, CancellationToken,
 /// Migrates the schema and runs the modules' preparation steps. It waits for PostgreSQL as long as necessary; meanwhile the service
 /// listens, and its readiness check reports the reason.
 /// </summary>
-internal sealed partial class Preparation(IServiceScopeFactory scopes, PendingRefusal refusal, TimeProvider clock, ILogger<Preparation> logger)
+internal sealed partial class Preparation(
+    IServiceScopeFactory scopes, PendingRefusal refusal, TimeProvider clock, ILogger<Preparation> logger)
     : BackgroundService, IHealthCheck
 {
-    private static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(100); // every request waits for this, and an attempt is cheap
+    // every request waits for this, and an attempt is cheap
+    private static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(100);
 
     private readonly TaskCompletionSource completed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile string waitsFor = "preparing schema, keys and first users";
@@ -64,7 +66,8 @@ internal sealed partial class Preparation(IServiceScopeFactory scopes, PendingRe
             catch (Exception exception) when (exception is not OperationCanceledException)
             {
                 LogFailed(exception);
-                refusal.Refuse(new StartRefusedException("The preparation failed for a reason that waiting does not cure: " + exception.Message));
+                refusal.Refuse(
+                    new StartRefusedException("The preparation failed for a reason that waiting does not cure: " + exception.Message));
                 return;
             }
         }
@@ -74,7 +77,8 @@ internal sealed partial class Preparation(IServiceScopeFactory scopes, PendingRe
     {
         await using var scope = scopes.CreateAsyncScope();
         var services = scope.ServiceProvider;
-        _ = services.GetRequiredService<IdentityDb>().Model; // building the model takes as long as PostgreSQL's start and need not wait for it
+        // building the model takes as long as PostgreSQL's start and need not wait for it
+        _ = services.GetRequiredService<IdentityDb>().Model;
 
         // Replicas that start together take turns. The second one finds everything done.
         await using var turn = await services.GetRequiredService<PreparationLock>().TakeAsync(cancellationToken);
@@ -103,7 +107,8 @@ internal static class PreparationServices
         services.AddSingleton<Preparation>();
         services.AddHostedService(provider => provider.GetRequiredService<Preparation>());
         services.AddHealthChecks().Add(
-            new HealthCheckRegistration("preparation", provider => provider.GetRequiredService<Preparation>(), HealthStatus.Unhealthy, tags: null));
+            new HealthCheckRegistration(
+                "preparation", provider => provider.GetRequiredService<Preparation>(), HealthStatus.Unhealthy, tags: null));
         return services;
     }
 

@@ -12,7 +12,8 @@ namespace AuthMesh.Identity.Revocations;
 /// asking pays off earlier; where one is lost, the next beat brings the news.
 /// </summary>
 internal sealed partial class FollowRevocations(
-    NpgsqlDataSource dataSource, RevocationLog log, RevokedAccess revoked, VerifierRegister verifiers, KeyRing ring, Preparation preparation,
+    NpgsqlDataSource dataSource, RevocationLog log, RevokedAccess revoked, VerifierRegister verifiers, KeyRing ring,
+    Preparation preparation,
     IServiceScopeFactory scopes, TimeProvider clock, ILogger<FollowRevocations> logger) : BackgroundService
 {
     private static readonly TimeSpan Beat = TimeSpan.FromSeconds(2);
@@ -126,7 +127,8 @@ internal sealed partial class FollowRevocations(
     }
 
     // The identity service checks tokens too.
-    private async Task TakeAsync(List<Revocation> entries, NpgsqlConnection connection, bool isOtherHistory, CancellationToken cancellationToken)
+    private async Task TakeAsync(
+        List<Revocation> entries, NpgsqlConnection connection, bool isOtherHistory, CancellationToken cancellationToken)
     {
         foreach (var entry in entries)
         {
@@ -173,7 +175,8 @@ internal sealed partial class FollowRevocations(
             if (!reader.IsDBNull(1))
             {
                 entries.Add(new Revocation(
-                    reader.GetInt64(1), reader.GetGuid(2), reader.GetString(3), reader.GetString(4), reader.IsDBNull(5) ? null : reader.GetInt32(5),
+                    reader.GetInt64(1), reader.GetGuid(2), reader.GetString(3), reader.GetString(4),
+                    reader.IsDBNull(5) ? null : reader.GetInt32(5),
                     reader.GetFieldValue<DateTimeOffset>(6)));
             }
         }

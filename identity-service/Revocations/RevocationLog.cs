@@ -91,7 +91,8 @@ internal sealed class RevocationLog
     {
         lock (gate)
         {
-            var seen = position is { } known ? entries.FindLastIndex(entry => entry.Position == known.Position && entry.Mark == known.Mark) : -1;
+            var seen = position is { } known
+                ? entries.FindLastIndex(entry => entry.Position == known.Position && entry.Mark == known.Mark) : -1;
             return new Unseen(entries.GetRange(seen + 1, entries.Count - seen - 1), lastConfirmed, changed.Task);
         }
     }

@@ -13,7 +13,8 @@ namespace AuthMesh.Identity.Sessions;
 internal sealed record Caller(Guid UserId, Guid SessionId, int Epoch)
 {
     /// <summary>
-    /// The start of a statement that does nothing for a caller whose session is not live any more: a table <c>caller</c> of one row or none.
+    /// The start of a statement that does nothing for a caller whose session is not live any more: a table <c>caller</c> of one row or
+    /// none.
     /// </summary>
     public const string With =
         $"""

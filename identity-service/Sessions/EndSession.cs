@@ -53,6 +53,7 @@ internal static class EndSession
 
 internal sealed record EndedSessions(bool IsCallerLive, int Ended)
 {
-    public static async Task<EndedSessions> RunAsync(IdentityDb db, string sql, NpgsqlParameter[] parameters, CancellationToken cancellationToken) =>
+    public static async Task<EndedSessions> RunAsync(
+        IdentityDb db, string sql, NpgsqlParameter[] parameters, CancellationToken cancellationToken) =>
         (await db.Database.SqlQueryRaw<EndedSessions>(sql, [.. parameters]).ToListAsync(cancellationToken))[0];
 }

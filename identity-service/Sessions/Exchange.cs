@@ -11,7 +11,9 @@ public sealed record ExchangeRequest([property: JsonConverter(typeof(AnyTextConv
 
 public sealed record ExchangeResponse(string Token, [property: JsonPropertyName("expires_in")] int ExpiresInSeconds);
 
-/// <summary>Trades a session cookie for an access token: the gateway's way of turning a browser's request into one that services understand.</summary>
+/// <summary>
+/// Trades a session cookie for an access token: the gateway's way of turning a browser's request into one that services understand.
+/// </summary>
 internal static class Exchange
 {
     private static readonly Failure InvalidSession = new(

@@ -30,7 +30,10 @@ internal sealed record LiveSession(
     /// <summary>However much it is used; then the password is asked for again.</summary>
     public static readonly TimeSpan LongestLifetime = TimeSpan.FromDays(90);
 
-    /// <summary>The condition, where <c>s</c> is a session and <c>u</c> a user. What is not live now never will be again, unless the user is disabled.</summary>
+    /// <summary>
+    /// The condition, where <c>s</c> is a session and <c>u</c> a user. What is not live now never will be again, unless the user is
+    /// disabled.
+    /// </summary>
     public const string IsLive =
         "s.ended_at IS NULL AND s.expires_at > now() AND u.id = s.user_id AND u.epoch = s.epoch AND u.disabled_at IS NULL";
 
@@ -41,8 +44,8 @@ internal sealed record LiveSession(
         "s.id, s.user_id, u.username, u.role, s.epoch, s.refresh_counter, s.expires_at - now() AS remaining";
 
     /// <summary>
-    /// Runs a statement that gives <see cref="Columns"/> for one session at most. Not by Entity Framework, which would take longer to make a
-    /// query of it than PostgreSQL takes to answer: every refresh comes through here.
+    /// Runs a statement that gives <see cref="Columns"/> for one session at most. Not by Entity Framework, which would take longer to make
+    /// a query of it than PostgreSQL takes to answer: every refresh comes through here.
     /// </summary>
     public static async Task<LiveSession?> FindAsync(
         NpgsqlCommand command, TimeProvider clock, CancellationToken cancellationToken, params NpgsqlParameter[] parameters)

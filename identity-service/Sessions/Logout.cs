@@ -12,7 +12,7 @@ namespace AuthMesh.Identity.Sessions;
 
 /// <summary>The body is optional, and so is its type where there is none: a browser's form says one also of nothing.</summary>
 public sealed record LogoutRequest(
-    [property: JsonPropertyName("refresh_token")] [property: JsonConverter(typeof(AnyTextConverter))] string? RefreshToken = null)
+    [property: JsonPropertyName("refresh_token")][property: JsonConverter(typeof(AnyTextConverter))] string? RefreshToken = null)
 {
     public static async ValueTask<LogoutRequest> BindAsync(HttpContext context)
     {

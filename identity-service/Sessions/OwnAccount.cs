@@ -16,5 +16,6 @@ internal sealed record OwnAccount(Guid Id, string Username, string Role, string 
 
     /// <returns>The account, or null where the session ended or the account changed since the token was minted.</returns>
     public static async Task<OwnAccount?> FindAsync(IdentityDb db, ClaimsPrincipal user, CancellationToken cancellationToken) =>
-        await db.Database.SqlQueryRaw<OwnAccount>(Find, [.. Caller.Of(user).Parameters]).ToListAsync(cancellationToken) is [var account] ? account : null;
+        await db.Database.SqlQueryRaw<OwnAccount>(Find, [.. Caller.Of(user).Parameters]).ToListAsync(cancellationToken) is [var account]
+        ? account : null;
 }

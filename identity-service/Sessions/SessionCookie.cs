@@ -32,7 +32,8 @@ internal sealed class SessionCookies(HostCookies cookies)
 {
     private const string Name = "authmesh";
 
-    public void Set(HttpResponse response, SessionCookie cookie) => cookies.Append(response, Name, cookie.Text, LiveSession.LongestLifetime);
+    public void Set(HttpResponse response, SessionCookie cookie) =>
+        cookies.Append(response, Name, cookie.Text, LiveSession.LongestLifetime);
 
     public void Clear(HttpResponse response) => cookies.Append(response, Name, "", TimeSpan.Zero);
 }

@@ -15,7 +15,9 @@ internal sealed class AttemptCount
 
     public int Count { get; private set; }
 
-    /// <summary>When the window ends, by PostgreSQL's clock, and at the same time which window it is: no key has two that end together.</summary>
+    /// <summary>
+    /// When the window ends, by PostgreSQL's clock, and at the same time which window it is: no key has two that end together.
+    /// </summary>
     public DateTimeOffset ResetsAt { get; private set; }
 }
 

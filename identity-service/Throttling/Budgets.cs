@@ -56,7 +56,8 @@ internal sealed class Budgets(KeyRing ring, IOptions<ThrottlingOptions> options)
     // Never forgiven: whoever has an account of their own would sign in to it after every 199 guesses at others.
     private Allowance Network(string network) => New("network", Limits.Network, network);
 
-    private Allowance New(string name, LimitOptions limit, params string[] parts) => new(name, Key([name, .. parts]), limit.Attempts, limit.Window);
+    private Allowance New(string name, LimitOptions limit, params string[] parts) =>
+        new(name, Key([name, .. parts]), limit.Attempts, limit.Window);
 
     // Keyed, since all IPv4 addresses are hashed in a minute; each part with its length, so that no two lists are one text.
     private byte[] Key(string[] parts)

@@ -12,7 +12,8 @@ internal sealed class Reservation(IdentityDb db, Budget budget, List<ReservedCou
     private const string Return =
         """
         WITH returned AS (
-            SELECT c.key, w.is_forgiven FROM unnest(@keys, @windows, @forgiven) AS w (key, resets_at, is_forgiven) JOIN attempt_counts c USING (key)
+            SELECT c.key, w.is_forgiven
+            FROM unnest(@keys, @windows, @forgiven) AS w (key, resets_at, is_forgiven) JOIN attempt_counts c USING (key)
             WHERE w.is_forgiven OR c.resets_at = w.resets_at ORDER BY c.key FOR UPDATE OF c)
         UPDATE attempt_counts c SET
             count = CASE WHEN r.is_forgiven THEN 0 ELSE c.count - 1 END,
@@ -40,7 +41,9 @@ internal sealed class Reservation(IdentityDb db, Budget budget, List<ReservedCou
                 Return,
                 [
                     new NpgsqlParameter("keys", (byte[][])[.. forgiven, .. others.Select(count => count.Key)]),
-                    new NpgsqlParameter("windows", (DateTimeOffset[])[.. forgiven.Select(_ => default(DateTimeOffset)), .. others.Select(count => count.ResetsAt)]),
+                    new NpgsqlParameter(
+                        "windows",
+                        (DateTimeOffset[])[.. forgiven.Select(_ => default(DateTimeOffset)), .. others.Select(count => count.ResetsAt)]),
                     new NpgsqlParameter("forgiven", (bool[])[.. forgiven.Select(_ => true), .. others.Select(_ => false)]),
                 ],
                 CancellationToken.None); // whether or not the caller still waits

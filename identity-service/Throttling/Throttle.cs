@@ -12,8 +12,9 @@ namespace AuthMesh.Identity.Throttling;
 /// </summary>
 internal sealed class Throttle
 {
-    // Exhausted in the snapshot: nothing is written, so that a flood against one account costs reads. Otherwise each key is counted up, in one
-    // order, so that two that share keys never wait for each other crosswise; and the counts that come back decide between those who raced.
+    // Exhausted in the snapshot: nothing is written, so that a flood against one account costs reads. Otherwise each key is counted up, in
+    // one order, so that two that share keys never wait for each other crosswise; and the counts that come back decide between those who
+    // raced.
     private const string Reserve =
         """
         WITH wanted AS (SELECT * FROM unnest(@keys, @attempts, @windows) AS w (key, attempts, window_length)),
@@ -26,7 +27,8 @@ internal sealed class Throttle
                 count = CASE WHEN c.resets_at > now() THEN c.count + 1 ELSE 1 END,
                 resets_at = CASE WHEN c.resets_at > now() THEN c.resets_at ELSE excluded.resets_at END
             RETURNING key, count, resets_at)
-        SELECT key AS "Key", resets_at AS "ResetsAt", resets_at - now() AS "Wait", true AS "IsExhausted", false AS "IsReserved" FROM exhausted
+        SELECT key AS "Key", resets_at AS "ResetsAt", resets_at - now() AS "Wait", true AS "IsExhausted", false AS "IsReserved"
+        FROM exhausted
         UNION ALL
         SELECT key, resets_at, resets_at - now(), count > attempts, true FROM reserved JOIN wanted USING (key)
         """;
@@ -38,7 +40,8 @@ internal sealed class Throttle
     {
         this.db = db;
         refused = meters.Create("AuthMesh.Identity").CreateCounter<long>(
-            "authmesh.attempts.refused", "{attempt}", "Attempts refused unseen because there had been too many, by the limit that they met.");
+            "authmesh.attempts.refused", "{attempt}",
+            "Attempts refused unseen because there had been too many, by the limit that they met.");
     }
 
     /// <summary>Counts an attempt, where its budget has room for it.</summary>

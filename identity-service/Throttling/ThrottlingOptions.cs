@@ -52,7 +52,8 @@ public sealed class LimitOptions
     internal void Check(SettingProblems problems, string name)
     {
         problems.Unless(
-            Attempts is >= 1 and <= 1_000_000, $"Throttling:{name}:Attempts", "must be 1 to 1000000; as many may be in progress at one time.");
+            Attempts is >= 1 and <= 1_000_000, $"Throttling:{name}:Attempts",
+            "must be 1 to 1000000; as many may be in progress at one time.");
         problems.Unless(
             Window >= TimeSpan.FromSeconds(1) && Window <= TimeSpan.FromDays(1), $"Throttling:{name}:Window",
             "must be 00:00:01 to 1.00:00:00: whoever is locked out waits for as long.");

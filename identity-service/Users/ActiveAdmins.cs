@@ -13,5 +13,6 @@ internal static class ActiveAdmins
     /// <summary>Locks them until the transaction ends, in the order of their ids.</summary>
     public static Task<List<Guid>> LockAsync(IdentityDb db, CancellationToken cancellationToken) =>
         db.Database.SqlQuery<Guid>(
-            $"SELECT id FROM users WHERE role = {Roles.Admin} AND disabled_at IS NULL ORDER BY id FOR UPDATE").ToListAsync(cancellationToken);
+            $"SELECT id FROM users WHERE role = {Roles.Admin} AND disabled_at IS NULL ORDER BY id FOR UPDATE")
+            .ToListAsync(cancellationToken);
 }

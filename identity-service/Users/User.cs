@@ -32,16 +32,17 @@ internal sealed class User
 
     public DateTimeOffset CreatedAt { get; private set; }
 
-    public static User Create(Username username, string passwordHash, DateTimeOffset now, string role = Roles.User, bool isDemo = false) => new()
-    {
-        Id = Guid.CreateVersion7(now),
-        Username = username.Value,
-        NormalizedUsername = username.Normalized,
-        PasswordHash = passwordHash,
-        Role = role,
-        IsDemo = isDemo,
-        CreatedAt = now,
-    };
+    public static User Create(
+        Username username, string passwordHash, DateTimeOffset now, string role = Roles.User, bool isDemo = false) => new()
+        {
+            Id = Guid.CreateVersion7(now),
+            Username = username.Value,
+            NormalizedUsername = username.Normalized,
+            PasswordHash = passwordHash,
+            Role = role,
+            IsDemo = isDemo,
+            CreatedAt = now,
+        };
 
     /// <summary>Gives access back to somebody who proved to be the owner by other means; what was issued before ends.</summary>
     public void Recover(string passwordHash)

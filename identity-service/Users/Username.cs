@@ -26,22 +26,25 @@ internal sealed record Username
     public string Normalized => Value.ToLowerInvariant();
 
     /// <summary>
-    /// Whether a program could take the name for a user's id. The punctuation between the digits is ignored, because parsers disagree about it.
-    /// .NET also reads 0x and + inside a Guid.
+    /// Whether a program could take the name for a user's id. The punctuation between the digits is ignored, because parsers disagree about
+    /// it. .NET also reads 0x and + inside a Guid.
     /// </summary>
     public bool HasFormOfId =>
         Guid.TryParse(Value, out _)
-        || (Value.Count(char.IsAsciiHexDigit) == DigitsOfAnId && !Value.Any(character => char.IsAsciiLetter(character) && !char.IsAsciiHexDigit(character)));
+        || (Value.Count(char.IsAsciiHexDigit) == DigitsOfAnId
+            && !Value.Any(character => char.IsAsciiLetter(character) && !char.IsAsciiHexDigit(character)));
 
     /// <returns>Whether some name begins like this. Nothing is how all of them begin.</returns>
     public static bool CanBegin(string text) => text.Length <= MaximumLength && !text.AsSpan().ContainsAnyExcept(Allowed);
 
     /// <summary>White space around the name is ignored.</summary>
-    /// <returns>The name, or null where the text does not follow <see cref="Rule"/>. Users from before <see cref="IdRule"/> keep their names.</returns>
+    /// <returns>The name, or null where the text does not follow <see cref="Rule"/>. Users from before <see cref="IdRule"/> keep their
+    /// names.</returns>
     public static Username? TryParse(string text)
     {
         var name = text.AsSpan().Trim(WhiteSpace);
-        return name.Length is >= MinimumLength and <= MaximumLength && !name.ContainsAnyExcept(Allowed) ? new Username(name.ToString()) : null;
+        return name.Length is >= MinimumLength and <= MaximumLength && !name.ContainsAnyExcept(Allowed)
+            ? new Username(name.ToString()) : null;
     }
 
     /// <returns>Why no new user can have this name, or null.</returns>

@@ -14,7 +14,8 @@ internal sealed class ClosedByDefault : IAuthorizationMiddlewareResultHandler
 {
     private readonly AuthorizationMiddlewareResultHandler defaultHandler = new();
 
-    public Task HandleAsync(RequestDelegate next, HttpContext context, AuthorizationPolicy policy, PolicyAuthorizationResult authorizeResult)
+    public Task HandleAsync(
+        RequestDelegate next, HttpContext context, AuthorizationPolicy policy, PolicyAuthorizationResult authorizeResult)
     {
         if (authorizeResult.Succeeded)
         {
@@ -29,13 +30,18 @@ internal sealed class ClosedByDefault : IAuthorizationMiddlewareResultHandler
                 return CommonFailures.FromStatus(StatusCodes.Status404NotFound).ExecuteAsync(context);
             // Routing itself put this endpoint there, to answer that the path takes no such method or content. It is asked directly:
             // what stands behind the authorization stays closed.
-            case { DisplayName: "405 HTTP Method Not Supported" or "415 HTTP Unsupported Media Type", RequestDelegate: { } refuse } and not RouteEndpoint:
+            case
+            {
+                DisplayName: "405 HTTP Method Not Supported" or "415 HTTP Unsupported Media Type",
+                RequestDelegate: { } refuse
+            } and not RouteEndpoint:
                 return refuse(context);
         }
 
         if (authorizeResult.Forbidden)
         {
-            var isForAdmins = policy.Requirements.OfType<RolesAuthorizationRequirement>().Any(roles => roles.AllowedRoles.Contains(Roles.Admin));
+            var isForAdmins = policy.Requirements.OfType<RolesAuthorizationRequirement>()
+                .Any(roles => roles.AllowedRoles.Contains(Roles.Admin));
             return CommonFailures.Forbidden(isForAdmins ? "Admin access required" : "Access denied").ExecuteAsync(context);
         }
 

@@ -37,10 +37,12 @@ public static class CommonFailures
         StatusCodes.Status401Unauthorized => new(status, "missing_token", "Missing or invalid token"),
         StatusCodes.Status403Forbidden => Forbidden("Access denied"),
         StatusCodes.Status404NotFound => new(status, "not_found", "There is nothing at this path"),
-        StatusCodes.Status405MethodNotAllowed => new(status, "method_not_allowed", "This path does not support the method; see the Allow header"),
+        StatusCodes.Status405MethodNotAllowed =>
+        new(status, "method_not_allowed", "This path does not support the method; see the Allow header"),
         StatusCodes.Status408RequestTimeout => new(status, "request_timeout", "The request did not arrive in time"),
         StatusCodes.Status413PayloadTooLarge => new(status, "body_too_large", "The request body is too large"),
-        StatusCodes.Status415UnsupportedMediaType => new(status, "unsupported_media_type", "The request body must be application/json, in UTF-8"),
+        StatusCodes.Status415UnsupportedMediaType =>
+        new(status, "unsupported_media_type", "The request body must be application/json, in UTF-8"),
         StatusCodes.Status429TooManyRequests => new(status, "too_many_requests", "Too many requests"),
         StatusCodes.Status502BadGateway or StatusCodes.Status503ServiceUnavailable or StatusCodes.Status504GatewayTimeout =>
             Unavailable("service_unavailable", "The service behind this path is not available right now"),

@@ -20,7 +20,8 @@ internal sealed partial class ErrorPipeline(IEnumerable<FailureRule> rules, ILog
     public Action<IApplicationBuilder> Configure(Action<IApplicationBuilder> next) => app =>
     {
         app.UseExceptionHandler(_ => { });
-        app.UseStatusCodePages(context => CommonFailures.FromStatus(context.HttpContext.Response.StatusCode).ExecuteAsync(context.HttpContext));
+        app.UseStatusCodePages(
+            context => CommonFailures.FromStatus(context.HttpContext.Response.StatusCode).ExecuteAsync(context.HttpContext));
         next(app);
     };
 
@@ -46,7 +47,8 @@ internal sealed partial class ErrorPipeline(IEnumerable<FailureRule> rules, ILog
 
         if (exception is BadHttpRequestException badRequest)
         {
-            return badRequest.InnerException is JsonException json ? JsonProblem.Describe(json) : CommonFailures.FromStatus(badRequest.StatusCode);
+            return badRequest.InnerException is JsonException json ? JsonProblem.Describe(json)
+                : CommonFailures.FromStatus(badRequest.StatusCode);
         }
 
         LogUnexpected(exception);

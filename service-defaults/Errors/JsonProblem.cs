@@ -18,7 +18,8 @@ internal static class JsonProblem
         }
 
         // "$.name", or "$['a name']" where the name is no word.
-        var member = exception.Path.TrimStart('$').TrimStart('.').Replace("['", "", StringComparison.Ordinal).Replace("']", "", StringComparison.Ordinal);
+        var member = exception.Path.TrimStart('$').TrimStart('.').Replace("['", "", StringComparison.Ordinal)
+            .Replace("']", "", StringComparison.Ordinal);
 
         // The parser has no codes for what it refuses; a test pins these texts.
         var text = exception.Message switch

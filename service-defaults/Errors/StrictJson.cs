@@ -78,7 +78,8 @@ internal sealed class StrictTextConverter : JsonConverter<string>
         {
             text = reader.GetString()!;
         }
-        catch (InvalidOperationException exception) // what the reader throws for \ud800 without its other half, and for bytes that are no UTF-8
+        // what the reader throws for \ud800 without its other half, and for bytes that are no UTF-8
+        catch (InvalidOperationException exception)
         {
             throw new JsonException("must be Unicode text without lone surrogates", exception);
         }

@@ -44,7 +44,8 @@ internal sealed class HealthEndpoints(HealthCheckService checks) : IStartupFilte
     private async Task ReadyAsync(HttpContext context)
     {
         var report = await checks.CheckHealthAsync(context.RequestAborted);
-        var reasons = report.Entries.Where(entry => entry.Value.Status != HealthStatus.Healthy).Select(entry => entry.Value.Description ?? entry.Key);
+        var reasons = report.Entries.Where(entry => entry.Value.Status != HealthStatus.Healthy)
+            .Select(entry => entry.Value.Description ?? entry.Key);
         switch (report.Status)
         {
             case HealthStatus.Healthy:

@@ -106,7 +106,8 @@ internal sealed partial class IssuerKeys(
     {
         while (!stoppingToken.IsCancellationRequested)
         {
-            var pause = await Refresh().WaitAsync(stoppingToken) ? options.Value.KeyRefreshInterval : IsReady ? RetryWithKeys : RetryWithoutKeys;
+            var pause = await Refresh().WaitAsync(stoppingToken) ? options.Value.KeyRefreshInterval : IsReady ? RetryWithKeys
+                : RetryWithoutKeys;
             await Task.Delay(pause, clock, stoppingToken);
         }
     }
@@ -139,7 +140,8 @@ internal sealed partial class IssuerKeys(
         try
         {
             using var answer = await issuer.SendAsync(
-                static () => new HttpRequestMessage(HttpMethod.Get, new Uri("/.well-known/jwks.json", UriKind.Relative)), CancellationToken.None);
+                static () => new HttpRequestMessage(HttpMethod.Get, new Uri("/.well-known/jwks.json", UriKind.Relative)),
+                CancellationToken.None);
             answer.EnsureSuccessStatusCode();
             var fetched = JsonWebKeySet.Read(await answer.Content.ReadAsByteArrayAsync(), keys);
             if (fetched.Count == 0)

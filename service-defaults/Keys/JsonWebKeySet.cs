@@ -15,7 +15,8 @@ internal static class JsonWebKeySet
     /// <param name="json">The set as the issuer sent it.</param>
     /// <param name="held">Keys already held; one that did not change stays the same object and keeps what is cached for it.</param>
     /// <exception cref="InvalidDataException">The text is no JWK set, or a P-256 key in it is not one.</exception>
-    public static FrozenDictionary<string, ECDsaSecurityKey> Read(ReadOnlySpan<byte> json, IReadOnlyDictionary<string, ECDsaSecurityKey> held)
+    public static FrozenDictionary<string,
+        ECDsaSecurityKey> Read(ReadOnlySpan<byte> json, IReadOnlyDictionary<string, ECDsaSecurityKey> held)
     {
         try
         {
@@ -23,7 +24,11 @@ internal static class JsonWebKeySet
             var keys = new Dictionary<string, ECDsaSecurityKey>();
             foreach (var jwk in set?.Keys ?? [])
             {
-                if (jwk is { Kty: "EC", Crv: "P-256", Kid: { Length: > 0 } kid, X: { } x, Y: { } y, Use: null or "sig", Alg: null or "ES256" })
+                if (jwk is
+                    {
+                        Kty: "EC", Crv: "P-256", Kid: { Length: > 0 } kid, X: { } x, Y: { } y, Use: null or "sig",
+                        Alg: null or "ES256"
+                    })
                 {
                     keys[kid] = Reuse(held, kid, new ECPoint { X = Coordinate(x), Y = Coordinate(y) });
                 }

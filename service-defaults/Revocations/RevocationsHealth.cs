@@ -4,7 +4,8 @@ namespace AuthMesh.Revocations;
 
 internal sealed class RevocationsHealth(RevokedAccess revoked) : IHealthCheck
 {
-    public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) => Task.FromResult(
+    public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
+        Task.FromResult(
         !revoked.IsCaughtUp ? HealthCheckResult.Unhealthy("waiting to hear of ended sessions")
         : revoked.IsStale ? HealthCheckResult.Degraded($"no news of ended sessions for {revoked.Staleness.TotalSeconds:0} s")
         : revoked.UnknownKinds is { Count: > 0 } kinds

@@ -64,7 +64,8 @@ public sealed class AuthMeshOptions
 
     /// <summary>Scheme, host and a port at most, as a browser would write an origin (RFC 6454 §6.2).</summary>
     public static bool IsOrigin(string value) =>
-        Uri.TryCreate(value, UriKind.Absolute, out var url) && url.Scheme is "http" or "https" && url.GetLeftPart(UriPartial.Authority) == value
+        Uri.TryCreate(value, UriKind.Absolute, out var url) && url.Scheme is "http" or "https"
+        && url.GetLeftPart(UriPartial.Authority) == value
         && url.UserInfo.Length == 0 && Ascii.IsValid(value);
 }
 
@@ -101,7 +102,8 @@ internal sealed class AuthMeshOptionsValidator(IHostEnvironment environment) : I
         var problems = new SettingProblems(AuthMeshOptions.Section);
         problems.Unless(
             AuthMeshOptions.IsOrigin(options.Issuer), nameof(options.Issuer),
-            "must be the public origin of the mesh, scheme and host without a path or a slash at the end, for example https://auth.example.com.");
+            "must be the public origin of the mesh, scheme and host without a path or a slash at the end, for example "
+            + "https://auth.example.com.");
         problems.Unless(
             environment.IsDevelopment() || !options.Issuer.StartsWith("http://", StringComparison.Ordinal), nameof(options.Issuer),
             "must be https outside Development. Give the gateway's public https origin, or set ASPNETCORE_ENVIRONMENT=Development.");
@@ -131,7 +133,8 @@ internal sealed class AuthMeshOptionsValidator(IHostEnvironment environment) : I
         {
             problems.Unless(
                 serviceKey.Length >= MinimumServiceKeyLength && serviceKey.All(c => c is > ' ' and <= '~'), Key,
-                "(or ServiceKeyFile) must be at least 32 visible ASCII characters, the same in every service of the mesh: openssl rand -base64 32.");
+                "(or ServiceKeyFile) must be at least 32 visible ASCII characters, the same in every service of the mesh: openssl rand "
+                + "-base64 32.");
             problems.Unless(
                 environment.IsDevelopment() || !serviceKey.StartsWith(Secret.PresetPrefix, StringComparison.Ordinal), Key,
                 "is the preset one of the quick start, which is public. Make your own: openssl rand -base64 32.");

@@ -115,7 +115,8 @@ public static class StartRefusal
     {
         const string Unknown = "were not found on the instance of ";
         return message.Contains(Unknown, StringComparison.Ordinal)
-            ? $"{section} has no setting {message[(message.LastIndexOf(": ", StringComparison.Ordinal) + 2)..].Replace("'", "", StringComparison.Ordinal)}."
+            ? $"{section} has no setting "
+                + $"{message[(message.LastIndexOf(": ", StringComparison.Ordinal) + 2)..].Replace("'", "", StringComparison.Ordinal)}."
             : message;
     }
 
@@ -141,7 +142,9 @@ public static class StartRefusal
 /// <summary>One section that is read, and thereby checked, before anything else starts.</summary>
 internal sealed record CheckedSettings(string Section, Action<IServiceProvider> Read);
 
-/// <summary>Lets work that runs after the start (such as opening the key ring) end the service with words instead of a stack trace.</summary>
+/// <summary>
+/// Lets work that runs after the start (such as opening the key ring) end the service with words instead of a stack trace.
+/// </summary>
 public sealed class PendingRefusal(IHostApplicationLifetime lifetime)
 {
     /// <summary>Why the service stops, or null while it has no reason to.</summary>

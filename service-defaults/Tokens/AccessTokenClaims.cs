@@ -83,9 +83,11 @@ public static class AccessTokenClaims
         public string UserId => user.FindFirstValue(Subject) ?? throw new InvalidOperationException("The caller is not signed in.");
 
         /// <summary>The caller's name to show; throws where the caller is not signed in.</summary>
-        public string Username => user.FindFirstValue(PreferredUsername) ?? throw new InvalidOperationException("The caller is not signed in.");
+        public string Username => user.FindFirstValue(PreferredUsername)
+            ?? throw new InvalidOperationException("The caller is not signed in.");
 
         /// <summary>The caller's role; throws where the caller is not signed in.</summary>
-        public string Role => user.FindFirstValue(AccessTokenClaims.Role) ?? throw new InvalidOperationException("The caller is not signed in.");
+        public string Role => user.FindFirstValue(AccessTokenClaims.Role)
+            ?? throw new InvalidOperationException("The caller is not signed in.");
     }
 }

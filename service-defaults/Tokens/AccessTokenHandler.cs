@@ -55,7 +55,9 @@ internal sealed partial class AccessTokenHandler(
     private VerifiedToken? Recall(TokenDigest digest) =>
         verifiedTokens.Find(digest) is { } token && keys.Find(token.Key.KeyId) == token.Key ? token : null;
 
-    /// <summary>Form, key, signature, issuer and audience: what makes a token the issuer's, whether or not it still opens anything.</summary>
+    /// <summary>
+    /// Form, key, signature, issuer and audience: what makes a token the issuer's, whether or not it still opens anything.
+    /// </summary>
     internal async Task<(VerifiedToken? Token, TokenRefusal? Refusal)> VerifyAsync(string token)
     {
         if (TokenShape.FindFault(token, out var keyId, out var content) is { } fault)
@@ -66,7 +68,8 @@ internal sealed partial class AccessTokenHandler(
         var lookup = await keys.FindAsync(keyId, CancellationToken.None); // bounded by the timeout of the fetch
         if (lookup.Key is not { } key)
         {
-            return (null, lookup.IsUnavailable ? TokenRefusal.KeysUnavailable() : TokenRefusal.Invalid("signed by a key that is not the issuer's"));
+            return (null,
+                lookup.IsUnavailable ? TokenRefusal.KeysUnavailable() : TokenRefusal.Invalid("signed by a key that is not the issuer's"));
         }
 
         var mesh = options.Value;
@@ -133,7 +136,8 @@ internal sealed class TokenRefusal : Exception
         new(CommonFailures.InvalidRequest("More than one Authorization header"), "more than one Authorization header");
 
     public static TokenRefusal RevocationsUnavailable() => new(
-        CommonFailures.Unavailable("revocations_unavailable", "Tokens cannot be checked right now"), "whether the session has ended is not known");
+        CommonFailures.Unavailable("revocations_unavailable", "Tokens cannot be checked right now"),
+        "whether the session has ended is not known");
 
     public static TokenRefusal KeysUnavailable() =>
         new(CommonFailures.Unavailable("keys_unavailable", "Tokens cannot be checked right now"), "the issuer's keys cannot be had");

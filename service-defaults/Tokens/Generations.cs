@@ -3,8 +3,9 @@ using System.Collections.Concurrent;
 namespace AuthMesh.Tokens;
 
 /// <summary>
-/// Remembers what is in use. In two generations: what is found in the older one moves to the newer, and when that is full, or old, the older
-/// one goes as a whole, with all that nobody asked for. So it stays bounded without any book about who was used when, and readers never wait.
+/// Remembers what is in use. In two generations: what is found in the older one moves to the newer, and when that is full, or old, the
+/// older one goes as a whole, with all that nobody asked for. So it stays bounded without any book about who was used when, and readers
+/// never wait.
 /// </summary>
 /// <param name="size">How much is held at most. Half as much in use at one time is sure to be held; with 0 nothing is.</param>
 /// <param name="clock">For the age of a generation.</param>

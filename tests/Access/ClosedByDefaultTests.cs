@@ -40,7 +40,10 @@ public sealed class ClosedByDefaultTests(ProductionMesh mesh) : IAsyncLifetime
         Assert.DoesNotContain("a secret", answer.Text, StringComparison.Ordinal);
 
         var (_, _, token) = await mesh.SignUpAsync();
-        Assert.Equal("a secret", (await caller.SendAsync(new HttpMethod(method), path, change: request => request.Headers.Authorization = new("Bearer", token))).Text);
+        Assert.Equal(
+            "a secret",
+            (await caller.SendAsync(new HttpMethod(method), path, change: request => request.Headers.Authorization = new("Bearer", token)))
+            .Text);
     }
 
     [Fact]
@@ -71,7 +74,8 @@ public sealed class ClosedByDefaultTests(ProductionMesh mesh) : IAsyncLifetime
     public async Task No_other_section_of_the_settings_loosens_the_validation(string claim, object value)
     {
         var good = mesh.Forge.Sign(mesh.Forge.Header(), Forge.Claims());
-        var bad = mesh.Forge.Sign(mesh.Forge.Header().ToJsonString(), Forge.With(Forge.Claims(), claim, JsonSerializer.SerializeToNode(value)));
+        var bad = mesh.Forge.Sign(
+            mesh.Forge.Header().ToJsonString(), Forge.With(Forge.Claims(), claim, JsonSerializer.SerializeToNode(value)));
 
         Assert.Equal("forged", (await caller.GetAsync("/notes", good)).Text);
         (await caller.GetAsync("/notes", bad)).AssertError(401, "invalid_token");
@@ -101,12 +105,15 @@ public sealed class ClosedByDefaultTests(ProductionMesh mesh) : IAsyncLifetime
         builder.Services.AddAuthentication("Anybody").AddScheme<AuthenticationSchemeOptions, Anybody>("Anybody", null);
         app = builder.Build();
         app.Urls.Add("http://127.0.0.1:0");
-        app.Use((context, next) => context.Request.Path.Value is "/file" or "/elsewhere" ? context.Response.WriteAsync("a secret") : next(context));
+        app.Use(
+            (context, next) => context.Request.Path.Value is "/file" or "/elsewhere" ? context.Response.WriteAsync("a secret")
+            : next(context));
         app.MapGet("/file", () => "never reached");
         app.MapGet("/notes", (ClaimsPrincipal user) => user.Username);
         app.MapGet("/notes/admin", () => "for admins").RequireAuthorization(Policies.Admin);
         app.MapGet("/open", () => "open").AllowAnonymous();
-        app.MapGet("/other", () => "by the other scheme").RequireAuthorization(policy => policy.AddAuthenticationSchemes("Anybody").RequireAuthenticatedUser());
+        app.MapGet("/other", () => "by the other scheme")
+            .RequireAuthorization(policy => policy.AddAuthenticationSchemes("Anybody").RequireAuthenticatedUser());
         app.MapGet("/broken", string () => throw new InvalidOperationException("on purpose"));
         await app.StartAsync();
         caller = new Caller(new Uri(app.Urls.First()));

@@ -14,7 +14,8 @@ public sealed class AccountTests(ProductionMesh mesh)
         var answer = await mesh.Gateway.GetAsync("/account", user.Token);
 
         Assert.Equal(200, answer.Status);
-        Assert.Equal(["status", "message", "id", "username", "role", "created_at"], answer.Json.EnumerateObject().Select(member => member.Name));
+        Assert.Equal(
+            ["status", "message", "id", "username", "role", "created_at"], answer.Json.EnumerateObject().Select(member => member.Name));
         Assert.Equal($"You are signed in as {user.Username}", answer.Message);
         Assert.Equal(user.UserId.ToString(), answer.Member("id"));
         Assert.Equal(user.Username, answer.Member("username"));
@@ -42,7 +43,8 @@ public sealed class AccountTests(ProductionMesh mesh)
         }
         from call in new[]
         {
-            "GET /account", "POST /account/password", "DELETE /account", "GET /account/sessions", "DELETE /account/sessions", "DELETE /account/sessions/OTHER",
+            "GET /account", "POST /account/password", "DELETE /account", "GET /account/sessions", "DELETE /account/sessions",
+                "DELETE /account/sessions/OTHER",
             "DELETE /account/sessions/OWN",
         }
         select (how, call));
@@ -69,7 +71,8 @@ public sealed class AccountTests(ProductionMesh mesh)
 
         answer.AssertError(401, "invalid_token", "Invalid or expired token");
         Assert.Equal(
-            "Bearer realm=\"authmesh\", error=\"invalid_token\", error_description=\"Invalid or expired token\"", answer.Header("WWW-Authenticate"));
+            "Bearer realm=\"authmesh\", error=\"invalid_token\", error_description=\"Invalid or expired token\"",
+            answer.Header("WWW-Authenticate"));
         Assert.Equal(before, await RowsAsync(user));
     }
 
@@ -111,7 +114,8 @@ public sealed class AccountTests(ProductionMesh mesh)
         Assert.Equal(200, (await mesh.Gateway.RegisterAsync(user.Username, user.Password)).Status);
         var successor = await mesh.Gateway.SignInAgainAsync(user);
         Assert.NotEqual(user.UserId, successor.UserId);
-        (await mesh.Identity.GetAsync("/account", user.Token)).AssertError(401, "invalid_token"); // a token of the old owner opens nothing of the new
+        // a token of the old owner opens nothing of the new
+        (await mesh.Identity.GetAsync("/account", user.Token)).AssertError(401, "invalid_token");
     }
 
     [Fact]
@@ -150,5 +154,6 @@ public sealed class AccountTests(ProductionMesh mesh)
 
     private async Task<string> RowsAsync(SignedIn user) =>
         await mesh.Database.ScalarAsync<string>("SELECT coalesce(string_agg(u::text, ''), '') FROM users u WHERE id = $1", user.UserId)
-        + await mesh.Database.ScalarAsync<string>("SELECT coalesce(string_agg(s::text, '' ORDER BY id), '') FROM sessions s WHERE user_id = $1", user.UserId);
+        + await mesh.Database.ScalarAsync<string>(
+            "SELECT coalesce(string_agg(s::text, '' ORDER BY id), '') FROM sessions s WHERE user_id = $1", user.UserId);
 }

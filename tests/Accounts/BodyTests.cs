@@ -9,9 +9,12 @@ public sealed class BodyTests(ProductionMesh mesh)
         from route in new[] { "/register", "/login" }
         from body in new[]
         {
-            "", " ", "null", "[]", "\"text\"", "1", "true", "{", "}", "{\"username\":", "{\"username\":\"abc\",\"password\":\"12345678\"", "\ufeff{}x",
-            "{\"username\":\"abc\",\"password\":\"12345678\"} x", "{\"username\":\"abc\",\"password\":\"12345678\"}{}", "{'username':'abc'}",
-            "{\"username\":\"abc\",\"password\":\"12345678\",}", "{/* */}", "{\"username\":\"\\u12\"}", "username=abc&password=12345678", "\0",
+            "", " ", "null", "[]", "\"text\"", "1", "true", "{", "}", "{\"username\":", "{\"username\":\"abc\",\"password\":\"12345678\"",
+                "\ufeff{}x",
+            "{\"username\":\"abc\",\"password\":\"12345678\"} x", "{\"username\":\"abc\",\"password\":\"12345678\"}{}",
+            "{'username':'abc'}",
+            "{\"username\":\"abc\",\"password\":\"12345678\",}", "{/* */}", "{\"username\":\"\\u12\"}",
+            "username=abc&password=12345678", "\0",
         }
         select (route, body));
 
@@ -60,7 +63,8 @@ public sealed class BodyTests(ProductionMesh mesh)
     [InlineData("""{"username":null,"password":"12345678"}""", "username")]
     public async Task A_registration_without_name_or_password_says_which_is_missing(string body, params string[] fields)
     {
-        (await mesh.Gateway.PostRawAsync("/register", body)).AssertError(400, "invalid_request", "Username and password are required", fields);
+        (await mesh.Gateway.PostRawAsync("/register", body))
+            .AssertError(400, "invalid_request", "Username and password are required", fields);
     }
 
     [Theory]
@@ -78,9 +82,11 @@ public sealed class BodyTests(ProductionMesh mesh)
     [InlineData("/login", 401, "invalid_credentials")] // a value like any other
     public async Task Bytes_that_are_no_UTF8_are_refused(string route, int status, string code)
     {
-        var bytes = "{\"username\":\"abc\",\"password\":\"1234"u8.ToArray().Concat(new byte[] { 0xff, 0xfe }).Concat("5678\"}"u8.ToArray()).ToArray();
+        var bytes = "{\"username\":\"abc\",\"password\":\"1234"u8.ToArray().Concat(new byte[] { 0xff, 0xfe })
+            .Concat("5678\"}"u8.ToArray()).ToArray();
 
-        var answer = await mesh.Gateway.SendAsync(HttpMethod.Post, route, new ByteArrayContent(bytes) { Headers = { ContentType = new("application/json") } });
+        var answer = await mesh.Gateway.SendAsync(
+            HttpMethod.Post, route, new ByteArrayContent(bytes) { Headers = { ContentType = new("application/json") } });
 
         answer.AssertError(status, code, fields: route == "/register" ? ["password"] : []);
     }
@@ -138,7 +144,8 @@ public sealed class BodyTests(ProductionMesh mesh)
         // Names in this class's bodies that would be valid.
         Assert.Equal(0, await mesh.Database.ScalarAsync<long>("SELECT count(*) FROM users WHERE normalized_username IN ('abc', 'abd')"));
         Assert.Equal(1, await mesh.Database.ScalarAsync<long>("SELECT count(*) FROM users WHERE role = 'admin'"));
-        (await mesh.Gateway.PostRawAsync("/register", """{"username":"abc","password":"12345678","role":"admin"}""")).AssertError(400, "invalid_request", fields: "role");
+        (await mesh.Gateway.PostRawAsync("/register", """{"username":"abc","password":"12345678","role":"admin"}"""))
+            .AssertError(400, "invalid_request", fields: "role");
         Assert.Equal(0, await mesh.Database.ScalarAsync<long>("SELECT count(*) FROM users WHERE normalized_username IN ('abc', 'abd')"));
     }
 }

@@ -18,7 +18,8 @@ public sealed class ChangePasswordTests(ProductionMesh mesh)
         // 1. As a login answers, for the same session in a new epoch.
         Assert.Equal(200, answer.Status);
         Assert.Equal("Password changed", answer.Message);
-        Assert.Equal(user.Answer.Json.EnumerateObject().Select(member => member.Name), answer.Json.EnumerateObject().Select(member => member.Name));
+        Assert.Equal(
+            user.Answer.Json.EnumerateObject().Select(member => member.Name), answer.Json.EnumerateObject().Select(member => member.Name));
         Assert.Equal("no-store", answer.Header("Cache-Control"));
         Assert.Equal(user.SessionId, answer.AccessToken().SessionId());
         Assert.Equal(1, answer.AccessToken().Epoch());
@@ -66,7 +67,8 @@ public sealed class ChangePasswordTests(ProductionMesh mesh)
         var user = await mesh.Gateway.SignUpAsync();
         var before = await UserAsync(user);
 
-        foreach (var wrong in (string[])["not the password", user.Password + "x", user.Password[..^1], "x", new string('x', 300), NewPassword])
+        foreach (var wrong in (string[])["not the password", user.Password + "x", user.Password[..^1], "x", new string('x', 300),
+            NewPassword])
         {
             var answer = await mesh.Gateway.ChangePasswordAsync(user.Token, wrong, NewPassword);
             answer.AssertError(403, "wrong_password", "The current password is wrong");
@@ -86,7 +88,8 @@ public sealed class ChangePasswordTests(ProductionMesh mesh)
 
         (await mesh.Gateway.ChangePasswordAsync(user.Token, user.Password, user.Password))
             .AssertError(400, "invalid_request", "new_password: must differ from the current password", "new_password");
-        (await mesh.Gateway.ChangePasswordAsync(user.Token, NewPassword, NewPassword)).AssertError(403, "wrong_password"); // it is not the current one
+        // it is not the current one
+        (await mesh.Gateway.ChangePasswordAsync(user.Token, NewPassword, NewPassword)).AssertError(403, "wrong_password");
 
         Assert.Equal(before, await UserAsync(user));
         Assert.Equal(200, (await mesh.Gateway.ChangePasswordAsync(user.Token, user.Password, user.Password.ToUpperInvariant())).Status);
@@ -107,7 +110,8 @@ public sealed class ChangePasswordTests(ProductionMesh mesh)
         var before = await UserAsync(user);
 
         var answer = await mesh.Gateway.SendAsync(
-            HttpMethod.Post, "/account/password", new StringContent(body, new System.Net.Http.Headers.MediaTypeHeaderValue("application/json")),
+            HttpMethod.Post, "/account/password",
+            new StringContent(body, new System.Net.Http.Headers.MediaTypeHeaderValue("application/json")),
             request => request.Headers.Authorization = new("Bearer", user.Token));
 
         answer.AssertError(400, "invalid_request", fields: fields);
@@ -147,5 +151,6 @@ public sealed class ChangePasswordTests(ProductionMesh mesh)
         (await mesh.Gateway.ChangePasswordAsync(user.Token, "plain text", NewPassword)).AssertError(403, "wrong_password");
     }
 
-    private Task<string> UserAsync(SignedIn user) => mesh.Database.ScalarAsync<string>("SELECT u::text FROM users u WHERE id = $1", user.UserId);
+    private Task<string> UserAsync(SignedIn user) =>
+        mesh.Database.ScalarAsync<string>("SELECT u::text FROM users u WHERE id = $1", user.UserId);
 }

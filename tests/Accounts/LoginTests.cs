@@ -54,16 +54,19 @@ public sealed class LoginTests(ProductionMesh mesh)
     public async Task Any_User_Agent_signs_in(string userAgent)
     {
         var (name, password, _) = await mesh.SignUpAsync();
-        userAgent = userAgent.StartsWith("200", StringComparison.Ordinal) ? new string('a', 199) + "🦊" : userAgent.StartsWith("a ", StringComparison.Ordinal) ? new string('a', 1000) : userAgent;
+        userAgent = userAgent.StartsWith("200", StringComparison.Ordinal) ? new string('a', 199) + "🦊"
+            : userAgent.StartsWith("a ", StringComparison.Ordinal) ? new string('a', 1000) : userAgent;
         var body = $$"""{"username":"{{name}}","password":"{{password}}"}""";
 
         var answer = await RawHttp.SendAsync(
             mesh.Gateway.Address,
-            $"POST /login HTTP/1.1\r\nHost: x\r\nUser-Agent: {userAgent}\r\nContent-Type: application/json\r\nContent-Length: {body.Length}\r\nConnection: close\r\n\r\n{body}");
+            $"POST /login HTTP/1.1\r\nHost: x\r\nUser-Agent: {userAgent}\r\nContent-Type: application/json\r\nContent-Length: "
+            + $"{body.Length}\r\nConnection: close\r\n\r\n{body}");
 
         Assert.StartsWith("HTTP/1.1 200 ", answer, StringComparison.Ordinal);
         var device = await mesh.Database.ScalarAsync<string>(
-            "SELECT device FROM sessions s JOIN users u ON u.id = s.user_id WHERE u.normalized_username = $1 ORDER BY s.id DESC LIMIT 1", name);
+            "SELECT device FROM sessions s JOIN users u ON u.id = s.user_id WHERE u.normalized_username = $1 ORDER BY s.id DESC LIMIT 1",
+            name);
         Assert.StartsWith(device, userAgent, StringComparison.Ordinal);
         Assert.InRange(device.Length, Math.Min(userAgent.Length, 199), 200);
     }
@@ -76,11 +79,13 @@ public sealed class LoginTests(ProductionMesh mesh)
 
         var answer = await RawHttp.SendAsync(
             mesh.Gateway.Address,
-            $"POST /login HTTP/1.1\r\nHost: x\r\nUser-Agent: a\u001b[31mb\u007f\r\nContent-Type: application/json\r\nContent-Length: {body.Length}\r\nConnection: close\r\n\r\n{body}");
+            $"POST /login HTTP/1.1\r\nHost: x\r\nUser-Agent: a\u001b[31mb\u007f\r\nContent-Type: application/json\r\nContent-Length: "
+            + $"{body.Length}\r\nConnection: close\r\n\r\n{body}");
 
         Assert.StartsWith("HTTP/1.1 200 ", answer, StringComparison.Ordinal);
         Assert.Equal("a[31mb", await mesh.Database.ScalarAsync<string>(
-            "SELECT device FROM sessions s JOIN users u ON u.id = s.user_id WHERE u.normalized_username = $1 ORDER BY s.id DESC LIMIT 1", name));
+            "SELECT device FROM sessions s JOIN users u ON u.id = s.user_id WHERE u.normalized_username = $1 ORDER BY s.id DESC LIMIT 1",
+            name));
     }
 
     [Fact]
@@ -119,7 +124,8 @@ public sealed class LoginTests(ProductionMesh mesh)
         Assert.All(answers, answer => answer.AssertError(401, "invalid_credentials", "Invalid credentials"));
         Assert.Single(answers.Select(answer => answer.Text.Replace(answer.Member("traceId")!, "", StringComparison.Ordinal)).Distinct());
         Assert.Single(answers.Select(answer => string.Join('\n', answer.Headers.Where(header => header.Key != "Date")
-            .Concat(answer.ContentHeaders).Select(header => $"{header.Key}: {string.Join(", ", header.Value)}").Order(StringComparer.Ordinal))).Distinct());
+            .Concat(answer.ContentHeaders).Select(header => $"{header.Key}: {string.Join(", ", header.Value)}")
+            .Order(StringComparer.Ordinal))).Distinct());
         Assert.Equal(sessionsBefore, await CountSessionsAsync(name, disabled));
         Assert.Equal(200, (await mesh.Gateway.LoginAsync(name, password)).Status);
     }

@@ -87,7 +87,8 @@ public sealed class RegisterTests(ProductionMesh mesh)
         var name = ProductionMesh.NewName();
         var padded = form.Replace("NAME", name, StringComparison.Ordinal);
 
-        (await mesh.Gateway.RegisterAsync(padded, name + "12")).AssertError(400, "invalid_request", "password: is little more than your name. Choose one that nobody can make from it", "password");
+        (await mesh.Gateway.RegisterAsync(padded, name + "12")).AssertError(
+            400, "invalid_request", "password: is little more than your name. Choose one that nobody can make from it", "password");
         Assert.Equal($"User {name} registered successfully", (await mesh.Gateway.RegisterAsync(padded, "correct horse")).Message);
 
         (await mesh.Gateway.RegisterAsync(name, "another password")).AssertError(409, "username_taken");
@@ -136,14 +137,16 @@ public sealed class RegisterTests(ProductionMesh mesh)
     {
         var (name, password, _) = await mesh.SignUpAsync();
         var old = Guid.NewGuid().ToString();
-        await mesh.Database.ExecuteAsync("UPDATE users SET username = $1, normalized_username = $1 WHERE normalized_username = $2", old, name);
+        await mesh.Database.ExecuteAsync(
+            "UPDATE users SET username = $1, normalized_username = $1 WHERE normalized_username = $2", old, name);
 
         Assert.Equal($"Welcome {old}!", (await mesh.Gateway.LoginAsync(old.ToUpperInvariant(), password)).Message);
     }
 
     public static TheoryData<string> AcceptedPasswords =>
     [
-        "8 horses", "        ", "päßwörter", "👩‍👩‍👧‍👦👩‍👩‍👧‍👦", new string('x', 256), string.Concat(Enumerable.Repeat("🔑", 256)), "tab\tand\nline",
+        "8 horses", "        ", "päßwörter", "👩‍👩‍👧‍👦👩‍👩‍👧‍👦", new string('x', 256), string.Concat(Enumerable.Repeat("🔑", 256)),
+        "tab\tand\nline",
     ];
 
     [Theory]

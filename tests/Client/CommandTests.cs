@@ -98,7 +98,8 @@ public sealed class CommandTests(ProductionMesh mesh) : IDisposable
     {
         var (name, password, _) = await mesh.SignUpAsync();
 
-        foreach (var arguments in (string[][])[["login", name, password], ["login", name, "--password", password], ["register", name, password]])
+        foreach (var arguments in (string[][])[["login", name, password], ["login", name, "--password", password],
+            ["register", name, password]])
         {
             (await authmesh.RunAsync([.. arguments, "--server", Server])).AssertFailed(2, "authmesh: ", "hint: ");
         }
@@ -133,11 +134,18 @@ public sealed class CommandTests(ProductionMesh mesh) : IDisposable
     [InlineData("null")]
     [InlineData("[]")]
     [InlineData("""{"servers":null}""")]
-    [InlineData("""{"servers":{"http://localhost:8080":{"username":"u","token":"a\r\nHost: evil","expires_at":"2100-01-01T00:00:00+00:00"}}}""")]
-    [InlineData("""{"servers":{"http://localhost:8080":{"username":"u","token":"a","expires_at":"2100-01-01T00:00:00Z","refresh_token":""}}}""")]
-    [InlineData("""{"servers":{"http://localhost:8080":{"username":"u","token":"a","expires_at":"2100-01-01T00:00:00Z","refresh_token":"a b"}}}""")]
-    [InlineData("""{"servers":{"http://localhost:8080":{"username":"u","token":"a","expires_at":"2100-01-01T00:00:00Z","refresh_token":7}}}""")]
-    [InlineData("""{"servers":{"http://localhost:8080":{"username":"u","token":"a","expires_at":"2100-01-01T00:00:00Z","refresh_token":"\ud800"}}}""")]
+    [InlineData(
+        """{"servers":{"http://localhost:8080":{"username":"u","token":"a\r\nHost: evil","expires_at":"2100-01-01T00:00:00+00:00"}}}""")]
+    [InlineData(
+        """{"servers":{"http://localhost:8080":{"username":"u","token":"a","expires_at":"2100-01-01T00:00:00Z","refresh_token":""}}}""")]
+    [InlineData(
+        """{"servers":{"http://localhost:8080":{"username":"u","token":"a","expires_at":"2100-01-01T00:00:00Z","refresh_token":"a b"}}}""")]
+    [InlineData(
+        """{"servers":{"http://localhost:8080":{"username":"u","token":"a","expires_at":"2100-01-01T00:00:00Z","refresh_token":7}}}""")]
+    [InlineData(
+        """
+        {"servers":{"http://localhost:8080":{"username":"u","token":"a","expires_at":"2100-01-01T00:00:00Z","refresh_token":"\ud800"}}}
+        """)]
     [InlineData("""{"servers":{},"devices":{"http://localhost:8080":{"u":"a=b\r\nHost: evil"}}}""")]
     [InlineData("""{"servers":{},"devices":{"http://localhost:8080":{"u":"no pair"}}}""")]
     [InlineData("""{"servers":{},"devices":{"http://localhost:8080":{"u":null}}}""")]
@@ -173,14 +181,17 @@ public sealed class CommandTests(ProductionMesh mesh) : IDisposable
         Assert.Equal("user", shown.Document().Member("role"));
         var who = await authmesh.RunAsync("whoami", "--json");
         AssertSaid(0, "success", null, who);
-        Assert.Equal(["status", "username", "role", "server", "expires_at"], who.Document().EnumerateObject().Select(member => member.Name));
-        Assert.Equal((name, "user", Server), (who.Document().Member("username"), who.Document().Member("role"), who.Document().Member("server")));
+        Assert.Equal(
+            ["status", "username", "role", "server", "expires_at"], who.Document().EnumerateObject().Select(member => member.Name));
+        Assert.Equal(
+            (name, "user", Server), (who.Document().Member("username"), who.Document().Member("role"), who.Document().Member("server")));
 
         AssertSaid(1, "error", "forbidden", await authmesh.RunAsync("admin", "--json"));
         AssertSaid(2, "error", "usage", await authmesh.RunAsync("nonsense", "--json"));
 
         static void AssertSaid(int exitCode, string status, string? code, Finished command) =>
-            Assert.Equal((exitCode, status, code), (command.ExitCode, command.Document().Member("status"), command.Document().Member("code")));
+            Assert.Equal(
+                (exitCode, status, code), (command.ExitCode, command.Document().Member("status"), command.Document().Member("code")));
     }
 
     [Fact]
@@ -224,7 +235,8 @@ public sealed class CommandTests(ProductionMesh mesh) : IDisposable
         var damaged = authmesh.Sessions;
 
         (await authmesh.RunAsync("whoami")).AssertFailed(
-            4, "authmesh: Invalid or expired refresh token", "the server no longer accepts it", $"hint: sign in again: authmesh login {name}");
+            4, "authmesh: Invalid or expired refresh token", "the server no longer accepts it",
+            $"hint: sign in again: authmesh login {name}");
 
         Assert.Equal(damaged, authmesh.Sessions);
     }

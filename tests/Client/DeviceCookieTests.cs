@@ -29,7 +29,8 @@ public sealed class DeviceCookieTests(ThrottledMesh mesh) : IClassFixture<Thrott
         await LoginAsync(server, "alice");
 
         Assert.Equal(
-            ["POST /login ", "POST /logout ", "POST /login ", "POST /login __Host-authmesh-device=d1", "POST /login __Host-authmesh-device=d4"], Seen(server));
+            ["POST /login ", "POST /logout ", "POST /login ", "POST /login __Host-authmesh-device=d1",
+                "POST /login __Host-authmesh-device=d4"], Seen(server));
         Assert.Equal(["POST /login "], Seen(other));
         Assert.DoesNotContain("a password", authmesh.Sessions, StringComparison.Ordinal);
     }
@@ -47,7 +48,8 @@ public sealed class DeviceCookieTests(ThrottledMesh mesh) : IClassFixture<Thrott
         await LoginAsync(server, "alice");
 
         Assert.Equal(
-            ["POST /login ", "POST /account/password ", "POST /login __Host-authmesh-device=d2", "DELETE /account ", "POST /login "], Seen(server));
+            ["POST /login ", "POST /account/password ", "POST /login __Host-authmesh-device=d2", "DELETE /account ", "POST /login "],
+            Seen(server));
     }
 
     [Theory]
@@ -78,7 +80,8 @@ public sealed class DeviceCookieTests(ThrottledMesh mesh) : IClassFixture<Thrott
         await mesh.BurnAsync(user.Username);
 
         using var elsewhere = new Authmesh();
-        (await LoginAsync(elsewhere, server, user.Username)).AssertFailed(3, "Too many attempts. Try again in 60 minutes", "hint: try again in ");
+        (await LoginAsync(elsewhere, server, user.Username))
+            .AssertFailed(3, "Too many attempts. Try again in 60 minutes", "hint: try again in ");
         (await LoginAsync(authmesh, server, user.Username)).AssertExited(0);
 
         static Task<Finished> LoginAsync(Authmesh client, string server, string name) =>
@@ -87,7 +90,8 @@ public sealed class DeviceCookieTests(ThrottledMesh mesh) : IClassFixture<Thrott
 
     public void Dispose() => authmesh.Dispose();
 
-    private static IEnumerable<string> Seen(RecordingServer server) => server.Recorded.Select(request => $"{request.Line} {request.Cookie}");
+    private static IEnumerable<string> Seen(RecordingServer server) =>
+        server.Recorded.Select(request => $"{request.Line} {request.Cookie}");
 
     private async Task LoginAsync(RecordingServer server, string name)
     {

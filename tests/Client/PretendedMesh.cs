@@ -27,10 +27,12 @@ internal sealed class PretendedMesh
             "POST /login" when body.Member("password") == "not-the-password" =>
                 response.RefuseAsync(401, "invalid_credentials", "Invalid credentials"),
             "POST /login" => LoginAsync(response, body.Member("username")!),
-            "POST /refresh" when HasHeardOfLogout() => response.RefuseAsync(401, "invalid_refresh_token", "Invalid or expired refresh token"),
+            "POST /refresh" when HasHeardOfLogout() =>
+            response.RefuseAsync(401, "invalid_refresh_token", "Invalid or expired refresh token"),
             "POST /refresh" => TokensAsync(response, user!, RefreshRepeatsItself ? tokens : ++tokens),
             "POST /logout" => LogoutAsync(response),
-            _ when request is { Authorization: null, Cookie: null } => response.RefuseAsync(401, "missing_token", "Missing or invalid token"),
+            _ when request is { Authorization: null, Cookie: null } =>
+            response.RefuseAsync(401, "missing_token", "Missing or invalid token"),
             "GET /admin" when isAdmin => SayAsync(response, "Welcome to the admin panel, admin!"),
             "GET /protected" when isAdmin => SayAsync(response, "You are viewing protected content, admin!", ""","role":"admin" """),
             _ when !IsMine(request) || HasHeardOfLogout() => response.RefuseAsync(401, "invalid_token", "Invalid or expired token"),
@@ -42,9 +44,13 @@ internal sealed class PretendedMesh
     private static Task SayAsync(HttpResponse response, string message, string more = "") =>
         response.SayAsync(200, $$"""{"status":"success","message":"{{message}}"{{more}}}""");
 
-    private static Task TokensAsync(HttpResponse response, string username, int number) => SayAsync(
-        response, $"Welcome {username}!",
-        $""","token":"{(username == "admin" ? "admin" : "user")}.e30.{number}","expires_in":1800,"refresh_token":"r","refresh_expires_in":9""");
+    private static Task TokensAsync(HttpResponse response, string username, int number)
+    {
+        var header = username == "admin" ? "admin" : "user";
+        return SayAsync(
+            response, $"Welcome {username}!",
+            $""","token":"{header}.e30.{number}","expires_in":1800,"refresh_token":"r","refresh_expires_in":9""");
+    }
 
     private Task LoginAsync(HttpResponse response, string username)
     {

@@ -47,7 +47,8 @@ internal sealed class RecordingServer(Func<RecordedRequest, HttpResponse, Task>?
         using var body = new StreamReader(request.Body);
         string? Header(string name) => request.Headers.TryGetValue(name, out var value) ? value.ToString() : null;
         return new RecordedRequest(
-            $"{request.Method} {request.Path}", Header("Authorization"), Header("Cookie"), await body.ReadToEndAsync(request.HttpContext.RequestAborted));
+            $"{request.Method} {request.Path}", Header("Authorization"), Header("Cookie"),
+            await body.ReadToEndAsync(request.HttpContext.RequestAborted));
     }
 }
 
@@ -63,5 +64,6 @@ internal static class RecordingServerAnswers
 
     /// <summary>Refuses as AuthMesh does.</summary>
     public static Task RefuseAsync(this HttpResponse response, int status, string code, string message) =>
-        response.SayAsync(status, $$"""{"status":"error","message":"{{message}}","code":"{{code}}","traceId":"0123456789abcdef0123456789abcdef"}""");
+        response.SayAsync(
+            status, $$"""{"status":"error","message":"{{message}}","code":"{{code}}","traceId":"0123456789abcdef0123456789abcdef"}""");
 }

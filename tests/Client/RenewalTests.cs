@@ -27,7 +27,8 @@ public sealed class RenewalTests : IDisposable
         Assert.Equal(($"access-{number}", $"refresh-{number}"), (session.Member("token"), session.Member("refresh_token")));
         if (isRenewed)
         {
-            var (access, refresh) = (session.GetProperty("expires_at").GetDateTimeOffset(), session.GetProperty("refresh_expires_at").GetDateTimeOffset());
+            var (access, refresh) =
+                (session.GetProperty("expires_at").GetDateTimeOffset(), session.GetProperty("refresh_expires_at").GetDateTimeOffset());
             Assert.InRange(access, before.AddMinutes(30), TimeProvider.System.GetUtcNow().AddMinutes(30));
             Assert.Equal(TimeSpan.FromDays(14) - TimeSpan.FromMinutes(30), refresh - access);
             Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(authmesh.SessionFile));
@@ -61,7 +62,8 @@ public sealed class RenewalTests : IDisposable
     [Fact]
     public async Task What_is_refused_for_another_reason_than_its_token_is_not_repeated()
     {
-        await using var server = await StartAsync((_, response) => response.RefuseAsync(403, "forbidden", "Admin access required"), validFor: 1800);
+        await using var server = await StartAsync(
+            (_, response) => response.RefuseAsync(403, "forbidden", "Admin access required"), validFor: 1800);
 
         (await authmesh.RunAsync("admin")).AssertFailed(1, "Admin access required");
 
@@ -124,7 +126,8 @@ public sealed class RenewalTests : IDisposable
         await using (new FileStream(authmesh.LockFile, FileMode.Create, FileAccess.ReadWrite, FileShare.None))
         {
             (await authmesh.RunAsync("protected"))
-                .AssertFailed(2, $"Another authmesh has held {authmesh.LockFile} for 12 s", "hint: let it finish or end it, then try again");
+                .AssertFailed(
+                    2, $"Another authmesh has held {authmesh.LockFile} for 12 s", "hint: let it finish or end it, then try again");
         }
 
         Assert.Empty(server.Requests);
@@ -151,13 +154,17 @@ public sealed class RenewalTests : IDisposable
     }
 
     [Theory]
-    [InlineData(503, """{"status":"error","message":"PostgreSQL is away","code":"database_unavailable","traceId":"0"}""", 3, "PostgreSQL is away")]
+    [InlineData(
+        503, """{"status":"error","message":"PostgreSQL is away","code":"database_unavailable","traceId":"0"}""", 3, "PostgreSQL is away")]
     [InlineData(500, """{"status":"error","message":"A fault","code":"internal_error","traceId":"0"}""", 5, "A fault")]
-    [InlineData(401, """{"status":"error","message":"Gone","code":"invalid_refresh_token","traceId":"0"}""", 4, "hint: sign in again: authmesh login somebody")]
+    [InlineData(
+        401, """{"status":"error","message":"Gone","code":"invalid_refresh_token","traceId":"0"}""", 4,
+        "hint: sign in again: authmesh login somebody")]
     [InlineData(401, "<html>", 5, "none of AuthMesh's")]
     [InlineData(200, """{"status":"success","message":"Welcome!"}""", 5, "lacks what this command needs")]
     [InlineData(200, """{"status":"success","message":"Welcome!","token":"a\r\nb","expires_in":1}""", 5, "holds no usable token")]
-    [InlineData(200, """{"status":"success","message":"Welcome!","token":"a","expires_in":1,"refresh_token":""}""", 5, "holds no usable token")]
+    [InlineData(
+        200, """{"status":"success","message":"Welcome!","token":"a","expires_in":1,"refresh_token":""}""", 5, "holds no usable token")]
     public async Task A_refresh_that_brings_nothing_leaves_the_session_as_it_was(int status, string body, int exitCode, string said)
     {
         var issuer = new StrictIssuer { InsteadOfRefresh = response => response.SayAsync(status, body) };
@@ -213,7 +220,8 @@ public sealed class RenewalTests : IDisposable
         await using (var server = await StartAsync(new StrictIssuer(), validFor: -1, refreshToken: null))
         {
             (await authmesh.RunAsync("protected"))
-                .AssertFailed(4, "Invalid or expired token", "the sign-in of somebody expired at", "hint: sign in again: authmesh login somebody");
+                .AssertFailed(
+                    4, "Invalid or expired token", "the sign-in of somebody expired at", "hint: sign in again: authmesh login somebody");
             Assert.Equal(["GET /protected"], server.Requests);
         }
 
@@ -231,7 +239,8 @@ public sealed class RenewalTests : IDisposable
             },
             validFor: 1800);
 
-        (await authmesh.RunAsync("protected")).AssertFailed(4, $"another has signed in at {server.Origin} since this command began for somebody");
+        (await authmesh.RunAsync("protected"))
+            .AssertFailed(4, $"another has signed in at {server.Origin} since this command began for somebody");
 
         Assert.Equal(["GET /protected"], server.Requests);
         Assert.Equal("another", authmesh.Session(server.Origin).Member("username"));

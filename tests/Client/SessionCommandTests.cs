@@ -26,7 +26,8 @@ public sealed class SessionCommandTests(ProductionMesh mesh) : IDisposable
         Assert.NotEqual(first.Member("token"), renewed.Member("token"));
         Assert.Equal(200, (await mesh.Gateway.GetAsync("/protected", renewed.Member("token"))).Status);
         Assert.InRange(
-            renewed.GetProperty("refresh_expires_at").GetDateTimeOffset() - TimeProvider.System.GetUtcNow(), TimeSpan.FromDays(13), TimeSpan.FromDays(90));
+            renewed.GetProperty("refresh_expires_at").GetDateTimeOffset() - TimeProvider.System.GetUtcNow(), TimeSpan.FromDays(13),
+            TimeSpan.FromDays(90));
         ExpireTheAccessToken(); // and again, with what the renewal brought
         (await here.RunAsync("protected")).AssertExited(0);
     }
@@ -131,10 +132,12 @@ public sealed class SessionCommandTests(ProductionMesh mesh) : IDisposable
         await SignInAsync(there, password);
 
         var shown = await here.RunAsync("account");
-        Assert.Matches($"^name      {name}\nid        [0-9a-f-]{{36}}\nrole      user\ncreated   [^\n]+\nserver    {Server}\n$", shown.Output);
+        Assert.Matches(
+            $"^name      {name}\nid        [0-9a-f-]{{36}}\nrole      user\ncreated   [^\n]+\nserver    {Server}\n$", shown.Output);
         Assert.Equal(name, (await here.RunAsync("account", "--json")).Document().Member("username"));
 
-        (await here.PipeAsync($"not {password}\n", "account", "delete", "--yes", "--password-stdin")).AssertFailed(1, "The current password is wrong");
+        (await here.PipeAsync($"not {password}\n", "account", "delete", "--yes", "--password-stdin"))
+            .AssertFailed(1, "The current password is wrong");
         (await here.RunAsync("account")).AssertExited(0);
         var deleted = await here.PipeAsync($"{password}\n", "account", "delete", "--yes", "--password-stdin");
 
@@ -153,7 +156,8 @@ public sealed class SessionCommandTests(ProductionMesh mesh) : IDisposable
 
     /// <summary>What the other machine's next commands meet; the first of them may come before its verifier has heard.</summary>
     private static async Task AssertSignedOutAsync(Authmesh client) => (await Patience.UntilAsync(
-        () => client.RunAsync("protected"), finished => finished.ExitCode != 0)).AssertFailed(4, "Invalid or expired refresh token", "hint: sign in again");
+        () => client.RunAsync("protected"), finished => finished.ExitCode != 0)).AssertFailed(4, "Invalid or expired refresh token",
+        "hint: sign in again");
 
     /// <summary>By this machine's clock, as it is half an hour later.</summary>
     private void ExpireTheAccessToken()

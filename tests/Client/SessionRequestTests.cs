@@ -20,7 +20,8 @@ public sealed class SessionRequestTests : IDisposable
 
         Assert.Equal((0, "Done\n", ""), (loggedOut.ExitCode, loggedOut.Output, loggedOut.Errors));
         var request = Assert.Single(server.Recorded); // an expired access token will do
-        Assert.Equal(("POST /logout", "Bearer access-0", """{"refresh_token":"refresh-0"}"""), (request.Line, request.Authorization, request.Body));
+        Assert.Equal(
+            ("POST /logout", "Bearer access-0", """{"refresh_token":"refresh-0"}"""), (request.Line, request.Authorization, request.Body));
         (await authmesh.RunAsync("protected")).AssertFailed(4, $"Not signed in at {server.Origin}"); // still the server that is meant
         Assert.Equal("elsewhere", authmesh.Session(Elsewhere).Member("token"));
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(authmesh.SessionFile));
@@ -44,7 +45,8 @@ public sealed class SessionRequestTests : IDisposable
             (_, response) => response.RefuseAsync(503, "database_unavailable", "PostgreSQL is away"), validFor: 1800);
         var kept = authmesh.Sessions;
 
-        (await authmesh.RunAsync("logout")).AssertFailed(3, "PostgreSQL is away", "you are still signed in", "authmesh logout --forget-only");
+        (await authmesh.RunAsync("logout"))
+            .AssertFailed(3, "PostgreSQL is away", "you are still signed in", "authmesh logout --forget-only");
         await server.DisposeAsync();
         (await authmesh.RunAsync("logout")).AssertFailed(3, "Cannot connect", "you are still signed in", "authmesh logout --forget-only");
 
@@ -59,7 +61,8 @@ public sealed class SessionRequestTests : IDisposable
         var forgotten = await authmesh.RunAsync("logout", "--forget-only");
 
         forgotten.AssertExited(0);
-        Assert.StartsWith($"Forgot the sign-in of somebody; at {server.Origin} it goes on until ", forgotten.Output, StringComparison.Ordinal);
+        Assert.StartsWith(
+            $"Forgot the sign-in of somebody; at {server.Origin} it goes on until ", forgotten.Output, StringComparison.Ordinal);
         Assert.Empty(server.Requests);
         (await authmesh.RunAsync("logout", "--forget-only")).AssertFailed(4, "Not signed in");
         authmesh.Keep(StrictIssuer.FileFor(server.Origin, validFor: 1800));
@@ -72,7 +75,8 @@ public sealed class SessionRequestTests : IDisposable
         const string answer = """
             {"status":"success","message":"2 sessions","sessions":[
             {"id":"01a206df-ff35-7aaa-8997-0d64bd7d5963","device":"authmesh on Linux","network":"192.0.2.7",
-            "created_at":"2026-11-20T08:30:00Z","last_used_at":"2026-11-23T09:15:59Z","expires_at":"2026-12-07T09:15:59Z","current":true},null,
+            "created_at":"2026-11-20T08:30:00Z","last_used_at":"2026-11-23T09:15:59Z","expires_at":"2026-12-07T09:15:59Z",
+            "current":true},null,
             {"id":"01a206df-fd48-7e5c-bf0e-4b06949bffdd","device":"a\u001b[2Jb","network":null,
             "created_at":"2026-11-20T08:30:00Z","last_used_at":"2026-11-21T10:00:00Z","expires_at":"2026-12-05T10:00:00Z","current":false}]}
             """;
@@ -132,7 +136,8 @@ public sealed class SessionRequestTests : IDisposable
     {
         await using var server = await StartAsync((_, response) => response.SayAsync(200, Done), validFor: 1800);
 
-        (await authmesh.RunAsync("sessions", "end", id)).AssertFailed(2, $"'{id}' is not the id of a session", "hint: authmesh sessions shows them");
+        (await authmesh.RunAsync("sessions", "end", id))
+            .AssertFailed(2, $"'{id}' is not the id of a session", "hint: authmesh sessions shows them");
 
         Assert.Empty(server.Requests);
     }
@@ -144,7 +149,8 @@ public sealed class SessionRequestTests : IDisposable
     {
         await using var server = await StartAsync((_, response) => response.SayAsync(200, Done), validFor: 1800);
 
-        (await authmesh.RunAsync(["sessions", .. arguments.Split(' ')])).AssertFailed(2, "Which session is to end?", "authmesh sessions end --others");
+        (await authmesh.RunAsync(["sessions", .. arguments.Split(' ')]))
+            .AssertFailed(2, "Which session is to end?", "authmesh sessions end --others");
 
         Assert.Empty(server.Requests);
     }
@@ -161,7 +167,8 @@ public sealed class SessionRequestTests : IDisposable
         Assert.Equal(("POST /account/password", "Bearer access-0"), (request.Line, request.Authorization));
         Assert.Equal("""{"current_password":"the old one ","new_password":"the new \u0022one\u0022"}""", request.Body);
         var session = authmesh.Session(server.Origin);
-        Assert.Equal(("somebody", "access-5", "refresh-5"), (session.Member("username"), session.Member("token"), session.Member("refresh_token")));
+        Assert.Equal(
+            ("somebody", "access-5", "refresh-5"), (session.Member("username"), session.Member("token"), session.Member("refresh_token")));
     }
 
     [Fact]
@@ -198,8 +205,10 @@ public sealed class SessionRequestTests : IDisposable
         await using var server = await StartAsync((_, response) => response.SayAsync(200, StrictIssuer.TokensOf(5)), validFor: 1800);
         var (longest, tooLong) = (new string('p', 4095), new string('p', 4096));
 
-        (await authmesh.PipeAsync($"{tooLong}\nnew\n", "password", "--password-stdin")).AssertFailed(2, "The first line of standard input is too long");
-        (await authmesh.PipeAsync($"old\n{tooLong}\n", "password", "--password-stdin")).AssertFailed(2, "The second line of standard input is too long");
+        (await authmesh.PipeAsync($"{tooLong}\nnew\n", "password", "--password-stdin"))
+            .AssertFailed(2, "The first line of standard input is too long");
+        (await authmesh.PipeAsync($"old\n{tooLong}\n", "password", "--password-stdin"))
+            .AssertFailed(2, "The second line of standard input is too long");
         Assert.Empty(server.Requests);
         (await authmesh.PipeAsync($"{longest}\n{longest}", "password", "--password-stdin")).AssertExited(0);
     }
@@ -213,7 +222,9 @@ public sealed class SessionRequestTests : IDisposable
 
         Assert.Equal((0, "Done\n", ""), (deleted.ExitCode, deleted.Output, deleted.Errors));
         var request = Assert.Single(server.Recorded);
-        Assert.Equal(("DELETE /account", "Bearer access-0", """{"current_password":"my password"}"""), (request.Line, request.Authorization, request.Body));
+        Assert.Equal(
+            ("DELETE /account", "Bearer access-0", """{"current_password":"my password"}"""),
+            (request.Line, request.Authorization, request.Body));
         (await authmesh.RunAsync("account")).AssertFailed(4, $"Not signed in at {server.Origin}");
         Assert.Equal("elsewhere", authmesh.Session(Elsewhere).Member("token"));
     }
@@ -253,7 +264,8 @@ public sealed class SessionRequestTests : IDisposable
         (await authmesh.RunAsync([.. command.Split(' '), "--server", Elsewhere])).AssertFailed(4, "Not signed in"); // asks nothing in vain
         authmesh.Keep(StrictIssuer.FileFor(Elsewhere, validFor: 1800));
 
-        (await authmesh.RunAsync(command.Split(' '))).AssertFailed(2, "There is no terminal to ask for the password", $"hint: pipe it in: {hint}");
+        (await authmesh.RunAsync(command.Split(' ')))
+            .AssertFailed(2, "There is no terminal to ask for the password", $"hint: pipe it in: {hint}");
     }
 
     public void Dispose() => authmesh.Dispose();
@@ -263,8 +275,10 @@ public sealed class SessionRequestTests : IDisposable
     {
         var server = new RecordingServer(answer);
         await server.StartAsync();
-        const string another = $$"""{"servers":{"{{Elsewhere}}":{"username":"me","token":"elsewhere","expires_at":"2100-01-01T00:00:00Z"},""";
-        authmesh.Keep(StrictIssuer.FileFor(server.Origin, validFor, refreshToken).Replace("""{"servers":{""", another, StringComparison.Ordinal));
+        const string another =
+            $$"""{"servers":{"{{Elsewhere}}":{"username":"me","token":"elsewhere","expires_at":"2100-01-01T00:00:00Z"},""";
+        authmesh.Keep(
+            StrictIssuer.FileFor(server.Origin, validFor, refreshToken).Replace("""{"servers":{""", another, StringComparison.Ordinal));
         return server;
     }
 }

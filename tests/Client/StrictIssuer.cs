@@ -29,8 +29,12 @@ internal sealed class StrictIssuer
     public static string FileFor(string server, int validFor, string? refreshToken = "refresh-0")
     {
         var expiry = TimeProvider.System.GetUtcNow().AddSeconds(validFor).ToString("O");
-        var refresh = refreshToken is null ? "" : $$""","refresh_token":"{{refreshToken}}","refresh_expires_at":"2100-01-01T00:00:00+00:00" """;
-        return $$$"""{"servers":{"{{{server}}}":{"username":"somebody","token":"access-0","expires_at":"{{{expiry}}}"{{{refresh}}}}},"last_server":"{{{server}}}"}""";
+        var refresh = refreshToken is null ? ""
+            : $$""","refresh_token":"{{refreshToken}}","refresh_expires_at":"2100-01-01T00:00:00+00:00" """;
+        return $$$"""
+            {"servers":{"{{{server}}}":{"username":"somebody","token":"access-0","expires_at":"{{{expiry}}}"{{{refresh}}}}},
+            "last_server":"{{{server}}}"}
+            """;
     }
 
     public static string TokensOf(int number) => $$"""

@@ -62,7 +62,8 @@ public sealed class TourTests(ProductionMesh production, DevelopmentMesh develop
         var file = Path.Combine(Directory.CreateDirectory(authmesh.Folder).FullName, "password");
         await File.WriteAllTextAsync(file, ProductionMesh.AdminPassword + "\n", TestContext.Current.CancellationToken);
 
-        var tour = await authmesh.RunAsync("tour", "--admin-name", "admin", "--admin-password-file", file, "--server", Origin(production.Gateway.Address));
+        var tour = await authmesh.RunAsync(
+            "tour", "--admin-name", "admin", "--admin-password-file", file, "--server", Origin(production.Gateway.Address));
 
         tour.AssertExited(0);
         Assert.EndsWith("\n18 of 18 steps as expected\n", tour.Output, StringComparison.Ordinal);
@@ -91,7 +92,9 @@ public sealed class TourTests(ProductionMesh production, DevelopmentMesh develop
 
         tour.AssertExited(5);
         Assert.Equal([13, 14, 15], FailedSteps(tour));
-        Assert.Contains("NOT AS EXPECTED, should be: 401 Invalid or expired token (invalid_token), within 1 s\n", tour.Output, StringComparison.Ordinal);
+        Assert.Contains(
+            "NOT AS EXPECTED, should be: 401 Invalid or expired token (invalid_token), within 1 s\n", tour.Output,
+            StringComparison.Ordinal);
     }
 
     [Fact]

@@ -21,7 +21,8 @@ public sealed class ConventionTests
     [Fact]
     public void These_endpoints_of_the_identity_service_and_no_others_are_anonymous() => Assert.Equal(
         [
-            "GET /.well-known/jwks.json", "GET /.well-known/openid-configuration", "POST /login", "POST /logout", "POST /refresh", "POST /register",
+            "GET /.well-known/jwks.json", "GET /.well-known/openid-configuration", "POST /login", "POST /logout", "POST /refresh",
+            "POST /register",
         ],
         IdentityEndpoints().Where(IsAnonymous).Select(Name).Order(StringComparer.Ordinal));
 
@@ -45,7 +46,8 @@ public sealed class ConventionTests
             Assert.NotEmpty(route.GetProperty("Match").GetProperty("Methods").EnumerateArray());
             Assert.DoesNotContain("{*", PathOf(route), StringComparison.Ordinal); // no catch-all of ours
             Assert.InRange(route.GetProperty("MaxRequestBodySize").GetInt64(), 0, 16 * 1024);
-            Assert.InRange(TimeSpan.Parse(Text(route, "Timeout")!, CultureInfo.InvariantCulture), TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(30));
+            Assert.InRange(
+                TimeSpan.Parse(Text(route, "Timeout")!, CultureInfo.InvariantCulture), TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(30));
         });
 
     [Fact]
@@ -69,7 +71,8 @@ public sealed class ConventionTests
             .OrderBy(type => type.Name).ToList();
         // By name, as one would look for them: a body that the context does not know is a 500 when it is first answered.
         var bodies = typeof(IdentityJson).Assembly.GetTypes()
-            .Where(type => type.Name.EndsWith("Request", StringComparison.Ordinal) || type.Name.EndsWith("Response", StringComparison.Ordinal))
+            .Where(type => type.Name.EndsWith("Request", StringComparison.Ordinal)
+                || type.Name.EndsWith("Response", StringComparison.Ordinal))
             .Where(type => type != typeof(JwkResponse)) // a part of another
             .OrderBy(type => type.Name).ToList();
 
@@ -82,7 +85,9 @@ public sealed class ConventionTests
     {
         Type[] entities = [typeof(User), typeof(Session), typeof(RingKey), typeof(Verifier), typeof(AttemptCount)];
 
-        Assert.All(entities.SelectMany(entity => entity.GetProperties()), property => Assert.False(property.SetMethod?.IsPublic ?? false, property.Name));
+        Assert.All(
+            entities.SelectMany(entity => entity.GetProperties()),
+            property => Assert.False(property.SetMethod?.IsPublic ?? false, property.Name));
         Assert.All(entities, entity => Assert.Empty(entity.GetConstructors(BindingFlags.Instance | BindingFlags.Public)));
     }
 

@@ -24,7 +24,9 @@ public sealed partial class WallTests
     {
         var below = TopToBottom.SkipWhile(name => name != folder);
         var used = Sources(folder)
-            .SelectMany(file => Mention().Matches(File.ReadAllText(file)).Select(match => (File: Path.GetFileName(file), Folder: match.Groups[1].Value)))
+            .SelectMany(
+                file => Mention().Matches(File.ReadAllText(file))
+                .Select(match => (File: Path.GetFileName(file), Folder: match.Groups[1].Value)))
             .Distinct();
 
         Assert.All(used, use => Assert.True(below.Contains(use.Folder), $"{folder}/{use.File} uses {use.Folder}, which stands above it"));

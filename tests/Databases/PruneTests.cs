@@ -39,7 +39,9 @@ public sealed class PruneTests(ProductionMesh mesh) : IAsyncLifetime
         Assert.Equal(2_404, await PruneAsync());
 
         Assert.Equal(3, await CountAsync());
-        Assert.Equal(3, await database.ScalarAsync<long>("SELECT count(*) FROM sessions WHERE epoch = 1 AND ended_at IS NULL AND expires_at > now()"));
+        Assert.Equal(
+            3, await database.ScalarAsync<long>(
+                "SELECT count(*) FROM sessions WHERE epoch = 1 AND ended_at IS NULL AND expires_at > now()"));
         Assert.Equal(0, await PruneAsync());
     }
 
@@ -93,7 +95,9 @@ public sealed class PruneTests(ProductionMesh mesh) : IAsyncLifetime
     [Fact]
     public async Task Counts_of_attempts_go_when_their_window_is_over()
     {
-        const string add = "INSERT INTO attempt_counts (key, count, resets_at) SELECT sha256($1::text::bytea || i::text::bytea), 3, $2::timestamptz FROM generate_series(1, $3) i";
+        const string add =
+            "INSERT INTO attempt_counts (key, count, resets_at) SELECT sha256($1::text::bytea || i::text::bytea), 3, $2::timestamptz FROM "
+            + "generate_series(1, $3) i";
         await database.ExecuteAsync(add, "over", TimeProvider.System.GetUtcNow().AddMinutes(-1), 2_500);
         await database.ExecuteAsync(add, "forgiven", DateTime.MinValue.ToUniversalTime(), 3);
         await database.ExecuteAsync(add, "counting", TimeProvider.System.GetUtcNow().AddMinutes(1), 4);
@@ -135,10 +139,12 @@ public sealed class PruneTests(ProductionMesh mesh) : IAsyncLifetime
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
-    private async Task AddAsync(int count, string ended = "NULL", string expires = "now() + interval '1 day'", int epoch = 1) => await database.ExecuteAsync(
+    private async Task AddAsync(int count, string ended = "NULL", string expires = "now() + interval '1 day'", int epoch = 1) =>
+        await database.ExecuteAsync(
         $"""
         INSERT INTO sessions (id, user_id, epoch, created_at, last_used_at, expires_at, device, ended_at)
-        SELECT gen_random_uuid(), '00000000-0000-0000-0000-000000000001', {epoch}, now(), now(), {expires}, '', {ended} FROM generate_series(1, {count})
+        SELECT gen_random_uuid(), '00000000-0000-0000-0000-000000000001', {epoch}, now(), now(), {expires}, '', {ended}
+        FROM generate_series(1, {count})
         """);
 
     private async Task<int> PruneAsync()

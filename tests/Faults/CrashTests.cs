@@ -87,7 +87,8 @@ public sealed class CrashTests(OwnMesh mesh, ITestOutputHelper output)
             }
         }
 
-        public override string ToString() => $"{names.Count} names, {acknowledged} answered 200, {unanswered} requests without an answer or 503";
+        public override string ToString() =>
+            $"{names.Count} names, {acknowledged} answered 200, {unanswered} requests without an answer or 503";
 
         private async Task RegisterAsync(string name)
         {

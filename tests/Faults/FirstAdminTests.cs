@@ -68,7 +68,8 @@ public sealed class FirstAdminTests(ProductionMesh mesh)
 
         own.Settings["Identity:FirstAdmin:Username"] = "another-chief";
         await using var cured = await StartReadyAsync(own);
-        Assert.Equal("another-chief", await own.Database.ScalarAsync<string>("SELECT string_agg(username, ' ') FROM users WHERE role = 'admin'"));
+        Assert.Equal(
+            "another-chief", await own.Database.ScalarAsync<string>("SELECT string_agg(username, ' ') FROM users WHERE role = 'admin'"));
     }
 
     [Fact]
@@ -87,7 +88,9 @@ public sealed class FirstAdminTests(ProductionMesh mesh)
         await File.WriteAllTextAsync(own.FileIn("password"), "Admin-2026\n", TestContext.Current.CancellationToken);
         refused = await own.RunAsync("Production");
         refused.AssertExited(1);
-        Assert.Contains("Identity:FirstAdmin:PasswordFile names a file whose password is little more than your name", refused.Errors, StringComparison.Ordinal);
+        Assert.Contains(
+            "Identity:FirstAdmin:PasswordFile names a file whose password is little more than your name", refused.Errors,
+            StringComparison.Ordinal);
         Assert.DoesNotContain("Admin-2026", refused.Output + refused.Errors, StringComparison.Ordinal);
 
         await File.WriteAllTextAsync(own.FileIn("password"), "eIgHt--8\n", TestContext.Current.CancellationToken);
@@ -113,7 +116,8 @@ public sealed class FirstAdminTests(ProductionMesh mesh)
         var recovered = await own.RunAsync("Production", "recover-admin", "ADMIN");
         Assert.Equal("admin", RoleIn(await identity.TokenAsync("admin", PasswordIn(recovered))));
         (await identity.LoginAsync("admin", "the old password")).AssertError(401, "invalid_credentials");
-        Assert.Equal(1, await own.Database.ScalarAsync<int>("SELECT epoch FROM users WHERE username = 'admin'")); // what was issued before ends
+        // what was issued before ends
+        Assert.Equal(1, await own.Database.ScalarAsync<int>("SELECT epoch FROM users WHERE username = 'admin'"));
 
         // 2. Nobody is promoted this way.
         var before = await own.DumpAsync("users");
@@ -152,7 +156,8 @@ public sealed class FirstAdminTests(ProductionMesh mesh)
     private static string PasswordIn(Finished command)
     {
         command.AssertExited(0);
-        var password = Assert.Single(Regex.Matches(command.Output, "^The password of admin .* is now ([A-Za-z0-9]{24})$", RegexOptions.Multiline)).Groups[1].Value;
+        var password = Assert.Single(
+            Regex.Matches(command.Output, "^The password of admin .* is now ([A-Za-z0-9]{24})$", RegexOptions.Multiline)).Groups[1].Value;
         Assert.Single(Regex.Matches(command.Output + command.Errors, password)); // told once
         return password;
     }

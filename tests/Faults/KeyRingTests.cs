@@ -53,9 +53,11 @@ public sealed class KeyRingTests(ProductionMesh mesh)
         foreach (var tampering in (string[])
             [
                 // A bit, a cut, and one key put in the place of another.
-                "UPDATE ring_keys SET sealed_secret = set_byte(sealed_secret, 40, get_byte(sealed_secret, 40) # 1) WHERE purpose = 'Pepper'",
+                "UPDATE ring_keys SET sealed_secret = set_byte(sealed_secret, 40, get_byte(sealed_secret, 40) # 1) "
+                + "WHERE purpose = 'Pepper'",
                 "UPDATE ring_keys SET sealed_secret = substring(sealed_secret for 20) WHERE state = 'Announced'",
-                "UPDATE ring_keys SET sealed_secret = (SELECT sealed_secret FROM kept WHERE state = 'Announced') WHERE purpose = 'Signing' AND state = 'Current'",
+                "UPDATE ring_keys SET sealed_secret = (SELECT sealed_secret FROM kept WHERE state = 'Announced') WHERE purpose = 'Signing' "
+                + "AND state = 'Current'",
             ])
         {
             Assert.Equal(1, await own.Database.ExecuteAsync(tampering));

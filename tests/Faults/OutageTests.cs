@@ -139,8 +139,12 @@ public sealed class OutageTests(OwnMesh mesh)
         await mesh.WholeAsync();
         var (name, password, token) = await mesh.SignUpAsync();
         using var relay = new Relay(mesh.Postgres.Port);
-        var connection = new NpgsqlConnectionStringBuilder(mesh.Mesh.Identity.Settings["Identity:Database:ConnectionString"]) { Port = relay.Port };
-        var settings = new Dictionary<string, string>(mesh.Mesh.Identity.Settings) { ["Identity:Database:ConnectionString"] = connection.ConnectionString };
+        var connection = new NpgsqlConnectionStringBuilder(
+            mesh.Mesh.Identity.Settings["Identity:Database:ConnectionString"])
+        { Port = relay.Port };
+        var settings = new Dictionary<string,
+            string>(mesh.Mesh.Identity.Settings)
+        { ["Identity:Database:ConnectionString"] = connection.ConnectionString };
         await using var replica = await ServiceProcess.StartAsync("identity-service", settings, mesh.Mesh.Identity.Environment);
         await replica.WaitUntilReadyAsync(cancellation: TestContext.Current.CancellationToken);
         using var identity = new Caller(replica.Address);
@@ -151,7 +155,8 @@ public sealed class OutageTests(OwnMesh mesh)
         foreach (var _ in (string[])["over a connection from before", "over a new one"])
         {
             AssertComeBackLater(
-                await identity.LoginAsync(name, password).WaitAsync(BeforeTheGatewayGivesUp, TestContext.Current.CancellationToken), "database_unavailable");
+                await identity.LoginAsync(name, password).WaitAsync(BeforeTheGatewayGivesUp, TestContext.Current.CancellationToken),
+                "database_unavailable");
         }
 
         Assert.Equal(200, (await identity.GetAsync("/.well-known/jwks.json")).Status);

@@ -35,12 +35,14 @@ internal sealed class OwnDatabase : IAsyncDisposable
 
     public string FileIn(string name) => Path.Combine(folder, name);
 
-    public Task<ServiceProcess> StartAsync(string environment = "Production") => ServiceProcess.StartAsync("identity-service", Settings, environment);
+    public Task<ServiceProcess> StartAsync(string environment = "Production") =>
+        ServiceProcess.StartAsync("identity-service", Settings, environment);
 
     /// <summary>Runs a service, or a command in its place, that has to end by itself.</summary>
     public Task<Finished> RunAsync(string environment, params string[] arguments) => Finished.RunAsync(
         [Checkout.DotNet, Checkout.Dll("identity-service"), .. arguments],
-        new Dictionary<string, string>(Settings.Select(setting => KeyValuePair.Create(setting.Key.Replace(":", "__", StringComparison.Ordinal), setting.Value)))
+        new Dictionary<string,
+        string>(Settings.Select(setting => KeyValuePair.Create(setting.Key.Replace(":", "__", StringComparison.Ordinal), setting.Value)))
         {
             ["ASPNETCORE_ENVIRONMENT"] = environment,
             ["ASPNETCORE_URLS"] = "http://127.0.0.1:0",

@@ -4,11 +4,15 @@ using Unthrottled = AuthMesh.Bench.Unthrottled;
 
 namespace AuthMesh.Tests.Faults;
 
-/// <summary>Classes that start meshes and services of their own take turns: all at once they would starve each other on a small machine.</summary>
+/// <summary>
+/// Classes that start meshes and services of their own take turns: all at once they would starve each other on a small machine.
+/// </summary>
 [CollectionDefinition]
 public sealed class TakingTurns : ICollectionFixture<OwnMesh>;
 
-/// <summary>A mesh with a PostgreSQL of its own, every part of which a test may stop. Each test begins with <see cref="WholeAsync"/>.</summary>
+/// <summary>
+/// A mesh with a PostgreSQL of its own, every part of which a test may stop. Each test begins with <see cref="WholeAsync"/>.
+/// </summary>
 public sealed class OwnMesh : IAsyncLifetime
 {
     private readonly string folder = Directory.CreateTempSubdirectory("authmesh-tests-").FullName;

@@ -51,7 +51,9 @@ public sealed class ReplicaTests(ProductionMesh production)
             var token = await identity.TokenAsync("admin", password);
             Assert.Equal(200, (await gateway.GetAsync("/admin", token)).Status);
             Assert.Equal(200, (await resource.GetAsync("/admin", token)).Status);
-            Assert.Equal(await own.Database.ScalarAsync<string>("SELECT id FROM ring_keys WHERE purpose = 'Signing' AND state = 'Current'"), new JsonWebToken(token).Kid);
+            Assert.Equal(
+                await own.Database.ScalarAsync<string>("SELECT id FROM ring_keys WHERE purpose = 'Signing' AND state = 'Current'"),
+                new JsonWebToken(token).Kid);
         }
 
         // 3. One name, asked for at every replica at once, has one owner, whose password every replica knows.

@@ -6,7 +6,9 @@ using Unthrottled = AuthMesh.Bench.Unthrottled;
 
 namespace AuthMesh.Tests.Faults;
 
-/// <summary>Two replicas of every service on a database of their own, to which the identity services speak through a relay that can fall silent.</summary>
+/// <summary>
+/// Two replicas of every service on a database of their own, to which the identity services speak through a relay that can fall silent.
+/// </summary>
 public sealed class ReplicatedMesh(ProductionMesh production) : IAsyncLifetime
 {
     private readonly string folder = Directory.CreateTempSubdirectory("authmesh-tests-").FullName;
@@ -35,7 +37,9 @@ public sealed class ReplicatedMesh(ProductionMesh production) : IAsyncLifetime
         {
             Environment = "Production",
             Issuer = ProductionMesh.Issuer,
-            ConnectionString = new NpgsqlConnectionStringBuilder(direct.ConnectionString) { Host = "127.0.0.1", Port = relay.Port, MaxPoolSize = 10 }.ConnectionString,
+            ConnectionString = new NpgsqlConnectionStringBuilder(
+                direct.ConnectionString)
+            { Host = "127.0.0.1", Port = relay.Port, MaxPoolSize = 10 }.ConnectionString,
             IdentityReplicas = 2,
             ResourceReplicas = 2,
             GatewayReplicas = 2,
@@ -102,5 +106,6 @@ public sealed class ReplicatedMesh(ProductionMesh production) : IAsyncLifetime
         Directory.Delete(folder, recursive: true);
     }
 
-    private static List<Caller> Callers(IEnumerable<ServiceProcess> services) => [.. services.Select(service => new Caller(service.Address))];
+    private static List<Caller> Callers(IEnumerable<ServiceProcess> services) =>
+        [.. services.Select(service => new Caller(service.Address))];
 }

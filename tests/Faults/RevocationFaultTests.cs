@@ -53,7 +53,8 @@ public sealed class RevocationFaultTests(ReplicatedMesh mesh) : IClassFixture<Re
         await mesh.WholeAsync();
         var (_, _, token) = await mesh.SignUpAsync();
         await using var strict = await ServiceProcess.StartAsync(
-            "resource-service", new Dictionary<string, string>(mesh.Mesh.Resource.Settings) { ["AuthMesh:Revocations:OnStale"] = "Reject" }, "Production");
+            "resource-service", new Dictionary<string, string>(mesh.Mesh.Resource.Settings) { ["AuthMesh:Revocations:OnStale"] = "Reject" },
+            "Production");
         await strict.WaitUntilReadyAsync(cancellation: TestContext.Current.CancellationToken);
         using var strictCaller = new Caller(strict.Address);
         Assert.Equal(200, (await strictCaller.GetAsync("/protected", token)).Status);
@@ -76,13 +77,15 @@ public sealed class RevocationFaultTests(ReplicatedMesh mesh) : IClassFixture<Re
         foreach (var verifier in mesh.Verifiers.Append(strictCaller))
         {
             var health = await Patience.UntilAsync(
-                () => verifier.GetAsync("/health/ready"), answer => answer.Text.Contains("no news of ended sessions", StringComparison.Ordinal));
+                () => verifier.GetAsync("/health/ready"),
+                answer => answer.Text.Contains("no news of ended sessions", StringComparison.Ordinal));
             Assert.Equal(200, health.Status);
             Assert.StartsWith("Ready, but degraded: ", health.Message, StringComparison.Ordinal);
         }
 
         await Patience.UntilAsync(() => mesh.Mesh.Gateways.Concat(mesh.Mesh.Resources).All(
-            service => service.Output.Contains("No confirmation for 00:00:05 that every ended session is known here", StringComparison.Ordinal)));
+            service =>
+            service.Output.Contains("No confirmation for 00:00:05 that every ended session is known here", StringComparison.Ordinal)));
         (await strictCaller.GetAsync("/protected", token)).AssertError(503, "revocations_unavailable");
         (await strictCaller.GetAsync("/protected")).AssertError(401, "missing_token");
 
@@ -173,7 +176,9 @@ public sealed class RevocationFaultTests(ReplicatedMesh mesh) : IClassFixture<Re
             COMMIT;
             DROP SCHEMA copy CASCADE;
             """);
-        Assert.Equal(1, await mesh.Database.ScalarAsync<long>("SELECT count(*) FROM sessions WHERE id = $1 AND ended_at IS NULL", TokenText.SessionId(endedLater)));
+        Assert.Equal(
+            1, await mesh.Database.ScalarAsync<long>(
+                "SELECT count(*) FROM sessions WHERE id = $1 AND ended_at IS NULL", TokenText.SessionId(endedLater)));
         // Positions that were given before are given again, to other sessions.
         var (_, _, endedAfterwards) = await SignUpAndEndAsync();
         var (_, _, endedAfterThat) = await SignUpAndEndAsync();
@@ -198,7 +203,8 @@ public sealed class RevocationFaultTests(ReplicatedMesh mesh) : IClassFixture<Re
         // 3. Who was affected signs in again and gets in; the log calls for an operator.
         await AssertAcceptedAsync(await mesh.Gateways[0].TokenAsync(name, password));
         await AssertAcceptedAsync(await mesh.Gateways[0].TokenAsync(raisedName, raisedPassword));
-        Assert.Contains(mesh.Mesh.Identities, replica => replica.Output.Contains("The database is not the one that it was", StringComparison.Ordinal));
+        Assert.Contains(
+            mesh.Mesh.Identities, replica => replica.Output.Contains("The database is not the one that it was", StringComparison.Ordinal));
     }
 
     private async Task<(string Username, string Password, string Token)> SignUpAndEndAsync()
@@ -213,7 +219,8 @@ public sealed class RevocationFaultTests(ReplicatedMesh mesh) : IClassFixture<Re
 
     private static string ForeignToken()
     {
-        var stranger = new Forge("nobodys-key", System.Security.Cryptography.ECDsa.Create(System.Security.Cryptography.ECCurve.NamedCurves.nistP256));
+        var stranger = new Forge(
+            "nobodys-key", System.Security.Cryptography.ECDsa.Create(System.Security.Cryptography.ECCurve.NamedCurves.nistP256));
         return stranger.Sign(stranger.Header(), Forge.Claims());
     }
 

@@ -12,7 +12,8 @@ public sealed class ShutdownTests(ProductionMesh production)
     public async Task A_service_that_is_told_to_stop_finishes_what_it_has_begun()
     {
         await using var own = await OwnDatabase.CreateAsync(production);
-        own.Settings["Identity:Hashing:WorkFactor"] = "12"; // a quarter of a second each, two at a time: most still wait when the first is done
+        // a quarter of a second each, two at a time: most still wait when the first is done
+        own.Settings["Identity:Hashing:WorkFactor"] = "12";
         own.Settings["Identity:Hashing:Threads"] = "2";
         own.Settings["Identity:MasterKeyFile"] = "";
         await using var mesh = await Mesh.StartAsync(

@@ -47,7 +47,8 @@ public sealed class StartOrderTests(OwnMesh mesh)
 
         var (_, _, newToken) = await mesh.SignUpAsync();
         Assert.Equal(200, (await mesh.Gateway.GetAsync("/protected", newToken)).Status);
-        (await mesh.Gateway.GetAsync("/protected", token)).AssertError(401, "invalid_token"); // of a ring that is gone: known to be nobody's now
+        // of a ring that is gone: known to be nobody's now
+        (await mesh.Gateway.GetAsync("/protected", token)).AssertError(401, "invalid_token");
     }
 
     [Fact]
@@ -75,7 +76,8 @@ public sealed class StartOrderTests(OwnMesh mesh)
     private static async Task AssertWaitsAsync(Caller service, params string[] reasons)
     {
         var answer = await Patience.UntilAsync(
-            () => service.GetAsync("/health/ready"), answer => reasons.All(reason => answer.Text.Contains(reason, StringComparison.Ordinal)));
+            () => service.GetAsync("/health/ready"),
+            answer => reasons.All(reason => answer.Text.Contains(reason, StringComparison.Ordinal)));
         answer.AssertError(503, "not_ready");
         Assert.NotNull(answer.Header("Retry-After"));
     }

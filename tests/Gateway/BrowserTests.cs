@@ -78,7 +78,8 @@ public sealed partial class BrowserTests(ProductionMesh mesh)
         Assert.Equal(200, (await elsewhere.GetAsync("/protected")).Status);
         var before = here.Cookie;
 
-        Assert.Equal(200, (await here.PostAsync("/account/password", new { current_password = password, new_password = "a new password" })).Status);
+        Assert.Equal(
+            200, (await here.PostAsync("/account/password", new { current_password = password, new_password = "a new password" })).Status);
 
         Assert.NotEqual(before, here.Cookie);
         Assert.Equal(200, (await here.GetAsync("/protected")).Status);
@@ -145,7 +146,8 @@ public sealed partial class BrowserTests(ProductionMesh mesh)
         var before = await SessionsOfAsync(name);
 
         var answer = await mesh.Gateway.SendAsync(
-            HttpMethod.Post, "/login", new StringContent(JsonSerializer.Serialize(new { username = name, password }), null, "application/json"),
+            HttpMethod.Post, "/login",
+            new StringContent(JsonSerializer.Serialize(new { username = name, password }), null, "application/json"),
             request => request.Headers.Add("Sec-Fetch-Site", "cross-site"));
 
         answer.AssertError(403, "cross_origin", "Cross-origin request refused");
@@ -169,7 +171,8 @@ public sealed partial class BrowserTests(ProductionMesh mesh)
         async Task<string> NetworkAsync(Caller at, string? serviceKey)
         {
             var answer = await at.SendAsync(
-                HttpMethod.Post, "/login", new StringContent(JsonSerializer.Serialize(new { username = name, password }), null, "application/json"),
+                HttpMethod.Post, "/login",
+                new StringContent(JsonSerializer.Serialize(new { username = name, password }), null, "application/json"),
                 request =>
                 {
                     request.Headers.Add("X-Forwarded-For", "203.0.113.7");
@@ -180,7 +183,8 @@ public sealed partial class BrowserTests(ProductionMesh mesh)
                 });
             Assert.Equal(200, answer.Status);
             return await mesh.Database.ScalarAsync<string>(
-                "SELECT network FROM sessions s JOIN users u ON u.id = s.user_id WHERE u.username = $1 ORDER BY s.created_at DESC LIMIT 1", name);
+                "SELECT network FROM sessions s JOIN users u ON u.id = s.user_id WHERE u.username = $1 ORDER BY s.created_at DESC LIMIT 1",
+                name);
         }
     }
 

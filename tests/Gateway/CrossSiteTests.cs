@@ -208,7 +208,8 @@ public sealed class CrossSiteTests : IClassFixture<CrossSiteTests.WithListedOrig
     private static List<(string Method, string Path)> ReadUnsafeRoutes()
     {
         var settings = JsonElement.Parse(File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "gateway.appsettings.json")));
-        var matches = settings.GetProperty("ReverseProxy").GetProperty("Routes").EnumerateObject().Select(route => route.Value.GetProperty("Match"));
+        var matches = settings.GetProperty("ReverseProxy").GetProperty("Routes").EnumerateObject()
+            .Select(route => route.Value.GetProperty("Match"));
         return [.. from match in matches
                    from method in match.GetProperty("Methods").EnumerateArray()
                    where method.GetString() is not ("GET" or "HEAD" or "OPTIONS")

@@ -85,7 +85,8 @@ public sealed class ErrorTests(ProductionMesh mesh)
         var written = mesh.Mesh.Gateway.Output.Length;
 
         var answer = await RawHttp.SendAsync(
-            mesh.Gateway.Address, "POST /login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nZ\r\n");
+            mesh.Gateway.Address,
+            "POST /login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nZ\r\n");
 
         Assert.StartsWith("HTTP/1.1 400 ", answer, StringComparison.Ordinal);
         Assert.Contains("\"code\":\"invalid_request\"", answer, StringComparison.Ordinal);
@@ -111,7 +112,8 @@ public sealed class ErrorTests(ProductionMesh mesh)
             foreach (var length in (int[])[0, 1, 100_000])
             {
                 var answer = await lone.Caller.SendAsync(
-                    HttpMethod.Post, "/echo/upload", new ByteArrayContent(new byte[length]), request => request.Headers.TransferEncodingChunked = isChunked);
+                    HttpMethod.Post, "/echo/upload", new ByteArrayContent(new byte[length]),
+                    request => request.Headers.TransferEncodingChunked = isChunked);
 
                 Assert.Equal(200, answer.Status);
             }
@@ -133,7 +135,8 @@ public sealed class ErrorTests(ProductionMesh mesh)
         foreach (var caller in new[] { gateway, identity })
         {
             (await caller.PostRawAsync("/login", "{")).AssertError(400, "invalid_request", "The request body is not valid JSON");
-            (await caller.PostRawAsync("/login", """{"username":"abc","password":1}""")).AssertError(400, "invalid_request", fields: "password");
+            (await caller.PostRawAsync("/login", """{"username":"abc","password":1}"""))
+                .AssertError(400, "invalid_request", fields: "password");
             (await caller.PostRawAsync("/login", "{}", "text/plain")).AssertError(415, "unsupported_media_type");
             (await caller.PostRawAsync("/login", new string('x', 40_000))).AssertError(413, "body_too_large");
             (await caller.GetAsync("/login")).AssertError(405, "method_not_allowed");

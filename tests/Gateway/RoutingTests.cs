@@ -84,6 +84,8 @@ public sealed class RoutingTests(ProductionMesh mesh)
         var admin = await mesh.Gateway.GetAsync("/admin", await mesh.AdminTokenAsync());
         Assert.Equal((200, """{"status":"success","message":"Welcome to the admin panel, admin!"}"""), (admin.Status, admin.Text));
         var user = await mesh.Gateway.GetAsync("/protected", token);
-        Assert.Equal((200, $$"""{"status":"success","message":"You are viewing protected content, {{name}}!","role":"user"}"""), (user.Status, user.Text));
+        Assert.Equal(
+            (200, $$"""{"status":"success","message":"You are viewing protected content, {{name}}!","role":"user"}"""),
+            (user.Status, user.Text));
     }
 }

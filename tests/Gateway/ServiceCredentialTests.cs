@@ -3,7 +3,8 @@ using AuthMesh.Tests.Harness;
 namespace AuthMesh.Tests.Gateway;
 
 /// <summary>What the gateway says about itself and its callers to the services behind it.</summary>
-public sealed class ServiceCredentialTests(ServiceCredentialTests.WithTrustingRoute fixture) : IClassFixture<ServiceCredentialTests.WithTrustingRoute>
+public sealed class ServiceCredentialTests(ServiceCredentialTests.WithTrustingRoute fixture)
+    : IClassFixture<ServiceCredentialTests.WithTrustingRoute>
 {
     [Theory]
     [InlineData("/login", ProductionMesh.ServiceKey)]

@@ -3,7 +3,9 @@ using AuthMesh.Tests.Harness;
 
 namespace AuthMesh.Tests.Gateway;
 
-/// <summary>The session cookie and the access token that takes its place. The identity service is one that the test can hold, refuse and count.</summary>
+/// <summary>
+/// The session cookie and the access token that takes its place. The identity service is one that the test can hold, refuse and count.
+/// </summary>
 public sealed class SessionCookieTests : IClassFixture<LoneGateway>
 {
     private readonly LoneGateway gateway;
@@ -155,7 +157,8 @@ public sealed class SessionCookieTests : IClassFixture<LoneGateway>
         Assert.Equal(200, (await SendAsync("Basic YTpi")).Status);
         var empty = await RawHttp.SendAsync(
             gateway.Caller.Address,
-            $"GET /protected HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization:\r\nCookie: {LoneGateway.CookieName}={cookie}\r\n\r\n");
+            $"GET /protected HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization:\r\nCookie: "
+            + $"{LoneGateway.CookieName}={cookie}\r\n\r\n");
         Assert.StartsWith("HTTP/1.1 200 ", empty, StringComparison.Ordinal);
         Assert.Equal(1, Exchanges);
 
@@ -475,7 +478,8 @@ public sealed class SessionCookieTests : IClassFixture<LoneGateway>
 
         Assert.Equal(claims["sub"]!.ToString(), (await lone.GetWithCookiesAsync("/protected", "authmesh=" + cookie)).ArrivedClaim("sub"));
         (await lone.GetAsync("/protected", cookie)).AssertError(401, "missing_token");
-        var answer = await lone.GetWithCookiesAsync("/protected?Set-Cookie=%3Dauthmesh%3Dstolen&Set-Cookie=authmesh-device%3Dstolen", "authmesh=" + cookie);
+        var answer = await lone.GetWithCookiesAsync(
+            "/protected?Set-Cookie=%3Dauthmesh%3Dstolen&Set-Cookie=authmesh-device%3Dstolen", "authmesh=" + cookie);
         Assert.Null(answer.Header("Set-Cookie"));
     }
 
@@ -544,7 +548,8 @@ public sealed class SessionCookieTests : IClassFixture<LoneGateway>
             Assert.Equal(["a=b", "authmesh2=c"], answer.Headers.GetValues("Set-Cookie"));
         }
 
-        Assert.Equal(["a=b", setCookie.Trim(), "authmesh2=c"], (await gateway.GetAsync("/own/x" + query, cookie)).Headers.GetValues("Set-Cookie"));
+        Assert.Equal(
+            ["a=b", setCookie.Trim(), "authmesh2=c"], (await gateway.GetAsync("/own/x" + query, cookie)).Headers.GetValues("Set-Cookie"));
     }
 
     [Theory]

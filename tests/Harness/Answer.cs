@@ -44,10 +44,12 @@ public static class ErrorShape
         Assert.Matches("^[0-9a-f]{32}$", answer.Member("traceId"));
         Assert.Contains("no-store", answer.Header("Cache-Control"), StringComparison.Ordinal);
 
-        var named = answer.Json.TryGetProperty("errors", out var errors) ? errors.EnumerateObject().Select(field => field.Name).ToArray() : [];
+        var named = answer.Json.TryGetProperty("errors", out var errors)
+            ? errors.EnumerateObject().Select(field => field.Name).ToArray() : [];
         Assert.Equal(fields, named);
         Assert.All(named, field => Assert.NotEmpty(errors.GetProperty(field).EnumerateArray()));
-        var members = answer.Json.EnumerateObject().Select(member => member.Name).Except(["status", "message", "code", "traceId", "errors"]);
+        var members = answer.Json.EnumerateObject().Select(member => member.Name)
+            .Except(["status", "message", "code", "traceId", "errors"]);
         Assert.Empty(members);
     }
 }

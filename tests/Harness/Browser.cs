@@ -2,7 +2,9 @@ using System.Net.Http.Json;
 
 namespace AuthMesh.Tests.Harness;
 
-/// <summary>What a browser does for a page of our own: it keeps the cookies and sends them along, and says where requests come from.</summary>
+/// <summary>
+/// What a browser does for a page of our own: it keeps the cookies and sends them along, and says where requests come from.
+/// </summary>
 public sealed class Browser(Caller caller)
 {
     private readonly List<string> setCookies = [];

@@ -22,9 +22,11 @@ public sealed class Caller(Uri address) : IDisposable
 
     /// <summary>Posts text that need not be JSON at all.</summary>
     public Task<Answer> PostRawAsync(string path, string body, string contentType = "application/json") => SendAsync(
-        HttpMethod.Post, path, new ByteArrayContent(Encoding.UTF8.GetBytes(body)) { Headers = { ContentType = MediaTypeHeaderValue.Parse(contentType) } });
+        HttpMethod.Post, path,
+        new ByteArrayContent(Encoding.UTF8.GetBytes(body)) { Headers = { ContentType = MediaTypeHeaderValue.Parse(contentType) } });
 
-    public async Task<Answer> SendAsync(HttpMethod method, string path, HttpContent? content = null, Action<HttpRequestMessage>? change = null)
+    public async Task<Answer> SendAsync(
+        HttpMethod method, string path, HttpContent? content = null, Action<HttpRequestMessage>? change = null)
     {
         using var request = new HttpRequestMessage(method, path) { Content = content };
         change?.Invoke(request);

@@ -58,13 +58,15 @@ public sealed class Echo : IAsyncDisposable
             await Task.Delay(Timeout.Infinite, context.RequestAborted);
         }
 
-        var headers = context.Request.Headers.ToDictionary(header => header.Key, header => header.Value.ToString(), StringComparer.OrdinalIgnoreCase);
+        var headers = context.Request.Headers.ToDictionary(
+            header => header.Key, header => header.Value.ToString(), StringComparer.OrdinalIgnoreCase);
         context.Response.Headers.Server = "a server's name";
         foreach (var (name, values) in context.Request.Query)
         {
             context.Response.Headers[name] = values;
         }
 
-        await context.Response.WriteAsync(JsonSerializer.Serialize(new { context.Request.Method, Path = context.Request.Path.Value, headers }));
+        await context.Response.WriteAsync(
+            JsonSerializer.Serialize(new { context.Request.Method, Path = context.Request.Path.Value, headers }));
     }
 }

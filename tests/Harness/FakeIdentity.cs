@@ -57,7 +57,8 @@ internal sealed class FakeIdentity : IAsyncDisposable
             "/.well-known/jwks.json" => context.Response.WriteAsync(KeySet()),
             "/internal/exchange" => ExchangeAsync(context),
             "/internal/revocations" => FeedAsync(context),
-            var path when path!.StartsWith("/internal/verifiers/", StringComparison.Ordinal) => context.Response.WriteAsync("""{"missing":[],"gone":[]}"""),
+            var path when path!.StartsWith("/internal/verifiers/", StringComparison.Ordinal) =>
+            context.Response.WriteAsync("""{"missing":[],"gone":[]}"""),
             "/health/live" => Task.CompletedTask,
             _ => EchoAsync(context),
         });

@@ -16,7 +16,8 @@ public sealed class Feed : IAsyncDisposable
 
     public Guid Instance { get; } = Guid.NewGuid();
 
-    public static Feed Open(Caller identity, string? lastEventId = null, string name = "a test") => new(identity.Address, lastEventId, name);
+    public static Feed Open(Caller identity, string? lastEventId = null, string name = "a test") =>
+        new(identity.Address, lastEventId, name);
 
     /// <summary>The next item; a feed that has none for long fails the test.</summary>
     public async Task<SseItem<string>> NextAsync()

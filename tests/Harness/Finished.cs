@@ -43,7 +43,8 @@ public sealed record Finished(int ExitCode, string Output, string Errors)
     }
 
     /// <summary>Starts a program with all three streams in the caller's hands.</summary>
-    public static Process Start(IReadOnlyList<string> command, IReadOnlyDictionary<string, string>? environment = null, string? folder = null)
+    public static Process Start(
+        IReadOnlyList<string> command, IReadOnlyDictionary<string, string>? environment = null, string? folder = null)
     {
         var start = new ProcessStartInfo(command[0], command.Skip(1))
         {

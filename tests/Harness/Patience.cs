@@ -11,7 +11,9 @@ public static class Patience
 
     public static Task UntilAsync(Func<bool> condition) => UntilAsync(() => Task.FromResult(condition()));
 
-    /// <summary>Looks again until it is as it should be. A connection that is refused or breaks is what a service that starts looks like.</summary>
+    /// <summary>
+    /// Looks again until it is as it should be. A connection that is refused or breaks is what a service that starts looks like.
+    /// </summary>
     /// <returns>What was seen then.</returns>
     public static async Task<T> UntilAsync<T>(Func<Task<T>> look, Func<T, bool> isAsItShouldBe)
     {

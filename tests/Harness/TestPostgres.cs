@@ -45,8 +45,8 @@ public sealed class TestPostgres : IAsyncDisposable
         return new NpgsqlConnectionStringBuilder(administration) { Database = name }.ConnectionString;
     }
 
-    // What is in here is thrown away, and on a busy disk a commit may take longer than the services wait for one. What must survive a crash is
-    // tested on servers of its own, which keep PostgreSQL's defaults.
+    // What is in here is thrown away, and on a busy disk a commit may take longer than the services wait for one. What must survive a crash
+    // is tested on servers of its own, which keep PostgreSQL's defaults.
     private async Task WriteWithoutWaitingAsync()
     {
         await using var source = NpgsqlDataSource.Create(administration);

@@ -29,9 +29,11 @@ public sealed class HealthProbeTests(ProductionMesh mesh)
         });
 
         var probe = await Patience.UntilAsync(
-            () => ProbeAsync("ASPNETCORE_URLS", waiting.Address.ToString()), probe => !probe.Output.Contains("does not answer", StringComparison.Ordinal));
+            () => ProbeAsync("ASPNETCORE_URLS", waiting.Address.ToString()),
+            probe => !probe.Output.Contains("does not answer", StringComparison.Ordinal));
 
-        Assert.Equal((1, "Not ready: waiting for the signing keys; waiting to hear of ended sessions"), (probe.ExitCode, probe.Output.Trim()));
+        Assert.Equal(
+            (1, "Not ready: waiting for the signing keys; waiting to hear of ended sessions"), (probe.ExitCode, probe.Output.Trim()));
     }
 
     [Fact]

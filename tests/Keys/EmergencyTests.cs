@@ -14,7 +14,8 @@ public sealed class EmergencyTests(ProductionMesh production)
     [Fact]
     public async Task What_stolen_keys_sign_is_refused_everywhere_and_who_signs_in_anew_is_let_in_at_once()
     {
-        await using var mesh = await KeyMesh.StartAsync(production, new() { ["MaxAge"] = "00:00:01" }, identities: 2, resources: 2, gateways: 2);
+        await using var mesh = await KeyMesh.StartAsync(
+            production, new() { ["MaxAge"] = "00:00:01" }, identities: 2, resources: 2, gateways: 2);
         (await mesh.Own.RunAsync("Production", "rotate")).AssertExited(0); // so that there is a retired key too
         var masterKey = Convert.FromBase64String(mesh.Own.Settings["Identity:MasterKey"]);
         var stolen = new List<Forge>();
@@ -57,7 +58,8 @@ public sealed class EmergencyTests(ProductionMesh production)
 
         foreach (var issuer in mesh.Identities.Append(mesh.Gateway))
         {
-            var keys = (await issuer.GetAsync("/.well-known/jwks.json")).Json.GetProperty("keys").EnumerateArray().Select(key => key.GetProperty("kid").GetString()).ToList();
+            var keys = (await issuer.GetAsync("/.well-known/jwks.json")).Json.GetProperty("keys").EnumerateArray()
+                .Select(key => key.GetProperty("kid").GetString()).ToList();
             Assert.Equal(2, keys.Count);
             Assert.Empty(keys.Intersect(stolen.Select(key => key.KeyId)));
             Assert.Contains(new JsonWebToken(fresh).Kid, keys);
@@ -73,7 +75,8 @@ public sealed class EmergencyTests(ProductionMesh production)
         (await own.RunAsync("Production", "rotate", "--emergency")).AssertExited(0);
 
         var kinds = await own.Database.ScalarAsync<string>(
-            "SELECT string_agg(kind, ' ' ORDER BY position) FROM revocations WHERE position >= (SELECT min(position) FROM revocations WHERE kind = 'key-distrusted')");
+            "SELECT string_agg(kind, ' ' ORDER BY position) FROM revocations WHERE position >= (SELECT min(position) FROM revocations "
+            + "WHERE kind = 'key-distrusted')");
 
         Assert.Matches("^(key-distrusted ){2}(keys-changed ?){4}$", kinds);
     }

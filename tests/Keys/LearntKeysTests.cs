@@ -179,7 +179,8 @@ public sealed class LearntKeysTests : IAsyncLifetime
         var (first, second) = (one.Publish(), one.Publish());
         await StartProcessAsync(keyRefreshInterval);
         await Patience.UntilAsync(() => caller.GetAsync("/protected", Sign(first)), answer => answer.Status == 200);
-        await Patience.UntilAsync(() => caller.GetAsync("/protected", Sign(NobodysKey())), answer => answer.Status == 401); // nothing is open
+        // nothing is open
+        await Patience.UntilAsync(() => caller.GetAsync("/protected", Sign(NobodysKey())), answer => answer.Status == 401);
         return (first, second);
     }
 
@@ -189,7 +190,8 @@ public sealed class LearntKeysTests : IAsyncLifetime
         {
             ["AuthMesh:Issuer"] = ProductionMesh.Issuer,
             ["AuthMesh:ServiceKey"] = ProductionMesh.ServiceKey,
-            ["AuthMesh:IdentityUrl"] = string.Join(',', new[] { one, two }.Select(issuer => issuer.Address.GetLeftPart(UriPartial.Authority))),
+            ["AuthMesh:IdentityUrl"] = string.Join(
+                ',', new[] { one, two }.Select(issuer => issuer.Address.GetLeftPart(UriPartial.Authority))),
             ["AuthMesh:KeyRefreshInterval"] = keyRefreshInterval,
         });
         caller = new Caller(resource.Address);

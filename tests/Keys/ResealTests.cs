@@ -37,7 +37,8 @@ public sealed class ResealTests(ProductionMesh production) : IAsyncLifetime
         var done = await own.RunAsync("Production", "reseal");
         done.AssertExited(0);
         Assert.Contains("Resealed 4 keys under Identity:MasterKey.", done.Output, StringComparison.Ordinal);
-        Assert.Equal(before, await own.Database.ScalarAsync<string>("SELECT string_agg(id || state || created_at, ' ' ORDER BY id) FROM ring_keys"));
+        Assert.Equal(
+            before, await own.Database.ScalarAsync<string>("SELECT string_agg(id || state || created_at, ' ' ORDER BY id) FROM ring_keys"));
         Assert.Empty(seals.Intersect(await SealsAsync()));
 
         // 3. Without the old one.
@@ -98,14 +99,16 @@ public sealed class ResealTests(ProductionMesh production) : IAsyncLifetime
         // 1. Resealed, and rotated to the key that it holds already.
         (await RunAsNewAsync("reseal")).AssertExited(0);
         (await RunAsNewAsync("rotate")).AssertExited(0);
-        await Patience.UntilAsync(() => service.Output.Contains("Keys of the ring that this replica cannot open", StringComparison.Ordinal));
+        await Patience.UntilAsync(
+            () => service.Output.Contains("Keys of the ring that this replica cannot open", StringComparison.Ordinal));
         await AssertAcceptedAsync(user.Token);
         await AssertAcceptedAsync((await identity.SignInAgainAsync(user)).Token);
 
         // 2. To one that it cannot open: the wait for it says its name, and then it signs nothing.
         var rotated = await RunAsNewAsync("rotate");
         Assert.Contains("may refuse its tokens: identity-service on ", rotated.Output, StringComparison.Ordinal);
-        (await Patience.UntilAsync(() => identity.LoginAsync(user.Username, user.Password), answer => answer.Status != 200)).AssertError(503, "keys_unavailable");
+        (await Patience.UntilAsync(() => identity.LoginAsync(user.Username, user.Password), answer => answer.Status != 200))
+            .AssertError(503, "keys_unavailable");
         await AssertAcceptedAsync(user.Token);
         Assert.False(service.Exited.IsCompleted);
 

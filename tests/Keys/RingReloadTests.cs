@@ -71,7 +71,8 @@ public sealed class RingReloadTests(ProductionMesh mesh) : IAsyncLifetime
         Assert.Equal(keys.Order(), ring.KeyIds.Order());
         Assert.Contains(added.Id, Assert.Single(log.At(LogLevel.Error)), StringComparison.Ordinal);
         var verification = Verification();
-        Assert.Equal(new KeyLookup(null, IsUnavailable: true), await verification.FindAsync(added.Id, TestContext.Current.CancellationToken));
+        Assert.Equal(
+            new KeyLookup(null, IsUnavailable: true), await verification.FindAsync(added.Id, TestContext.Current.CancellationToken));
         Assert.Equal(new KeyLookup(null), await verification.FindAsync("forged", TestContext.Current.CancellationToken));
         Assert.NotNull((await verification.FindAsync(keys[0], TestContext.Current.CancellationToken)).Key);
     }
@@ -184,7 +185,9 @@ public sealed class RingReloadTests(ProductionMesh mesh) : IAsyncLifetime
         await AddAsync(second);
         var unread = ring.Changed;
         Assert.All(
-            await Task.WhenAll(Enumerable.Range(0, 100).Select(i => verification.FindAsync($"forged {i}", TestContext.Current.CancellationToken).AsTask())),
+            await Task.WhenAll(
+                Enumerable.Range(0, 100)
+                .Select(i => verification.FindAsync($"forged {i}", TestContext.Current.CancellationToken).AsTask())),
             lookup => Assert.Equal(new KeyLookup(null), lookup));
         Assert.Null((await verification.FindAsync(second.Id, TestContext.Current.CancellationToken)).Key);
         Assert.False(unread.IsCompleted);
@@ -198,13 +201,15 @@ public sealed class RingReloadTests(ProductionMesh mesh) : IAsyncLifetime
     public async Task An_unknown_key_is_503_while_the_stored_ring_or_the_news_of_it_cannot_be_had()
     {
         var unreachable = Verification("Host=127.0.0.1;Port=9;Database=d;Username=u;Password=p");
-        Assert.Equal(new KeyLookup(null, IsUnavailable: true), await unreachable.FindAsync("unknown", TestContext.Current.CancellationToken));
+        Assert.Equal(
+            new KeyLookup(null, IsUnavailable: true), await unreachable.FindAsync("unknown", TestContext.Current.CancellationToken));
         Assert.NotNull((await unreachable.FindAsync(ring.KeyIds[0], TestContext.Current.CancellationToken)).Key);
 
         var verification = Verification();
         Assert.Equal(new KeyLookup(null), await verification.FindAsync("unknown", TestContext.Current.CancellationToken));
         clock.Advance(TimeSpan.FromSeconds(7)); // the rotation would not wait for it any more
-        Assert.Equal(new KeyLookup(null, IsUnavailable: true), await verification.FindAsync("unknown", TestContext.Current.CancellationToken));
+        Assert.Equal(
+            new KeyLookup(null, IsUnavailable: true), await verification.FindAsync("unknown", TestContext.Current.CancellationToken));
     }
 
     public async ValueTask InitializeAsync()

@@ -14,7 +14,8 @@ public sealed class RotateCommandTests(ProductionMesh production)
     [Fact]
     public async Task It_waits_for_whoever_needs_to_know_the_key_says_so_and_nobody_notices()
     {
-        await using var mesh = await KeyMesh.StartAsync(production, new() { ["MaxAge"] = "00:00:15", ["AcknowledgementCeiling"] = "00:00:03" });
+        await using var mesh = await KeyMesh.StartAsync(
+            production, new() { ["MaxAge"] = "00:00:15", ["AcknowledgementCeiling"] = "00:00:03" });
         var (first, token) = (await mesh.SigningKeyAsync(), await mesh.SignUpAsync());
 
         // 1. Twice in a row: what the first announces is too new for the second.
@@ -26,23 +27,31 @@ public sealed class RotateCommandTests(ProductionMesh production)
         Assert.Contains($"{third} was announced just now. Until", patient.Output, StringComparison.Ordinal);
         Assert.Contains($"{third} signs now; ", patient.Output, StringComparison.Ordinal);
         Assert.DoesNotContain("may refuse", patient.Output, StringComparison.Ordinal);
-        Assert.True(await mesh.Database.ScalarAsync<bool>("SELECT activated_at - created_at >= interval '15 seconds' FROM ring_keys WHERE id = $1", third));
+        Assert.True(
+            await mesh.Database.ScalarAsync<bool>(
+                "SELECT activated_at - created_at >= interval '15 seconds' FROM ring_keys WHERE id = $1", third));
 
         var fresh = await Patience.UntilAsync(mesh.SignUpAsync, fresh => new JsonWebToken(fresh).Kid == third);
         await mesh.AssertAcceptedEverywhereAsync(fresh);
         await mesh.AssertAcceptedEverywhereAsync(token);
 
         // 2. Two operators at once, and a verifier that says nothing: one rotation, past the ceiling.
-        await mesh.Database.ExecuteAsync("INSERT INTO verifiers (instance, name, key_ids, seen_at) VALUES (gen_random_uuid(), 'a silent one', '{}', now() + interval '1 hour')");
+        await mesh.Database.ExecuteAsync(
+            "INSERT INTO verifiers (instance, name, key_ids, seen_at) VALUES (gen_random_uuid(), 'a silent one', '{}', now() + interval '1 "
+            + "hour')");
         var both = await Task.WhenAll(mesh.Own.RunAsync("Production", "rotate"), mesh.Own.RunAsync("Production", "rotate"));
         var fourth = await mesh.SigningKeyAsync();
 
         Assert.All(both, rotation => rotation.AssertExited(0));
-        Assert.Equal(3, await mesh.Database.ScalarAsync<long>("SELECT count(*) FROM ring_keys WHERE state = 'Retired' AND purpose = 'Signing'"));
+        Assert.Equal(
+            3, await mesh.Database.ScalarAsync<long>("SELECT count(*) FROM ring_keys WHERE state = 'Retired' AND purpose = 'Signing'"));
         var winner = Assert.Single(both, rotation => rotation.Output.Contains($"{fourth} signs now; ", StringComparison.Ordinal));
-        Assert.Contains($"Waiting, 00:00:03 at most, for verifiers that do not say that they hold {fourth}: a silent one", winner.Output, StringComparison.Ordinal);
+        Assert.Contains(
+            $"Waiting, 00:00:03 at most, for verifiers that do not say that they hold {fourth}: a silent one", winner.Output,
+            StringComparison.Ordinal);
         Assert.Contains("may refuse its tokens: a silent one", winner.Output, StringComparison.Ordinal);
-        Assert.Single(both, rotation => rotation.Output.Contains($"has rotated by itself meanwhile: {fourth} signs now.", StringComparison.Ordinal));
+        Assert.Single(
+            both, rotation => rotation.Output.Contains($"has rotated by itself meanwhile: {fourth} signs now.", StringComparison.Ordinal));
     }
 
     [Theory]

@@ -32,16 +32,19 @@ public sealed class RotationTests(RotatingMesh rotating) : IClassFixture<Rotatin
         await mesh.UntilRotatedAsync(await mesh.SigningKeyAsync()); // which clears away what is old enough
         await mesh.AssertAcceptedEverywhereAsync(token);
         await mesh.Database.ExecuteAsync("UPDATE ring_keys SET retired_at = now() - interval '70 minutes' WHERE id = $1", first);
-        await Patience.UntilAsync(async () => await mesh.Database.ScalarAsync<long>("SELECT count(*) FROM ring_keys WHERE id = $1", first) == 0);
+        await Patience.UntilAsync(
+            async () => await mesh.Database.ScalarAsync<long>("SELECT count(*) FROM ring_keys WHERE id = $1", first) == 0);
         foreach (var verifier in mesh.Verifiers)
         {
-            (await Patience.UntilAsync(() => verifier.GetAsync("/protected", token), answer => answer.Status == 401)).AssertError(401, "invalid_token");
+            (await Patience.UntilAsync(() => verifier.GetAsync("/protected", token), answer => answer.Status == 401))
+                .AssertError(401, "invalid_token");
             Assert.Equal(200, (await verifier.GetAsync("/protected", later)).Status);
         }
 
         foreach (var identity in mesh.Identities)
         {
-            await Patience.UntilAsync(async () => !(await identity.GetAsync("/.well-known/jwks.json")).Text.Contains(first, StringComparison.Ordinal));
+            await Patience.UntilAsync(
+                async () => !(await identity.GetAsync("/.well-known/jwks.json")).Text.Contains(first, StringComparison.Ordinal));
         }
     }
 
@@ -63,7 +66,9 @@ public sealed class RotationTests(RotatingMesh rotating) : IClassFixture<Rotatin
                 AND ended.retired_at - ended.activated_at >= interval '10 seconds', false)
             """,
             start));
-        Assert.True(await mesh.Database.ScalarAsync<long>("SELECT count(*) FROM ring_keys WHERE purpose = 'Signing' AND retired_at > $1", start) >= 3);
+        Assert.True(
+            await mesh.Database.ScalarAsync<long>(
+                "SELECT count(*) FROM ring_keys WHERE purpose = 'Signing' AND retired_at > $1", start) >= 3);
         Assert.Equal("Announced, Current", await mesh.Database.ScalarAsync<string>(
             "SELECT string_agg(state, ', ' ORDER BY state) FROM ring_keys WHERE purpose = 'Signing' AND state <> 'Retired'"));
 
@@ -71,7 +76,8 @@ public sealed class RotationTests(RotatingMesh rotating) : IClassFixture<Rotatin
         foreach (var key in await KeysThatSignedAsync())
         {
             Assert.Equal(1, mesh.TimesLogged($"The signing key {key} signs from now on").Sum());
-            await Patience.UntilAsync(() => mesh.TimesLogged($"new tokens are signed by {key}").All(times => times >= 1)); // again whenever the set changes
+            // again whenever the set changes
+            await Patience.UntilAsync(() => mesh.TimesLogged($"new tokens are signed by {key}").All(times => times >= 1));
         }
 
         var signers = await Patience.UntilAsync(
@@ -110,8 +116,11 @@ public sealed class RotationTests(RotatingMesh rotating) : IClassFixture<Rotatin
         }
 
         Assert.True(await mesh.Database.ScalarAsync<bool>(
-            "SELECT retired_at - activated_at >= interval '24 seconds' FROM ring_keys WHERE id = $1", first)); // the interval, and the ceiling
-        Assert.All(mesh.TimesLogged($"The signing key {next} waits for verifiers that do not say that they hold it: {name}"), times => Assert.Equal(1, times));
+            // the interval, and the ceiling
+            "SELECT retired_at - activated_at >= interval '24 seconds' FROM ring_keys WHERE id = $1", first));
+        Assert.All(
+            mesh.TimesLogged($"The signing key {next} waits for verifiers that do not say that they hold it: {name}"),
+            times => Assert.Equal(1, times));
         await Patience.UntilAsync(() => mesh.TimesLogged($"did not say that they hold it, and may refuse its tokens: {name}").Sum() == 1);
     }
 
@@ -155,7 +164,8 @@ public sealed class RotationTests(RotatingMesh rotating) : IClassFixture<Rotatin
         foreach (var issuer in mesh.Identities.Append(mesh.Gateway))
         {
             var answer = await Patience.UntilAsync(
-                () => issuer.GetAsync("/.well-known/jwks.json"), answer => keys.All(key => answer.Text.Contains(key, StringComparison.Ordinal)));
+                () => issuer.GetAsync("/.well-known/jwks.json"),
+                answer => keys.All(key => answer.Text.Contains(key, StringComparison.Ordinal)));
             Assert.Equal("public, max-age=2", answer.Header("Cache-Control"));
         }
     }

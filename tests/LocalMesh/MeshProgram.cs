@@ -6,7 +6,9 @@ using AuthMesh.Tests.Harness;
 
 namespace AuthMesh.Tests.LocalMesh;
 
-/// <summary>The local mesh as a person runs it, on one data folder that outlives each run. Each test begins with <see cref="RunAsync"/>.</summary>
+/// <summary>
+/// The local mesh as a person runs it, on one data folder that outlives each run. Each test begins with <see cref="RunAsync"/>.
+/// </summary>
 public sealed class MeshProgram : IAsyncLifetime
 {
     private Process? process;
@@ -56,7 +58,8 @@ public sealed class MeshProgram : IAsyncLifetime
     }
 
     /// <summary>Runs it where it has to end by itself.</summary>
-    public static Task<Finished> RefusedAsync(string folder, params string[] arguments) => Finished.RunAsync(Command(folder, arguments), Settings);
+    public static Task<Finished> RefusedAsync(string folder, params string[] arguments) =>
+        Finished.RunAsync(Command(folder, arguments), Settings);
 
     /// <summary>SIGTERM, as `docker stop`, systemd and `kill` send it.</summary>
     public async Task<int> StopAsync()
@@ -109,12 +112,14 @@ public sealed class MeshProgram : IAsyncLifetime
     private static Dictionary<string, string> Settings => new() { ["Identity__Hashing__WorkFactor"] = "4" };
 
     private static string[] Command(string folder, params string[] arguments) =>
-        [Checkout.DotNet, Checkout.Dll("local-mesh"), "--data", folder, .. arguments.Contains("--port") ? arguments : ["--port", "0", .. arguments]];
+        [Checkout.DotNet, Checkout.Dll("local-mesh"), "--data", folder,
+            .. arguments.Contains("--port") ? arguments : ["--port", "0", .. arguments]];
 
     private async Task SignalAsync(string signal)
     {
         await Finished.RunAsync(["kill", "-" + signal, $"{process!.Id}"]);
-        await process.WaitForExitAsync(TestContext.Current.CancellationToken).WaitAsync(TimeSpan.FromMinutes(1), TestContext.Current.CancellationToken);
+        await process.WaitForExitAsync(TestContext.Current.CancellationToken)
+            .WaitAsync(TimeSpan.FromMinutes(1), TestContext.Current.CancellationToken);
     }
 
     private sealed class Output

@@ -126,7 +126,8 @@ public sealed class MeshProgramTests(MeshProgram mesh) : IClassFixture<MeshProgr
     {
         var settings = new NpgsqlConnectionStringBuilder
         {
-            Host = "127.0.0.1", Port = mesh.PostgresPort, Username = "authmesh", Database = "authmesh", Password = password, Pooling = false, Timeout = 5,
+            Host = "127.0.0.1", Port = mesh.PostgresPort, Username = "authmesh", Database = "authmesh", Password = password,
+            Pooling = false, Timeout = 5,
         };
         await using var connection = new NpgsqlConnection(settings.ConnectionString);
         await connection.OpenAsync(TestContext.Current.CancellationToken);

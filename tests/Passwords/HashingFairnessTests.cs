@@ -133,7 +133,8 @@ public sealed class HashingFairnessTests
         var waiting = (await Task.WhenAll(strangers)).OfType<HashingPlace>().Select(place => lane.Wait(place, "stranger")).ToList();
         Assert.Equal(15, waiting.Count);
 
-        var known = Enumerable.Range(0, 7).Select(i => lane.Wait($"known {i}", isKnown: true)).ToList(); // the other half, with the one that is held
+        // the other half, with the one that is held
+        var known = Enumerable.Range(0, 7).Select(i => lane.Wait($"known {i}", isKnown: true)).ToList();
         Assert.False(lane.EnterAsync("known 7", isKnown: true).IsCompleted);
 
         lane.LetGo();

@@ -41,7 +41,8 @@ public sealed class HashingLaneTests
 
         await lane.HoldAsync(threads: 2); // both run
 
-        var lowest = Directory.GetDirectories("/proc/self/task").Select(Read).Where(stat => stat.Nice == 19).Select(stat => stat.Name).ToList();
+        var lowest = Directory.GetDirectories("/proc/self/task").Select(Read).Where(stat => stat.Nice == 19)
+            .Select(stat => stat.Name).ToList();
         Assert.Contains("hashing 0", lowest);
         Assert.Contains("hashing 1", lowest);
         Assert.DoesNotContain(lowest, name => !name.StartsWith("hashing ", StringComparison.Ordinal));
@@ -79,7 +80,8 @@ public sealed class HashingLaneTests
         using var lane = new LaneUnderTest();
         using var place = await lane.EnterAsync("here");
 
-        await Assert.ThrowsAsync<InvalidOperationException>(() => place!.RunAsync<string>(() => throw new InvalidOperationException("on purpose")));
+        await Assert.ThrowsAsync<InvalidOperationException>(
+            () => place!.RunAsync<string>(() => throw new InvalidOperationException("on purpose")));
         Assert.Equal("next", await place!.RunAsync(() => "next"));
     }
 
@@ -261,7 +263,8 @@ public sealed class HashingLaneTests
         })));
 
         Assert.Equal(
-            ["cancelled", "hashed", "left", "lost", "refused"], outcomes.SelectMany(all => all).Distinct().Order(StringComparer.Ordinal)); // all of them were met
+            // all of them were met
+            ["cancelled", "hashed", "left", "lost", "refused"], outcomes.SelectMany(all => all).Distinct().Order(StringComparer.Ordinal));
         Assert.Equal((0, 0), (lane.Read("hashing.places known"), lane.Read("hashing.places unknown")));
         Assert.Equal((0, 0), (lane.Read("hashing.queue.length known"), lane.Read("hashing.queue.length unknown")));
         Assert.Equal("still here", await (await lane.EnterAsync("here"))!.RunAsync(() => "still here"));

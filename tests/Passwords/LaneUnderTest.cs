@@ -19,7 +19,8 @@ internal sealed class LaneUnderTest : IDisposable
     public LaneUnderTest(int places = 8, int threads = 1)
     {
         var options = new HashingOptions { Threads = threads, QueueLength = places - threads, LongestWait = LongestWait };
-        Lane = new HashingLane(Options.Create(options), Clock, services.GetRequiredService<IMeterFactory>(), NullLogger<HashingLane>.Instance);
+        Lane = new HashingLane(
+            Options.Create(options), Clock, services.GetRequiredService<IMeterFactory>(), NullLogger<HashingLane>.Instance);
         listener = new MeterListener
         {
             InstrumentPublished = (instrument, listener) =>
@@ -54,7 +55,8 @@ internal sealed class LaneUnderTest : IDisposable
         return Counts.GetValueOrDefault(metric);
     }
 
-    public Task<HashingPlace?> EnterAsync(string network, string account = "alice", bool isKnown = false, CancellationTokenSource? leaving = null) =>
+    public Task<HashingPlace?> EnterAsync(
+        string network, string account = "alice", bool isKnown = false, CancellationTokenSource? leaving = null) =>
         Lane.EnterAsync(new Applicant(network, account, isKnown), leaving?.Token ?? CancellationToken.None);
 
     /// <summary>Takes a place, which there must be, and waits in it for a hash.</summary>

@@ -109,7 +109,8 @@ public sealed class PasswordHashingTests(ProductionMesh mesh) : IAsyncLifetime
         await Microsoft.EntityFrameworkCore.RelationalDatabaseFacadeExtensions.MigrateAsync(db.Database);
         ring = new KeyRing(new MasterKey(RandomNumberGenerator.GetBytes(32)), TimeProvider.System, NullLogger<KeyRing>.Instance);
         await ring.OpenAsync(db, default);
-        lane = new HashingLane(options, TimeProvider.System, services.GetRequiredService<IMeterFactory>(), NullLogger<HashingLane>.Instance);
+        lane = new HashingLane(
+            options, TimeProvider.System, services.GetRequiredService<IMeterFactory>(), NullLogger<HashingLane>.Instance);
         passwords = new PasswordHashing(ring, options, services.GetRequiredService<IMeterFactory>());
     }
 

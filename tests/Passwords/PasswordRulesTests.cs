@@ -16,7 +16,8 @@ public sealed class PasswordRulesTests(ProductionMesh mesh)
     private const string Name = "is little more than your name. Choose one that nobody can make from it";
     private const string Product = "is little more than the name of this service. Choose one that nobody can make from it";
     private const string Common =
-        "is one of the most common passwords, which are tried first. Choose another, for example several words that have nothing to do with each other";
+        "is one of the most common passwords, which are tried first. Choose another, for example several words that have nothing to do "
+        + "with each other";
 
     public static TheoryData<string, string, string?> Rows => new()
     {
@@ -88,7 +89,8 @@ public sealed class PasswordRulesTests(ProductionMesh mesh)
         Assert.Equal(refusesCommon, app.Services.GetRequiredService<IOptions<PasswordOptions>>().Value.RefuseCommon);
     }
 
-    private static PasswordRules Rules(PasswordOptions options, string clientId = "authmesh") => new(options, new TokenOptions { ClientId = clientId });
+    private static PasswordRules Rules(PasswordOptions options, string clientId = "authmesh") =>
+        new(options, new TokenOptions { ClientId = clientId });
 
     [Fact]
     public void The_list_holds_what_it_says()
@@ -111,7 +113,8 @@ public sealed class PasswordRulesTests(ProductionMesh mesh)
         var name = ProductionMesh.NewName();
 
         (await mesh.Gateway.RegisterAsync(name, "Password123")).AssertError(400, "invalid_request", $"password: {Common}", "password");
-        (await mesh.Gateway.RegisterAsync(name, name.ToUpperInvariant())).AssertError(400, "invalid_request", $"password: {Name}", "password");
+        (await mesh.Gateway.RegisterAsync(name, name.ToUpperInvariant()))
+            .AssertError(400, "invalid_request", $"password: {Name}", "password");
         (await mesh.Gateway.RegisterAsync(name, "authmesh!")).AssertError(400, "invalid_request", $"password: {Product}", "password");
         (await mesh.Gateway.RegisterAsync("a b", "password")).AssertError(400, "invalid_request", fields: ["username", "password"]);
 

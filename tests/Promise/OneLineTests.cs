@@ -5,7 +5,10 @@ using AuthMesh.Tests.Harness;
 
 namespace AuthMesh.Tests.Promise;
 
-/// <summary>What docs/your-own-service.md promises a team: the package, one line, three settings and one route put their own service behind the gateway.</summary>
+/// <summary>
+/// What docs/your-own-service.md promises a team: the package, one line, three settings and one route put their own service behind the
+/// gateway.
+/// </summary>
 [Collection<TakingTurns>]
 public sealed class OneLineTests(ProductionMesh mesh) : IDisposable
 {
@@ -41,7 +44,8 @@ public sealed class OneLineTests(ProductionMesh mesh) : IDisposable
         """;
 
     // Besides the sources of this machine, whichever they are.
-    private const string Sources = """<configuration><packageSources><add key="packages" value="../packages" /></packageSources></configuration>""";
+    private const string Sources =
+        """<configuration><packageSources><add key="packages" value="../packages" /></packageSources></configuration>""";
 
     // No helper of the build may outlive it and hold its output open.
     private static readonly string[] WithoutServers = ["-nodeReuse:false", "-p:UseSharedCompilation=false"];
@@ -129,7 +133,8 @@ public sealed class OneLineTests(ProductionMesh mesh) : IDisposable
         await File.WriteAllTextAsync(Path.Combine(project, "Program.cs"), Program, TestContext.Current.CancellationToken);
         await File.WriteAllTextAsync(Path.Combine(project, "nuget.config"), Sources, TestContext.Current.CancellationToken);
         await File.WriteAllTextAsync(
-            Path.Combine(project, "notes.csproj"), Project.Replace("VERSION", version, StringComparison.Ordinal), TestContext.Current.CancellationToken);
+            Path.Combine(project, "notes.csproj"), Project.Replace("VERSION", version, StringComparison.Ordinal),
+            TestContext.Current.CancellationToken);
         var built = await Finished.RunAsync(
             [Checkout.DotNet, "build", project, "--nologo", "--output", Path.Combine(folder, "output"), .. WithoutServers], folder: project,
             isBuild: true);
@@ -141,7 +146,8 @@ public sealed class OneLineTests(ProductionMesh mesh) : IDisposable
     {
         var assets = Path.Combine(folder, "notes", "obj", "project.assets.json");
         return File.Exists(assets)
-            ? JsonElement.Parse(File.ReadAllText(assets)).GetProperty("packageFolders").EnumerateObject().Select(packages => packages.Name).ToList()
+            ? JsonElement.Parse(File.ReadAllText(assets)).GetProperty("packageFolders").EnumerateObject()
+            .Select(packages => packages.Name).ToList()
             : [];
     }
 }

@@ -124,7 +124,8 @@ public sealed class FeedTests(ProductionMesh mesh)
         await connection.OpenAsync(TestContext.Current.CancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(TestContext.Current.CancellationToken);
         // The deferred triggers run now instead of at the commit: the position is taken, and nobody may see it yet.
-        await using (var end = new NpgsqlCommand($"UPDATE sessions SET ended_at = now() WHERE id = '{slow}'; SET CONSTRAINTS ALL IMMEDIATE", connection))
+        await using (var end = new NpgsqlCommand(
+            $"UPDATE sessions SET ended_at = now() WHERE id = '{slow}'; SET CONSTRAINTS ALL IMMEDIATE", connection))
         {
             await end.ExecuteNonQueryAsync(TestContext.Current.CancellationToken);
         }
@@ -151,7 +152,8 @@ public sealed class FeedTests(ProductionMesh mesh)
     public async Task A_listener_says_who_it_is(string query)
     {
         var answer = await mesh.Identity.SendAsync(
-            HttpMethod.Get, "/internal/revocations?" + query, change: request => request.Headers.Add("AuthMesh-Service-Key", ProductionMesh.ServiceKey));
+            HttpMethod.Get, "/internal/revocations?" + query,
+            change: request => request.Headers.Add("AuthMesh-Service-Key", ProductionMesh.ServiceKey));
 
         Assert.Equal((400, "invalid_request"), (answer.Status, answer.Code));
     }
@@ -216,7 +218,8 @@ public sealed class FeedTests(ProductionMesh mesh)
         Assert.Equal("ck_revocations", refusal.ConstraintName);
     }
 
-    private Task<DateTime> SeenAtAsync(string name) => mesh.Database.ScalarAsync<DateTime>("SELECT seen_at FROM verifiers WHERE name = $1", name);
+    private Task<DateTime> SeenAtAsync(string name) =>
+        mesh.Database.ScalarAsync<DateTime>("SELECT seen_at FROM verifiers WHERE name = $1", name);
 
     private async Task<Guid> EndOneAsync()
     {

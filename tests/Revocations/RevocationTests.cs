@@ -79,12 +79,16 @@ public sealed class RevocationTests(ProductionMesh mesh)
     public async Task A_change_that_is_rolled_back_revokes_nothing()
     {
         var (_, _, token) = await mesh.SignUpAsync();
-        var before = await mesh.Database.ScalarAsync<long>("SELECT count(*) FROM revocations WHERE subject = $1", $"{TokenText.SessionId(token)}");
+        var before = await mesh.Database.ScalarAsync<long>(
+            "SELECT count(*) FROM revocations WHERE subject = $1", $"{TokenText.SessionId(token)}");
 
-        await mesh.Database.ExecuteAsync($"BEGIN; UPDATE sessions SET ended_at = now() WHERE id = '{TokenText.SessionId(token)}'; ROLLBACK");
+        await mesh.Database.ExecuteAsync(
+            $"BEGIN; UPDATE sessions SET ended_at = now() WHERE id = '{TokenText.SessionId(token)}'; ROLLBACK");
 
         Assert.Equal(0, before);
-        Assert.Equal(0, await mesh.Database.ScalarAsync<long>("SELECT count(*) FROM revocations WHERE subject = $1", $"{TokenText.SessionId(token)}"));
+        Assert.Equal(
+            0, await mesh.Database.ScalarAsync<long>(
+                "SELECT count(*) FROM revocations WHERE subject = $1", $"{TokenText.SessionId(token)}"));
         await AssertAcceptedEverywhereAsync(token);
     }
 

@@ -19,7 +19,8 @@ public sealed class ExchangeTests(ProductionMesh mesh)
         var user = await mesh.Gateway.SignUpAsync();
 
         Assert.StartsWith(
-            $"__Host-authmesh={user.Cookie}; max-age=7776000; path=/; secure; samesite=lax; httponly, ", user.Answer.Header("Set-Cookie"), StringComparison.Ordinal);
+            $"__Host-authmesh={user.Cookie}; max-age=7776000; path=/; secure; samesite=lax; httponly, ", user.Answer.Header("Set-Cookie"),
+            StringComparison.Ordinal);
         Assert.Matches("^[A-Za-z0-9_-]{43}$", user.Cookie);
         Assert.Equal(
             System.Security.Cryptography.SHA256.HashData(System.Buffers.Text.Base64Url.DecodeFromChars(user.Cookie)),
@@ -39,7 +40,8 @@ public sealed class ExchangeTests(ProductionMesh mesh)
         cookies.Clear(response);
 
         Assert.Equal(
-            [$"{start}{cookie.Text}; max-age=7776000; path=/{secure}; samesite=lax; httponly", $"{start}; max-age=0; path=/{secure}; samesite=lax; httponly"],
+            [$"{start}{cookie.Text}; max-age=7776000; path=/{secure}; samesite=lax; httponly",
+                $"{start}; max-age=0; path=/{secure}; samesite=lax; httponly"],
             response.Headers.SetCookie.AsEnumerable());
     }
 
@@ -48,7 +50,8 @@ public sealed class ExchangeTests(ProductionMesh mesh)
     {
         var user = await mesh.Gateway.SignUpAsync();
         await mesh.Database.ExecuteAsync(
-            "UPDATE sessions SET last_used_at = now() - interval '13 days', expires_at = now() + interval '1 day' WHERE id = $1", user.SessionId);
+            "UPDATE sessions SET last_used_at = now() - interval '13 days', expires_at = now() + interval '1 day' WHERE id = $1",
+            user.SessionId);
 
         var answer = await mesh.Identity.ExchangeAsync(new { cookie = user.Cookie });
 
@@ -96,7 +99,9 @@ public sealed class ExchangeTests(ProductionMesh mesh)
         var answer = await mesh.Identity.ExchangeAsync(new { cookie = user.Cookie });
 
         Assert.InRange(int.Parse(answer.Member("expires_in")!, System.Globalization.CultureInfo.InvariantCulture), 540, 600);
-        Assert.True(answer.AccessToken().ValidTo <= await mesh.Database.ScalarAsync<DateTime>("SELECT expires_at FROM sessions WHERE id = $1", user.SessionId));
+        Assert.True(
+            answer.AccessToken()
+            .ValidTo <= await mesh.Database.ScalarAsync<DateTime>("SELECT expires_at FROM sessions WHERE id = $1", user.SessionId));
     }
 
     [Fact]
@@ -106,8 +111,11 @@ public sealed class ExchangeTests(ProductionMesh mesh)
         var cookie = user.Cookie;
         string[] others =
         [
-            "", "x", new string('A', 43), cookie + "=", cookie + "A", cookie[..^1], " " + cookie, cookie + "\n", cookie.ToUpperInvariant(), new string('A', 10_000),
-            .. Enumerable.Range(1, 3).Select(bits => cookie[..^1] + Alphabet[Alphabet.IndexOf(cookie[^1], StringComparison.Ordinal) ^ bits]), user.Token, user.RefreshToken, "\0", user.SessionId.ToString(),
+            "", "x", new string('A', 43), cookie + "=", cookie + "A", cookie[..^1], " " + cookie, cookie + "\n", cookie.ToUpperInvariant(),
+            new string('A', 10_000),
+            .. Enumerable.Range(1, 3)
+            .Select(bits => cookie[..^1] + Alphabet[Alphabet.IndexOf(cookie[^1], StringComparison.Ordinal) ^ bits]), user.Token,
+            user.RefreshToken, "\0", user.SessionId.ToString(),
         ];
 
         foreach (var other in others)
@@ -126,7 +134,8 @@ public sealed class ExchangeTests(ProductionMesh mesh)
     public async Task A_body_without_a_cookie_says_so(string body, string member)
     {
         var answer = await mesh.Identity.SendAsync(
-            HttpMethod.Post, "/internal/exchange", new StringContent(body, new System.Net.Http.Headers.MediaTypeHeaderValue("application/json")),
+            HttpMethod.Post, "/internal/exchange",
+            new StringContent(body, new System.Net.Http.Headers.MediaTypeHeaderValue("application/json")),
             request => request.Headers.Add(IssuerConnection.ServiceKeyHeader, ProductionMesh.ServiceKey));
 
         answer.AssertError(400, "invalid_request", fields: member);
@@ -139,7 +148,9 @@ public sealed class ExchangeTests(ProductionMesh mesh)
 
         (await mesh.Gateway.ExchangeAsync(new { cookie = user.Cookie })).AssertError(404, "not_found");
         (await mesh.Identity.PostAsync("/internal/exchange", new { cookie = user.Cookie })).AssertError(401, "invalid_service_key");
-        (await mesh.Identity.CallAsync(HttpMethod.Post, "/internal/exchange", user.Token, new { cookie = user.Cookie })).AssertError(401, "invalid_service_key");
-        (await mesh.Identity.ExchangeAsync(new { cookie = user.Cookie }, ProductionMesh.ServiceKey + "x")).AssertError(401, "invalid_service_key");
+        (await mesh.Identity.CallAsync(HttpMethod.Post, "/internal/exchange", user.Token, new { cookie = user.Cookie }))
+            .AssertError(401, "invalid_service_key");
+        (await mesh.Identity.ExchangeAsync(new { cookie = user.Cookie }, ProductionMesh.ServiceKey + "x"))
+            .AssertError(401, "invalid_service_key");
     }
 }

@@ -106,7 +106,8 @@ public sealed class LogoutTests(ProductionMesh mesh)
         foreach (var isChunked in (bool[])[false, true])
         {
             var answer = await mesh.Gateway.SendAsync(
-                HttpMethod.Post, "/logout", new ByteArrayContent([]) { Headers = { ContentType = contentType is null ? null : new(contentType) } },
+                HttpMethod.Post, "/logout",
+                new ByteArrayContent([]) { Headers = { ContentType = contentType is null ? null : new(contentType) } },
                 request =>
                 {
                     request.Headers.Authorization = new("Bearer", user.Token);
@@ -144,8 +145,10 @@ public sealed class LogoutTests(ProductionMesh mesh)
     [Fact]
     public async Task A_body_of_another_type_is_refused()
     {
-        (await mesh.Gateway.PostRawAsync("/logout", "refresh_token=x", "application/x-www-form-urlencoded")).AssertError(415, "unsupported_media_type");
-        (await mesh.Gateway.PostRawAsync("/logout", """{"refresh_token":"x"}""", "application/json; charset=utf-16")).AssertError(415, "unsupported_media_type");
+        (await mesh.Gateway.PostRawAsync("/logout", "refresh_token=x", "application/x-www-form-urlencoded"))
+            .AssertError(415, "unsupported_media_type");
+        (await mesh.Gateway.PostRawAsync("/logout", """{"refresh_token":"x"}""", "application/json; charset=utf-16"))
+            .AssertError(415, "unsupported_media_type");
         AssertLoggedOut(await mesh.Gateway.PostRawAsync("/logout", """{"refresh_token":"x"}""", "application/json; charset=utf-8"));
         AssertLoggedOut(await mesh.Gateway.PostRawAsync("/logout", """{"refresh_token":null}"""));
         AssertLoggedOut(await mesh.Gateway.PostRawAsync("/logout", "{}"));

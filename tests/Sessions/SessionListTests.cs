@@ -33,7 +33,8 @@ public sealed class SessionListTests(ProductionMesh mesh)
         Assert.All(sessions, session =>
         {
             Assert.Equal(
-                ["id", "device", "network", "created_at", "last_used_at", "expires_at", "current"], session.EnumerateObject().Select(member => member.Name));
+                ["id", "device", "network", "created_at", "last_used_at", "expires_at", "current"],
+                session.EnumerateObject().Select(member => member.Name));
             var (created, used, expires) = (Time(session, "created_at"), Time(session, "last_used_at"), Time(session, "expires_at"));
             Assert.True(created <= used);
             Assert.Equal(TimeSpan.FromDays(14), expires - used);
@@ -75,7 +76,8 @@ public sealed class SessionListTests(ProductionMesh mesh)
     {
         var (user, other) = (await mesh.Gateway.SignUpAsync(), await mesh.Gateway.SignUpAsync());
 
-        foreach (var id in (string[])[other.SessionId.ToString(), Guid.NewGuid().ToString(), Guid.Empty.ToString(), "x", "1", user.SessionId.ToString("N")])
+        foreach (var id in (string[])[other.SessionId.ToString(), Guid.NewGuid().ToString(), Guid.Empty.ToString(), "x", "1",
+            user.SessionId.ToString("N")])
         {
             (await EndAsync(user, id)).AssertError(404, "session_not_found");
         }
@@ -113,13 +115,16 @@ public sealed class SessionListTests(ProductionMesh mesh)
 
             Assert.All(answers, answer => Assert.Contains(answer.Status, new[] { 200, 401 }));
             Assert.Contains(answers, answer => answer.Status == 200);
-            Assert.InRange(await mesh.Database.ScalarAsync<long>("SELECT count(*) FROM sessions WHERE user_id = $1 AND ended_at IS NULL", user.UserId), 0, 1);
+            Assert.InRange(
+                await mesh.Database.ScalarAsync<long>(
+                    "SELECT count(*) FROM sessions WHERE user_id = $1 AND ended_at IS NULL", user.UserId), 0, 1);
         }
     }
 
     private Task<Answer> ListAsync(SignedIn user) => mesh.Gateway.GetAsync("/account/sessions", user.Token);
 
-    private Task<Answer> EndAsync(SignedIn user, string id) => mesh.Gateway.CallAsync(HttpMethod.Delete, "/account/sessions/" + id, user.Token);
+    private Task<Answer> EndAsync(SignedIn user, string id) =>
+        mesh.Gateway.CallAsync(HttpMethod.Delete, "/account/sessions/" + id, user.Token);
 
     private Task<Answer> EndOthersAsync(SignedIn user) => mesh.Gateway.CallAsync(HttpMethod.Delete, "/account/sessions", user.Token);
 

@@ -28,7 +28,8 @@ public sealed class SessionOutageTests(OwnMesh mesh)
                 await mesh.Gateway.RefreshAsync(user.RefreshToken), await mesh.Identity.ExchangeAsync(new { cookie = user.Cookie }),
                 await mesh.Gateway.LogoutAsync(user.Token), await mesh.Gateway.GetAsync("/account", user.Token),
                 await mesh.Gateway.ChangePasswordAsync(user.Token, user.Password, "another password"),
-                await mesh.Gateway.DeleteAccountAsync(user.Token, user.Password), await mesh.Gateway.GetAsync("/account/sessions", user.Token),
+                await mesh.Gateway.DeleteAccountAsync(user.Token, user.Password),
+                await mesh.Gateway.GetAsync("/account/sessions", user.Token),
             ];
 
             Assert.All(genuine, answer =>

@@ -56,7 +56,8 @@ public sealed class SessionRaceTests(TwoReplicas mesh, ITestOutputHelper output)
     });
 
     [Fact]
-    public async Task A_change_of_the_password_and_a_refresh_of_its_own_session_leave_only_what_the_change_gave() => await RunAsync(async (round, user) =>
+    public async Task A_change_of_the_password_and_a_refresh_of_its_own_session_leave_only_what_the_change_gave() =>
+        await RunAsync(async (round, user) =>
     {
         var answers = await Together.RunAsync(
             () => mesh.Replica(round).ChangePasswordAsync(user.Token, user.Password, NewPassword),
@@ -117,7 +118,8 @@ public sealed class SessionRaceTests(TwoReplicas mesh, ITestOutputHelper output)
             Assert.Single(answers, answer => answer.Status == 200);
             var stays = Assert.Single(answers, answer => answer.Status != 200);
             stays.AssertError(409, "last_admin", "The last active admin cannot be deleted");
-            Assert.Equal(1, await mesh.Database.ExecuteAsync("UPDATE users SET disabled_at = now() WHERE role = 'admin' AND disabled_at IS NULL"));
+            Assert.Equal(
+                1, await mesh.Database.ExecuteAsync("UPDATE users SET disabled_at = now() WHERE role = 'admin' AND disabled_at IS NULL"));
         }
     }
 
@@ -159,7 +161,8 @@ public sealed class SessionRaceTests(TwoReplicas mesh, ITestOutputHelper output)
                 3 => mesh.Replica(i / 8).LogoutAsync(sessions[1].Token, new { refresh_token = sessions[0].RefreshToken }),
                 4 when i > 30 => mesh.Replica(i / 8).DeleteAccountAsync(sessions[3].Token, user.Password),
                 5 when i > 20 => mesh.Replica(i / 8).ChangePasswordAsync(sessions[4].Token, user.Password, NewPassword),
-                6 => mesh.Replica(i / 8).CallAsync(HttpMethod.Delete, "/account/sessions/" + sessions[(i + 1) % 6].SessionId, sessions[i % 6].Token),
+                6 => mesh.Replica(i / 8)
+                .CallAsync(HttpMethod.Delete, "/account/sessions/" + sessions[(i + 1) % 6].SessionId, sessions[i % 6].Token),
                 _ => mesh.Replica(i / 8).RefreshAsync(sessions[i % 6].RefreshToken),
             });
 
@@ -176,7 +179,8 @@ public sealed class SessionRaceTests(TwoReplicas mesh, ITestOutputHelper output)
         var names = await mesh.AddUsersAsync(Rounds);
         var served = 0;
         await Parallel.ForEachAsync(
-            Enumerable.Range(0, Rounds), new ParallelOptions { MaxDegreeOfParallelism = 8, CancellationToken = TestContext.Current.CancellationToken },
+            Enumerable.Range(0, Rounds),
+            new ParallelOptions { MaxDegreeOfParallelism = 8, CancellationToken = TestContext.Current.CancellationToken },
             async (round, _) =>
             {
                 var answer = await race(round, await mesh.Replica(round).SignInAsync(names[round], SessionCalls.Password));

@@ -44,7 +44,8 @@ internal static class SessionCalls
         ? cookies.Select(cookie => cookie.Split(';')[0]).FirstOrDefault(pair => pair.Contains("-device=", StringComparison.Ordinal))
         : null;
 
-    public static Task<Answer> RefreshAsync(this Caller caller, string refreshToken) => caller.PostAsync("/refresh", new { refresh_token = refreshToken });
+    public static Task<Answer> RefreshAsync(this Caller caller, string refreshToken) =>
+        caller.PostAsync("/refresh", new { refresh_token = refreshToken });
 
     public static Task<Answer> LogoutAsync(this Caller caller, string? token = null, object? body = null) =>
         caller.CallAsync(HttpMethod.Post, "/logout", token, body);
@@ -56,11 +57,14 @@ internal static class SessionCalls
         caller.CallAsync(HttpMethod.Delete, "/account", token, new { current_password = password });
 
     /// <summary>What the gateway asks for a browser.</summary>
-    public static Task<Answer> ExchangeAsync(this Caller identity, object body, string serviceKey = ProductionMesh.ServiceKey) => identity.SendAsync(
-        HttpMethod.Post, "/internal/exchange", JsonContent.Create(body), request => request.Headers.Add(IssuerConnection.ServiceKeyHeader, serviceKey));
+    public static Task<Answer> ExchangeAsync(this Caller identity, object body, string serviceKey = ProductionMesh.ServiceKey) =>
+        identity.SendAsync(
+        HttpMethod.Post, "/internal/exchange", JsonContent.Create(body),
+        request => request.Headers.Add(IssuerConnection.ServiceKeyHeader, serviceKey));
 
     /// <summary>A login on a device that brings a cookie along.</summary>
-    public static Task<Answer> LoginAsync(this Caller caller, string username, string password, string? cookie, Action<HttpRequestMessage>? change = null) =>
+    public static Task<Answer> LoginAsync(
+        this Caller caller, string username, string password, string? cookie, Action<HttpRequestMessage>? change = null) =>
         caller.SendAsync(HttpMethod.Post, "/login", JsonContent.Create(new { username, password }), request =>
         {
             if (cookie is not null)
@@ -98,7 +102,8 @@ internal static class SessionCalls
     public static Task<SignedIn> SignInAgainAsync(this Caller caller, SignedIn user) => caller.SignInAsync(user.Username, user.Password);
 
     /// <summary>Lets time go by for one session's last step.</summary>
-    public static async Task AgeStepAsync(this Database database, Guid sessionId, int seconds) => Assert.Equal(1, await database.ExecuteAsync(
+    public static async Task AgeStepAsync(this Database database, Guid sessionId, int seconds) =>
+        Assert.Equal(1, await database.ExecuteAsync(
         "UPDATE sessions SET refreshed_at = refreshed_at - make_interval(secs => $2) WHERE id = $1", sessionId, (double)seconds));
 
     public static Task<bool> HasEndedAsync(this Database database, Guid sessionId) =>

@@ -46,13 +46,16 @@ public sealed class StartSessionTests(ProductionMesh mesh)
         await using var connection = new NpgsqlConnection(mesh.Database.ConnectionString);
         await connection.OpenAsync(TestContext.Current.CancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(TestContext.Current.CancellationToken);
-        await using var hold = new NpgsqlCommand("SELECT 1 FROM users WHERE id = $1 FOR UPDATE", connection) { Parameters = { new() { Value = user.UserId } } };
+        await using var hold = new NpgsqlCommand(
+            "SELECT 1 FROM users WHERE id = $1 FOR UPDATE", connection)
+        { Parameters = { new() { Value = user.UserId } } };
         await hold.ExecuteNonQueryAsync(TestContext.Current.CancellationToken);
 
         // All have had their password checked and stand before the user's row when it is let go.
         var logins = Together.RunAsync(6, _ => mesh.Gateway.LoginAsync(user.Username, user.Password));
         await Patience.UntilAsync(async () => await mesh.Database.ScalarAsync<long>(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%INTO sessions%'") >= 6);
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%INTO "
+            + "sessions%'") >= 6);
         await transaction.CommitAsync(TestContext.Current.CancellationToken);
         var answers = await logins;
 
@@ -73,11 +76,13 @@ public sealed class StartSessionTests(ProductionMesh mesh)
             HttpMethod.Post, "/login", JsonContent.Create(new { username = user.Username, password = user.Password }),
             request => request.Headers.TryAddWithoutValidation("X-Forwarded-For", "203.0.113.7"));
 
-        Assert.Equal("", await mesh.Database.ScalarAsync<string>("SELECT network FROM sessions WHERE id = $1", answer.AccessToken().SessionId()));
+        Assert.Equal(
+            "", await mesh.Database.ScalarAsync<string>("SELECT network FROM sessions WHERE id = $1", answer.AccessToken().SessionId()));
     }
 
     // Of the past, so that those that a test signs in are newer; the first sign-in is made the oldest of all.
-    private async Task AddSessionsAsync(SignedIn user, int count, string ended = "NULL", string expires = "now() + interval '1 day'", int epoch = 0)
+    private async Task AddSessionsAsync(
+        SignedIn user, int count, string ended = "NULL", string expires = "now() + interval '1 day'", int epoch = 0)
     {
         await mesh.Database.ExecuteAsync(
             $"""
@@ -89,6 +94,7 @@ public sealed class StartSessionTests(ProductionMesh mesh)
     }
 
     private Task<long> CountLiveAsync(SignedIn user) => mesh.Database.ScalarAsync<long>(
-        "SELECT count(*) FROM sessions s JOIN users u ON u.id = s.user_id AND u.epoch = s.epoch WHERE u.id = $1 AND ended_at IS NULL AND expires_at > now()",
+        "SELECT count(*) FROM sessions s JOIN users u ON u.id = s.user_id AND u.epoch = s.epoch WHERE u.id = $1 AND ended_at IS NULL AND "
+        + "expires_at > now()",
         user.UserId);
 }

@@ -32,7 +32,8 @@ public sealed class TwoReplicas(ProductionMesh production) : IAsyncLifetime
             IdentitySettings = new Dictionary<string, string>(own.Settings)
             {
                 ["Identity:MasterKeyFile"] = "",
-                ["Identity:Database:ConnectionString"] = own.Database.ConnectionString, // with as many connections as a replica has otherwise
+                // with as many connections as a replica has otherwise
+                ["Identity:Database:ConnectionString"] = own.Database.ConnectionString,
             },
         });
         Gateway = new Caller(mesh.Gateway.Address);

@@ -87,7 +87,9 @@ public sealed class KnownDeviceTests(ThrottledMesh mesh) : IClassFixture<Throttl
         var again = await mesh.SignInAsync(user.Username, NewNetwork(), user.Answer.DeviceCookie());
 
         var deleted = await mesh.Replica(0).DeleteAccountAsync(again.Token, again.Password);
-        Assert.Contains("__Host-authmesh-device=; max-age=0; path=/; secure; samesite=lax; httponly", deleted.Header("Set-Cookie"), StringComparison.Ordinal);
+        Assert.Contains(
+            "__Host-authmesh-device=; max-age=0; path=/; secure; samesite=lax; httponly", deleted.Header("Set-Cookie"),
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -120,13 +122,15 @@ public sealed class KnownDeviceTests(ThrottledMesh mesh) : IClassFixture<Throttl
         });
 
         foreach (var cookie in (string[])[
-            foreign, $"{good}; {good}", $"{foreign}; {good}", $"{good}; {foreign}", good[..^1], good + "A", good + "=", $"{name}=", name, "=" + good,
+            foreign, $"{good}; {good}", $"{foreign}; {good}", $"{good}; {foreign}", good[..^1], good + "A", good + "=", $"{name}=",
+            name, "=" + good,
             $"{name}={new string('A', value.Length)}", $"{name}=\"{value}\"", $"{name}={new string('x', 9000)}", $"authmesh-device={value}",
             $"{name}=%00", $"{name}={user.Cookie}", .. altered])
         {
             foreach (var caller in new[] { mesh.Gateway, mesh.Replica(0) })
             {
-                var answer = await caller.LoginAsync(user.Username, user.Password, null, request => request.Headers.TryAddWithoutValidation("Cookie", cookie));
+                var answer = await caller.LoginAsync(
+                    user.Username, user.Password, null, request => request.Headers.TryAddWithoutValidation("Cookie", cookie));
                 Assert.True(answer.Status == 429, $"{answer} for {cookie}");
             }
         }

@@ -29,7 +29,8 @@ public sealed class LoginThrottlingTests(ThrottledMesh mesh) : IClassFixture<Thr
         Assert.Equal(limit, CountChecked(user) - before);
 
         // The right password is refused in just the same way, until the time that was told.
-        var wait = AssertTooMany(await mesh.LoginAsync(user.Username, user.Password, addresses[0], replica: 1), TimeSpan.FromMinutes(minutes));
+        var wait = AssertTooMany(
+            await mesh.LoginAsync(user.Username, user.Password, addresses[0], replica: 1), TimeSpan.FromMinutes(minutes));
         await mesh.AgeAsync(wait - TimeSpan.FromMinutes(1));
         (await mesh.LoginAsync(user.Username, user.Password, addresses[0])).AssertError(429, "too_many_attempts");
         await mesh.AgeAsync(TimeSpan.FromMinutes(1));
@@ -156,7 +157,8 @@ public sealed class LoginThrottlingTests(ThrottledMesh mesh) : IClassFixture<Thr
 
         AssertTooMany(await ClaimAsync(10), Quarter);
 
-        Task<Answer> ClaimAsync(int i) => mesh.Gateway.LoginAsync(name, WrongPassword, null, request => request.Headers.TryAddWithoutValidation(
+        Task<Answer> ClaimAsync(int i) =>
+            mesh.Gateway.LoginAsync(name, WrongPassword, null, request => request.Headers.TryAddWithoutValidation(
             header, header == "Forwarded" ? $"for=192.0.2.{i};by=192.0.2.{i + 1}" : $"192.0.2.{i}, 198.51.100.{i}"));
     }
 

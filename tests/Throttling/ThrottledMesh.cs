@@ -48,7 +48,8 @@ public sealed class ThrottledMesh(ProductionMesh production) : IAsyncLifetime
             IdentitySettings = new Dictionary<string, string>(settings)
             {
                 ["Identity:MasterKeyFile"] = "",
-                ["Identity:Database:ConnectionString"] = own.Database.ConnectionString, // with as many connections as a replica has otherwise
+                // with as many connections as a replica has otherwise
+                ["Identity:Database:ConnectionString"] = own.Database.ConnectionString,
             },
         });
         Gateway = new Caller(mesh.Gateway.Address);
@@ -72,8 +73,10 @@ public sealed class ThrottledMesh(ProductionMesh production) : IAsyncLifetime
         HttpMethod.Post, "/register", JsonContent.Create(new { username, password }), From(address));
 
     /// <summary>Says the caller's own password, right or wrong, for something that asks for it.</summary>
-    public Task<Answer> ConfirmAsync(SignedIn user, string password, string address, string newPassword = "another password") => Replica(0).SendAsync(
-        HttpMethod.Post, "/account/password", JsonContent.Create(new { current_password = password, new_password = newPassword }), request =>
+    public Task<Answer> ConfirmAsync(SignedIn user, string password, string address, string newPassword = "another password") =>
+        Replica(0).SendAsync(
+        HttpMethod.Post, "/account/password",
+        JsonContent.Create(new { current_password = password, new_password = newPassword }), request =>
         {
             From(address)(request);
             request.Headers.Authorization = new("Bearer", user.Token);
@@ -120,7 +123,8 @@ public sealed class ThrottledMesh(ProductionMesh production) : IAsyncLifetime
         Assert.StartsWith("Too many attempts. Try again in ", answer.Message, StringComparison.Ordinal);
         var retryAfter = TimeSpan.FromSeconds(int.Parse(answer.Header("Retry-After")!, CultureInfo.InvariantCulture));
         Assert.InRange(retryAfter, window - TimeSpan.FromMinutes(2), window); // the tests take less
-        Assert.Contains(FormattableString.Invariant($" {Math.Ceiling(retryAfter.TotalMinutes)} minutes"), answer.Message, StringComparison.Ordinal);
+        Assert.Contains(
+            FormattableString.Invariant($" {Math.Ceiling(retryAfter.TotalMinutes)} minutes"), answer.Message, StringComparison.Ordinal);
         return retryAfter;
     }
 

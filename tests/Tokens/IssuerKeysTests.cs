@@ -92,7 +92,8 @@ public sealed class IssuerKeysTests : IAsyncLifetime
     {
         (await caller.GetAsync("/health/ready")).AssertError(503, "not_ready", "Not ready: waiting for the signing keys");
         Assert.Equal(200, (await caller.GetAsync("/health/live")).Status);
-        (await caller.GetAsync("/protected", Sign(new Forge("any", ECDsa.Create(ECCurve.NamedCurves.nistP256))))).AssertError(503, "keys_unavailable");
+        (await caller.GetAsync("/protected", Sign(new Forge("any", ECDsa.Create(ECCurve.NamedCurves.nistP256)))))
+            .AssertError(503, "keys_unavailable");
         (await caller.GetAsync("/protected")).AssertError(401, "missing_token");
         (await caller.GetAsync("/protected", "junk")).AssertError(401, "invalid_token");
 

@@ -437,5 +437,6 @@ public sealed class VerifiedTokensTests : IDisposable
     }
 
     private static IEnumerable<string> Describe(IEnumerable<Claim> claims) =>
-        claims.Select(claim => $"{claim.Type} {claim.Value} {claim.ValueType} {claim.Issuer} {claim.OriginalIssuer}").Order(StringComparer.Ordinal);
+        claims.Select(claim => $"{claim.Type} {claim.Value} {claim.ValueType} {claim.Issuer} {claim.OriginalIssuer}")
+        .Order(StringComparer.Ordinal);
 }

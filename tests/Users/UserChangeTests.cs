@@ -101,7 +101,8 @@ public sealed class UserChangeTests(TwoReplicas mesh, ITestOutputHelper output) 
         Assert.NotEqual(old.UserId, next.UserId);
         await AssertAllIsOverAsync(old, "/protected");
         Assert.Equal(1, (await Gateway.GetAsync("/account/sessions", next.Token)).Json.GetProperty("sessions").GetArrayLength());
-        (await Gateway.CallAsync(HttpMethod.Delete, $"/account/sessions/{old.SessionId}", next.Token)).AssertError(404, "session_not_found");
+        (await Gateway.CallAsync(HttpMethod.Delete, $"/account/sessions/{old.SessionId}", next.Token))
+            .AssertError(404, "session_not_found");
         Assert.Equal("user", Shown(await Gateway.GetAsync($"/users/{next.UserId}", admin.Token)).GetProperty("role").GetString());
         Assert.Equal(200, (await Gateway.GetAsync("/protected", next.Token)).Status); // nor does the old one's end touch the new one
     }
@@ -126,7 +127,8 @@ public sealed class UserChangeTests(TwoReplicas mesh, ITestOutputHelper output) 
 
     public static TheoryData<string, string> Calls => new()
     {
-        { "GET", "/users" }, { "GET", "/users/ID" }, { "PATCH", "/users/ID" }, { "DELETE", "/users/ID" }, { "DELETE", "/users/ID/sessions" },
+        { "GET", "/users" }, { "GET", "/users/ID" }, { "PATCH", "/users/ID" }, { "DELETE", "/users/ID" },
+            { "DELETE", "/users/ID/sessions" },
     };
 
     [Theory]
@@ -168,7 +170,8 @@ public sealed class UserChangeTests(TwoReplicas mesh, ITestOutputHelper output) 
         Assert.Equal(1, await mesh.Database.ExecuteAsync(how, former.UserId));
 
         // At the identity service itself, before any feed could have told it.
-        (await CallAsync(mesh.Replica(0), method, path, user, former.Token)).AssertError(status, status == 401 ? "invalid_token" : "forbidden");
+        (await CallAsync(mesh.Replica(0), method, path, user, former.Token))
+            .AssertError(status, status == 401 ? "invalid_token" : "forbidden");
 
         Assert.Equal(before, await RowAsync(user));
     }
@@ -208,11 +211,13 @@ public sealed class UserChangeTests(TwoReplicas mesh, ITestOutputHelper output) 
     [Fact]
     public async Task An_id_that_is_nobodys_is_not_found()
     {
-        foreach (var id in (string[])[Guid.NewGuid().ToString(), Guid.Empty.ToString(), "x", "1", admin.UserId.ToString("N"), admin.Username, "%2e%2e", "%27"])
+        foreach (var id in (string[])[Guid.NewGuid().ToString(), Guid.Empty.ToString(), "x", "1", admin.UserId.ToString("N"),
+            admin.Username, "%2e%2e", "%27"])
         {
             foreach (var (method, path, body) in new (HttpMethod, string, object?)[]
             {
-                (HttpMethod.Get, "", null), (HttpMethod.Patch, "", new { disabled = true }), (HttpMethod.Delete, "", null), (HttpMethod.Delete, "/sessions", null),
+                (HttpMethod.Get, "", null), (HttpMethod.Patch, "", new { disabled = true }), (HttpMethod.Delete, "", null),
+                    (HttpMethod.Delete, "/sessions", null),
             })
             {
                 (await Gateway.CallAsync(method, $"/users/{id}{path}", admin.Token, body)).AssertError(404, "not_found");
@@ -245,7 +250,8 @@ public sealed class UserChangeTests(TwoReplicas mesh, ITestOutputHelper output) 
         await mesh.Database.ExecuteAsync("UPDATE users SET disabled_at = now() WHERE role = 'admin' AND id <> $1", admin.UserId);
         const string Message = "The last active admin can be neither demoted, disabled nor deleted";
 
-        foreach (var body in (object[])[new { role = "user" }, new { disabled = true }, new { role = "user", disabled = true }, new { role = "user", disabled = false }])
+        foreach (var body in (object[])[new { role = "user" }, new { disabled = true }, new { role = "user", disabled = true },
+            new { role = "user", disabled = false }])
         {
             (await PatchAsync(admin.UserId, body)).AssertError(409, "last_admin", Message);
         }
@@ -267,8 +273,10 @@ public sealed class UserChangeTests(TwoReplicas mesh, ITestOutputHelper output) 
         var names = await mesh.AddUsersAsync(2 * Rounds);
         for (var round = 0; round < Rounds; round++)
         {
-            await mesh.Database.ExecuteAsync("UPDATE users SET role = 'admin' WHERE username = ANY($1)", (object)names.Skip(2 * round).Take(2).ToArray());
-            var admins = await Task.WhenAll(Enumerable.Range(0, 2).Select(i => mesh.Replica(i).SignInAsync(names[(2 * round) + i], SessionCalls.Password)));
+            await mesh.Database.ExecuteAsync(
+                "UPDATE users SET role = 'admin' WHERE username = ANY($1)", (object)names.Skip(2 * round).Take(2).ToArray());
+            var admins = await Task.WhenAll(
+                Enumerable.Range(0, 2).Select(i => mesh.Replica(i).SignInAsync(names[(2 * round) + i], SessionCalls.Password)));
 
             // On each other in every other round, on themselves in the rest; each in another way.
             var answers = await Together.RunAsync(2, i => ActAsync(
@@ -277,10 +285,12 @@ public sealed class UserChangeTests(TwoReplicas mesh, ITestOutputHelper output) 
             Assert.Single(answers, answer => answer.Status == 200);
             var (status, code) = round % 2 == 0 ? (401, "invalid_token") : (409, "last_admin");
             Assert.Single(answers, answer => answer.Status != 200).AssertError(status, code);
-            Assert.Equal(1, await mesh.Database.ExecuteAsync("UPDATE users SET disabled_at = now() WHERE role = 'admin' AND disabled_at IS NULL"));
+            Assert.Equal(
+                1, await mesh.Database.ExecuteAsync("UPDATE users SET disabled_at = now() WHERE role = 'admin' AND disabled_at IS NULL"));
         }
 
-        output.WriteLine($"{Rounds} rounds, half of them on each other and half on themselves: one was served, one refused, one active admin left");
+        output.WriteLine(
+            $"{Rounds} rounds, half of them on each other and half on themselves: one was served, one refused, one active admin left");
     }
 
     private static Task<Answer> ActAsync(Caller replica, int how, SignedIn actor, SignedIn target) => how switch
@@ -304,17 +314,22 @@ public sealed class UserChangeTests(TwoReplicas mesh, ITestOutputHelper output) 
     private Task<Answer> SignOutAsync(Guid id) => Gateway.CallAsync(HttpMethod.Delete, $"/users/{id}/sessions", admin.Token);
 
     private static Task<Answer> CallAsync(Caller service, string method, string path, SignedIn user, string? token) => service.CallAsync(
-        new HttpMethod(method), path.Replace("ID", user.UserId.ToString(), StringComparison.Ordinal), token, method == "PATCH" ? new { role = "admin" } : null);
+        new HttpMethod(method), path.Replace("ID", user.UserId.ToString(), StringComparison.Ordinal), token,
+        method == "PATCH" ? new { role = "admin" } : null);
 
-    private Task<string> RowAsync(SignedIn user) => mesh.Database.ScalarAsync<string>("SELECT u::text FROM users u WHERE id = $1", user.UserId);
+    private Task<string> RowAsync(SignedIn user) =>
+        mesh.Database.ScalarAsync<string>("SELECT u::text FROM users u WHERE id = $1", user.UserId);
 
-    /// <summary>Neither token, nor refresh token, nor cookie opens anything, at any replica; at the services as soon as they heard.</summary>
+    /// <summary>
+    /// Neither token, nor refresh token, nor cookie opens anything, at any replica; at the services as soon as they heard.
+    /// </summary>
     private async Task AssertAllIsOverAsync(SignedIn session, string path)
     {
         (await Gateway.RefreshAsync(session.RefreshToken)).AssertError(401, "invalid_refresh_token");
         (await mesh.Replica(0).GetAsync("/account", session.Token)).AssertError(401, "invalid_token");
         (await mesh.Replica(1).GetAsync("/account", session.Token)).AssertError(401, "invalid_token");
         (await mesh.Replica(1).ExchangeAsync(new { cookie = session.Cookie })).AssertError(401, "invalid_session");
-        (await Patience.UntilAsync(() => Gateway.GetAsync(path, session.Token), answer => answer.Status != 200)).AssertError(401, "invalid_token");
+        (await Patience.UntilAsync(() => Gateway.GetAsync(path, session.Token), answer => answer.Status != 200))
+            .AssertError(401, "invalid_token");
     }
 }

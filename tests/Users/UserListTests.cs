@@ -33,7 +33,8 @@ public sealed class UserListTests(ProductionMesh mesh) : IAsyncLifetime
         Assert.Equal(JsonValueKind.Null, answer.Json.GetProperty("next").ValueKind);
         var row = Assert.Single(Users(answer));
         Assert.Equal(
-            ["id", "username", "role", "disabled", "disabled_at", "demo", "created_at", "sessions", "last_used_at"], row.EnumerateObject().Select(member => member.Name));
+            ["id", "username", "role", "disabled", "disabled_at", "demo", "created_at", "sessions", "last_used_at"],
+            row.EnumerateObject().Select(member => member.Name));
         Assert.Equal(user.UserId, row.GetProperty("id").GetGuid());
         Assert.Equal("user", row.GetProperty("role").GetString());
         Assert.False(row.GetProperty("disabled").GetBoolean());
@@ -112,11 +113,15 @@ public sealed class UserListTests(ProductionMesh mesh) : IAsyncLifetime
 
         List<string> bad =
         [
-            "x", "null", "0", cursor[..^1], cursor[1..], cursor + "A", cursor + "=", cursor + "==", cursor + "%00", "%20" + cursor, cursor + "%0A",
-            cursor[..^4] + another[^4..], another[..^4] + cursor[^4..], cursor[..30] + another[30..], new string('A', cursor.Length), new string('A', 4000),
-            (await mesh.AdminTokenAsync())[..200], cursor.Replace('-', '+') + ".", "..%2f" + cursor, Uri.EscapeDataString(cursor.Insert(10, "ä")),
+            "x", "null", "0", cursor[..^1], cursor[1..], cursor + "A", cursor + "=", cursor + "==", cursor + "%00", "%20" + cursor,
+            cursor + "%0A",
+            cursor[..^4] + another[^4..], another[..^4] + cursor[^4..], cursor[..30] + another[30..], new string('A', cursor.Length),
+            new string('A', 4000),
+            (await mesh.AdminTokenAsync())[..200], cursor.Replace('-', '+') + ".", "..%2f" + cursor,
+            Uri.EscapeDataString(cursor.Insert(10, "ä")),
             .. Enumerable.Range(0, cursor.Length).Select(i => cursor[..i] + (cursor[i] == 'A' ? 'B' : 'A') + cursor[(i + 1)..]),
-            .. alphabet.Where(letter => letter != cursor[^1]).Select(letter => cursor[..^1] + letter), // also other spellings of the same bytes
+            // also other spellings of the same bytes
+            .. alphabet.Where(letter => letter != cursor[^1]).Select(letter => cursor[..^1] + letter),
         ];
         foreach (var text in bad)
         {
@@ -166,7 +171,8 @@ public sealed class UserListTests(ProductionMesh mesh) : IAsyncLifetime
     public async Task A_search_that_no_name_can_begin_with_is_refused(string search)
     {
         (await ListAsync($"search={search}")).AssertError(
-            400, "invalid_request", "search: must be the beginning of a name, which must be 3 to 64 of the characters A-Z a-z 0-9 . _ - @ +", "search");
+            400, "invalid_request",
+            "search: must be the beginning of a name, which must be 3 to 64 of the characters A-Z a-z 0-9 . _ - @ +", "search");
     }
 
     [Theory]

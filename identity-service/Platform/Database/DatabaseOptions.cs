@@ -59,7 +59,8 @@ public sealed class DatabaseOptions
                 isDevelopment || !(IsPreset(builder.Password) || IsPreset(password)), Key,
                 "has the preset password of the quick start, which is public. Give the database one of its own.");
             problems.Unless(
-                string.IsNullOrEmpty(builder.Password) || PasswordFile.Length == 0, Key, "has a password, and Database:PasswordFile is set. Keep one.");
+                string.IsNullOrEmpty(builder.Password) || PasswordFile.Length == 0, Key,
+                "has a password, and Database:PasswordFile is set. Keep one.");
         }
         catch (Exception exception) when (exception is ArgumentException or FormatException or KeyNotFoundException)
         {

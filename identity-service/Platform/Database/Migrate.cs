@@ -23,7 +23,8 @@ internal sealed partial class Migrate(IdentityDb db, NpgsqlDataSource dataSource
         if (applied.Except(known).FirstOrDefault() is { } newer)
         {
             throw new StartRefusedException(
-                $"The database has the schema of a newer version (migration {newer}). Start that version, or restore the database from before it.");
+                $"The database has the schema of a newer version (migration {newer}). Start that version, or restore the database from "
+                + "before it.");
         }
 
         if (known.Except(applied).ToList() is { Count: > 0 } pending)

@@ -42,13 +42,15 @@ public sealed class ApiPageTests(ProductionMesh mesh)
         var shown = SourceTree.Read("docs/api.md").Split("```json\n")[1].Split("```")[0];
 
         Assert.Equal(
-            JsonNode.Parse(Base64Url.DecodeFromChars(token.Split('.')[0]))!.AsObject().Select(member => member.Key).Order(StringComparer.Ordinal),
+            JsonNode.Parse(Base64Url.DecodeFromChars(token.Split('.')[0]))!.AsObject().Select(member => member.Key)
+            .Order(StringComparer.Ordinal),
             JsonNode.Parse(shown)!.AsObject().Select(member => member.Key).Order(StringComparer.Ordinal));
     }
 
     // HEAD answers wherever GET does, so the page does not list it.
     private static IEnumerable<string> GatewayRoutes() =>
-        from route in JsonElement.Parse(SourceTree.Read("gateway/appsettings.json")).GetProperty("ReverseProxy").GetProperty("Routes").EnumerateObject()
+        from route in JsonElement.Parse(SourceTree.Read("gateway/appsettings.json")).GetProperty("ReverseProxy").GetProperty("Routes")
+        .EnumerateObject()
         let match = route.Value.GetProperty("Match")
         from method in match.GetProperty("Methods").EnumerateArray()
         where method.GetString() != "HEAD"

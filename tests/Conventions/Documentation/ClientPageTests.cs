@@ -12,7 +12,8 @@ public sealed class ClientPageTests
     public void The_page_lists_every_exit_code_and_no_other()
     {
         // Not referenced, as the services are not: a program of its own.
-        var meanings = Assembly.LoadFrom(Checkout.Dll("client", "authmesh")).GetType("AuthMesh.Client.CommandLine.ExitCode", throwOnError: true)!
+        var meanings = Assembly.LoadFrom(Checkout.Dll("client", "authmesh"))
+            .GetType("AuthMesh.Client.CommandLine.ExitCode", throwOnError: true)!
             .GetField("Meanings")!.GetValue(null);
 
         Assert.Equal(

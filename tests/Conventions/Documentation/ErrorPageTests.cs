@@ -21,11 +21,14 @@ public sealed partial class ErrorPageTests
         InCode.Select(error => $"{error.Code}: {error.Message}").Distinct().Order(StringComparer.Ordinal),
         InPage.Select(error => $"{error.Code}: {error.Message}").Distinct().Order(StringComparer.Ordinal));
 
-    /// <summary>The codes that tests expect on the wire are a second source: the scan of the code may miss a new way to make an error.</summary>
+    /// <summary>
+    /// The codes that tests expect on the wire are a second source: the scan of the code may miss a new way to make an error.
+    /// </summary>
     [Fact]
     public void Every_code_that_a_test_expects_is_in_the_page()
     {
-        var expected = SourceTree.Files.Where(path => path.StartsWith("tests/", StringComparison.Ordinal) && path.EndsWith(".cs", StringComparison.Ordinal))
+        var expected = SourceTree.Files.Where(
+            path => path.StartsWith("tests/", StringComparison.Ordinal) && path.EndsWith(".cs", StringComparison.Ordinal))
             .SelectMany(path => Asserted().Matches(SourceTree.Read(path)))
             .Select(match => $"{match.Groups["status"].Value} {match.Groups["code"].Value}").Distinct().ToList();
 
@@ -66,7 +69,8 @@ public sealed partial class ErrorPageTests
     private static string Message(Match match) =>
         Hole().Replace(match.Groups["message"].Value, "…") + (match.Groups["more"].Success ? "…" : "");
 
-    [GeneratedRegex("""new(?: Failure)?\(\s*(?:StatusCodes\.Status)?(?<status>\d{3})\w*,\s*"(?<code>[a-z_]+)",\s*\$?"(?<message>[^"]*)"(?<more>\s*\+)?""")]
+    [GeneratedRegex(
+        """new( Failure)?\(\s*(StatusCodes\.Status)?(?<status>\d{3})\w*,\s*"(?<code>[a-z_]+)",\s*\$?"(?<message>[^"]*)"(?<more>\s*\+)?""")]
     private static partial Regex Constructed();
 
     [GeneratedRegex("""(?<way>Unavailable)\(\s*"(?<code>[a-z_]+)",\s*\$?"(?<message>[^"]*)"(?<more>\s*\+)?""")]

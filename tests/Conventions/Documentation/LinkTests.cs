@@ -7,7 +7,8 @@ namespace AuthMesh.Tests.Conventions.Documentation;
 public sealed partial class LinkTests
 {
     private static readonly HashSet<string> Known =
-        [.. SourceTree.Files.SelectMany(path => Enumerable.Range(1, path.Split('/').Length).Select(n => string.Join('/', path.Split('/')[..n])))];
+        [.. SourceTree.Files.SelectMany(
+            path => Enumerable.Range(1, path.Split('/').Length).Select(n => string.Join('/', path.Split('/')[..n])))];
 
     public static TheoryData<string> Pages => [.. SourceTree.Files.Where(path => path.EndsWith(".md", StringComparison.Ordinal))];
 
@@ -17,12 +18,14 @@ public sealed partial class LinkTests
     {
         foreach (Match link in Link().Matches(WithoutCode(SourceTree.Read(page))))
         {
-            var (target, anchor) = link.Groups[1].Value.Split('#') is [var file, var heading] ? (file, heading) : (link.Groups[1].Value, "");
+            var (target, anchor) = link.Groups[1].Value.Split('#') is [var file, var heading] ? (file, heading)
+                : (link.Groups[1].Value, "");
             var path = target.Length == 0 ? page : Path.GetRelativePath(
                 Checkout.Root, Path.Combine(Checkout.Root, Path.GetDirectoryName(page)!, target)).Replace('\\', '/').TrimEnd('/');
 
             Assert.True(Known.Contains(path), $"{page} links to {target}, which does not exist.");
-            Assert.True(anchor.Length == 0 || Anchors(path).Contains(anchor), $"{page} links to {target}#{anchor}, which has no such heading.");
+            Assert.True(
+                anchor.Length == 0 || Anchors(path).Contains(anchor), $"{page} links to {target}#{anchor}, which has no such heading.");
         }
     }
 
@@ -46,7 +49,8 @@ public sealed partial class LinkTests
     [GeneratedRegex(@"\]\((?!https?:)([^)\s]+)\)")]
     private static partial Regex Link();
 
-    [GeneratedRegex(@"`((?:gateway|identity-service|resource-service|service-defaults|client|local-mesh|tests|test-mesh|bench|docs)/[\w./-]*)`")]
+    [GeneratedRegex(
+        @"`((?:gateway|identity-service|resource-service|service-defaults|client|local-mesh|tests|test-mesh|bench|docs)/[\w./-]*)`")]
     private static partial Regex Named();
 
     [GeneratedRegex(@"docs/[a-z0-9/-]+\.md")]

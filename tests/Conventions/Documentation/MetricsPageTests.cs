@@ -21,7 +21,8 @@ public sealed partial class MetricsPageTests
         SourceTree.ServiceCode.Sum(file => Named().Count(file.Text)), SourceTree.ServiceCode.Sum(file => Created().Count(file.Text)));
 
     // The unit is the next text in the call that looks like one; a lambda may stand before it.
-    [GeneratedRegex("""\.Create(?:Observable)?(?:Counter|UpDownCounter|Gauge|Histogram)(?:<\w+>)?\(\s*"(?<name>[a-z._]+)"[^"]*"(?<unit>[^"]+)["]""")]
+    [GeneratedRegex(
+        """\.Create(?:Observable)?(?:Counter|UpDownCounter|Gauge|Histogram)(?:<\w+>)?\(\s*"(?<name>[a-z._]+)"[^"]*"(?<unit>[^"]+)["]""")]
     private static partial Regex Created();
 
     [GeneratedRegex("""\.Create(?:Observable)?(?:Counter|UpDownCounter|Gauge|Histogram)\b""")]

@@ -19,7 +19,8 @@ public sealed class SettingsPageTests
             new Section("AuthMesh", typeof(AuthMeshOptions)),
             new Section("Identity", typeof(IdentityOptions)),
             // Not referenced: two services in one project would both bring a Program.
-            new Section("Gateway", Assembly.LoadFrom(Checkout.Dll("gateway")).GetType("AuthMesh.Gateway.GatewayOptions", throwOnError: true)!),
+            new Section(
+                "Gateway", Assembly.LoadFrom(Checkout.Dll("gateway")).GetType("AuthMesh.Gateway.GatewayOptions", throwOnError: true)!),
         }
         .SelectMany(section => Describe(section, section.Type, section.Name, [])).ToDictionary(setting => setting.Key);
 
@@ -55,14 +56,16 @@ public sealed class SettingsPageTests
         var allowed = Page.Code(RowOf(key)[2]);
         if (setting.Default is not (int or TimeSpan))
         {
-            Assert.True(setting.Default is not Enum || allowed.SequenceEqual(Enum.GetNames(setting.Default.GetType())), "values: " + RowOf(key)[2]);
+            Assert.True(
+                setting.Default is not Enum || allowed.SequenceEqual(Enum.GetNames(setting.Default.GetType())), "values: " + RowOf(key)[2]);
             return;
         }
 
         Assert.Equal(2, allowed.Count);
         Assert.Equal(
             [true, true, false, false],
-            new[] { (allowed[0], 0), (allowed[1], 0), (allowed[0], -1), (allowed[1], 1) }.Select(value => setting.Accepts(Near(value.Item1, value.Item2))));
+            new[] { (allowed[0], 0), (allowed[1], 0), (allowed[0], -1), (allowed[1], 1) }.Select(
+                value => setting.Accepts(Near(value.Item1, value.Item2))));
 
         object Near(string text, int step) => setting.Default is int
             ? int.Parse(text, CultureInfo.InvariantCulture) + step
@@ -80,7 +83,8 @@ public sealed class SettingsPageTests
     private static IEnumerable<Setting> Describe(Section section, Type type, string prefix, PropertyInfo[] way) => type
         .GetProperties(BindingFlags.Instance | BindingFlags.Public)
         .Where(property => property.CanWrite || property.PropertyType.IsInterface)
-        .SelectMany(property => property.PropertyType.Namespace!.StartsWith("AuthMesh", StringComparison.Ordinal) && property.PropertyType.IsClass
+        .SelectMany(
+            property => property.PropertyType.Namespace!.StartsWith("AuthMesh", StringComparison.Ordinal) && property.PropertyType.IsClass
             ? Describe(section, property.PropertyType, $"{prefix}:{property.Name}", [.. way, property])
             : [new Setting(section, $"{prefix}:{property.Name}", [.. way, property])]);
 
@@ -93,7 +97,8 @@ public sealed class SettingsPageTests
             object[] arguments = validator.GetConstructors().Single().GetParameters().Length == 0
                 ? []
                 : [new HostingEnvironment { EnvironmentName = "Production" }];
-            return (ValidateOptionsResult)contract.GetMethod("Validate")!.Invoke(Activator.CreateInstance(validator, arguments), [null, options])!;
+            return (ValidateOptionsResult)contract.GetMethod("Validate")!.Invoke(
+                Activator.CreateInstance(validator, arguments), [null, options])!;
         }
     }
 
