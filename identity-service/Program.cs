@@ -13,8 +13,8 @@ if ((await HealthProbe.RunAsync(args) ?? HostLimits.Refuse()) is { } exitCode)
 
 var command = Command.Find(args);
 var builder = WebApplication.CreateSlimBuilder(ServiceProgram.Options(command?.Settings ?? args));
-// The gateway lets 16 KB through: the largest useful body holds a name and two passwords of 256 four-byte characters, escaped. This is twice
-// as much, since the framing of chunks counts too.
+// The gateway lets 16 KB through: the largest useful body holds a name and two passwords of 256 four-byte characters, escaped. This is
+// twice as much, since the framing of chunks counts too.
 builder.WebHost.ConfigureKestrel(kestrel => kestrel.Limits.MaxRequestBodySize = 32 * 1024);
 builder.AddAuthMeshDefaults();
 builder.Services

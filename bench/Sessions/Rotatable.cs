@@ -44,7 +44,8 @@ internal sealed class Rotatable(NpgsqlDataSource database, KeyRing ring, IReadOn
         NpgsqlDataSource database, string connectionString, byte[] masterKey, int count, CancellationToken cancellation)
     {
         var ring = new KeyRing(new MasterKey(masterKey), TimeProvider.System, NullLogger<KeyRing>.Instance);
-        await using (var db = new IdentityDb(new DbContextOptionsBuilder<IdentityDb>().UseNpgsql(connectionString).Options, Modules.Entities))
+        await using (var db = new IdentityDb(
+            new DbContextOptionsBuilder<IdentityDb>().UseNpgsql(connectionString).Options, Modules.Entities))
         {
             await ring.OpenAsync(db, cancellation);
         }
@@ -84,7 +85,10 @@ internal sealed class Rotatable(NpgsqlDataSource database, KeyRing ring, IReadOn
 
     /// <summary>Lets the thirty seconds go by in which a session does not move a second time.</summary>
     public Task AgeAsync(CancellationToken cancellation) =>
-        ExecuteAsync(database, "UPDATE sessions SET refreshed_at = refreshed_at - interval '1 minute' WHERE refreshed_at > now() - interval '1 minute'", cancellation);
+        ExecuteAsync(
+            database,
+            "UPDATE sessions SET refreshed_at = refreshed_at - interval '1 minute' WHERE refreshed_at > now() - interval '1 minute'",
+            cancellation);
 
     public async Task<long> CountStepsAsync(CancellationToken cancellation)
     {

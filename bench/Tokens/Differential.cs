@@ -26,7 +26,8 @@ internal sealed class Differential : IDisposable
     [
         null, "null", "\"\"", "0", "1", "-1", "0.5", "1e3", "1e400", "4000000000", "99999999999999999999", "true",
         "[]", "[1,\"a\",{\"b\":null}]", "{\"a\":[1]}", "\"\\ud800\"", "\"admin\"", "\"authmesh\"", "\"2026-01-01T00:00:00.0000000Z\"",
-        "\"00000000-0000-0000-0000-000000000000\"", "\"ABCDEF00-0000-0000-0000-000000000000\"", "\"{00000000-0000-0000-0000-000000000000}\"",
+        "\"00000000-0000-0000-0000-000000000000\"", "\"ABCDEF00-0000-0000-0000-000000000000\"",
+        "\"{00000000-0000-0000-0000-000000000000}\"",
     ];
 
     private readonly Random random;
@@ -49,11 +50,14 @@ internal sealed class Differential : IDisposable
 
         trials.AddRange(Mutations.All.Select(mutation => new Trial(mutation.Kind, () => mutation.Make(token, other, random))));
         trials.Add(new("a claim changed, then signed", () => mint.Sign(mint.Header, Changed(Claims(), ClaimNames))));
-        trials.Add(new("a header changed, then signed", () => mint.Sign(Changed(mint.Header, ["alg", "kid", "typ", "crit", "jku"]), Claims())));
+        trials.Add(
+            new("a header changed, then signed", () => mint.Sign(Changed(mint.Header, ["alg", "kid", "typ", "crit", "jku"]), Claims())));
         trials.Add(new("signed by a stranger", () => stranger.Sign(mint.Header, Claims())));
         trials.Add(new("unchanged, at another time", () => token, () => clock.Offset = AnyTime()));
-        trials.Add(new("unchanged, its session ended", () => token, () => Revoke((revoked, claims) => revoked.EndSession(Id(claims, "sid")))));
-        trials.Add(new("unchanged, its epoch over", () => token, () => Revoke((revoked, claims) => revoked.RaiseEpoch(Id(claims, "sub"), 1))));
+        trials.Add(
+            new("unchanged, its session ended", () => token, () => Revoke((revoked, claims) => revoked.EndSession(Id(claims, "sid")))));
+        trials.Add(
+            new("unchanged, its epoch over", () => token, () => Revoke((revoked, claims) => revoked.RaiseEpoch(Id(claims, "sub"), 1))));
         trials.Add(new("unchanged, its key withdrawn", () => token, () => Hold(null)));
         trials.Add(new("unchanged, its key replaced", () => token, () => Hold(new ECDsaSecurityKey(stranger.Key) { KeyId = KeyId })));
     }

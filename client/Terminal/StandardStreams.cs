@@ -2,7 +2,9 @@ using System.Text;
 
 namespace AuthMesh.Client.Terminal;
 
-/// <summary>Standard input, output and error, which the caller may have closed, filled or connected to something that is no terminal.</summary>
+/// <summary>
+/// Standard input, output and error, which the caller may have closed, filled or connected to something that is no terminal.
+/// </summary>
 internal static class StandardStreams
 {
     private const int Input = 0, Output = 1, Error = 2;

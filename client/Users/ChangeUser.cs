@@ -18,15 +18,18 @@ internal static class ChangeUser
         return Define("role", "Give a user a role; they sign in anew", parsed =>
         {
             var choice = UserChoice.In(parsed);
-            var (name, wanted) = choice.Id is not null && parsed.GetValue(role) is null ? (null, choice.Name) : (choice.Name, parsed.GetValue(role));
+            var (name, wanted) = choice.Id is not null && parsed.GetValue(role) is null ? (null, choice.Name)
+                : (choice.Name, parsed.GetValue(role));
             return Roles.Contains(wanted)
                 ? (choice with { Name = name }, new UserChange(Role: wanted))
-                : throw CommandFailure.Usage("The role must be admin or user", "authmesh users role NAME admin, or: authmesh users role --id ID admin");
+                : throw CommandFailure.Usage(
+                    "The role must be admin or user", "authmesh users role NAME admin, or: authmesh users role --id ID admin");
         }, role);
     }
 
     public static Command DefineDisable() => Define(
-        "disable", "Sign a user out everywhere and keep them from signing in", parsed => (UserChoice.In(parsed), new UserChange(Disabled: true)));
+        "disable", "Sign a user out everywhere and keep them from signing in",
+        parsed => (UserChoice.In(parsed), new UserChange(Disabled: true)));
 
     public static Command DefineEnable() =>
         Define("enable", "Let a user sign in again", parsed => (UserChoice.In(parsed), new UserChange(Disabled: false)));

@@ -31,7 +31,8 @@ internal static class DeleteUser
         }
 
         var (user, _) = await choice.FindAsync(invocation, parsed, cancellation);
-        var question = $"This deletes {SafeText.Escape(user.Username)} (id {user.Id}) at {invocation.Server} for good. Type the name to go on: ";
+        var question =
+            $"This deletes {SafeText.Escape(user.Username)} (id {user.Id}) at {invocation.Server} for good. Type the name to go on: ";
         if (!isMeant && await Prompt.AskAsync(question, cancellation) != user.Username)
         {
             throw CommandFailure.Usage("That is not the name; nothing was changed", "try again if it is meant");

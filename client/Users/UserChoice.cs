@@ -11,7 +11,9 @@ namespace AuthMesh.Client.Users;
 /// </summary>
 internal sealed record UserChoice(string? Name, string? Id)
 {
-    private static readonly Argument<string?> NameArgument = new("name") { Description = "The user's name", Arity = ArgumentArity.ZeroOrOne };
+    private static readonly Argument<string?> NameArgument = new(
+        "name")
+    { Description = "The user's name", Arity = ArgumentArity.ZeroOrOne };
 
     private static readonly Option<string?> IdOption = new("--id") { Description = "The user's id, in place of the name", HelpName = "ID" };
 
@@ -35,7 +37,8 @@ internal sealed record UserChoice(string? Name, string? Id)
             (null, null) => throw CommandFailure.Usage("Which user? Give the name, or --id and the id", $"{command} --help"),
             (not null, not null) => throw CommandFailure.Usage("Give the name or --id, not both", $"{command} --help"),
             (not null, _) => await FindIdAsync(invocation, Name, command, cancellation),
-            _ => Guid.TryParse(Id, out var given) ? given : throw CommandFailure.Usage($"{Id} is not an id", "authmesh users shows the ids"),
+            _ => Guid.TryParse(Id, out var given) ? given
+            : throw CommandFailure.Usage($"{Id} is not an id", "authmesh users shows the ids"),
         };
 
         var answer = await SignedInRequest.SendAsync(invocation, Request.Get($"/users/{id}"), cancellation);
@@ -48,8 +51,10 @@ internal sealed record UserChoice(string? Name, string? Id)
     private static async Task<Guid> FindIdAsync(Invocation invocation, string name, string command, CancellationToken cancellation)
     {
         // Of all names that begin like this, the name itself comes first.
-        var answer = await SignedInRequest.SendAsync(invocation, Request.Get($"/users?limit=1&search={Uri.EscapeDataString(name)}"), cancellation);
-        if (answer.Read(ClientJson.Default.UsersAnswer).Users is [{ } first, ..] && first.Username.Equals(name, StringComparison.OrdinalIgnoreCase)
+        var answer = await SignedInRequest.SendAsync(
+            invocation, Request.Get($"/users?limit=1&search={Uri.EscapeDataString(name)}"), cancellation);
+        if (answer.Read(ClientJson.Default.UsersAnswer).Users is [{ } first, ..]
+            && first.Username.Equals(name, StringComparison.OrdinalIgnoreCase)
             && Guid.TryParseExact(first.Id, "D", out var id)) // nothing but an id may stand in a path
         {
             return id;
@@ -57,6 +62,7 @@ internal sealed record UserChoice(string? Name, string? Id)
 
         throw new CommandFailure(
             ExitCode.Refused, "not_found", $"There is no user named {name}",
-            Guid.TryParse(name, out _) ? $"if this is an id: {command} --id {name}" : "authmesh users --search TEXT shows those that begin like this");
+            Guid.TryParse(name, out _) ? $"if this is an id: {command} --id {name}"
+            : "authmesh users --search TEXT shows those that begin like this");
     }
 }

@@ -16,7 +16,9 @@ public sealed record ChangePasswordRequest(
     [property: JsonPropertyName("current_password")] string? CurrentPassword = null,
     [property: JsonPropertyName("new_password")] string? NewPassword = null);
 
-/// <summary>Sets a new password. Whoever else is signed in to the account is no longer: their sessions are of an epoch that is over.</summary>
+/// <summary>
+/// Sets a new password. Whoever else is signed in to the account is no longer: their sessions are of an epoch that is over.
+/// </summary>
 internal static class ChangePassword
 {
     // The session is looked at together with the user, and the password is still the one that was checked.
@@ -37,7 +39,8 @@ internal static class ChangePassword
         RETURNING {LiveSession.Columns}
         """;
 
-    private static readonly Dictionary<string, string[]> SamePassword = new() { ["new_password"] = ["must differ from the current password"] };
+    private static readonly Dictionary<string,
+        string[]> SamePassword = new() { ["new_password"] = ["must differ from the current password"] };
 
     public static void Map(IEndpointRouteBuilder group) => group.MapPost("/password", HandleAsync);
 
@@ -74,7 +77,8 @@ internal static class ChangePassword
         var caller = Caller.Of(context.User);
         await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
         var changed = await db.Database.ExecuteSqlRawAsync(
-            BeginEpoch, [.. caller.Parameters, new NpgsqlParameter("new", newHash), new NpgsqlParameter("verified", proof.Account.PasswordHash)],
+            BeginEpoch,
+            [.. caller.Parameters, new NpgsqlParameter("new", newHash), new NpgsqlParameter("verified", proof.Account.PasswordHash)],
             cancellationToken);
         if (changed == 0)
         {

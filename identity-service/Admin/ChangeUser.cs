@@ -75,7 +75,8 @@ internal static class ChangeUser
         if (isDisabled != target.IsDisabled)
         {
             events.Write(
-                isDisabled ? SecurityEvent.UserDisabled(caller.UserId, target.Id) : SecurityEvent.UserEnabled(caller.UserId, target.Id), context);
+                isDisabled ? SecurityEvent.UserDisabled(caller.UserId, target.Id)
+                : SecurityEvent.UserEnabled(caller.UserId, target.Id), context);
         }
 
         if (isEnding && target.Id == caller.UserId)

@@ -32,7 +32,8 @@ internal static class DeleteUser
             return LockedUsers.LastAdmin;
         }
 
-        if (await db.Database.ExecuteSqlRawAsync(Delete, [.. caller.Parameters, new NpgsqlParameter("id", target.Id)], cancellationToken) == 0)
+        if (await db.Database.ExecuteSqlRawAsync(
+            Delete, [.. caller.Parameters, new NpgsqlParameter("id", target.Id)], cancellationToken) == 0)
         {
             return await AdminCaller.FindFaultAsync(db, context.User, cancellationToken) ?? AdminCaller.NotFound;
         }

@@ -4,7 +4,9 @@ using AuthMesh.Identity.Platform;
 
 namespace AuthMesh.Identity.Keys;
 
-/// <summary>What a <see cref="MacToken"/> is for. A token of one purpose never passes for another: each purpose has a key of its own.</summary>
+/// <summary>
+/// What a <see cref="MacToken"/> is for. A token of one purpose never passes for another: each purpose has a key of its own.
+/// </summary>
 /// <param name="Label">
 /// Derives the purpose's key (RFC 5869 §2.3). Null takes the ring's key itself: refresh tokens did so before there were purposes.
 /// </param>
@@ -74,7 +76,8 @@ internal sealed record MacToken(MacPurpose Purpose, string KeyId, byte[] Payload
         }
 
         HMACSHA256.HashData(KeyFor(purpose, key), bytes[..macAt], mac);
-        return CryptographicOperations.FixedTimeEquals(mac, bytes[macAt..]) ? new MacToken(purpose, keyId, bytes[PayloadAt..macAt].ToArray()) : null;
+        return CryptographicOperations.FixedTimeEquals(mac, bytes[macAt..])
+            ? new MacToken(purpose, keyId, bytes[PayloadAt..macAt].ToArray()) : null;
     }
 
     /// <summary>A key for one use, derived from a key of the ring.</summary>

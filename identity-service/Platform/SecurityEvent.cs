@@ -4,8 +4,9 @@ using System.Globalization;
 namespace AuthMesh.Identity.Platform;
 
 /// <summary>
-/// Something that a person who looks into an incident wants to know. The methods below are the closed list of events; docs/security-events.md
-/// describes them, pinned by a test. An event holds ids and reasons only: never a name, password, token, cookie or key.
+/// Something that a person who looks into an incident wants to know. The methods below are the closed list of events;
+/// docs/security-events.md describes them, pinned by a test. An event holds ids and reasons only: never a name, password, token, cookie or
+/// key.
 /// </summary>
 internal sealed record SecurityEvent
 {
@@ -34,7 +35,8 @@ internal sealed record SecurityEvent
 
     public static SecurityEvent UserRegistered(Guid userId) => new("user_registered") { UserId = userId };
 
-    public static SecurityEvent LoginSucceeded(Guid userId, Guid sessionId) => new("login_succeeded") { UserId = userId, SessionId = sessionId };
+    public static SecurityEvent LoginSucceeded(Guid userId, Guid sessionId) =>
+        new("login_succeeded") { UserId = userId, SessionId = sessionId };
 
     public static SecurityEvent LoginFailed(Guid? userId, string reason) => new("login_failed") { UserId = userId, Reason = reason };
 
@@ -57,11 +59,13 @@ internal sealed record SecurityEvent
     public static SecurityEvent RefreshReused(Guid userId, Guid sessionId, int counter, int currentCounter) =>
         new("refresh_reused", LogLevel.Warning)
         {
-            UserId = userId, SessionId = sessionId, Reason = string.Create(CultureInfo.InvariantCulture, $"token {counter}, session {currentCounter}"),
+            UserId = userId, SessionId = sessionId,
+            Reason = string.Create(CultureInfo.InvariantCulture, $"token {counter}, session {currentCounter}"),
         };
 
     /// <summary>The user set a new password. All other sessions ended.</summary>
-    public static SecurityEvent PasswordChanged(Guid userId, Guid sessionId) => new("password_changed") { UserId = userId, SessionId = sessionId };
+    public static SecurityEvent PasswordChanged(Guid userId, Guid sessionId) =>
+        new("password_changed") { UserId = userId, SessionId = sessionId };
 
     public static SecurityEvent UserRoleChanged(Guid adminId, Guid userId, string oldRole, string newRole) =>
         new("user_role_changed") { AdminId = adminId, UserId = userId, Reason = $"{oldRole} to {newRole}" };
@@ -99,13 +103,16 @@ internal sealed class SecurityEvents(ILoggerFactory loggers, CallerAddress calle
     private readonly ILogger logger = loggers.CreateLogger(Category);
 
     /// <param name="securityEvent">The event.</param>
-    /// <param name="context">The request that caused it, whose network is written down; null where an operator or the service itself acted.</param>
+    /// <param name="context">The request that caused it, whose network is written down; null where an operator or the service itself
+    /// acted.</param>
     public void Write(SecurityEvent securityEvent, HttpContext? context)
     {
         if (logger.IsEnabled(securityEvent.Level))
         {
             var network = context is null ? null : callerAddress.NetworkOf(context);
-            logger.Log(securityEvent.Level, new EventId(0, securityEvent.Kind), new Line(securityEvent, network), null, static (line, _) => line.ToString());
+            logger.Log(
+                securityEvent.Level, new EventId(0, securityEvent.Kind), new Line(securityEvent, network), null,
+                static (line, _) => line.ToString());
         }
     }
 
@@ -135,10 +142,12 @@ internal sealed class SecurityEvents(ILoggerFactory loggers, CallerAddress calle
         IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
 
         // login_failed UserId=… Reason="wrong password" Network=203.0.113.7
-        public override string ToString() => string.Join(' ', fields.Select((field, i) => i == 0 ? field.Value : $"{field.Key}={Quote(field.Value)}"));
+        public override string ToString() =>
+            string.Join(' ', fields.Select((field, i) => i == 0 ? field.Value : $"{field.Key}={Quote(field.Value)}"));
 
         private static string Quote(object? value) =>
-            value is string text && text.Contains(' ', StringComparison.Ordinal) ? $"\"{text}\"" : string.Create(CultureInfo.InvariantCulture, $"{value}");
+            value is string text && text.Contains(' ', StringComparison.Ordinal) ? $"\"{text}\""
+            : string.Create(CultureInfo.InvariantCulture, $"{value}");
 
         private void Add(string name, object? value)
         {

@@ -8,7 +8,7 @@ using Npgsql;
 namespace AuthMesh.Identity.Sessions;
 
 public sealed record RefreshRequest(
-    [property: JsonPropertyName("refresh_token")] [property: JsonConverter(typeof(AnyTextConverter))] string? RefreshToken = null);
+    [property: JsonPropertyName("refresh_token")][property: JsonConverter(typeof(AnyTextConverter))] string? RefreshToken = null);
 
 /// <summary>
 /// Trades a refresh token for its successor and a new access token. A session moves one step in 30 s at most, and until they are over

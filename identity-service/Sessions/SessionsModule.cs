@@ -21,7 +21,8 @@ internal static class SessionsModule
 
     public static readonly Module Instance = new("Sessions")
     {
-        AddServices = services => services.AddScoped<StartSession>().AddSingleton<IssueTokens>().AddSingleton<SessionCookies>().AddSingleton(Dead),
+        AddServices = services =>
+            services.AddScoped<StartSession>().AddSingleton<IssueTokens>().AddSingleton<SessionCookies>().AddSingleton(Dead),
         MapEndpoints = MapEndpoints,
         MapEntities = model => model.ApplyConfiguration(new SessionMapping()),
     };

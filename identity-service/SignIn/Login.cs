@@ -15,7 +15,8 @@ internal static class Login
     public static void Map(IEndpointRouteBuilder group) => group.MapPost("/login", HandleAsync).AllowAnonymous();
 
     private static async Task<Results<Ok<SignInResponse>, Failure>> HandleAsync(
-        LoginRequest request, HttpContext context, ProvePassword provePassword, CompleteSignIn completeSignIn, CancellationToken cancellationToken)
+        LoginRequest request, HttpContext context, ProvePassword provePassword, CompleteSignIn completeSignIn,
+        CancellationToken cancellationToken)
     {
         if (FindFault(request) is { } fault)
         {

@@ -19,7 +19,8 @@ internal sealed partial class ProvePassword(
     Throttle throttle, SecurityEvents events, ILogger<ProvePassword> logger)
 {
     // One answer for every reason, so that it does not tell which names exist (OWASP Authentication Cheat Sheet).
-    public static readonly Failure InvalidCredentials = new(StatusCodes.Status401Unauthorized, "invalid_credentials", "Invalid credentials");
+    public static readonly Failure InvalidCredentials = new(
+        StatusCodes.Status401Unauthorized, "invalid_credentials", "Invalid credentials");
 
     // Not a 401: the token is good, and a new sign-in would not help.
     private static readonly Failure WrongPassword = new(StatusCodes.Status403Forbidden, "wrong_password", "The current password is wrong");
@@ -27,8 +28,8 @@ internal sealed partial class ProvePassword(
     /// <summary>A step of a sign-in: somebody gives a name and a password.</summary>
     public async Task<SignInStep> ForNameAsync(string name, string password, HttpContext context, CancellationToken cancellationToken)
     {
-        // 1. A place in the lane, before the database is asked. A device uses its account's share, whatever name is typed on it. A text that
-        //    is no name stays as it is: in lower case it could be somebody's name, and its guesses would count against them.
+        // 1. A place in the lane, before the database is asked. A device uses its account's share, whatever name is typed on it. A text
+        // that    is no name stays as it is: in lower case it could be somebody's name, and its guesses would count against them.
         var username = Username.TryParse(name);
         var (account, network) = (username?.Normalized ?? name, callerAddress.NetworkOf(context));
         var device = deviceCookies.Find(context.Request);
@@ -58,7 +59,9 @@ internal sealed partial class ProvePassword(
 
         if (user is null || !verdict.IsMatch)
         {
-            events.Write(SecurityEvent.LoginFailed(user?.Id, user is null ? "unknown user" : user.IsDisabled ? "disabled" : "wrong password"), context);
+            events.Write(
+                SecurityEvent.LoginFailed(
+                    user?.Id, user is null ? "unknown user" : user.IsDisabled ? "disabled" : "wrong password"), context);
             return new SignInStep.Refuse(InvalidCredentials);
         }
 
@@ -120,7 +123,8 @@ internal sealed partial class ProvePassword(
 
     /// <returns>The verdict, or why the password was not checked.</returns>
     internal async Task<(PasswordVerdict? Verdict, Failure? Refusal)> VerifyAsync(
-        HashingPlace place, Budget budget, Guid? userId, string password, string? hash, HttpContext? context, CancellationToken cancellationToken)
+        HashingPlace place, Budget budget, Guid? userId, string password, string? hash, HttpContext? context,
+        CancellationToken cancellationToken)
     {
         var (reservation, refusal, limit) = await throttle.ReserveAsync(budget, cancellationToken);
         if (reservation is null)

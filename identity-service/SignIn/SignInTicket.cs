@@ -5,7 +5,8 @@ namespace AuthMesh.Identity.SignIn;
 
 /// <summary>A sign-in that is under way. The caller has proved who they are, and no session exists yet.</summary>
 /// <param name="UserId">The account that the proofs are for.</param>
-/// <param name="Epoch">The account's epoch, read together with what was proved. <see cref="CompleteSignIn"/> demands that it still holds.</param>
+/// <param name="Epoch">The account's epoch, read together with what was proved. <see cref="CompleteSignIn"/> demands that it still
+/// holds.</param>
 /// <param name="KnownDevice">The device cookie that the caller brought, if it is for this account in this epoch.</param>
 internal sealed record SignInTicket(Guid UserId, int Epoch, DeviceCookie? KnownDevice);
 

@@ -41,7 +41,8 @@ internal sealed record DeviceCookie(Guid UserId, int Epoch, byte[] Nonce)
     public static DeviceCookie? TryParse(ReadOnlySpan<char> text, KeyRing ring) =>
         MacToken.TryParse(Purpose, text, ring) is { Payload: var payload }
             ? new DeviceCookie(
-                new Guid(payload.AsSpan(0, EpochAt), bigEndian: true), BinaryPrimitives.ReadInt32BigEndian(payload.AsSpan(EpochAt)), payload[NonceAt..])
+                new Guid(payload.AsSpan(0, EpochAt), bigEndian: true), BinaryPrimitives.ReadInt32BigEndian(payload.AsSpan(EpochAt)),
+                payload[NonceAt..])
             : null;
 }
 
@@ -53,7 +54,8 @@ internal sealed class DeviceCookies(HostCookies cookies, KeyRing ring)
     private static readonly TimeSpan Lifetime = TimeSpan.FromDays(400); // what browsers keep at most (RFC 6265bis §5.5)
 
     /// <summary>
-    /// The gateway passes on this one cookie and no other, so whatever else stands in the header, a second one too, makes it no cookie of ours.
+    /// The gateway passes on this one cookie and no other, so whatever else stands in the header, a second one too, makes it no cookie of
+    /// ours.
     /// </summary>
     /// <returns>The cookie, whoever it is for and whether or not it still counts; null where there is none.</returns>
     public DeviceCookie? Find(HttpRequest request)

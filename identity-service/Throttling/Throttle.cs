@@ -64,7 +64,8 @@ internal sealed class Throttle
         }
 
         await reservation.GiveBackAsync();
-        var met = allowances.Where(allowance => exhausted.Exists(count => count.Key.AsSpan().SequenceEqual(allowance.Key))).Select(allowance => allowance.Limit).ToList();
+        var met = allowances.Where(allowance => exhausted.Exists(count => count.Key.AsSpan().SequenceEqual(allowance.Key)))
+            .Select(allowance => allowance.Limit).ToList();
         foreach (var limit in met)
         {
             refused.Add(1, new KeyValuePair<string, object?>("limit", limit));

@@ -39,7 +39,9 @@ internal sealed class AccessTokens(KeyRing ring, IOptions<AuthMeshOptions> mesh,
     // iat and exp are among the claims, by our clock.
     private static readonly JsonWebTokenHandler Handler = new() { SetDefaultTimesOnTokenCreation = false };
 
-    /// <summary>A token for the session, which it never outlives: an entry of the revocation log is for sessions that could still be used.</summary>
+    /// <summary>
+    /// A token for the session, which it never outlives: an entry of the revocation log is for sessions that could still be used.
+    /// </summary>
     public AccessToken Mint(TokenSession session)
     {
         var longest = options.Value.AccessTokenLifetime;

@@ -60,7 +60,8 @@ internal sealed partial class RevocationFeed(
                 }
             }
             catch (Exception exception) when (
-                exception is HttpRequestException or IOException or JsonException or OperationCanceledException && !stoppingToken.IsCancellationRequested)
+                exception is HttpRequestException or IOException or JsonException or OperationCanceledException
+                && !stoppingToken.IsCancellationRequested)
             {
                 var fault = exception is OperationCanceledException ? $"nothing heard for {Silence.TotalSeconds:0} s" : exception.Message;
                 if (lastFault != fault) // once for each reason, however long it lasts

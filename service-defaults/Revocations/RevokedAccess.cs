@@ -39,11 +39,13 @@ public sealed partial class RevokedAccess : IDisposable
         options = mesh.Value.Revocations;
         meter = meters.Create("AuthMesh.Revocations");
         meter.CreateObservableGauge(
-            "authmesh.revocations.staleness", () => Staleness.TotalSeconds, "s", "Time since it was confirmed that every revocation is known here.");
+            "authmesh.revocations.staleness", () => Staleness.TotalSeconds, "s",
+            "Time since it was confirmed that every revocation is known here.");
         meter.CreateObservableGauge(
             "authmesh.revocations.unknown_kinds", () => unknownKinds.Count, "{kind}",
             "Kinds of revocations that reached this service and that its version does not know.");
-        meter.CreateObservableGauge("authmesh.revocations.held", () => sessions.Count + users.Count + keys.Count, "{revocation}", "Revocations held.");
+        meter.CreateObservableGauge(
+            "authmesh.revocations.held", () => sessions.Count + users.Count + keys.Count, "{revocation}", "Revocations held.");
     }
 
     /// <summary>Whether everything that was revoked before this process started is known. Until then no token can be judged.</summary>
@@ -197,7 +199,8 @@ public sealed partial class RevokedAccess : IDisposable
     [LoggerMessage(LogLevel.Information, "For {Minutes} minutes, no revocation was of a kind that this version does not know")]
     private partial void LogNoUnknownKind(double minutes);
 
-    [LoggerMessage(LogLevel.Warning, "No confirmation for {StaleAfter} that every ended session is known here; tokens meanwhile: {OnStale}")]
+    [LoggerMessage(
+        LogLevel.Warning, "No confirmation for {StaleAfter} that every ended session is known here; tokens meanwhile: {OnStale}")]
     private partial void LogStale(TimeSpan staleAfter, OnStale onStale);
 
     [LoggerMessage(LogLevel.Information, "Every ended session is known here again")]

@@ -24,7 +24,8 @@ public static class HostLimits
             return null; // macOS and Windows set no such limits unless they are asked to, and show them in no file
         }
 
-        List<string> problems = [.. FindProblems(ReadLines("/proc/self/limits"), ReadLines("/sys/fs/cgroup/pids.max"), Environment.IsPrivilegedProcess)];
+        List<string> problems =
+            [.. FindProblems(ReadLines("/proc/self/limits"), ReadLines("/sys/fs/cgroup/pids.max"), Environment.IsPrivilegedProcess)];
         return problems.Count == 0 ? null : StartRefusal.Refuse(Assembly.GetEntryAssembly()?.GetName().Name ?? "The service", problems);
     }
 
@@ -47,15 +48,19 @@ public static class HostLimits
 
         if (pidsMax is [var text, ..] && long.TryParse(text, CultureInfo.InvariantCulture, out var pids) && pids < FewestThreads)
         {
-            yield return $"Its control group may hold {pids} threads, and it needs {FewestThreads}. Raise the limit: docker run --pids-limit 512, "
+            yield return $"Its control group may hold {pids} threads, and it needs {FewestThreads}. Raise the limit: docker run "
+                + $"--pids-limit 512, "
                 + "pids_limit: 512 in a compose file, or TasksMax=512 in a systemd unit.";
         }
     }
 
-    // "Max open files            1024                 524288               files": the runtime has raised the first, the soft limit, to the second.
+    // "Max open files            1024                 524288               files": the runtime has raised the first, the soft limit, to the
+    // second.
     private static long? Find(string[] limits, string name) =>
         Array.Find(limits, line => line.StartsWith(name, StringComparison.Ordinal)) is { } found
-        && long.TryParse(found[name.Length..].Split(' ', StringSplitOptions.RemoveEmptyEntries) is [var soft, ..] ? soft : "", CultureInfo.InvariantCulture, out var limit)
+        && long.TryParse(
+            found[name.Length..].Split(' ', StringSplitOptions.RemoveEmptyEntries) is [var soft, ..] ? soft : "",
+            CultureInfo.InvariantCulture, out var limit)
             ? limit
             : null; // "unlimited"
 

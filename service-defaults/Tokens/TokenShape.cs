@@ -75,7 +75,8 @@ internal static class TokenShape
         // The decoder refuses bits left over, which would give one token many spellings. It passes over white space and padding: then it
         // writes less than so many characters stand for.
         var bytes = new byte[Base64Url.GetMaxDecodedLength(part.Length)];
-        return Base64Url.DecodeFromChars(part, bytes, out _, out var written) == OperationStatus.Done && written == bytes.Length ? bytes : null;
+        return Base64Url.DecodeFromChars(part, bytes, out _, out var written) == OperationStatus.Done
+            && written == bytes.Length ? bytes : null;
     }
 
     private static JsonDocument? ReadObject(byte[] json)

@@ -58,7 +58,8 @@ internal sealed class VerifiedToken : SecurityToken
     public ClaimsIdentity CreateIdentity()
     {
         // A name can change hands; the subject cannot.
-        var identity = new CaseSensitiveClaimsIdentity(JwtBearerDefaults.AuthenticationScheme, AccessTokenClaims.Subject, AccessTokenClaims.Role);
+        var identity = new CaseSensitiveClaimsIdentity(
+            JwtBearerDefaults.AuthenticationScheme, AccessTokenClaims.Subject, AccessTokenClaims.Role);
         void Add(string name, string text, string type) =>
             identity.AddClaim(new Claim(name, text, type, Issuer, Issuer, identity)); // without its identity it would be copied
 

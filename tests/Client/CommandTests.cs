@@ -68,7 +68,8 @@ public sealed class CommandTests(ProductionMesh mesh) : IDisposable
         Assert.Equal(200, (await mesh.Gateway.RegisterAsync(name, Password)).Status);
 
         foreach (var (input, exitCode) in ((string, int)[])
-            [(Password + "\nanother line\n", 0), (Password, 0), (Password + "\r\n", 0), ("\ufeff" + Password + "\r\nanother\r\n", 0), (Password.Trim(), 4),
+            [(Password + "\nanother line\n", 0), (Password, 0), (Password + "\r\n", 0), ("\ufeff" + Password + "\r\nanother\r\n", 0),
+                (Password.Trim(), 4),
             ("\ufeff\ufeff" + Password, 4), ("\n" + Password, 2), ("\ufeff\r\n" + Password, 2)])
         {
             var login = await authmesh.PipeAsync(input, "login", name, "--password-stdin", "--server", Server);

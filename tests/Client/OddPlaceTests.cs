@@ -69,7 +69,8 @@ public sealed class OddPlaceTests(ProductionMesh mesh) : IDisposable
 
     [Theory]
     [InlineData("XDG_CONFIG_HOME=relative HOME=HERE/new")]
-    [InlineData("TERM= COLUMNS=-1 LINES=x NO_COLOR= LANG=xx_YY.nonsense LC_ALL=de_DE.ISO-8859-1 TZ=Nowhere/Nothing TZDIR=/nowhere TMPDIR=/nowhere")]
+    [InlineData(
+        "TERM= COLUMNS=-1 LINES=x NO_COLOR= LANG=xx_YY.nonsense LC_ALL=de_DE.ISO-8859-1 TZ=Nowhere/Nothing TZDIR=/nowhere TMPDIR=/nowhere")]
     [InlineData("http_proxy=http://127.0.0.1:9 https_proxy=nonsense all_proxy=socks5://127.0.0.1:9")] // loopback needs no proxy
     [InlineData("DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=0 DOTNET_SYSTEM_CONSOLE_ALLOW_ANSI_COLOR_REDIRECTION=1 DOTNET_gcServer=1")]
     public async Task Other_odd_surroundings_change_nothing(string environment)
@@ -128,6 +129,7 @@ public sealed class OddPlaceTests(ProductionMesh mesh) : IDisposable
     }
 
     private Task<Finished> ShellAsync(string command) => Finished.RunAsync(
-        ["bash", "-c", $"authmesh() {{ '{Checkout.DotNet}' '{Checkout.Dll("client", "authmesh")}' \"$@\"; }}; export -f authmesh; {command}"],
+        ["bash", "-c",
+            $"authmesh() {{ '{Checkout.DotNet}' '{Checkout.Dll("client", "authmesh")}' \"$@\"; }}; export -f authmesh; {command}"],
         new Dictionary<string, string> { ["XDG_CONFIG_HOME"] = home, ["SHELL"] = "/bin/bash" }, folder: home);
 }

@@ -114,7 +114,8 @@ public sealed class SessionCommandTests(ProductionMesh mesh) : IDisposable
         (await here.PipeAsync($"not {password}\n{next}\n", "password", "--password-stdin"))
             .AssertFailed(1, "The current password is wrong", "hint: nothing was changed");
         (await here.PipeAsync($"{password}\nshort\n", "password", "--password-stdin")).AssertFailed(1, "new_password");
-        var changed = await here.PipeAsync($"\ufeff{password}\r\n{next}\r\n", "password", "--password-stdin"); // as an editor on Windows writes it
+        // as an editor on Windows writes it
+        var changed = await here.PipeAsync($"\ufeff{password}\r\n{next}\r\n", "password", "--password-stdin");
 
         Assert.Equal((0, "Password changed\n", ""), (changed.ExitCode, changed.Output, changed.Errors));
         (await here.RunAsync("protected")).AssertExited(0);

@@ -31,7 +31,8 @@ public sealed class UserCommandTests(TwoReplicas mesh) : IClassFixture<TwoReplic
         var table = await admin.RunAsync("users", "--search", prefix, "--limit", "2");
         table.AssertExited(0);
         Assert.Matches(
-            $"^name +role +state +sessions +last used +created +id\n{prefix}\\.0  user  active  0 +-  +[0-9: -]+  [0-9a-f-]{{36}}\n{prefix}\\.1 [^\n]+\n$", table.Output);
+            $"^name +role +state +sessions +last used +created +id\n{prefix}\\.0  user  active  0 +-  +[0-9: -]+  "
+            + $"[0-9a-f-]{{36}}\n{prefix}\\.1 [^\n]+\n$", table.Output);
         Assert.StartsWith("There are more: --all shows them, or --after ", table.Errors, StringComparison.Ordinal);
         var next = table.Errors.TrimEnd('\n').Split(' ')[^1];
         var rest = (await admin.RunAsync("users", "list", "--search", prefix, "--limit", "2", "--after", next, "--json")).Document();
@@ -49,12 +50,16 @@ public sealed class UserCommandTests(TwoReplicas mesh) : IClassFixture<TwoReplic
     {
         var user = await mesh.Gateway.SignUpAsync();
         var name = user.Username;
-        Assert.Equal(200, (await mesh.Gateway.RegisterAsync(name + "-longer", SessionCalls.Password)).Status); // begins alike, and is not meant
+        // begins alike, and is not meant
+        Assert.Equal(200, (await mesh.Gateway.RegisterAsync(name + "-longer", SessionCalls.Password)).Status);
 
         var shown = await admin.RunAsync("users", "show", name.ToUpperInvariant());
         Assert.Matches(
-            $"^name      {name}\nid        {user.UserId}\nrole      user\nstate     active\ncreated   [^\n]+\nsessions  1, last used [^\n]+\n$", shown.Output);
-        Assert.Equal(name, (await admin.RunAsync("users", "show", "--id", user.UserId.ToString(), "--json")).Document().GetProperty("user").Member("username"));
+            $"^name      {name}\nid        {user.UserId}\nrole      user\nstate     active\ncreated   [^\n]+\nsessions  1, last used "
+            + $"[^\n]+\n$", shown.Output);
+        Assert.Equal(
+            name, (await admin.RunAsync("users", "show", "--id", user.UserId.ToString(), "--json")).Document().GetProperty("user")
+            .Member("username"));
 
         Assert.Equal($"Ended 1 session of {name}\n", (await admin.RunAsync("users", "sign-out", name)).Output);
         Assert.Equal($"User {name} changed\n", (await admin.RunAsync("users", "role", name, "admin")).Output);
@@ -63,10 +68,12 @@ public sealed class UserCommandTests(TwoReplicas mesh) : IClassFixture<TwoReplic
         Assert.Equal($"User {name} changed\n", (await admin.RunAsync("users", "disable", name)).Output);
         Assert.Contains("\nstate     disabled since 2", (await admin.RunAsync("users", "show", name)).Output, StringComparison.Ordinal);
         Assert.Equal(401, (await mesh.Gateway.LoginAsync(name, user.Password)).Status);
-        Assert.Equal("success", (await admin.RunAsync("users", "enable", "--id", user.UserId.ToString("N"), "--json")).Document().Member("status"));
+        Assert.Equal(
+            "success", (await admin.RunAsync("users", "enable", "--id", user.UserId.ToString("N"), "--json")).Document().Member("status"));
         await mesh.Gateway.SignInAgainAsync(user);
 
-        (await admin.RunAsync("users", "delete", name)).AssertFailed(2, "There is no terminal to ask", $"hint: authmesh users delete {name} --yes");
+        (await admin.RunAsync("users", "delete", name))
+            .AssertFailed(2, "There is no terminal to ask", $"hint: authmesh users delete {name} --yes");
         Assert.Equal(200, (await mesh.Gateway.LoginAsync(name, user.Password)).Status);
         Assert.Equal($"User {name} deleted\n", (await admin.RunAsync("users", "delete", name, "--yes")).Output);
         (await admin.RunAsync("users", "show", name)).AssertFailed(1, $"There is no user named {name}");
@@ -83,11 +90,13 @@ public sealed class UserCommandTests(TwoReplicas mesh) : IClassFixture<TwoReplic
 
         (await admin.RunAsync("users", "sign-out", id)).AssertFailed(
             1, $"There is no user named {id}", $"hint: if this is an id: authmesh users sign-out --id {id}");
-        await mesh.Database.ExecuteAsync("UPDATE users SET username = $1, normalized_username = $1 WHERE id = $2", id, impostor.UserId); // from before
+        // from before
+        await mesh.Database.ExecuteAsync("UPDATE users SET username = $1, normalized_username = $1 WHERE id = $2", id, impostor.UserId);
 
         Assert.Equal($"Ended 1 session of {id}\n", (await admin.RunAsync("users", "sign-out", id)).Output);
         Assert.Equal(200, (await mesh.Gateway.RefreshAsync(victim.RefreshToken)).Status);
-        Assert.Equal($"Ended 1 session of {victim.Username}\n", (await admin.RunAsync("users", "sign-out", "--id", id.ToUpperInvariant())).Output);
+        Assert.Equal(
+            $"Ended 1 session of {victim.Username}\n", (await admin.RunAsync("users", "sign-out", "--id", id.ToUpperInvariant())).Output);
         Assert.Equal(401, (await mesh.Gateway.RefreshAsync(victim.RefreshToken)).Status);
 
         Assert.Equal($"User {id} changed\n", (await admin.RunAsync("users", "role", "--id", impostorId, "admin")).Output);
@@ -95,7 +104,8 @@ public sealed class UserCommandTests(TwoReplicas mesh) : IClassFixture<TwoReplic
         (await admin.RunAsync("users", "role", "--id", impostorId, "root")).AssertFailed(2, "The role must be admin or user");
         (await admin.RunAsync("users", "role", "--id", impostorId)).AssertFailed(2, "The role must be admin or user");
         (await admin.RunAsync("users", "role", victim.Username, "admin", "--id", id)).AssertFailed(2, "Give the name or --id, not both");
-        (await admin.RunAsync("users", "show")).AssertFailed(2, "Which user? Give the name, or --id and the id", "hint: authmesh users show --help");
+        (await admin.RunAsync("users", "show"))
+            .AssertFailed(2, "Which user? Give the name, or --id and the id", "hint: authmesh users show --help");
         (await admin.RunAsync("users", "show", "--id", victim.Username)).AssertFailed(2, $"{victim.Username} is not an id");
         (await admin.RunAsync("users", "delete", "--id", id)).AssertFailed(2, $"hint: authmesh users delete --id {id} --yes");
     }
@@ -119,7 +129,8 @@ public sealed class UserCommandTests(TwoReplicas mesh) : IClassFixture<TwoReplic
         Assert.Equal("invalid_request", (await admin.RunAsync("users", "--search", "%", "--json")).Document().Member("code"));
 
         await mesh.Database.ExecuteAsync("UPDATE users SET disabled_at = now() WHERE role = 'admin' AND username <> $1", adminName);
-        (await admin.RunAsync("users", "delete", adminName, "--yes")).AssertFailed(1, "The last active admin", "hint: make somebody else an admin first");
+        (await admin.RunAsync("users", "delete", adminName, "--yes"))
+            .AssertFailed(1, "The last active admin", "hint: make somebody else an admin first");
         (await admin.RunAsync("users")).AssertExited(0);
     }
 

@@ -24,13 +24,15 @@ public sealed class DemoUserTests(ProductionMesh mesh)
         {
             Assert.Equal(role, RoleIn(await identity.TokenAsync(name, password)));
             Assert.Equal(1, await own.Database.ScalarAsync<long>(
-                "SELECT count(*) FROM users WHERE username = $1 AND role = $2 AND is_demo AND password_hash LIKE 'hmac-sha384+bcrypt:%:$2_$12$%'", name, role));
+                "SELECT count(*) FROM users WHERE username = $1 AND role = $2 AND is_demo AND password_hash LIKE "
+                + "'hmac-sha384+bcrypt:%:$2_$12$%'", name, role));
         }
 
         (await identity.LoginAsync("alice", "qwerty456")).AssertError(401, "invalid_credentials");
         Assert.Equal(DemoUsers.Length, await own.Database.CountUsersAsync());
         Assert.Contains(" warn ", service.Output, StringComparison.Ordinal);
-        Assert.Contains("Demo users alice, bob and admin exist with passwords that everybody knows", service.Output, StringComparison.Ordinal);
+        Assert.Contains(
+            "Demo users alice, bob and admin exist with passwords that everybody knows", service.Output, StringComparison.Ordinal);
 
         Assert.Equal(200, (await identity.RegisterAsync("carol", "a password of her own")).Status);
         Assert.False(await own.Database.ScalarAsync<bool>("SELECT is_demo FROM users WHERE username = 'carol'"));
@@ -45,7 +47,8 @@ public sealed class DemoUserTests(ProductionMesh mesh)
         await using var service = await StartReadyAsync(own, "Development");
         using var identity = new Caller(service.Address);
         Assert.Equal(200, (await identity.RegisterAsync("carol", "a password of her own")).Status);
-        await own.Database.ExecuteAsync("UPDATE users SET password_hash = (SELECT password_hash FROM users WHERE username = 'carol') WHERE username = 'alice'");
+        await own.Database.ExecuteAsync(
+            "UPDATE users SET password_hash = (SELECT password_hash FROM users WHERE username = 'carol') WHERE username = 'alice'");
         await own.Database.ExecuteAsync("UPDATE users SET role = 'admin' WHERE username = 'bob'");
         await own.Database.ExecuteAsync("UPDATE users SET role = 'user' WHERE username = 'admin'");
         var before = await own.DumpAsync("users");
@@ -70,14 +73,17 @@ public sealed class DemoUserTests(ProductionMesh mesh)
         using var identity = new Caller(service.Address);
         Assert.Equal(200, (await identity.RegisterAsync("Bob", "bob's own password")).Status);
         Assert.Equal(200, (await identity.RegisterAsync("admin", "admin's own password")).Status);
-        var before = await own.Database.ScalarAsync<string>("SELECT string_agg(u::text, E'\\n' ORDER BY u::text) FROM users u WHERE normalized_username IN ('bob', 'admin')");
+        var before = await own.Database.ScalarAsync<string>(
+            "SELECT string_agg(u::text, E'\\n' ORDER BY u::text) FROM users u WHERE normalized_username IN ('bob', 'admin')");
         await service.StopAsync();
 
         own.Settings["Identity:DemoUsers"] = "true";
         await using var withDemoUsers = await StartReadyAsync(own, "Development");
         using var again = new Caller(withDemoUsers.Address);
 
-        Assert.Equal(before, await own.Database.ScalarAsync<string>("SELECT string_agg(u::text, E'\\n' ORDER BY u::text) FROM users u WHERE normalized_username IN ('bob', 'admin')"));
+        Assert.Equal(
+            before, await own.Database.ScalarAsync<string>(
+                "SELECT string_agg(u::text, E'\\n' ORDER BY u::text) FROM users u WHERE normalized_username IN ('bob', 'admin')"));
         Assert.Equal("user", RoleIn(await again.TokenAsync("bob", "bob's own password")));
         Assert.Equal("user", RoleIn(await again.TokenAsync("admin", "admin's own password")));
         (await again.LoginAsync("bob", "qwerty456")).AssertError(401, "invalid_credentials");

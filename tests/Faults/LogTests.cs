@@ -21,8 +21,11 @@ public sealed class LogTests(OwnMesh mesh)
         var failedLogin = await mesh.Gateway.LoginAsync(name, wrong);
         Assert.Equal(401, failedLogin.Status);
         Assert.Equal(401, (await mesh.Gateway.LoginAsync(password, wrong)).Status); // typed into the wrong field
-        Assert.Equal(400, (await mesh.Gateway.PostRawAsync("/login", $$"""{"username":"{{name}}","password":"{{password}}","{{wrong}}":1}""")).Status);
-        Assert.Equal(400, (await mesh.Gateway.PostRawAsync("/register", $$"""{"username":"{{name}}","password":"{{password}}" {{wrong}}""")).Status);
+        Assert.Equal(
+            400, (await mesh.Gateway.PostRawAsync(
+                "/login", $$"""{"username":"{{name}}","password":"{{password}}","{{wrong}}":1}""")).Status);
+        Assert.Equal(
+            400, (await mesh.Gateway.PostRawAsync("/register", $$"""{"username":"{{name}}","password":"{{password}}" {{wrong}}""")).Status);
         Assert.Equal(200, (await mesh.Gateway.GetAsync("/protected", token)).Status);
         Assert.Equal(200, (await mesh.Gateway.GetAsync($"/protected?access_token={token}", token)).Status);
         Assert.Equal(403, (await mesh.Gateway.GetAsync("/admin", token)).Status);
@@ -43,7 +46,8 @@ public sealed class LogTests(OwnMesh mesh)
         await mesh.Gateway.RefreshAsync(replayed.RefreshToken);
         await mesh.Database.AgeStepAsync(replayed.SessionId, 30);
         Assert.Equal(401, (await mesh.Gateway.RefreshAsync(replayed.RefreshToken)).Status);
-        Assert.Equal(404, (await mesh.Gateway.CallAsync(HttpMethod.Delete, $"/account/sessions/{changed.RefreshToken()}", changed.Token)).Status);
+        Assert.Equal(
+            404, (await mesh.Gateway.CallAsync(HttpMethod.Delete, $"/account/sessions/{changed.RefreshToken()}", changed.Token)).Status);
 
         // 2. A part is away, which is when exceptions are logged.
         await mesh.Postgres.KillAsync();
@@ -61,11 +65,14 @@ public sealed class LogTests(OwnMesh mesh)
         Assert.Equal(503, unanswered.Status);
         Assert.Equal(503, (await mesh.Gateway.GetAsync($"/protected?access_token={changed.Token}", changed.Token)).Status);
         await mesh.WholeAsync();
-        await Patience.UntilAsync(() => mesh.Gateway.LogoutAsync(changed.Token, new { refresh_token = changed.RefreshToken() }), answer => answer.Status == 200);
+        await Patience.UntilAsync(
+            () => mesh.Gateway.LogoutAsync(changed.Token, new { refresh_token = changed.RefreshToken() }), answer => answer.Status == 200);
 
         var userId = await mesh.Database.ScalarAsync<Guid>("SELECT id FROM users WHERE normalized_username = $1", name);
-        Assert.Contains($"login_succeeded UserId={userId}", mesh.Mesh.Identity.Output, StringComparison.Ordinal); // the right file, and it says what matters
-        Assert.Contains($"refresh_reused UserId={userId} SessionId={replayed.SessionId}", mesh.Mesh.Identity.Output, StringComparison.Ordinal);
+        // the right file, and it says what matters
+        Assert.Contains($"login_succeeded UserId={userId}", mesh.Mesh.Identity.Output, StringComparison.Ordinal);
+        Assert.Contains(
+            $"refresh_reused UserId={userId} SessionId={replayed.SessionId}", mesh.Mesh.Identity.Output, StringComparison.Ordinal);
         // The trace id of an answer leads to a line of the service that wrote it, with the time and the source.
         Assert.Matches(AnsweredLine("401 invalid_credentials", failedLogin), mesh.Mesh.Identity.Output);
         Assert.DoesNotMatch(AnsweredLine("401 invalid_credentials", failedLogin), mesh.Mesh.Gateway.Output); // which passed it on
@@ -74,7 +81,8 @@ public sealed class LogTests(OwnMesh mesh)
         [
             password, wrong, newPassword, .. new[] { user.Answer, refreshed, changed, replayed.Answer }.SelectMany(answer => new[]
             {
-                answer.Token, answer.Token.Split('.')[1], answer.Token.Split('.')[2], answer.RefreshToken()["authmesh_rt_".Length..], answer.RefreshToken()[^40..],
+                answer.Token, answer.Token.Split('.')[1], answer.Token.Split('.')[2], answer.RefreshToken()["authmesh_rt_".Length..],
+                    answer.RefreshToken()[^40..],
             }),
             user.Cookie, changed.Cookie()!, replayed.Cookie,
         ];

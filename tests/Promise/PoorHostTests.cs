@@ -3,7 +3,9 @@ using AuthMesh.Tests.Harness;
 
 namespace AuthMesh.Tests.Promise;
 
-/// <summary>A machine or container that has little left: no home, no temporary folder, no time zones, no inotify instance, few files.</summary>
+/// <summary>
+/// A machine or container that has little left: no home, no temporary folder, no time zones, no inotify instance, few files.
+/// </summary>
 public sealed class PoorHostTests(ProductionMesh mesh)
 {
     [Theory]
@@ -29,7 +31,8 @@ public sealed class PoorHostTests(ProductionMesh mesh)
         if (OperatingSystem.IsLinux()) // which gives each user 128 inotify instances; a watch on appsettings.json would take one
         {
             Assert.DoesNotContain(
-                Directory.GetFileSystemEntries($"/proc/{service.ProcessId}/fd"), file => new FileInfo(file).LinkTarget == "anon_inode:inotify");
+                Directory.GetFileSystemEntries($"/proc/{service.ProcessId}/fd"),
+                file => new FileInfo(file).LinkTarget == "anon_inode:inotify");
         }
 
         await service.StopAsync();
@@ -52,10 +55,11 @@ public sealed class PoorHostTests(ProductionMesh mesh)
         var refused = await Finished.RunAsync(["bash", "-c", "ulimit -n 1023; exec \"$0\" \"$1\"", Checkout.DotNet, Checkout.Dll(name)]);
 
         refused.AssertExited(1);
+        const string cure = "ulimit -n 65536, LimitNOFILE=65536 in a systemd unit, or ulimits: { nofile: 65536 } in a compose file";
         Assert.Equal(
             $"""
             {name} does not start:
-              - The system lets it open 1023 files, and it needs 1024. Raise the limit: ulimit -n 65536, LimitNOFILE=65536 in a systemd unit, or ulimits: {"{"} nofile: 65536 {"}"} in a compose file.
+              - The system lets it open 1023 files, and it needs 1024. Raise the limit: {cure}.
 
             """, refused.Errors);
         Assert.Empty(refused.Output);

@@ -203,7 +203,8 @@ public sealed class FeedTests(ProductionMesh mesh)
 
         Assert.Equal(
             RevocationKind.All.Select(kind => kind.Name).Order(StringComparer.Ordinal),
-            Regex.Matches(constraint, "'([a-z]+(-[a-z]+)+)'").Select(match => match.Groups[1].Value).Distinct().Order(StringComparer.Ordinal));
+            Regex.Matches(constraint, "'([a-z]+(-[a-z]+)+)'").Select(match => match.Groups[1].Value).Distinct()
+            .Order(StringComparer.Ordinal));
     }
 
     [Theory]

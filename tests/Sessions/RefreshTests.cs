@@ -18,7 +18,8 @@ public sealed class RefreshTests(ProductionMesh mesh)
         Assert.Equal("Bearer", answer.Member("token_type"));
         Assert.Equal("1800", answer.Member("expires_in"));
         Assert.Equal("1209600", answer.Member("refresh_expires_in"));
-        Assert.Equal(user.Answer.Json.EnumerateObject().Select(member => member.Name), answer.Json.EnumerateObject().Select(member => member.Name));
+        Assert.Equal(
+            user.Answer.Json.EnumerateObject().Select(member => member.Name), answer.Json.EnumerateObject().Select(member => member.Name));
         Assert.Null(answer.Cookie());
         Assert.Equal(200, (await mesh.Gateway.GetAsync("/protected", answer.Token)).Status);
 
@@ -157,7 +158,8 @@ public sealed class RefreshTests(ProductionMesh mesh)
 
     [Theory]
     [InlineData("UPDATE sessions SET ended_at = now() WHERE id = $1", "UPDATE sessions SET ended_at = NULL WHERE id = $1")]
-    [InlineData("UPDATE sessions SET expires_at = now() WHERE id = $1", "UPDATE sessions SET expires_at = now() + interval '1 day' WHERE id = $1")]
+    [InlineData(
+        "UPDATE sessions SET expires_at = now() WHERE id = $1", "UPDATE sessions SET expires_at = now() + interval '1 day' WHERE id = $1")]
     [InlineData("UPDATE users SET disabled_at = now() WHERE id = $2", "UPDATE users SET disabled_at = NULL WHERE id = $2")]
     [InlineData("UPDATE users SET epoch = 1 WHERE id = $2", "UPDATE users SET epoch = 0 WHERE id = $2")]
     [InlineData("UPDATE sessions SET epoch = 1 WHERE id = $1", "UPDATE sessions SET epoch = 0 WHERE id = $1")]
@@ -195,11 +197,15 @@ public sealed class RefreshTests(ProductionMesh mesh)
 
         var answer = await mesh.Gateway.RefreshAsync(user.RefreshToken);
 
-        Assert.InRange(int.Parse(answer.Member("refresh_expires_in")!, System.Globalization.CultureInfo.InvariantCulture), refreshSeconds - 60, refreshSeconds);
+        Assert.InRange(
+            int.Parse(answer.Member("refresh_expires_in")!, System.Globalization.CultureInfo.InvariantCulture), refreshSeconds - 60,
+            refreshSeconds);
         Assert.InRange(int.Parse(answer.Member("expires_in")!, System.Globalization.CultureInfo.InvariantCulture), seconds - 60, seconds);
         var expiry = await mesh.Database.ScalarAsync<DateTime>("SELECT expires_at FROM sessions WHERE id = $1", user.SessionId);
         Assert.True(answer.AccessToken().ValidTo <= expiry);
-        Assert.True(await mesh.Database.ScalarAsync<bool>("SELECT expires_at = created_at + interval '90 days' FROM sessions WHERE id = $1", user.SessionId));
+        Assert.True(
+            await mesh.Database.ScalarAsync<bool>(
+                "SELECT expires_at = created_at + interval '90 days' FROM sessions WHERE id = $1", user.SessionId));
     }
 
     [Fact]
@@ -223,7 +229,9 @@ public sealed class RefreshTests(ProductionMesh mesh)
         await using var connection = new NpgsqlConnection(mesh.Database.ConnectionString);
         await connection.OpenAsync(TestContext.Current.CancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(TestContext.Current.CancellationToken);
-        await using var change = new NpgsqlCommand("UPDATE users SET epoch = 1 WHERE id = $1", connection) { Parameters = { new() { Value = user.UserId } } };
+        await using var change = new NpgsqlCommand(
+            "UPDATE users SET epoch = 1 WHERE id = $1", connection)
+        { Parameters = { new() { Value = user.UserId } } };
         await change.ExecuteNonQueryAsync(TestContext.Current.CancellationToken);
 
         Assert.Equal(200, (await mesh.Gateway.RefreshAsync(user.RefreshToken)).Status);
@@ -279,7 +287,8 @@ public sealed class RefreshTests(ProductionMesh mesh)
         Assert.True(await mesh.Database.HasEndedAsync(user.SessionId));
         (await mesh.Gateway.RefreshAsync(newest.RefreshToken())).AssertError(401, "invalid_refresh_token");
         Assert.True(await mesh.Database.IsRevokedAsync(newest.AccessToken()));
-        Assert.Contains($"refresh_reused UserId={user.UserId} SessionId={user.SessionId}", mesh.Mesh.Identity.Output, StringComparison.Ordinal);
+        Assert.Contains(
+            $"refresh_reused UserId={user.UserId} SessionId={user.SessionId}", mesh.Mesh.Identity.Output, StringComparison.Ordinal);
         Assert.Contains(counters, mesh.Mesh.Identity.Output, StringComparison.Ordinal);
     }
 
@@ -289,7 +298,8 @@ public sealed class RefreshTests(ProductionMesh mesh)
         await mesh.Database.ExecuteAsync("UPDATE sessions SET epoch = $2 WHERE id = $1", user.SessionId, epoch);
     }
 
-    private Task<string> RowAsync(SignedIn user) => mesh.Database.ScalarAsync<string>("SELECT s::text FROM sessions s WHERE id = $1", user.SessionId);
+    private Task<string> RowAsync(SignedIn user) =>
+        mesh.Database.ScalarAsync<string>("SELECT s::text FROM sessions s WHERE id = $1", user.SessionId);
 
     // Every statement takes both ids, whichever it uses.
     private static string ForIds(string sql) => sql + " AND ($1::uuid, $2::uuid) IS NOT NULL";

@@ -60,7 +60,9 @@ public sealed class RefreshTokenTests(ProductionMesh mesh) : IAsyncLifetime
         var text = token.ToText(ring);
         var last = Alphabet.IndexOf(text[^1], StringComparison.Ordinal); // two bits of the last byte and four that mean nothing
         var spellings = Enumerable.Range(1, 15).Select(bits => text[..^1] + Alphabet[last ^ bits])
-            .Concat([text + "=", text + "==", text + "A", text + " ", " " + text, text + "\n", text.Insert(40, "\n"), text[..^1], text[12..], text.ToUpperInvariant(), "Authmesh_rt_" + text[12..]]);
+            .Concat(
+                [text + "=", text + "==", text + "A", text + " ", " " + text, text + "\n", text.Insert(40, "\n"), text[..^1], text[12..],
+                    text.ToUpperInvariant(), "Authmesh_rt_" + text[12..]]);
 
         Assert.All(spellings, spelling => Assert.Null(RefreshToken.TryParse(spelling, ring)));
         Assert.NotNull(RefreshToken.TryParse(text, ring));
@@ -104,7 +106,9 @@ public sealed class RefreshTokenTests(ProductionMesh mesh) : IAsyncLifetime
 
         Assert.NotEqual(ring.CurrentMacKey.Id, changed.CurrentMacKey.Id);
         Assert.Equal(before, RefreshToken.TryParse(presented, changed)!.At(70_001).ToText(changed));
-        var first = RefreshToken.For(new LiveSession(token.SessionId, Guid.NewGuid(), "", "", 4, 70_001, TimeSpan.FromDays(1), TimeProvider.System.GetUtcNow()), changed);
+        var first = RefreshToken.For(
+            new LiveSession(
+                token.SessionId, Guid.NewGuid(), "", "", 4, 70_001, TimeSpan.FromDays(1), TimeProvider.System.GetUtcNow()), changed);
         Assert.Equal(new RefreshToken(changed.CurrentMacKey.Id, token.SessionId, 4, 70_001), first); // a new one takes the new key
     }
 

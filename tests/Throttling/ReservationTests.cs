@@ -55,7 +55,9 @@ public sealed class ReservationTests(ProductionMesh mesh) : IAsyncLifetime
         }
 
         Assert.Equal(4 + 2 + 2, await database.ScalarAsync<long>("SELECT count(*) FROM attempt_counts"));
-        Assert.Equal((0, 0), (await database.ScalarAsync<int>("SELECT min(count) FROM attempt_counts"), await database.ScalarAsync<int>("SELECT max(count) FROM attempt_counts")));
+        Assert.Equal(
+            (0, 0), (await database.ScalarAsync<int>("SELECT min(count) FROM attempt_counts"),
+                await database.ScalarAsync<int>("SELECT max(count) FROM attempt_counts")));
     }
 
     [Fact]
@@ -93,9 +95,13 @@ public sealed class ReservationTests(ProductionMesh mesh) : IAsyncLifetime
         }
 
         await AssertRetryAfterAsync(TimeSpan.FromHours(1));
-        await database.ExecuteAsync("UPDATE attempt_counts SET resets_at = now() + interval '500 milliseconds' WHERE key = $1", Budget("alice", "network 0").Allowances[2].Key);
+        await database.ExecuteAsync(
+            "UPDATE attempt_counts SET resets_at = now() + interval '500 milliseconds' WHERE key = $1",
+            Budget("alice", "network 0").Allowances[2].Key);
         await AssertRetryAfterAsync(TimeSpan.FromMinutes(15));
-        await database.ExecuteAsync("UPDATE attempt_counts SET resets_at = now() + interval '60.5 seconds' WHERE key = $1", Budget("alice", "network 0").Allowances[0].Key);
+        await database.ExecuteAsync(
+            "UPDATE attempt_counts SET resets_at = now() + interval '60.5 seconds' WHERE key = $1",
+            Budget("alice", "network 0").Allowances[0].Key);
         await AssertRetryAfterAsync(TimeSpan.FromSeconds(61)); // rounded up
 
         // The wait counts from the answer, and a busy machine takes its time to answer.
@@ -156,9 +162,12 @@ public sealed class ReservationTests(ProductionMesh mesh) : IAsyncLifetime
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => guess);
         Assert.Equal((0, 0, 0), await CountsAsync("alice", "here"));
         using var another = (await lane.EnterAsync(new Applicant("here", "alice", false), Cancellation))!;
-        Assert.False((await prove.VerifyAsync(another, Budget("alice", "here"), null, "a guess", null, null, Cancellation)).Verdict!.IsMatch);
+        Assert.False(
+            (await prove.VerifyAsync(another, Budget("alice", "here"), null, "a guess", null, null, Cancellation)).Verdict!.IsMatch);
         Assert.Equal((1, 1, 1), await CountsAsync("alice", "here"));
-        Assert.True((await prove.VerifyAsync(another, Budget("alice", "here"), null, "right", passwords.Hash("right"), null, Cancellation)).Verdict!.IsMatch);
+        Assert.True(
+            (await prove.VerifyAsync(another, Budget("alice", "here"), null, "right", passwords.Hash("right"), null, Cancellation))
+            .Verdict!.IsMatch);
         Assert.Equal((0, 1, 1), await CountsAsync("alice", "here"));
     }
 
@@ -202,7 +211,8 @@ public sealed class ReservationTests(ProductionMesh mesh) : IAsyncLifetime
         var device = DeviceCookie.Create(Guid.NewGuid(), 1);
         var all = new[]
         {
-            Budget("alice", "10.0.0.1"), Budget("alice1", "0.0.0.1"), Budget("10.0.0.1", "alice"), budgets.ForRegistration("10.0.0.1"), budgets.ForRegistration("alice"),
+            Budget("alice", "10.0.0.1"), Budget("alice1", "0.0.0.1"), Budget("10.0.0.1", "alice"), budgets.ForRegistration("10.0.0.1"),
+                budgets.ForRegistration("alice"),
             budgets.ForLogin("alice", "10.0.0.1", device), budgets.ForSession("alice", "10.0.0.1", device.UserId),
         };
         var keys = all.SelectMany(budget => budget.Allowances).Select(allowance => Convert.ToHexString(allowance.Key)).ToList();
@@ -233,7 +243,8 @@ public sealed class ReservationTests(ProductionMesh mesh) : IAsyncLifetime
     private Budget Budget(string account, string network) => budgets.ForLogin(account, network, knownDevice: null);
 
     private ProvePassword Prove(OneSession session, HashingLane lane, PasswordHashing passwords) => new(
-        null!, lane, passwords, null!, null!, budgets, session.Throttle, new SecurityEvents(NullLoggerFactory.Instance, null!), NullLogger<ProvePassword>.Instance);
+        null!, lane, passwords, null!, null!, budgets, session.Throttle, new SecurityEvents(NullLoggerFactory.Instance, null!),
+        NullLogger<ProvePassword>.Instance);
 
     private OneSession Session() => new(database, services.GetRequiredService<IMeterFactory>());
 
@@ -248,7 +259,8 @@ public sealed class ReservationTests(ProductionMesh mesh) : IAsyncLifetime
     {
         await using var db = database.Open();
         var counts = await db.AttemptCounts.ToListAsync(Cancellation);
-        var all = Budget(account, network).Allowances.Select(allowance => counts.Find(count => count.Key.SequenceEqual(allowance.Key))?.Count ?? 0).ToList();
+        var all = Budget(account, network)
+            .Allowances.Select(allowance => counts.Find(count => count.Key.SequenceEqual(allowance.Key))?.Count ?? 0).ToList();
         return (all[0], all[1], all[2]);
     }
 

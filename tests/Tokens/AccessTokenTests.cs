@@ -28,9 +28,12 @@ public sealed class AccessTokenTests(ProductionMesh mesh)
     public static TheoryData<string, string?> Headers => new()
     {
         { "alg", "\"none\"" }, { "alg", "\"None\"" }, { "alg", "\"NONE\"" }, { "alg", "\"nOnE\"" }, { "alg", "\"\"" }, { "alg", null },
-        { "alg", "\"HS256\"" }, { "alg", "\"ES384\"" }, { "alg", "\"ES256K\"" }, { "alg", "\"RS256\"" }, { "alg", "\"es256\"" }, { "alg", "[\"ES256\"]" },
-        { "typ", "\"JWT\"" }, { "typ", "\"at+JWT\"" }, { "typ", "\"dpop+jwt\"" }, { "typ", "\"logout+jwt\"" }, { "typ", null }, { "typ", "1" },
-        { "kid", null }, { "kid", "\"\"" }, { "kid", "\"no such key\"" }, { "kid", "\"../../dev/null\"" }, { "kid", "\"' OR 1=1 --\"" }, { "kid", "1" }, { "kid", "\"\\ud800\"" },
+        { "alg", "\"HS256\"" }, { "alg", "\"ES384\"" }, { "alg", "\"ES256K\"" }, { "alg", "\"RS256\"" }, { "alg", "\"es256\"" },
+        { "alg", "[\"ES256\"]" },
+        { "typ", "\"JWT\"" }, { "typ", "\"at+JWT\"" }, { "typ", "\"dpop+jwt\"" }, { "typ", "\"logout+jwt\"" }, { "typ", null },
+        { "typ", "1" },
+        { "kid", null }, { "kid", "\"\"" }, { "kid", "\"no such key\"" }, { "kid", "\"../../dev/null\"" }, { "kid", "\"' OR 1=1 --\"" },
+        { "kid", "1" }, { "kid", "\"\\ud800\"" },
         { "crit", "[\"exp\"]" }, { "crit", "[]" }, { "b64", "false" }, { "zip", "\"DEF\"" }, { "cty", "\"JWT\"" }, { "enc", "\"A128GCM\"" },
         { "jwk", """{"kty":"EC","crv":"P-256","x":"AA","y":"AA"}""" }, { "x5c", "[\"MIIB\"]" }, { "x5t", "\"AA\"" }, { "unknown", "1" },
     };
@@ -42,15 +45,20 @@ public sealed class AccessTokenTests(ProductionMesh mesh)
 
     public static TheoryData<string, string?> ClaimChanges => new()
     {
-        { "iss", null }, { "iss", "\"\"" }, { "iss", "\"https://auth.example.test/\"" }, { "iss", "\"https://AUTH.example.test\"" }, { "iss", "\"http://auth.example.test\"" },
+        { "iss", null }, { "iss", "\"\"" }, { "iss", "\"https://auth.example.test/\"" }, { "iss", "\"https://AUTH.example.test\"" },
+            { "iss", "\"http://auth.example.test\"" },
         { "iss", "[\"https://auth.example.test\"]" }, { "iss", "\"https://evil.example\"" },
-        { "aud", null }, { "aud", "\"\"" }, { "aud", "\"authmesh/\"" }, { "aud", "\"Authmesh\"" }, { "aud", "\"other\"" }, { "aud", "[]" }, { "aud", "[\"other\"]" },
+        { "aud", null }, { "aud", "\"\"" }, { "aud", "\"authmesh/\"" }, { "aud", "\"Authmesh\"" }, { "aud", "\"other\"" }, { "aud", "[]" },
+            { "aud", "[\"other\"]" },
         { "sub", null }, { "sub", "\"\"" }, { "sub", "null" }, { "sub", "1" }, { "sub", "\"\\ud800\"" },
         { "sub", "\"alice\"" }, { "sub", "\"ABCDEF00-0000-4000-8000-000000000000\"" }, { "sub", "\"abcdef00000040008000000000000000\"" },
-        { "sid", "\"a session\"" }, { "sid", "\"{abcdef00-0000-4000-8000-000000000000}\"" }, { "sid", "\" abcdef00-0000-4000-8000-000000000000\"" },
-        { "client_id", null }, { "jti", null }, { "sid", null }, { "sid", "1" }, { "preferred_username", null }, { "role", null }, { "role", "[\"admin\"]" },
+        { "sid", "\"a session\"" }, { "sid", "\"{abcdef00-0000-4000-8000-000000000000}\"" },
+        { "sid", "\" abcdef00-0000-4000-8000-000000000000\"" },
+        { "client_id", null }, { "jti", null }, { "sid", null }, { "sid", "1" }, { "preferred_username", null }, { "role", null },
+        { "role", "[\"admin\"]" },
         { "epoch", null }, { "epoch", "\"0\"" }, { "epoch", "-1" }, { "epoch", "0.5" }, { "epoch", "1e99" },
-        { "exp", null }, { "exp", "\"9999999999\"" }, { "exp", "-1" }, { "exp", "0" }, { "exp", "1e400" }, { "exp", "99999999999999999999" }, { "exp", "253402300800" },
+        { "exp", null }, { "exp", "\"9999999999\"" }, { "exp", "-1" }, { "exp", "0" }, { "exp", "1e400" },
+        { "exp", "99999999999999999999" }, { "exp", "253402300800" },
         { "exp", "NOW-31" }, { "exp", "NOW-3600" },
         { "iat", null }, { "iat", "\"1000000000\"" }, { "iat", "NOW+35" }, { "iat", "NOW+120" },
         { "nbf", "NOW+120" }, { "nbf", "\"soon\"" }, { "nbf", "null" }, { "nbf", "\"0\"" },
@@ -79,7 +87,8 @@ public sealed class AccessTokenTests(ProductionMesh mesh)
     [InlineData("sid")]
     public async Task An_id_in_the_one_spelling_is_accepted(string name)
     {
-        var token = mesh.Forge.Sign(mesh.Forge.Header().ToJsonString(), Forge.With(Forge.Claims(), name, "abcdef00-0000-4000-8000-000000000000"));
+        var token = mesh.Forge.Sign(
+            mesh.Forge.Header().ToJsonString(), Forge.With(Forge.Claims(), name, "abcdef00-0000-4000-8000-000000000000"));
 
         Assert.Equal(200, (await mesh.Gateway.GetAsync("/protected", token)).Status);
     }
@@ -122,15 +131,19 @@ public sealed class AccessTokenTests(ProductionMesh mesh)
         byte[][] secrets =
         [
             [], publicKey, Encoding.ASCII.GetBytes(mesh.Forge.Key.ExportSubjectPublicKeyInfoPem()),
-            Encoding.ASCII.GetBytes(mesh.Forge.Key.ExportSubjectPublicKeyInfoPem() + "\n"), Encoding.ASCII.GetBytes(Convert.ToBase64String(publicKey)),
-            mesh.Forge.Key.ExportParameters(false).Q.X!, Encoding.UTF8.GetBytes((await mesh.Gateway.GetAsync("/.well-known/jwks.json")).Text),
+            Encoding.ASCII.GetBytes(mesh.Forge.Key.ExportSubjectPublicKeyInfoPem() + "\n"),
+            Encoding.ASCII.GetBytes(Convert.ToBase64String(publicKey)),
+            mesh.Forge.Key.ExportParameters(false).Q.X!,
+            Encoding.UTF8.GetBytes((await mesh.Gateway.GetAsync("/.well-known/jwks.json")).Text),
         ];
         foreach (var algorithm in new[] { "HS256", "ES256" })
         {
-            var signed = Forge.Encode(Forge.With(mesh.Forge.Header(), "alg", algorithm)) + "." + Forge.Encode(Forge.Claims().ToJsonString());
+            var signed = Forge.Encode(Forge.With(mesh.Forge.Header(), "alg", algorithm)) + "." + Forge.Encode(
+                Forge.Claims().ToJsonString());
             foreach (var secret in secrets)
             {
-                await AssertRefusedAsync(signed + "." + Base64Url.EncodeToString(HMACSHA256.HashData(secret, Encoding.ASCII.GetBytes(signed))));
+                await AssertRefusedAsync(
+                    signed + "." + Base64Url.EncodeToString(HMACSHA256.HashData(secret, Encoding.ASCII.GetBytes(signed))));
             }
         }
     }
@@ -150,7 +163,9 @@ public sealed class AccessTokenTests(ProductionMesh mesh)
         var signed = good[..good.LastIndexOf('.')];
         var signature = Base64Url.DecodeFromChars(good[(signed.Length + 1)..]);
         var der = mesh.Forge.Key.SignData(Encoding.ASCII.GetBytes(signed), HashAlgorithmName.SHA256, DSASignatureFormat.Rfc3279DerSequence);
-        byte[][] bad = [new byte[64], [], [0], signature[..63], [.. signature, 0], [.. signature, .. signature], der, [.. Enumerable.Repeat((byte)0xff, 64)]];
+        byte[][] bad =
+            [new byte[64], [], [0], signature[..63], [.. signature, 0], [.. signature, .. signature], der,
+                [.. Enumerable.Repeat((byte)0xff, 64)]];
 
         foreach (var wrong in bad)
         {
@@ -167,8 +182,10 @@ public sealed class AccessTokenTests(ProductionMesh mesh)
         var parts = good.Split('.');
         string[] bad =
         [
-            good + "=", good + "==", $"{parts[0]}=.{parts[1]}.{parts[2]}", $"{parts[0]}.{parts[1]}==.{parts[2]}", good + ".", "." + good, good + "." + parts[2],
-            $"{good}.{parts[1]}.{parts[2]}", $"{parts[0]}.{parts[1]}", $"{parts[0]}..{parts[2]}", $"{parts[0]}.{parts[1]}.", $"..", good.Insert(10, "%20"), good + "%3D",
+            good + "=", good + "==", $"{parts[0]}=.{parts[1]}.{parts[2]}", $"{parts[0]}.{parts[1]}==.{parts[2]}", good + ".", "." + good,
+            good + "." + parts[2],
+            $"{good}.{parts[1]}.{parts[2]}", $"{parts[0]}.{parts[1]}", $"{parts[0]}..{parts[2]}", $"{parts[0]}.{parts[1]}.", $"..",
+            good.Insert(10, "%20"), good + "%3D",
             $"{parts[0]}.{parts[1]}.{parts[2][..^1]}{NextInAlphabet(parts[2][^1])}", // the same 64 bytes with other left-over bits
         ];
 
@@ -184,7 +201,8 @@ public sealed class AccessTokenTests(ProductionMesh mesh)
         var good = mesh.Forge.Sign(mesh.Forge.Header(), Forge.Claims());
         Assert.Equal(200, (await mesh.Gateway.GetAsync("/protected", good)).Status);
 
-        await Parallel.ForEachAsync(Enumerable.Range(0, good.Length).Where(i => good[i] != '.'), TestContext.Current.CancellationToken, async (i, _) =>
+        await Parallel.ForEachAsync(
+            Enumerable.Range(0, good.Length).Where(i => good[i] != '.'), TestContext.Current.CancellationToken, async (i, _) =>
         {
             var flipped = good[..i] + NextInAlphabet(good[i]) + good[(i + 1)..];
             Assert.Equal(401, (await mesh.Resource.GetAsync("/protected", flipped)).Status);
@@ -224,7 +242,9 @@ public sealed class AccessTokenTests(ProductionMesh mesh)
         foreach (var verifier in new[] { mesh.Gateway, mesh.Resource })
         {
             var answer = await RawHttp.SendAsync(
-                verifier.Address, $"GET /protected HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n");
+                verifier.Address,
+                $"GET /protected HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nAuthorization: Bearer {token}\r\nConnection: "
+                + $"close\r\n\r\n");
 
             Assert.StartsWith("HTTP/1.1 400 ", answer, StringComparison.Ordinal);
             Assert.Contains("\"code\":\"invalid_request\"", answer, StringComparison.Ordinal);
@@ -272,7 +292,9 @@ public sealed class AccessTokenTests(ProductionMesh mesh)
         {
             var answer = await verifier.GetAsync("/protected", token);
             answer.AssertError(401, "invalid_token", "Invalid or expired token");
-            Assert.Equal("Bearer realm=\"authmesh\", error=\"invalid_token\", error_description=\"Invalid or expired token\"", answer.Header("WWW-Authenticate"));
+            Assert.Equal(
+                "Bearer realm=\"authmesh\", error=\"invalid_token\", error_description=\"Invalid or expired token\"",
+                answer.Header("WWW-Authenticate"));
         }
     }
 
@@ -282,7 +304,8 @@ public sealed class AccessTokenTests(ProductionMesh mesh)
         : json.StartsWith("NOW", StringComparison.Ordinal)
             ? Forge.With(members, name, SecondsNow() + int.Parse(json["NOW".Length..], CultureInfo.InvariantCulture))
         : json.Contains("\\ud800", StringComparison.Ordinal) || json.StartsWith("1e", StringComparison.Ordinal) || json.Length > 18
-            ? Forge.With(members, name, "PLACEHOLDER").Replace("\"PLACEHOLDER\"", json, StringComparison.Ordinal) // what no writer would write
+            // what no writer would write
+            ? Forge.With(members, name, "PLACEHOLDER").Replace("\"PLACEHOLDER\"", json, StringComparison.Ordinal)
             : Forge.With(members, name, JsonNode.Parse(json));
 
     private static long SecondsNow() => TimeProvider.System.GetUtcNow().ToUnixTimeSeconds();
