@@ -58,11 +58,17 @@ internal sealed class IdentityOptionsValidator(IHostEnvironment environment) : I
 
 internal static class IdentitySettings
 {
-    public static IServiceCollection AddIdentitySettings(this IServiceCollection services)
+    /// <param name="services">The service's.</param>
+    /// <param name="isCommand">Whether an operator waits for a command, more patiently than a caller waits for an answer.</param>
+    public static IServiceCollection AddIdentitySettings(this IServiceCollection services, bool isCommand = false)
     {
         services.AddSettings<IdentityOptions, IdentityOptionsValidator>(IdentityOptions.Section)
             .BindConfiguration(IdentityOptions.Section, binder => binder.ErrorOnUnknownConfiguration = true)
-            .PostConfigure(options => options.Passwords.RefuseCommon &= !options.DemoUsers); // demo users have common passwords
+            .PostConfigure(options =>
+            {
+                options.Passwords.RefuseCommon &= !options.DemoUsers; // demo users have common passwords
+                options.Database.IsPatient = isCommand;
+            });
         return services
             .AddPart<MasterKeyOptions>(options => options)
             .AddPart(options => new DemoUserOptions { AreWanted = options.DemoUsers })

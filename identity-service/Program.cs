@@ -11,14 +11,19 @@ if ((await HealthProbe.RunAsync(args) ?? HostLimits.Refuse()) is { } exitCode)
     return exitCode;
 }
 
-var command = Command.Find(args);
-var builder = WebApplication.CreateSlimBuilder(ServiceProgram.Options(command?.Settings ?? args));
+var commandLine = CommandLine.Read(args);
+if (commandLine.Explain() is { } explained)
+{
+    return explained;
+}
+
+var builder = WebApplication.CreateSlimBuilder(ServiceProgram.Options(commandLine.Settings));
 // The gateway lets 16 KB through: the largest useful body holds a name and two passwords of 256 four-byte characters, escaped. This is
 // twice as much, since the framing of chunks counts too.
 builder.WebHost.ConfigureKestrel(kestrel => kestrel.Limits.MaxRequestBodySize = 32 * 1024);
 builder.AddAuthMeshDefaults();
 builder.Services
-    .AddIdentitySettings()
+    .AddIdentitySettings(isCommand: commandLine.Command is not null)
     .AddModules()
     .AddStrictJson(IdentityJson.Default);
 
@@ -27,4 +32,4 @@ var app = builder.Build();
 app.UsePreparedGate();
 app.MapModules();
 
-return command is not null ? await command.RunAsync(app) : await app.RunOrRefuseAsync();
+return commandLine.Command is not null ? await commandLine.RunAsync(app) : await app.RunOrRefuseAsync();

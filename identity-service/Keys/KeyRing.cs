@@ -10,8 +10,9 @@ using Microsoft.IdentityModel.Tokens;
 namespace AuthMesh.Identity.Keys;
 
 /// <summary>
-/// The opened keys, as one immutable snapshot that is replaced whole: whoever signs or verifies takes no lock and never sees half a
-/// change.
+/// The opened keys, as one immutable snapshot that is replaced as a whole: signing and verifying take no lock and never see half a change.
+/// <see cref="StoredRing"/> creates the keys, <see cref="KeyRingSnapshot"/> holds the opened ones; this class answers with them, and decides
+/// whether they may still sign.
 /// </summary>
 internal sealed partial class KeyRing(MasterKey masterKey, TimeProvider clock, ILogger<KeyRing> logger) : IDisposable
 {
@@ -73,41 +74,18 @@ internal sealed partial class KeyRing(MasterKey masterKey, TimeProvider clock, I
 
     private KeyRingSnapshot Current => snapshot ?? throw new InvalidOperationException("The key ring is not open yet.");
 
-    /// <summary>Opens every stored key, and makes those that a ring must have where there are none. One replica at a time.</summary>
-    /// <exception cref="StartRefusedException">
-    /// The master key is not the one that the ring was sealed with, or the ring is gone while users are there. Nothing was generated:
-    /// beside what cannot be opened, new keys would sign tokens and hash passwords that no other replica understands.
-    /// </exception>
+    /// <summary>Opens every stored key, and creates the keys that a ring must have. Only one replica at a time does this.</summary>
+    /// <exception cref="StartRefusedException">The stored ring cannot be opened, or has lost keys. See <see cref="StoredRing"/>.</exception>
     public async Task OpenAsync(IdentityDb db, CancellationToken cancellationToken)
     {
-        var now = await DatabaseClock.ReadAsync(db, cancellationToken);
-        var keys = await db.RingKeys.ToListAsync(cancellationToken);
-        if (keys.Find(key => key.TryOpen(masterKey) is null) is { } unopened)
+        var stored = await StoredRing.OpenOrCreateAsync(db, masterKey, cancellationToken);
+        if (stored.Created.Count > 0)
         {
-            throw new StartRefusedException(
-                $"The master key does not open the stored key ring (key {unopened.Id}). Nothing was changed. Start with the master key "
-                + "that this database was first started with, Identity:MasterKey or Identity:MasterKeyFile, or with the one that it was "
-                + "resealed under since. While you change it, give the old one as Identity:PreviousMasterKey or "
-                + "Identity:PreviousMasterKeyFile.");
-        }
-
-        if (Missing(keys, now) is { Count: > 0 } missing)
-        {
-            if (missing.Exists(key => key.Purpose == RingKeyPurpose.Pepper) && await AreThereUsersAsync(db, cancellationToken))
-            {
-                throw new StartRefusedException(
-                    "There are users but no pepper to check their passwords with: the table ring_keys has lost rows. Nothing was changed. "
-                    + "Restore it from the backup that the users come from.");
-            }
-
-            db.RingKeys.AddRange(missing);
-            await db.SaveChangesAsync(cancellationToken);
-            keys.AddRange(missing);
-            LogGenerated(string.Join(", ", missing.Select(key => $"{key.Purpose} {key.State} {key.Id}")));
+            LogGenerated(string.Join(", ", stored.Created.Select(key => $"{key.Purpose} {key.State} {key.Id}")));
         }
 
         Confirm();
-        snapshot = new KeyRingSnapshot(keys, masterKey, null, now, clock.GetTimestamp());
+        snapshot = new KeyRingSnapshot(stored.Keys, masterKey, null, stored.ReadAt, clock.GetTimestamp());
     }
 
     /// <summary>
@@ -183,39 +161,6 @@ internal sealed partial class KeyRing(MasterKey masterKey, TimeProvider clock, I
         }
     }
 
-    private List<RingKey> Missing(List<RingKey> keys, DateTimeOffset now)
-    {
-        var missing = new List<RingKey>();
-        bool Has(RingKeyPurpose purpose, RingKeyState state) => keys.Exists(key => key.Purpose == purpose && key.State == state);
-
-        if (!Has(RingKeyPurpose.Signing, RingKeyState.Current))
-        {
-            missing.Add(RingKey.CreateSigningPair(masterKey, RingKeyState.Current, now));
-        }
-
-        // One is always announced ahead, so that verifiers know it long before it signs.
-        if (!Has(RingKeyPurpose.Signing, RingKeyState.Announced))
-        {
-            missing.Add(RingKey.CreateSigningPair(masterKey, RingKeyState.Announced, now));
-        }
-
-        if (!Has(RingKeyPurpose.Pepper, RingKeyState.Current))
-        {
-            missing.Add(RingKey.CreatePepper(masterKey, now));
-        }
-
-        if (!Has(RingKeyPurpose.Mac, RingKeyState.Current))
-        {
-            missing.Add(RingKey.CreateMacKey(masterKey, now));
-        }
-
-        return missing;
-    }
-
-    // By SQL: the entity belongs to a module above this one.
-    private static Task<bool> AreThereUsersAsync(IdentityDb db, CancellationToken cancellationToken) =>
-        db.Database.SqlQuery<bool>($"SELECT EXISTS (SELECT FROM users) AS \"Value\"").SingleAsync(cancellationToken);
-
     private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     [LoggerMessage(LogLevel.Information, "Generated keys: {Keys}")]
@@ -233,12 +178,4 @@ internal sealed partial class KeyRing(MasterKey masterKey, TimeProvider clock, I
         "The signing key {KeyId} was distrusted and is in the ring again, as after a restore from an older copy: verifiers refuse what it "
         + "signs, so nothing is signed. Replace it: dotnet identity-service.dll " + EmergencyCommand)]
     private partial void LogDistrusted(string keyId);
-}
-
-/// <summary>No access token can be made at the moment.</summary>
-internal sealed class CannotSignException() : Exception("there is no signing key that verifiers trust")
-{
-    public static readonly FailureRule Rule = new(exception => exception is CannotSignException
-        ? CommonFailures.Unavailable("keys_unavailable", "Tokens cannot be issued right now")
-        : null);
 }

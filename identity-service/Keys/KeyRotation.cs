@@ -11,7 +11,7 @@ namespace AuthMesh.Identity.Keys;
 /// </summary>
 internal sealed partial class KeyRotation(
     KeyRing ring, Preparation preparation, IServiceScopeFactory scopes, IOptions<KeyOptions> options, TimeProvider clock,
-    ILogger<KeyRotation> logger) : BackgroundService
+    SecurityEvents events, ILogger<KeyRotation> logger) : BackgroundService
 {
     private static readonly TimeSpan RetryInterval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestSleep = TimeSpan.FromDays(1); // a timer takes 49 days at most
@@ -76,9 +76,11 @@ internal sealed partial class KeyRotation(
         switch (rotation)
         {
             case Rotation.Done { Silent.Count: 0 } done:
+                events.Write(SecurityEvent.SigningKeyRotated(done.KeyId), context: null);
                 LogRotated(done.KeyId, done.AnnouncedKeyId);
                 break;
             case Rotation.Done done:
+                events.Write(SecurityEvent.SigningKeyRotated(done.KeyId), context: null);
                 LogRotatedRegardless(done.KeyId, done.AnnouncedKeyId, options.Value.AcknowledgementCeiling, string.Join("; ", done.Silent));
                 break;
             case Rotation.Awaiting waiting:

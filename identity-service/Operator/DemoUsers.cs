@@ -19,7 +19,7 @@ internal sealed partial class DemoUsers(
     IdentityDb db, PasswordHashing passwords, IOptions<DemoUserOptions> options, IHostEnvironment environment, TimeProvider clock,
     ILogger<DemoUsers> logger)
 {
-    public const string RemoveCommand = "remove-demo-users";
+    private const string RemoveCommand = "remove-demo-users";
 
     private static readonly (string Name, string Password, string Role)[] All =
     [
@@ -42,9 +42,11 @@ internal sealed partial class DemoUsers(
         }
     }
 
-    /// <returns>How many there were.</returns>
-    public Task<int> RemoveAsync(CancellationToken cancellationToken) =>
-        db.Users.Where(user => user.IsDemo).ExecuteDeleteAsync(cancellationToken);
+    public static OperatorCommand Define() => new(RemoveCommand, "Deletes the demo users", async (services, _, cancellationToken) =>
+    {
+        var removed = await services.GetRequiredService<IdentityDb>().Users.Where(user => user.IsDemo).ExecuteDeleteAsync(cancellationToken);
+        return $"Removed {removed} demo users.";
+    });
 
     // A name that is taken stays as it is: neither its password nor its role is touched.
     private async Task CreateAsync(CancellationToken cancellationToken)

@@ -1,5 +1,7 @@
+using System.CommandLine;
 using AuthMesh.Access;
 using AuthMesh.Identity.Passwords;
+using AuthMesh.Identity.Platform;
 using AuthMesh.Identity.Platform.Database;
 using AuthMesh.Identity.Users;
 using AuthMesh.Settings;
@@ -10,11 +12,14 @@ namespace AuthMesh.Identity.Operator;
 /// <summary>Gives a lost admin account back, or makes one, with a new password that is printed once.</summary>
 internal static class RecoverAdmin
 {
-    public const string CommandName = "recover-admin";
+    private static readonly Argument<string> Name = new("NAME") { Description = "The admin's username, or a free name for a new admin" };
 
-    public static async Task<string> RunAsync(IServiceProvider services, string[] values, CancellationToken cancellationToken)
+    public static OperatorCommand Define() =>
+        new("recover-admin", "Gives an admin a new password and prints it", RunAsync) { Name };
+
+    private static async Task<string> RunAsync(IServiceProvider services, ParseResult parsed, CancellationToken cancellationToken)
     {
-        var username = Username.TryParse(values[0]) ?? throw new StartRefusedException("The name " + Username.Rule + ".");
+        var username = Username.TryParse(parsed.GetRequiredValue(Name)) ?? throw new StartRefusedException("The name " + Username.Rule + ".");
         var db = services.GetRequiredService<IdentityDb>();
         var password = FirstAdmin.GeneratePassword();
         var hash = services.GetRequiredService<PasswordHashing>().Hash(password);
@@ -22,12 +27,13 @@ internal static class RecoverAdmin
         var user = await db.Users.FirstOrDefaultAsync(user => user.NormalizedUsername == username.Normalized, cancellationToken);
         if (user is null)
         {
-            if (Username.FindFault(values[0]) is { } fault)
+            if (Username.FindFault(parsed.GetRequiredValue(Name)) is { } fault)
             {
                 throw new StartRefusedException($"There is no admin {username.Value}, and the name of a new one {fault}.");
             }
 
-            db.Users.Add(User.Create(username, hash, services.GetRequiredService<TimeProvider>().GetUtcNow(), Roles.Admin));
+            user = User.Create(username, hash, services.GetRequiredService<TimeProvider>().GetUtcNow(), Roles.Admin);
+            db.Users.Add(user);
         }
         else if (user.Role == Roles.Admin)
         {
@@ -40,6 +46,7 @@ internal static class RecoverAdmin
         }
 
         await db.SaveChangesAsync(cancellationToken);
+        services.GetRequiredService<SecurityEvents>().Write(SecurityEvent.AdminRecovered(user.Id), context: null);
         return $"The password of admin {username.Value} is now {password}";
     }
 }

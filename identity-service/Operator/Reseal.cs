@@ -1,5 +1,7 @@
-using AuthMesh.Identity.Platform.Database;
+using System.CommandLine;
 using AuthMesh.Identity.Keys;
+using AuthMesh.Identity.Platform;
+using AuthMesh.Identity.Platform.Database;
 using AuthMesh.Settings;
 using Microsoft.EntityFrameworkCore;
 
@@ -11,9 +13,9 @@ namespace AuthMesh.Identity.Operator;
 /// </summary>
 internal static class Reseal
 {
-    public const string CommandName = "reseal";
+    public static OperatorCommand Define() => new("reseal", "Seals every key anew under Identity:MasterKey", RunAsync);
 
-    public static async Task<string> RunAsync(IServiceProvider services, string[] values, CancellationToken cancellationToken)
+    private static async Task<string> RunAsync(IServiceProvider services, ParseResult parsed, CancellationToken cancellationToken)
     {
         var db = services.GetRequiredService<IdentityDb>();
         var masterKey = services.GetRequiredService<MasterKey>();
@@ -26,6 +28,7 @@ internal static class Reseal
 
         await db.SaveChangesAsync(cancellationToken);
         await change.CommitAsync(cancellationToken);
+        services.GetRequiredService<SecurityEvents>().Write(SecurityEvent.RingResealed(), context: null);
         return $"Resealed {keys.Count} keys under Identity:MasterKey. No replica needs Identity:PreviousMasterKey any more; "
             + "a backup of the database from before still needs the key that it was made under.";
     }

@@ -1,4 +1,6 @@
+using System.CommandLine;
 using AuthMesh.Identity.Keys;
+using AuthMesh.Identity.Platform;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
 
@@ -7,11 +9,23 @@ namespace AuthMesh.Identity.Operator;
 /// <summary>The signing key gives way before its time, in the same way as when its time has come: nobody notices.</summary>
 internal static class Rotate
 {
-    public const string CommandName = "rotate";
+    private static readonly Option<bool> Emergency = new("--emergency")
+    {
+        Description = "A key is in wrong hands: distrust every signing key at once, without waiting for anybody",
+    };
+
+    public static OperatorCommand Define() => new("rotate", "Replaces the signing key without anybody noticing", RunAsync)
+    {
+        Options = { Emergency },
+        TakesItsTime = true,
+    };
 
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
 
-    public static async Task<string> RunAsync(IServiceProvider services, string[] values, CancellationToken cancellationToken)
+    private static Task<string> RunAsync(IServiceProvider services, ParseResult parsed, CancellationToken cancellationToken) =>
+        parsed.GetValue(Emergency) ? RotateEmergency.RunAsync(services, cancellationToken) : RotateAsync(services, cancellationToken);
+
+    private static async Task<string> RotateAsync(IServiceProvider services, CancellationToken cancellationToken)
     {
         var clock = services.GetRequiredService<TimeProvider>();
         var ceiling = services.GetRequiredService<IOptions<KeyOptions>>().Value.AcknowledgementCeiling;
@@ -26,6 +40,7 @@ internal static class Rotate
             switch (rotation)
             {
                 case Rotation.Done done:
+                    services.GetRequiredService<SecurityEvents>().Write(SecurityEvent.SigningKeyRotated(done.KeyId), context: null);
                     return $"{done.KeyId} signs now; {done.AnnouncedKeyId} is announced as the next. Tokens from before stay good."
                         + DescribeSilent(done.Silent);
                 case Rotation.DoneByAnother done:

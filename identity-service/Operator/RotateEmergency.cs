@@ -1,4 +1,5 @@
 using AuthMesh.Identity.Keys;
+using AuthMesh.Identity.Platform;
 using AuthMesh.Identity.Platform.Database;
 using AuthMesh.Identity.Revocations;
 using AuthMesh.Revocations;
@@ -12,19 +13,21 @@ namespace AuthMesh.Identity.Operator;
 /// </summary>
 internal static class RotateEmergency
 {
-    public const string Option = "--emergency";
-
-    public const string CommandName = KeyRing.EmergencyCommand;
-
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(250);
 
     // Verifiers that are well need a fraction of a second. Those that are not, nobody could tell in any time.
     private static readonly TimeSpan LongestLook = TimeSpan.FromSeconds(10);
 
-    public static async Task<string> RunAsync(IServiceProvider services, string[] values, CancellationToken cancellationToken)
+    public static async Task<string> RunAsync(IServiceProvider services, CancellationToken cancellationToken)
     {
         var db = services.GetRequiredService<IdentityDb>();
         var (removed, current, announced) = await ReplaceAsync(db, services.GetRequiredService<MasterKey>(), cancellationToken);
+        var events = services.GetRequiredService<SecurityEvents>();
+        foreach (var key in removed)
+        {
+            events.Write(SecurityEvent.SigningKeyDistrusted(key), context: null);
+        }
+
         Console.WriteLine(
             $"""
             Distrusted everywhere and removed: {string.Join(", ", removed)}.

@@ -142,7 +142,7 @@ public sealed class FirstAdminTests(ProductionMesh mesh)
         Assert.NotEqual(PasswordIn(recovered), PasswordIn(made));
         var unknown = await own.RunAsync("Production", "promote", "carol");
         unknown.AssertExited(1);
-        Assert.Contains("recover-admin NAME", unknown.Errors, StringComparison.Ordinal);
+        Assert.Contains("recover-admin <NAME>", unknown.Errors, StringComparison.Ordinal);
         Assert.Equal(2, await own.Database.ScalarAsync<long>("SELECT count(*) FROM users WHERE role = 'admin'"));
     }
 

@@ -23,7 +23,7 @@ public sealed class KeyRingTests(ProductionMesh mesh)
         await Ring(masterKey).OpenAsync(db, TestContext.Current.CancellationToken);
 
         Assert.Equal(
-            ["Pepper Current", "RefreshToken Current", "Signing Announced", "Signing Current"],
+            ["Mac Current", "Pepper Current", "Signing Announced", "Signing Current"],
             made.Select(key => $"{key.Purpose} {key.State}").Order(StringComparer.Ordinal));
         Assert.Equal(made.Select(key => key.Id), (await KeysAsync(db)).Select(key => key.Id));
     }

@@ -18,6 +18,8 @@ public sealed class DatabaseOptions
         "Timeout=3;Command Timeout=2;Cancellation Timeout=500;Keepalive=15;Host Recheck Seconds=1;Maximum Pool Size=20;"
         + "Max Auto Prepare=50;No Reset On Close=true;GSS Encryption Mode=Disable;Application Name=identity-service;";
 
+    private const string PatientDefaults = Defaults + "Timeout=15;Command Timeout=30;";
+
     /// <summary>An Npgsql connection string; what it sets wins over the defaults above.</summary>
     public string ConnectionString { get; set; } = "";
 
@@ -26,9 +28,12 @@ public sealed class DatabaseOptions
     /// <summary>A file with the password, where the connection string has none.</summary>
     public string PasswordFile { get; set; } = "";
 
+    /// <summary>Whether nobody waits for an answer by HTTP, so that slow statements may finish.</summary>
+    internal bool IsPatient { get; set; }
+
     internal NpgsqlConnectionStringBuilder Read()
     {
-        var builder = new NpgsqlConnectionStringBuilder(Defaults + Secret.Read(ConnectionString, ConnectionStringFile));
+        var builder = new NpgsqlConnectionStringBuilder((IsPatient ? PatientDefaults : Defaults) + Secret.Read(ConnectionString, ConnectionStringFile));
         if (PasswordFile.Length > 0)
         {
             builder.Password = Secret.Read("", PasswordFile);

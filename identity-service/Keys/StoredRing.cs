@@ -1,0 +1,80 @@
+using AuthMesh.Identity.Platform.Database;
+using AuthMesh.Settings;
+using Microsoft.EntityFrameworkCore;
+
+namespace AuthMesh.Identity.Keys;
+
+/// <summary>The stored ring at a start: every key must open, and a ring that is empty or incomplete is filled.</summary>
+/// <param name="Keys">All keys of the ring.</param>
+/// <param name="Created">Those that did not exist before.</param>
+/// <param name="ReadAt">The time of the reading, by PostgreSQL's clock.</param>
+internal sealed record StoredRing(List<RingKey> Keys, IReadOnlyList<RingKey> Created, DateTimeOffset ReadAt)
+{
+    /// <summary>Only one replica at a time may call this: the caller holds the <see cref="PreparationLock"/>.</summary>
+    /// <exception cref="StartRefusedException">
+    /// The master key does not open the ring, or the ring is gone while users exist. Nothing was created: new keys beside keys that cannot be
+    /// opened would sign tokens and hash passwords that no other replica understands.
+    /// </exception>
+    public static async Task<StoredRing> OpenOrCreateAsync(IdentityDb db, MasterKey masterKey, CancellationToken cancellationToken)
+    {
+        var now = await DatabaseClock.ReadAsync(db, cancellationToken);
+        var keys = await db.RingKeys.ToListAsync(cancellationToken);
+        if (keys.Find(key => key.TryOpen(masterKey) is null) is { } unopened)
+        {
+            throw new StartRefusedException(
+                $"The master key does not open the stored key ring (key {unopened.Id}). Nothing was changed. Start with the master key "
+                + "that this database was first started with, Identity:MasterKey or Identity:MasterKeyFile, or with the one that it was "
+                + "resealed under since. While you change it, give the old one as Identity:PreviousMasterKey or "
+                + "Identity:PreviousMasterKeyFile.");
+        }
+
+        var missing = CreateMissing(keys, masterKey, now);
+        if (missing.Exists(key => key.Purpose == RingKeyPurpose.Pepper) && await AreThereUsersAsync(db, cancellationToken))
+        {
+            throw new StartRefusedException(
+                "There are users but no pepper to check their passwords with: the table ring_keys has lost rows. Nothing was changed. "
+                + "Restore it from the backup that the users come from.");
+        }
+
+        if (missing.Count > 0)
+        {
+            db.RingKeys.AddRange(missing);
+            await db.SaveChangesAsync(cancellationToken);
+        }
+
+        return new StoredRing([.. keys, .. missing], missing, now);
+    }
+
+    private static List<RingKey> CreateMissing(List<RingKey> keys, MasterKey masterKey, DateTimeOffset now)
+    {
+        var missing = new List<RingKey>();
+        bool Has(RingKeyPurpose purpose, RingKeyState state) => keys.Exists(key => key.Purpose == purpose && key.State == state);
+
+        if (!Has(RingKeyPurpose.Signing, RingKeyState.Current))
+        {
+            missing.Add(RingKey.CreateSigningPair(masterKey, RingKeyState.Current, now));
+        }
+
+        // One key is always announced ahead, so that verifiers know it long before it signs.
+        if (!Has(RingKeyPurpose.Signing, RingKeyState.Announced))
+        {
+            missing.Add(RingKey.CreateSigningPair(masterKey, RingKeyState.Announced, now));
+        }
+
+        if (!Has(RingKeyPurpose.Pepper, RingKeyState.Current))
+        {
+            missing.Add(RingKey.CreatePepper(masterKey, now));
+        }
+
+        if (!Has(RingKeyPurpose.Mac, RingKeyState.Current))
+        {
+            missing.Add(RingKey.CreateMacKey(masterKey, now));
+        }
+
+        return missing;
+    }
+
+    // By SQL: the entity belongs to a module above this one.
+    private static Task<bool> AreThereUsersAsync(IdentityDb db, CancellationToken cancellationToken) =>
+        db.Database.SqlQuery<bool>($"SELECT EXISTS (SELECT FROM users) AS \"Value\"").SingleAsync(cancellationToken);
+}

@@ -1,0 +1,83 @@
+using System.CommandLine;
+using System.CommandLine.Invocation;
+
+namespace AuthMesh.Identity.Operator;
+
+/// <summary>
+/// The arguments of the process: settings, as ASP.NET Core reads them (<c>--Identity:Keys:MaxAge=00:05:00</c>), and perhaps a command.
+/// </summary>
+internal sealed class CommandLine
+{
+    // The host's own settings, which have no section.
+    private static readonly string[] HostSettings = ["environment", "urls", "http_ports", "https_ports"];
+
+    private readonly ParseResult? parsed;
+
+    private CommandLine(string[] settings, ParseResult? parsed) => (Settings, this.parsed) = (settings, parsed);
+
+    /// <summary>The arguments that are settings.</summary>
+    public string[] Settings { get; }
+
+    /// <summary>The command to run, or null where the service itself shall run.</summary>
+    public OperatorCommand? Command => parsed?.CommandResult.Command as OperatorCommand;
+
+    public static CommandLine Read(string[] args)
+    {
+        var (words, settings) = Split(args);
+
+        // An '@' is part of a name here, never a file of arguments.
+        return new CommandLine(settings, words.Length == 0 ? null : Define().Parse(words, new ParserConfiguration { ResponseFileTokenReplacer = null }));
+    }
+
+    /// <summary>Prints the help that was asked for, or what is wrong with the arguments.</summary>
+    /// <returns>The exit code of the process, or null where there is work to do.</returns>
+    public int? Explain()
+    {
+        if (parsed is null || (parsed.Action is not ParseErrorAction && Command is not null && parsed.Action is null))
+        {
+            return null;
+        }
+
+        var isMistake = parsed.Action is ParseErrorAction;
+        var exitCode = parsed.Invoke(new InvocationConfiguration { Output = isMistake ? Console.Error : Console.Out });
+        return isMistake ? 1 : exitCode;
+    }
+
+    public Task<int> RunAsync(WebApplication app) => Command!.RunAsync(app, parsed!);
+
+    private static RootCommand Define() => new("The identity service of AuthMesh. Without a command, it runs the service.")
+    {
+        Rotate.Define(),
+        Reseal.Define(),
+        RecoverAdmin.Define(),
+        DemoUsers.Define(),
+    };
+
+    // Configuration ignores an option that it does not know. So that a mistyped option of ours does not run another command than the one that
+    // was meant, only options with a section, or the host's, are settings; everything else must be part of a command.
+    private static (string[] Words, string[] Settings) Split(string[] args)
+    {
+        List<string> words = [], settings = [];
+        for (var i = 0; i < args.Length; i++)
+        {
+            var name = args[i].Split('=')[0];
+            var isSetting = name.StartsWith("--", StringComparison.Ordinal)
+                && (name.Contains(':', StringComparison.Ordinal) || HostSettings.Contains(name[2..], StringComparer.OrdinalIgnoreCase));
+            var hasOwnValue = args[i].Contains('=', StringComparison.Ordinal);
+            var hasNextValue = !hasOwnValue && i + 1 < args.Length && !args[i + 1].StartsWith("--", StringComparison.Ordinal);
+            if (!isSetting || !(hasOwnValue || hasNextValue))
+            {
+                words.Add(args[i]);
+                continue;
+            }
+
+            settings.Add(args[i]);
+            if (hasNextValue)
+            {
+                settings.Add(args[++i]);
+            }
+        }
+
+        return ([.. words], [.. settings]);
+    }
+}

@@ -1,0 +1,36 @@
+using System.CommandLine;
+using AuthMesh.Identity.Keys;
+using AuthMesh.Identity.Platform.Database;
+using AuthMesh.Settings;
+
+namespace AuthMesh.Identity.Operator;
+
+/// <summary>
+/// Something that an operator does on the identity service's own machine, with its own settings: <c>identity-service NAME</c>. It runs in
+/// place of the service.
+/// </summary>
+/// <param name="name">The word that calls it.</param>
+/// <param name="description">For the help text.</param>
+/// <param name="work">Does it, and returns what to print.</param>
+internal sealed class OperatorCommand(
+    string name, string description, Func<IServiceProvider, ParseResult, CancellationToken, Task<string>> work) : Command(name, description)
+{
+    /// <summary>Whether the work may wait for long. Then it does not hold the lock that starting replicas wait for.</summary>
+    public bool TakesItsTime { get; init; }
+
+    public Task<int> RunAsync(WebApplication app, ParseResult parsed) => app.RunCommandAsync(async (services, cancellationToken) =>
+    {
+        await using (await services.GetRequiredService<PreparationLock>().TakeAsync(cancellationToken))
+        {
+            await services.GetRequiredService<Migrate>().RunAsync(cancellationToken);
+            await services.GetRequiredService<KeyRing>().OpenAsync(services.GetRequiredService<IdentityDb>(), cancellationToken);
+            if (!TakesItsTime)
+            {
+                Console.WriteLine(await work(services, parsed, cancellationToken));
+                return;
+            }
+        }
+
+        Console.WriteLine(await work(services, parsed, cancellationToken));
+    });
+}
