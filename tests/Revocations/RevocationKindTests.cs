@@ -87,7 +87,9 @@ public sealed class RevocationKindTests : IDisposable
         var relayed = RevocationKind.Describe(Later, "a \"client\"", 7);
 
         Assert.Equal("""{"subject":"a \u0022client\u0022","epoch":7}""", relayed);
-        Assert.Equal(("a \"client\"", 7), RevocationKind.Find(RevocationKind.UserBelowEpoch)!.Read(relayed));
+        Assert.Equal(("a \"client\"", 0), RevocationKind.Find(RevocationKind.KeyDistrusted)!.Read(relayed)); // a text
+        var user = RevocationKind.Describe(Later, Session.ToString(), 7);
+        Assert.Equal((Session.ToString(), 7), RevocationKind.Find(RevocationKind.UserBelowEpoch)!.Read(user)); // an id
     }
 
     [Theory]
