@@ -11,8 +11,8 @@ namespace AuthMesh.Identity.Keys;
 
 /// <summary>
 /// The opened keys, as one immutable snapshot that is replaced as a whole: signing and verifying take no lock and never see half a change.
-/// <see cref="StoredRing"/> creates the keys, <see cref="KeyRingSnapshot"/> holds the opened ones; this class answers with them, and decides
-/// whether they may still sign.
+/// <see cref="StoredRing"/> creates the keys, <see cref="KeyRingSnapshot"/> holds the opened ones; this class answers with them, and
+/// decides whether they may still sign.
 /// </summary>
 internal sealed partial class KeyRing(MasterKey masterKey, TimeProvider clock, ILogger<KeyRing> logger) : IDisposable
 {
@@ -75,7 +75,7 @@ internal sealed partial class KeyRing(MasterKey masterKey, TimeProvider clock, I
     private KeyRingSnapshot Current => snapshot ?? throw new InvalidOperationException("The key ring is not open yet.");
 
     /// <summary>Opens every stored key, and creates the keys that a ring must have. Only one replica at a time does this.</summary>
-    /// <exception cref="StartRefusedException">The stored ring cannot be opened, or has lost keys. See <see cref="StoredRing"/>.</exception>
+    /// <exception cref="StartRefusedException">The stored ring does not open or has lost keys: see <see cref="StoredRing"/>.</exception>
     public async Task OpenAsync(IdentityDb db, CancellationToken cancellationToken)
     {
         var stored = await StoredRing.OpenOrCreateAsync(db, masterKey, cancellationToken);

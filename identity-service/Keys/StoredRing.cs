@@ -12,8 +12,8 @@ internal sealed record StoredRing(List<RingKey> Keys, IReadOnlyList<RingKey> Cre
 {
     /// <summary>Only one replica at a time may call this: the caller holds the <see cref="PreparationLock"/>.</summary>
     /// <exception cref="StartRefusedException">
-    /// The master key does not open the ring, or the ring is gone while users exist. Nothing was created: new keys beside keys that cannot be
-    /// opened would sign tokens and hash passwords that no other replica understands.
+    /// The master key does not open the ring, or the ring is gone while users exist. Nothing was created: new keys beside keys that
+    /// cannot be opened would sign tokens and hash passwords that no other replica understands.
     /// </exception>
     public static async Task<StoredRing> OpenOrCreateAsync(IdentityDb db, MasterKey masterKey, CancellationToken cancellationToken)
     {

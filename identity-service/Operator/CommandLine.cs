@@ -26,14 +26,15 @@ internal sealed class CommandLine
         var (words, settings) = Split(args);
 
         // An '@' is part of a name here, never a file of arguments.
-        return new CommandLine(settings, words.Length == 0 ? null : Define().Parse(words, new ParserConfiguration { ResponseFileTokenReplacer = null }));
+        var grammar = new ParserConfiguration { ResponseFileTokenReplacer = null };
+        return new CommandLine(settings, words.Length == 0 ? null : Define().Parse(words, grammar));
     }
 
     /// <summary>Prints the help that was asked for, or what is wrong with the arguments.</summary>
     /// <returns>The exit code of the process, or null where there is work to do.</returns>
     public int? Explain()
     {
-        if (parsed is null || (parsed.Action is not ParseErrorAction && Command is not null && parsed.Action is null))
+        if (parsed is null || (Command is not null && parsed.Action is null))
         {
             return null;
         }
@@ -53,8 +54,8 @@ internal sealed class CommandLine
         DemoUsers.Define(),
     };
 
-    // Configuration ignores an option that it does not know. So that a mistyped option of ours does not run another command than the one that
-    // was meant, only options with a section, or the host's, are settings; everything else must be part of a command.
+    // Configuration ignores an option that it does not know, and a mistyped option of ours must not run another command than the one that
+    // was meant. So only options with a section, or the host's own, are settings; everything else must be part of a command.
     private static (string[] Words, string[] Settings) Split(string[] args)
     {
         List<string> words = [], settings = [];

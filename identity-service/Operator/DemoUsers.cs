@@ -44,7 +44,8 @@ internal sealed partial class DemoUsers(
 
     public static OperatorCommand Define() => new(RemoveCommand, "Deletes the demo users", async (services, _, cancellationToken) =>
     {
-        var removed = await services.GetRequiredService<IdentityDb>().Users.Where(user => user.IsDemo).ExecuteDeleteAsync(cancellationToken);
+        var users = services.GetRequiredService<IdentityDb>().Users;
+        var removed = await users.Where(user => user.IsDemo).ExecuteDeleteAsync(cancellationToken);
         return $"Removed {removed} demo users.";
     });
 

@@ -19,7 +19,8 @@ internal static class RecoverAdmin
 
     private static async Task<string> RunAsync(IServiceProvider services, ParseResult parsed, CancellationToken cancellationToken)
     {
-        var username = Username.TryParse(parsed.GetRequiredValue(Name)) ?? throw new StartRefusedException("The name " + Username.Rule + ".");
+        var username = Username.TryParse(parsed.GetRequiredValue(Name))
+            ?? throw new StartRefusedException("The name " + Username.Rule + ".");
         var db = services.GetRequiredService<IdentityDb>();
         var password = FirstAdmin.GeneratePassword();
         var hash = services.GetRequiredService<PasswordHashing>().Hash(password);

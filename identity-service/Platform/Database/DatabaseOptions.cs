@@ -33,7 +33,8 @@ public sealed class DatabaseOptions
 
     internal NpgsqlConnectionStringBuilder Read()
     {
-        var builder = new NpgsqlConnectionStringBuilder((IsPatient ? PatientDefaults : Defaults) + Secret.Read(ConnectionString, ConnectionStringFile));
+        var defaults = IsPatient ? PatientDefaults : Defaults;
+        var builder = new NpgsqlConnectionStringBuilder(defaults + Secret.Read(ConnectionString, ConnectionStringFile));
         if (PasswordFile.Length > 0)
         {
             builder.Password = Secret.Read("", PasswordFile);
