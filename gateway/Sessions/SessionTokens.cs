@@ -11,7 +11,7 @@ namespace AuthMesh.Gateway.Sessions;
 /// </summary>
 internal sealed class SessionTokens(Exchange exchange, RevokedAccess revoked, IOptions<GatewayOptions> options, TimeProvider clock)
 {
-    private readonly Generations<TokenDigest, SessionToken> held = new(options.Value.SessionTokens, clock);
+    private readonly TwoGenerationCache<TokenDigest, SessionToken> held = new(options.Value.SessionTokens, clock);
     private readonly Dictionary<TokenDigest, Flight> underWay = [];
     private readonly Lock gate = new(); // for what is under way, and for how it comes to be held
 

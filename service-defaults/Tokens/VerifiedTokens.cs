@@ -7,7 +7,7 @@ namespace AuthMesh.Tokens;
 
 /// <summary>Access tokens whose signature was found good, so that it is checked once and not for every request.</summary>
 internal sealed class VerifiedTokens(IOptions<AuthMeshOptions> options, TimeProvider clock)
-    : Generations<TokenDigest, VerifiedToken>(options.Value.VerifiedTokens, clock);
+    : TwoGenerationCache<TokenDigest, VerifiedToken>(options.Value.VerifiedTokens, clock);
 
 /// <summary>
 /// SHA-256 of the whole text of a token: an access token, or a browser's session cookie. Nobody finds two texts with the same one, and no

@@ -3,17 +3,16 @@ using System.Collections.Concurrent;
 namespace AuthMesh.Tokens;
 
 /// <summary>
-/// Remembers what is in use. In two generations: what is found in the older one moves to the newer, and when that is full, or old, the
-/// older one goes as a whole, with all that nobody asked for. So it stays bounded without any book about who was used when, and readers
-/// never wait.
+/// A bounded cache of two generations. A hit in the older generation moves the entry to the newer one; when the newer one is full or old,
+/// the older one is dropped as a whole, with everything that was not asked for. No entry keeps a time of use, and readers never wait.
 /// </summary>
-/// <param name="size">How much is held at most. Half as much in use at one time is sure to be held; with 0 nothing is.</param>
-/// <param name="clock">For the age of a generation.</param>
-internal class Generations<TKey, TValue>(int size, TimeProvider clock)
+/// <param name="size">The number of entries at most. Half of them are sure to stay while they are in use. 0 caches nothing.</param>
+/// <param name="clock">Measures the age of a generation.</param>
+internal class TwoGenerationCache<TKey, TValue>(int size, TimeProvider clock)
     where TKey : notnull
     where TValue : class
 {
-    // Nothing lies here for days because a quiet service has not yet met enough others.
+    // In a quiet service, no entry stays for days only because too few others came.
     private static readonly TimeSpan GenerationTime = TimeSpan.FromMinutes(10);
 
     private readonly int generationSize = size / 2;
@@ -31,7 +30,7 @@ internal class Generations<TKey, TValue>(int size, TimeProvider clock)
             return value;
         }
 
-        if (gate.TryEnter()) // else the next one who asks moves it
+        if (gate.TryEnter()) // otherwise the next hit moves it
         {
             try
             {

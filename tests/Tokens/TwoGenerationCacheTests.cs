@@ -4,9 +4,9 @@ using Microsoft.Extensions.Time.Testing;
 namespace AuthMesh.Tests.Tokens;
 
 /// <summary>What remembers tokens and cookies. What it does for a verifier, and for the gateway, is told by their own tests.</summary>
-public sealed class GenerationsTests
+public sealed class TwoGenerationCacheTests
 {
-    private readonly Generations<int, string> held = new(size: 4, new FakeTimeProvider());
+    private readonly TwoGenerationCache<int, string> held = new(size: 4, new FakeTimeProvider());
 
     [Fact]
     public void What_is_removed_is_gone_from_both_generations()
