@@ -28,8 +28,8 @@ internal sealed partial class ProvePassword(
     /// <summary>A step of a sign-in: somebody gives a name and a password.</summary>
     public async Task<SignInStep> ForNameAsync(string name, string password, HttpContext context, CancellationToken cancellationToken)
     {
-        // 1. A place in the lane, before the database is asked. A device uses its account's share, whatever name is typed on it. A text that
-        //    is no name stays as it is: in lower case it could be somebody's name, and its guesses would count against them.
+        // 1. A place in the lane, before the database is asked. A device uses its account's share, whatever name is typed on it. A text
+        //    that is no name stays as it is: in lower case it could be somebody's name, and its guesses would count against them.
         var username = Username.TryParse(name);
         var (account, network) = (username?.Normalized ?? name, callerAddress.NetworkOf(context));
         var device = deviceCookies.Find(context.Request);
