@@ -31,9 +31,9 @@ try
 {
     return await RunAsync();
 }
-catch (IOException exception)
+catch (Exception exception) when (exception is IOException or UnauthorizedAccessException) // the second where it is open for reading only
 {
-    Console.Error.WriteLine($"authmesh: Standard output cannot be written: {exception.Message}");
+    Console.Error.WriteLine($"authmesh: Standard output cannot be written: {exception.GetBaseException().Message}");
     Console.Error.WriteLine("hint: the server may have done what you asked for; look before you repeat it");
     return ExitCode.Usage;
 }

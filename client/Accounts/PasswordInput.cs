@@ -34,7 +34,7 @@ internal static class PasswordInput
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             throw CommandFailure.Usage(
-                $"Standard input cannot be read: {exception.Message}", "pipe the password in, or name a file behind <");
+                $"Standard input cannot be read: {exception.GetBaseException().Message}", "pipe the password in, or name a file behind <");
         }
     }
 

@@ -80,9 +80,9 @@ internal static class StandardStreams
             {
                 inner.Write(value);
             }
-            catch (IOException)
+            catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
             {
-                // Standard error is full, closed or gone.
+                // Standard error is full, closed, gone, or open for reading only.
             }
         }
 

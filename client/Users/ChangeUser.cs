@@ -23,7 +23,8 @@ internal static class ChangeUser
             return Roles.Contains(wanted)
                 ? (choice with { Name = name }, new UserChange(Role: wanted))
                 : throw CommandFailure.Usage(
-                    "The role must be admin or user", "authmesh users role NAME admin, or: authmesh users role --id ID admin");
+                    $"The role must be admin or user{(wanted is null ? "" : $", not {wanted}")}",
+                    "authmesh users role NAME admin, or: authmesh users role --id ID admin");
         }, role);
     }
 

@@ -14,6 +14,8 @@ public sealed class OddPlaceTests(ProductionMesh mesh) : IDisposable
     [Theory]
     [InlineData("authmesh --help >&-", 2, Written + "It is closed")]
     [InlineData("authmesh --help >/dev/full", 2, Written)]
+    [InlineData("authmesh --help 1</dev/null", 2, Written + "Bad file descriptor")]
+    [InlineData("authmesh whoami 2</dev/null", 4)]
     [InlineData("authmesh whoami --json >/dev/full", 2, Written)]
     [InlineData("authmesh --help >&- 2>&-", 2)]
     [InlineData("authmesh --help <&- >&- 2>&-", 2)]
