@@ -26,36 +26,45 @@ public static class HealthProbe
             return null;
         }
 
-        var url = new Uri($"{FindOrigin()}/health/ready");
-        try
+        // No proxy: what is set for the way out of the network does not lead to loopback.
+        using var http = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { Timeout = Timeout };
+        var problem = "";
+        foreach (var url in FindOrigins().Select(origin => new Uri($"{origin}/health/ready")))
         {
-            // No proxy: what is set for the way out of the network does not lead to loopback.
-            using var http = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { Timeout = Timeout };
-            using var answer = await http.GetAsync(url);
-            Console.WriteLine(ReadMessage(await answer.Content.ReadAsStringAsync()) ?? $"{url} answers {(int)answer.StatusCode}");
-            return answer.IsSuccessStatusCode ? 0 : 1;
+            try
+            {
+                using var answer = await http.GetAsync(url);
+                Console.WriteLine(ReadMessage(await answer.Content.ReadAsStringAsync()) ?? $"{url} answers {(int)answer.StatusCode}");
+                return answer.IsSuccessStatusCode ? 0 : 1;
+            }
+            catch (Exception exception) when (exception is HttpRequestException or OperationCanceledException)
+            {
+                problem = problem.Length > 0 ? problem : $"{url} does not answer: {exception.GetBaseException().Message}";
+            }
         }
-        catch (Exception exception) when (exception is HttpRequestException or OperationCanceledException)
-        {
-            Console.WriteLine($"{url} does not answer: {exception.GetBaseException().Message}");
-            return 1;
-        }
+
+        Console.WriteLine(problem);
+        return 1;
     }
 
-    private static string FindOrigin()
+    /// <summary>Where the service may listen, to be tried in this order.</summary>
+    private static string[] FindOrigins()
     {
         if (Environment.GetEnvironmentVariable("ASPNETCORE_URLS") is not { Length: > 0 } urls)
         {
             var ports = Environment.GetEnvironmentVariable("ASPNETCORE_HTTP_PORTS");
-            return $"http://127.0.0.1:{(string.IsNullOrEmpty(ports) ? "5000" : ports.Split(';')[0])}";
+            return OnLoopback(string.IsNullOrEmpty(ports) ? "5000" : ports.Split(';')[0]);
         }
 
         var addresses = urls.Split(';', StringSplitOptions.RemoveEmptyEntries).Select(BindingAddress.Parse).ToArray();
         var address = Array.Find(addresses, address => address.Scheme == Uri.UriSchemeHttp) ?? addresses[0];
-        // A name, a + or a * binds every address; so do 0.0.0.0 and [::], which are none to call.
+        // Kestrel binds every address for a name, + or *. The addresses 0.0.0.0 and [::] mean the same, and nobody can call them.
         var isBoundAlone = IPAddress.TryParse(address.Host, out var ip) && !ip.Equals(IPAddress.Any) && !ip.Equals(IPAddress.IPv6Any);
-        return $"http://{(isBoundAlone ? address.Host : "127.0.0.1")}:{address.Port}";
+        return isBoundAlone ? [$"http://{address.Host}:{address.Port}"] : OnLoopback($"{address.Port}");
     }
+
+    /// <summary>A host may have one of the two only, and 0.0.0.0 does not include ::1.</summary>
+    private static string[] OnLoopback(string port) => [$"http://127.0.0.1:{port}", $"http://[::1]:{port}"];
 
     private static string? ReadMessage(string body)
     {

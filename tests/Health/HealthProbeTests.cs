@@ -7,13 +7,20 @@ namespace AuthMesh.Tests.Health;
 public sealed class HealthProbeTests(ProductionMesh mesh)
 {
     [Theory]
-    [InlineData("ASPNETCORE_URLS", "http://127.0.0.1:PORT")]
+    [InlineData("ASPNETCORE_URLS", "http://LOOPBACK:PORT")]
+    [InlineData("ASPNETCORE_URLS", "http://localhost:PORT")]
+    [InlineData("ASPNETCORE_URLS", "http://[::]:PORT")]
     [InlineData("ASPNETCORE_URLS", "http://0.0.0.0:PORT")]
     [InlineData("ASPNETCORE_URLS", "http://*:PORT;http://127.0.0.1:9")]
     [InlineData("ASPNETCORE_HTTP_PORTS", "PORT")]
     public async Task A_service_that_is_ready_is_found_ready(string name, string value)
     {
-        var probe = await ProbeAsync(name, value.Replace("PORT", $"{mesh.Resource.Address.Port}", StringComparison.Ordinal));
+        var address = value
+            .Replace("LOOPBACK:PORT", mesh.Resource.Address.Authority, StringComparison.Ordinal)
+            .Replace("PORT", $"{mesh.Resource.Address.Port}", StringComparison.Ordinal);
+
+        // A probe gives up after two seconds, which a busy machine may take for the start of its process.
+        var probe = await Patience.UntilAsync(() => ProbeAsync(name, address), probe => probe.ExitCode == 0);
 
         Assert.Equal((0, "Ready"), (probe.ExitCode, probe.Output.Trim()));
     }
