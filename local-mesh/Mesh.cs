@@ -1,3 +1,4 @@
+using System.Net;
 using AuthMesh.LocalMesh.Processes;
 using Npgsql;
 
@@ -79,7 +80,7 @@ public sealed class Mesh : IAsyncDisposable
         if (Postgres is not null)
         {
             await Cluster.WaitUntilAnswersAsync(Postgres);
-            Report($"PostgreSQL answers on 127.0.0.1:{Postgres.Port}: {Postgres.Description}");
+            Report($"PostgreSQL answers on {new IPEndPoint(Loopback.Address, Postgres.Port)}: {Postgres.Description}");
         }
 
         foreach (var service in Services)

@@ -19,8 +19,9 @@ public sealed class ServiceProcess : IAsyncDisposable
     {
         (Name, Settings, Environment) = (name, settings, environment);
         (this.program, deletesLog) = (program ?? ServiceOutput.Dll(name), logFile is null);
-        // Only the gateway is spoken to by people and browsers, for whom `localhost` may be 127.0.0.1 or ::1.
-        Address = new Uri($"http://{(name == "gateway" ? "localhost" : "127.0.0.1")}:{Ports.FreeOr(port)}");
+        // People and browsers call only the gateway. For them `localhost` may be 127.0.0.1 or ::1.
+        var free = Ports.FreeOr(port);
+        Address = new Uri(name == "gateway" ? $"http://localhost:{free}" : Loopback.Origin(free));
         LogFile = logFile ?? Path.GetTempFileName();
     }
 
@@ -69,7 +70,7 @@ public sealed class ServiceProcess : IAsyncDisposable
     /// <exception cref="MeshException">It ended or took too long; the message has the last lines of its log.</exception>
     public async Task WaitUntilReadyAsync(TimeSpan? timeout = null, CancellationToken cancellation = default)
     {
-        var patience = timeout ?? TimeSpan.FromSeconds(60);
+        var patience = timeout ?? TimeSpan.FromSeconds(120); // a busy machine is slow, not broken
         var waited = Stopwatch.StartNew();
         while (Exited.IsCompleted || !await IsReadyAsync(cancellation)) // where it has ended, something else may answer on its port
         {

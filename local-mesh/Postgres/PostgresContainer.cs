@@ -1,3 +1,4 @@
+using System.Net;
 using System.Security.Cryptography;
 using AuthMesh.LocalMesh.Processes;
 using Npgsql;
@@ -22,7 +23,7 @@ internal sealed class PostgresContainer : IPostgres
         password = File.ReadAllText(PasswordFile);
         ConnectionString = new NpgsqlConnectionStringBuilder
         {
-            Host = "127.0.0.1",
+            Host = Loopback.Address.ToString(),
             Port = port,
             Username = Cluster.User,
             Password = password,
@@ -68,7 +69,8 @@ internal sealed class PostgresContainer : IPostgres
         var started = await Command.RunAsync(
             [
                 "docker", "run", "--detach", "--rm", "--name", name, "--volume", $"{name}:/var/lib/postgresql/data",
-                "--publish", $"127.0.0.1:{Port}:5432", "--env", $"POSTGRES_USER={Cluster.User}", "--env", $"POSTGRES_DB={Cluster.Database}",
+                "--publish", $"{new IPEndPoint(Loopback.Address, Port)}:5432",
+                "--env", $"POSTGRES_USER={Cluster.User}", "--env", $"POSTGRES_DB={Cluster.Database}",
                 "--env", $"POSTGRES_INITDB_ARGS={string.Join(' ', Cluster.InitDbOptions)}", "--env", "POSTGRES_PASSWORD",
                 Image, "postgres", .. Cluster.Settings,
             ],

@@ -4,7 +4,7 @@ using Npgsql;
 
 namespace AuthMesh.LocalMesh;
 
-/// <summary>PostgreSQL from the server binaries on this machine, in a folder of its own, on 127.0.0.1 alone.</summary>
+/// <summary>PostgreSQL from the server binaries on this machine, in a folder of its own, on loopback alone.</summary>
 public sealed class PostgresServer : IPostgres
 {
     private readonly PostgresBinaries binaries;
@@ -17,7 +17,7 @@ public sealed class PostgresServer : IPostgres
         (this.binaries, this.folder, Port, this.toDelete) = (binaries, folder, port, toDelete);
         ConnectionString = new NpgsqlConnectionStringBuilder
         {
-            Host = "127.0.0.1",
+            Host = Loopback.Address.ToString(),
             Port = port,
             Username = Cluster.User,
             Password = File.ReadAllText(folder.PasswordFile),
@@ -79,7 +79,7 @@ public sealed class PostgresServer : IPostgres
     private async Task LaunchAsync() => process = await ChildProcess.StartAsync(new ChildCommand("PostgreSQL",
         [
             binaries.Postgres, "-D", folder.Data, "-p", Port.ToString(CultureInfo.InvariantCulture),
-            "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", .. Cluster.Settings,
+            "-c", $"listen_addresses={Loopback.Address}", "-c", "unix_socket_directories=", .. Cluster.Settings,
         ],
         folder.Path, LogFile)
     {

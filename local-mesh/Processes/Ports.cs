@@ -40,7 +40,7 @@ internal static class Ports
     }
 
     private static bool IsFree(int port) =>
-        CanListen(IPAddress.Loopback, port) && (!Socket.OSSupportsIPv6 || CanListen(IPAddress.IPv6Loopback, port));
+        Loopback.Addresses.All(address => CanListen(address, port));
 
     private static bool CanListen(IPAddress address, int port)
     {
@@ -50,9 +50,9 @@ internal static class Ports
             listener.Start();
             return true;
         }
-        catch (SocketException e)
+        catch (SocketException)
         {
-            return e.SocketErrorCode is SocketError.AddressNotAvailable or SocketError.AddressFamilyNotSupported; // no IPv6 after all
+            return false;
         }
     }
 }

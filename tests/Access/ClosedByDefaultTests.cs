@@ -2,6 +2,7 @@ using System.Security.Claims;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using AuthMesh.Access;
+using AuthMesh.LocalMesh;
 using AuthMesh.Tests.Harness;
 using AuthMesh.Tokens;
 using Microsoft.AspNetCore.Authentication;
@@ -104,7 +105,7 @@ public sealed class ClosedByDefaultTests(ProductionMesh mesh) : IAsyncLifetime
         builder.AddAuthMesh();
         builder.Services.AddAuthentication("Anybody").AddScheme<AuthenticationSchemeOptions, Anybody>("Anybody", null);
         app = builder.Build();
-        app.Urls.Add("http://127.0.0.1:0");
+        app.Urls.Add(Loopback.Origin(0));
         app.Use(
             (context, next) => context.Request.Path.Value is "/file" or "/elsewhere" ? context.Response.WriteAsync("a secret")
             : next(context));

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using AuthMesh.LocalMesh;
 using AuthMesh.Tests.Harness;
 
 namespace AuthMesh.Tests.Client;
@@ -7,7 +8,7 @@ namespace AuthMesh.Tests.Client;
 public sealed class CommandTests(ProductionMesh mesh) : IDisposable
 {
     private const string Password = "a password, with spaces ";
-    private const string Nobody = "http://127.0.0.1:9"; // discard: nobody listens
+    private static readonly string Nobody = Loopback.Origin(9); // discard: nobody listens
 
     private readonly Authmesh authmesh = new();
 

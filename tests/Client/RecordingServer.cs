@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using AuthMesh.LocalMesh;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
@@ -30,7 +31,7 @@ internal sealed class RecordingServer(Func<RecordedRequest, HttpResponse, Task>?
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         app = builder.Build();
-        app.Urls.Add("http://127.0.0.1:0");
+        app.Urls.Add(Loopback.Origin(0));
         app.Run(async context =>
         {
             var request = await ReadAsync(context.Request);

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using AuthMesh.LocalMesh;
 
 namespace AuthMesh.Tests.Faults;
 
@@ -9,7 +10,7 @@ namespace AuthMesh.Tests.Faults;
 /// </summary>
 internal sealed class Relay : IDisposable
 {
-    private readonly TcpListener listener = new(IPAddress.Loopback, 0);
+    private readonly TcpListener listener = new(Loopback.Address, 0);
     private readonly CancellationTokenSource closed = new();
     private readonly int target;
     private volatile TaskCompletionSource speaking = new();
@@ -48,7 +49,7 @@ internal sealed class Relay : IDisposable
         using (near)
         using (var far = new TcpClient())
         {
-            await far.ConnectAsync(IPAddress.Loopback, target, closing);
+            await far.ConnectAsync(Loopback.Address, target, closing);
             await Task.WhenAny(PumpAsync(near, far, closing), PumpAsync(far, near, closing));
         }
     }

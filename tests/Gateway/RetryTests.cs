@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using AuthMesh.LocalMesh;
 using AuthMesh.Tests.Harness;
 
 namespace AuthMesh.Tests.Gateway;
@@ -11,7 +12,7 @@ public sealed class RetryTests : IAsyncLifetime
 {
     private const int Requests = 10;
 
-    private readonly TcpListener hangsUp = new(IPAddress.Loopback, 0);
+    private readonly TcpListener hangsUp = new(Loopback.Address, 0);
     private readonly Echo well = new();
     private LoneGateway gateway = null!;
     private readonly ConcurrentQueue<string> taken = new(); // the paths that were asked for there
@@ -22,7 +23,7 @@ public sealed class RetryTests : IAsyncLifetime
         _ = HangUpAsync();
         await well.StartAsync();
         gateway = new LoneGateway(new Dictionary<string, string>(
-            [.. Pair("unreachable", "http://127.0.0.1:9/"), .. Pair("silent", $"http://{hangsUp.LocalEndpoint}/"), .. Nobody()]));
+            [.. Pair("unreachable", Loopback.Origin(9)), .. Pair("silent", $"http://{hangsUp.LocalEndpoint}/"), .. Nobody()]));
         await gateway.InitializeAsync();
     }
 

@@ -1,20 +1,26 @@
+using AuthMesh.LocalMesh;
+using AuthMesh.Tests.Harness;
+
 namespace AuthMesh.Tests.Gateway;
 
-/// <summary>The tests stand where a proxy would, at 127.0.0.1.</summary>
+/// <summary>The tests call from where a proxy would stand: from each loopback address that this machine has.</summary>
 public sealed class TrustedProxyTests
 {
     [Fact]
     public async Task What_a_trusted_proxy_writes_down_is_believed_and_nothing_before_it()
     {
-        await using var gateway = await StartAsync("127.0.0.1", "10.0.0.0/8", "2001:db8::/32");
+        await using var gateway = await StartAsync("127.0.0.1", "::1", "10.0.0.0/8", "2001:db8::/32");
 
-        Assert.Equal("203.0.113.7", await AddressAsync(gateway, "203.0.113.7"));
-        Assert.Equal("203.0.113.7", await AddressAsync(gateway, "198.51.100.1, 203.0.113.7")); // the first is a claim
-        Assert.Equal("203.0.113.7", await AddressAsync(gateway, "198.51.100.1", "203.0.113.7, 10.1.2.3")); // through two of ours
-        Assert.Equal("203.0.113.7", await AddressAsync(gateway, "127.0.0.1, 203.0.113.7"));
-        Assert.Equal("2001:dead::1", await AddressAsync(gateway, "2001:dead::1, 2001:db8::1"));
-        Assert.Equal("127.0.0.1", await AddressAsync(gateway, "203.0.113.7, nonsense"));
-        Assert.Equal("127.0.0.1", await AddressAsync(gateway));
+        await FromEachLoopbackAsync(gateway, async (caller, own) =>
+        {
+            Assert.Equal("203.0.113.7", await AddressAsync(caller, "203.0.113.7"));
+            Assert.Equal("203.0.113.7", await AddressAsync(caller, "198.51.100.1, 203.0.113.7")); // the first is a claim
+            Assert.Equal("203.0.113.7", await AddressAsync(caller, "198.51.100.1", "203.0.113.7, 10.1.2.3")); // through two of ours
+            Assert.Equal("203.0.113.7", await AddressAsync(caller, "127.0.0.1, 203.0.113.7"));
+            Assert.Equal("2001:dead::1", await AddressAsync(caller, "2001:dead::1, 2001:db8::1"));
+            Assert.Equal(own, await AddressAsync(caller, "203.0.113.7, nonsense"));
+            Assert.Equal(own, await AddressAsync(caller));
+        });
     }
 
     [Theory]
@@ -24,8 +30,11 @@ public sealed class TrustedProxyTests
     {
         await using var gateway = await StartAsync(trusted is null ? [] : [trusted]);
 
-        Assert.Equal("127.0.0.1", await AddressAsync(gateway, "203.0.113.7"));
-        Assert.Equal("127.0.0.1", await AddressAsync(gateway, "203.0.113.7, 10.1.2.3"));
+        await FromEachLoopbackAsync(gateway, async (caller, own) =>
+        {
+            Assert.Equal(own, await AddressAsync(caller, "203.0.113.7"));
+            Assert.Equal(own, await AddressAsync(caller, "203.0.113.7, 10.1.2.3"));
+        });
     }
 
     private static async Task<LoneGateway> StartAsync(params string[] trusted)
@@ -35,10 +44,22 @@ public sealed class TrustedProxyTests
         return gateway;
     }
 
-    /// <returns>Where the service behind the gateway is told that the request began.</returns>
-    private static async Task<string?> AddressAsync(LoneGateway gateway, params string[] forwardedFor)
+    /// <param name="gateway">It listens at `localhost`, so at both addresses where there are two.</param>
+    /// <param name="work">Told how to call it, and from which address that call then comes.</param>
+    private static async Task FromEachLoopbackAsync(LoneGateway gateway, Func<Caller, string, Task> work)
     {
-        var answer = await gateway.Caller.SendAsync(HttpMethod.Get, "/echo/x", change: request =>
+        Assert.NotEmpty(Loopback.Addresses);
+        foreach (var address in Loopback.Addresses)
+        {
+            using var caller = new Caller(new Uri(Loopback.Origin(gateway.Caller.Address.Port, address)));
+            await work(caller, address.ToString());
+        }
+    }
+
+    /// <returns>Where the service behind the gateway is told that the request began.</returns>
+    private static async Task<string?> AddressAsync(Caller gateway, params string[] forwardedFor)
+    {
+        var answer = await gateway.SendAsync(HttpMethod.Get, "/echo/x", change: request =>
         {
             foreach (var header in forwardedFor)
             {

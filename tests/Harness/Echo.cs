@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.Json;
+using AuthMesh.LocalMesh;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
@@ -21,7 +22,7 @@ public sealed class Echo : IAsyncDisposable
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         app = builder.Build();
-        app.Urls.Add("http://127.0.0.1:0");
+        app.Urls.Add(Loopback.Origin(0));
         app.Run(AnswerAsync);
         await app.StartAsync();
         Address = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
@@ -45,7 +46,7 @@ public sealed class Echo : IAsyncDisposable
         ["ReverseProxy:Routes:nobody:Match:Path"] = "/nobody",
         ["ReverseProxy:Routes:nobody:Match:Methods:0"] = "GET",
         ["ReverseProxy:Routes:nobody:AuthorizationPolicy"] = "signed-in",
-        ["ReverseProxy:Clusters:nobody:Destinations:one:Address"] = "http://127.0.0.1:9/", // discard: nobody listens
+        ["ReverseProxy:Clusters:nobody:Destinations:one:Address"] = Loopback.Origin(9), // discard: nobody listens
     };
 
     public async ValueTask DisposeAsync() => await app.DisposeAsync();

@@ -4,6 +4,7 @@ using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Threading.Channels;
+using AuthMesh.LocalMesh;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
@@ -51,7 +52,7 @@ internal sealed class FakeIdentity : IAsyncDisposable
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         app = builder.Build();
-        app.Urls.Add($"http://127.0.0.1:{port}");
+        app.Urls.Add(Loopback.Origin(port));
         app.Run(context => context.Request.Path.Value switch
         {
             "/.well-known/jwks.json" => context.Response.WriteAsync(KeySet()),

@@ -4,6 +4,7 @@ using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Threading.Channels;
+using AuthMesh.LocalMesh;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
@@ -42,7 +43,7 @@ internal sealed class PretendedIssuer(PretendedIssuer? replica = null) : IAsyncD
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         app = builder.Build();
-        app.Urls.Add("http://127.0.0.1:0");
+        app.Urls.Add(Loopback.Origin(0));
         app.Run(context =>
             context.Request.Path == "/internal/revocations" ? FeedAsync(context)
             : HttpMethods.IsPut(context.Request.Method) ? TakeReportAsync(context)

@@ -52,7 +52,7 @@ public sealed class MeshProgram : IAsyncLifetime
         var ready = Regex.Match(output.Text, "^AuthMesh is ready at (http://localhost:[0-9]+)$", RegexOptions.Multiline);
         Assert.True(ready.Success, output.Text);
         Address = new Uri(ready.Groups[1].Value);
-        PostgresPort = int.Parse(Regex.Match(output.Text, @"PostgreSQL answers on 127\.0\.0\.1:([0-9]+)").Groups[1].Value);
+        PostgresPort = int.Parse(Regex.Match(output.Text, @"PostgreSQL answers on .*:([0-9]+): ").Groups[1].Value);
         Gateway?.Dispose();
         Gateway = new Caller(Address);
     }
@@ -117,7 +117,7 @@ public sealed class MeshProgram : IAsyncLifetime
 
     private async Task SignalAsync(string signal)
     {
-        await Finished.RunAsync(["kill", "-" + signal, $"{process!.Id}"]);
+        await Finished.RunAsync(["bash", "-c", $"kill -{signal} {process!.Id}"]); // a bare container has no program of that name
         await process.WaitForExitAsync(TestContext.Current.CancellationToken)
             .WaitAsync(TimeSpan.FromMinutes(1), TestContext.Current.CancellationToken);
     }

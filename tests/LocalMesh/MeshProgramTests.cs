@@ -1,3 +1,4 @@
+using AuthMesh.LocalMesh;
 using AuthMesh.Tests.Faults;
 using AuthMesh.Tests.Harness;
 using Npgsql;
@@ -5,7 +6,6 @@ using Npgsql;
 namespace AuthMesh.Tests.LocalMesh;
 
 /// <summary>Starting, stopping, being killed and being started wrongly: data stays, processes do not.</summary>
-[Collection<TakingTurns>]
 public sealed class MeshProgramTests(MeshProgram mesh) : IClassFixture<MeshProgram>
 {
     private const string Password = "a password for a test";
@@ -126,8 +126,8 @@ public sealed class MeshProgramTests(MeshProgram mesh) : IClassFixture<MeshProgr
     {
         var settings = new NpgsqlConnectionStringBuilder
         {
-            Host = "127.0.0.1", Port = mesh.PostgresPort, Username = "authmesh", Database = "authmesh", Password = password,
-            Pooling = false, Timeout = 5,
+            Host = Loopback.Address.ToString(), Port = mesh.PostgresPort, Username = "authmesh", Database = "authmesh",
+            Password = password, Pooling = false, Timeout = 5,
         };
         await using var connection = new NpgsqlConnection(settings.ConnectionString);
         await connection.OpenAsync(TestContext.Current.CancellationToken);

@@ -5,6 +5,7 @@ using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
+using AuthMesh.LocalMesh;
 using AuthMesh.Tests.Harness;
 
 namespace AuthMesh.Tests.Tokens;
@@ -226,9 +227,9 @@ public sealed class AccessTokenTests(ProductionMesh mesh)
     [InlineData("x5u")]
     public async Task An_address_that_a_token_brings_along_is_never_visited(string name)
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        using var listener = new TcpListener(Loopback.Address, 0);
         listener.Start();
-        var address = $"http://127.0.0.1:{((IPEndPoint)listener.LocalEndpoint).Port}/keys";
+        var address = $"http://{listener.LocalEndpoint}/keys";
 
         await AssertRefusedAsync(mesh.Forge.Sign(Forge.With(mesh.Forge.Header(), name, address), Forge.Claims().ToJsonString()));
 
