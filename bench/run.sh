@@ -35,7 +35,6 @@ fi
 export PATH=$PATH:/usr/sbin # where Debian keeps nginx and haproxy
 
 configuration=Release
-if [ "${1:-}" = --smoke ]; then configuration=Debug; fi # as the tests have built most of it already
 bench=bench/bin/$configuration/net10.0/bench.dll
 
 echo "Building"

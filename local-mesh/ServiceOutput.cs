@@ -12,8 +12,11 @@ internal static class ServiceOutput
     private static readonly string Configuration =
         typeof(ServiceOutput).Assembly.GetCustomAttribute<AssemblyConfigurationAttribute>()?.Configuration ?? "Debug";
 
+    /// <summary>The last build's, or what was published to the folder that AUTHMESH_SERVICES names; test.sh sets it.</summary>
     internal static string Dll(string service)
     {
+        if (Environment.GetEnvironmentVariable("AUTHMESH_SERVICES") is { Length: > 0 } published) return Published(published, service);
+
         var dll = Path.Combine(Root(), service, "bin", Configuration, "net10.0", $"{service}.dll");
         return File.Exists(dll)
             ? dll

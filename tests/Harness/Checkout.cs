@@ -11,9 +11,15 @@ public static class Checkout
     /// <summary>The runtime that the tests run on, however they were started.</summary>
     public static string DotNet { get; } = Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "../../../dotnet"));
 
-    /// <summary>A built program in its project's own output folder.</summary>
-    public static string Dll(string project, string? assembly = null) =>
-        Path.Combine(Root, project, "bin", Configuration, "net10.0", $"{assembly ?? project}.dll");
+    /// <summary>
+    /// A program as the last build left it, or as it was published to the folder that AUTHMESH_SERVICES names, where it was.
+    /// </summary>
+    public static string Dll(string project, string? assembly = null)
+    {
+        var file = $"{assembly ?? project}.dll";
+        var published = Path.Combine(Environment.GetEnvironmentVariable("AUTHMESH_SERVICES") ?? "", project, file);
+        return File.Exists(published) ? published : Path.Combine(Root, project, "bin", Configuration, "net10.0", file);
+    }
 
     private static string Configuration => typeof(Checkout).Assembly.GetCustomAttribute<AssemblyConfigurationAttribute>()!.Configuration;
 
