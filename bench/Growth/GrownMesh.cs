@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using AuthMesh.Bench.Sessions;
 using AuthMesh.Identity.Platform.Database;
 using AuthMesh.LocalMesh;
+using AuthMesh.TestMesh;
 using Npgsql;
 
 namespace AuthMesh.Bench.Growth;

@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using AuthMesh.Bench.Comparison;
 using AuthMesh.Bench.Servers;
 using AuthMesh.Bench.Sessions;
+using AuthMesh.TestMesh;
 using Bcrypt = BCrypt.Net.BCrypt;
 
 namespace AuthMesh.Bench.Growth;

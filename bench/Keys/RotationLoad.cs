@@ -7,6 +7,7 @@ using System.Security.Cryptography;
 using System.Text.Json;
 using AuthMesh.Bench.Tokens;
 using AuthMesh.LocalMesh;
+using AuthMesh.TestMesh;
 
 namespace AuthMesh.Bench.Keys;
 

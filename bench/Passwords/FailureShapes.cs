@@ -4,6 +4,7 @@ using System.Net.Http.Json;
 using System.Security.Cryptography;
 using System.Text.RegularExpressions;
 using AuthMesh.LocalMesh;
+using AuthMesh.TestMesh;
 using Npgsql;
 
 namespace AuthMesh.Bench.Passwords;

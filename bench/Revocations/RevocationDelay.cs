@@ -4,6 +4,7 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
 using AuthMesh.LocalMesh;
+using AuthMesh.TestMesh;
 
 namespace AuthMesh.Bench.Revocations;
 

@@ -1,6 +1,7 @@
 using AuthMesh.Bench.Comparison;
 using AuthMesh.Bench.Servers;
 using AuthMesh.LocalMesh;
+using AuthMesh.TestMesh;
 
 namespace AuthMesh.Bench.Startup;
 

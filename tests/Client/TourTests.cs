@@ -5,8 +5,8 @@ using AuthMesh.Tests.Harness;
 namespace AuthMesh.Tests.Client;
 
 /// <summary>The tour is what `run.sh` and a newcomer judge a mesh by, so it must neither pass nor fail wrongly.</summary>
-[Collection<TakingTurns>]
-public sealed class TourTests(ProductionMesh production, DevelopmentMesh development) : IClassFixture<DevelopmentMesh>, IDisposable
+[Collection<OnDevelopmentMesh>]
+public sealed class TourTests(ProductionMesh production, DevelopmentMesh development) : IDisposable
 {
     private readonly Authmesh authmesh = new();
 
@@ -116,27 +116,4 @@ public sealed class TourTests(ProductionMesh production, DevelopmentMesh develop
         .Select(step => int.Parse(step.Split('.')[0], null));
 
     private static string Origin(Uri address) => address.GetLeftPart(UriPartial.Authority);
-}
-
-/// <summary>The mesh of the quick start: Development with demo users, and the limits for guessing that everybody has.</summary>
-public sealed class DevelopmentMesh(ProductionMesh production) : IAsyncLifetime
-{
-    private Mesh mesh = null!;
-
-    public string Server => mesh.Gateway.Address.GetLeftPart(UriPartial.Authority);
-
-    public async ValueTask InitializeAsync() => mesh = await Mesh.StartAsync(new MeshOptions
-    {
-        DemoUsers = true,
-        ConnectionString = await production.Postgres.CreateDatabaseAsync(),
-        IdentitySettings = new Dictionary<string, string> { ["Identity:Hashing:WorkFactor"] = "4" },
-    });
-
-    public async ValueTask DisposeAsync()
-    {
-        if (mesh is not null)
-        {
-            await mesh.DisposeAsync();
-        }
-    }
 }

@@ -5,8 +5,8 @@ using AuthMesh.Tests.Sessions;
 namespace AuthMesh.Tests.Client;
 
 /// <summary>An admin at the console, on a mesh of its own.</summary>
-[Collection<TakingTurns>]
-public sealed class UserCommandTests(TwoReplicas mesh) : IClassFixture<TwoReplicas>, IAsyncLifetime
+[Collection<OnTwoReplicas>]
+public sealed class UserCommandTests(TwoReplicas mesh) : IAsyncLifetime
 {
     private readonly Authmesh admin = new();
     private string adminName = "";

@@ -5,7 +5,7 @@ using AuthMesh.Tests.Harness;
 namespace AuthMesh.Tests.Faults;
 
 /// <summary>`kill -9` in the middle of registrations: whoever was told 200 exists afterwards, once, and can sign in.</summary>
-[Collection<TakingTurns>]
+[Collection<OnOwnMesh>]
 public sealed class CrashTests(OwnMesh mesh, ITestOutputHelper output)
 {
     private const int Rounds = 3;

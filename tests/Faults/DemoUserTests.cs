@@ -5,7 +5,6 @@ using Microsoft.IdentityModel.JsonWebTokens;
 namespace AuthMesh.Tests.Faults;
 
 /// <summary>The users of the quick start: made in Development, never forced on anybody, and nowhere else.</summary>
-[Collection<TakingTurns>]
 public sealed class DemoUserTests(ProductionMesh mesh)
 {
     private static readonly (string Name, string Password, string Role)[] DemoUsers =

@@ -6,7 +6,6 @@ using Microsoft.IdentityModel.JsonWebTokens;
 namespace AuthMesh.Tests.Faults;
 
 /// <summary>Somebody may administer a new mesh, only one, and whoever loses the password gets it back at the machine itself.</summary>
-[Collection<TakingTurns>]
 public sealed class FirstAdminTests(ProductionMesh mesh)
 {
     [Fact]

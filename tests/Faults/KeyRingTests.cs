@@ -3,7 +3,6 @@ using AuthMesh.Tests.Harness;
 namespace AuthMesh.Tests.Faults;
 
 /// <summary>The stored ring and the master key belong together; without one of them a start touches nothing.</summary>
-[Collection<TakingTurns>]
 public sealed class KeyRingTests(ProductionMesh mesh)
 {
     private static readonly string[] Tables = ["ring_keys", "users", "sessions", "\"__EFMigrationsHistory\""];

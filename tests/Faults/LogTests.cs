@@ -3,7 +3,7 @@ using AuthMesh.Tests.Sessions;
 
 namespace AuthMesh.Tests.Faults;
 
-[Collection<TakingTurns>]
+[Collection<OnOwnMesh>]
 public sealed class LogTests(OwnMesh mesh)
 {
     [Fact]

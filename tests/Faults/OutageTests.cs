@@ -5,7 +5,7 @@ using Npgsql;
 namespace AuthMesh.Tests.Faults;
 
 /// <summary>What still works while a part is away, what is refused and how, and that nothing has to be restarted afterwards.</summary>
-[Collection<TakingTurns>]
+[Collection<OnOwnMesh>]
 public sealed class OutageTests(OwnMesh mesh)
 {
     // Shorter than the gateway's timeout for a login, longer than any machine needs: it tells an answer from a hang.

@@ -1,11 +1,13 @@
 using System.Security.Cryptography;
 using AuthMesh.LocalMesh;
+using AuthMesh.TestMesh;
 using AuthMesh.Tests.Harness;
-using Unthrottled = AuthMesh.Bench.Unthrottled;
 
 namespace AuthMesh.Tests.Faults;
 
-/// <summary>An empty database and a folder for secrets, on which identity services are started with nothing else around them.</summary>
+/// <summary>
+/// A database without users and a folder for secrets, on which identity services are started with nothing else around them.
+/// </summary>
 internal sealed class OwnDatabase : IAsyncDisposable
 {
     private readonly string folder = Directory.CreateTempSubdirectory("authmesh-tests-").FullName;
@@ -13,14 +15,13 @@ internal sealed class OwnDatabase : IAsyncDisposable
     private OwnDatabase(string connectionString)
     {
         Database = new Database(connectionString);
-        Settings = new(Unthrottled.Settings)
+        Settings = new(Unthrottled.WithCheapHashes)
         {
             ["AuthMesh:Issuer"] = ProductionMesh.Issuer,
             ["AuthMesh:ServiceKey"] = ProductionMesh.ServiceKey,
             ["Identity:Database:ConnectionString"] = connectionString + ";Maximum Pool Size=5",
             ["Identity:MasterKey"] = NewMasterKey(),
             ["Identity:FirstAdmin:GeneratedPasswordFile"] = FileIn("generated-password"),
-            ["Identity:Hashing:WorkFactor"] = "4",
         };
     }
 
@@ -30,6 +31,9 @@ internal sealed class OwnDatabase : IAsyncDisposable
     public Dictionary<string, string> Settings { get; }
 
     public static async Task<OwnDatabase> CreateAsync(ProductionMesh mesh) => new(await mesh.Postgres.CreateDatabaseAsync());
+
+    /// <summary>One in which not even the schema exists.</summary>
+    public static async Task<OwnDatabase> CreateEmptyAsync(ProductionMesh mesh) => new(await mesh.Postgres.CreateEmptyDatabaseAsync());
 
     public static string NewMasterKey() => Convert.ToBase64String(RandomNumberGenerator.GetBytes(32));
 
@@ -45,7 +49,7 @@ internal sealed class OwnDatabase : IAsyncDisposable
         string>(Settings.Select(setting => KeyValuePair.Create(setting.Key.Replace(":", "__", StringComparison.Ordinal), setting.Value)))
         {
             ["ASPNETCORE_ENVIRONMENT"] = environment,
-            ["ASPNETCORE_URLS"] = "http://127.0.0.1:0",
+            ["ASPNETCORE_URLS"] = Loopback.Origin(0),
         },
         folder: Path.GetDirectoryName(Checkout.Dll("identity-service"))); // where its appsettings.json lies
 

@@ -1,14 +1,12 @@
 using AuthMesh.LocalMesh;
+using AuthMesh.TestMesh;
 using AuthMesh.Tests.Harness;
-using Unthrottled = AuthMesh.Bench.Unthrottled;
 
 namespace AuthMesh.Tests.Faults;
 
-/// <summary>
-/// Classes that start meshes and services of their own take turns: all at once they would starve each other on a small machine.
-/// </summary>
+/// <summary>Classes that stop parts of one mesh, one class at a time.</summary>
 [CollectionDefinition]
-public sealed class TakingTurns : ICollectionFixture<OwnMesh>;
+public sealed class OnOwnMesh : ICollectionFixture<OwnMesh>;
 
 /// <summary>
 /// A mesh with a PostgreSQL of its own, every part of which a test may stop. Each test begins with <see cref="WholeAsync"/>.
@@ -31,22 +29,15 @@ public sealed class OwnMesh : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        Mesh = await Mesh.StartAsync(new MeshOptions
+        Mesh = await Mesh.StartAsync(InProduction.Options with
         {
-            Environment = "Production",
-            Issuer = ProductionMesh.Issuer,
-            Settings = new Dictionary<string, string>
+            Settings = new Dictionary<string, string>(InProduction.Options.Settings)
             {
-                ["AuthMesh:ServiceKey"] = ProductionMesh.ServiceKey,
                 ["AuthMesh:KeyRefreshInterval"] = "00:00:01", // an outage meets a refresh
-                ["Logging:LogLevel:Microsoft.AspNetCore"] = "Information", // as operators do who look for a fault
-                ["Logging:LogLevel:Microsoft.AspNetCore.Hosting.Diagnostics"] = "Trace",
-                ["Logging:LogLevel:Yarp.ReverseProxy.Forwarder.HttpForwarder"] = "Trace",
             },
-            IdentitySettings = new Dictionary<string, string>(Unthrottled.Settings)
+            IdentitySettings = new Dictionary<string, string>(Unthrottled.WithCheapHashes)
             {
                 ["Identity:FirstAdmin:GeneratedPasswordFile"] = Path.Combine(folder, "admin-password"),
-                ["Identity:Hashing:WorkFactor"] = "4",
             },
         });
         Gateway = new Caller(Mesh.Gateway.Address);

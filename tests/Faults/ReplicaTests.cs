@@ -1,12 +1,12 @@
 using System.Text.RegularExpressions;
 using AuthMesh.LocalMesh;
+using AuthMesh.TestMesh;
 using AuthMesh.Tests.Harness;
 using Microsoft.IdentityModel.JsonWebTokens;
 
 namespace AuthMesh.Tests.Faults;
 
 /// <summary>Identity services that start together on an empty database become one issuer.</summary>
-[Collection<TakingTurns>]
 public sealed class ReplicaTests(ProductionMesh production)
 {
     [Theory]
@@ -14,17 +14,9 @@ public sealed class ReplicaTests(ProductionMesh production)
     [InlineData(3)]
     public async Task Replicas_that_start_together_prepare_once_and_issue_as_one(int replicas)
     {
-        await using var own = await OwnDatabase.CreateAsync(production);
+        await using var own = await OwnDatabase.CreateEmptyAsync(production);
         await using var mesh = await Mesh.StartAsync(
-            new MeshOptions
-            {
-                Environment = "Production",
-                Issuer = ProductionMesh.Issuer,
-                ConnectionString = own.Database.ConnectionString,
-                Settings = new Dictionary<string, string> { ["AuthMesh:ServiceKey"] = ProductionMesh.ServiceKey },
-                IdentityReplicas = replicas,
-                IdentitySettings = new Dictionary<string, string>(own.Settings) { ["Identity:MasterKeyFile"] = "" },
-            },
+            InProduction.On(own.Database.ConnectionString, own.Settings) with { IdentityReplicas = replicas },
             TestContext.Current.CancellationToken);
         using var gateway = new Caller(mesh.Gateway.Address);
         using var resource = new Caller(mesh.Resource.Address);

@@ -1,8 +1,7 @@
-using System.Security.Cryptography;
 using AuthMesh.LocalMesh;
+using AuthMesh.TestMesh;
 using AuthMesh.Tests.Harness;
 using Npgsql;
-using Unthrottled = AuthMesh.Bench.Unthrottled;
 
 namespace AuthMesh.Tests.Faults;
 
@@ -33,28 +32,26 @@ public sealed class ReplicatedMesh(ProductionMesh production) : IAsyncLifetime
         var direct = new NpgsqlConnectionStringBuilder(await production.Postgres.CreateDatabaseAsync());
         relay = new Relay(direct.Port);
         Database = new Database(direct.ConnectionString);
-        Mesh = await Mesh.StartAsync(new MeshOptions
+        var cut = new NpgsqlConnectionStringBuilder(direct.ConnectionString)
         {
-            Environment = "Production",
-            Issuer = ProductionMesh.Issuer,
-            ConnectionString = new NpgsqlConnectionStringBuilder(
-                direct.ConnectionString)
-            { Host = "127.0.0.1", Port = relay.Port, MaxPoolSize = 10 }.ConnectionString,
+            Host = Loopback.Address.ToString(),
+            Port = relay.Port,
+            MaxPoolSize = 10,
+            Timeout = 3, // as the identity service has it by default, here and below
+            CommandTimeout = 2,
+        };
+        var settings = new Dictionary<string, string>(Unthrottled.WithCheapHashes)
+        {
+            ["Identity:MasterKey"] = OwnDatabase.NewMasterKey(),
+            ["Identity:FirstAdmin:GeneratedPasswordFile"] = Path.Combine(folder, "admin-password"),
+        };
+        var options = InProduction.On(cut.ConnectionString, settings);
+        Mesh = await Mesh.StartAsync(options with
+        {
             IdentityReplicas = 2,
             ResourceReplicas = 2,
             GatewayReplicas = 2,
-            Settings = new Dictionary<string, string>
-            {
-                ["AuthMesh:ServiceKey"] = ProductionMesh.ServiceKey,
-                ["AuthMesh:Revocations:StaleAfter"] = "00:00:05",
-            },
-            IdentitySettings = new Dictionary<string, string>(Unthrottled.Settings)
-            {
-                ["Identity:MasterKey"] = Convert.ToBase64String(RandomNumberGenerator.GetBytes(32)),
-                ["Identity:MasterKeyFile"] = "",
-                ["Identity:FirstAdmin:GeneratedPasswordFile"] = Path.Combine(folder, "admin-password"),
-                ["Identity:Hashing:WorkFactor"] = "4",
-            },
+            Settings = new Dictionary<string, string>(options.Settings) { ["AuthMesh:Revocations:StaleAfter"] = "00:00:05" },
         });
         Gateways = Callers(Mesh.Gateways);
         Identities = Callers(Mesh.Identities);

@@ -5,7 +5,6 @@ using Npgsql;
 namespace AuthMesh.Tests.Faults;
 
 /// <summary>Whatever breaks on the way, no ended session is missed for good, and while news may be missing that can be seen.</summary>
-[Collection<TakingTurns>]
 public sealed class RevocationFaultTests(ReplicatedMesh mesh) : IClassFixture<ReplicatedMesh>
 {
     public enum Fault

@@ -1,9 +1,9 @@
 using AuthMesh.LocalMesh;
+using AuthMesh.TestMesh;
 using AuthMesh.Tests.Harness;
 
 namespace AuthMesh.Tests.Faults;
 
-[Collection<TakingTurns>]
 public sealed class ShutdownTests(ProductionMesh production)
 {
     private const int Logins = 8;
@@ -15,17 +15,8 @@ public sealed class ShutdownTests(ProductionMesh production)
         // a quarter of a second each, two at a time: most still wait when the first is done
         own.Settings["Identity:Hashing:WorkFactor"] = "12";
         own.Settings["Identity:Hashing:Threads"] = "2";
-        own.Settings["Identity:MasterKeyFile"] = "";
         await using var mesh = await Mesh.StartAsync(
-            new MeshOptions
-            {
-                Environment = "Production",
-                Issuer = ProductionMesh.Issuer,
-                ConnectionString = own.Database.ConnectionString,
-                Settings = new Dictionary<string, string> { ["AuthMesh:ServiceKey"] = ProductionMesh.ServiceKey },
-                IdentitySettings = own.Settings,
-            },
-            TestContext.Current.CancellationToken);
+            InProduction.On(own.Database.ConnectionString, own.Settings), TestContext.Current.CancellationToken);
         foreach (var service in new[] { mesh.Gateway, mesh.Identity }) // the gateway first: it needs the other one
         {
             await AssertFinishesAsync(service);

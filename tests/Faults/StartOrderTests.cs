@@ -3,7 +3,7 @@ using AuthMesh.Tests.Harness;
 namespace AuthMesh.Tests.Faults;
 
 /// <summary>A service that starts before what it needs waits for it, says so, and becomes ready by itself.</summary>
-[Collection<TakingTurns>]
+[Collection<OnOwnMesh>]
 public sealed class StartOrderTests(OwnMesh mesh)
 {
     [Fact]

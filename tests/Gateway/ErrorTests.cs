@@ -5,7 +5,8 @@ using AuthMesh.Tests.Harness;
 
 namespace AuthMesh.Tests.Gateway;
 
-public sealed class ErrorTests(ProductionMesh mesh)
+[Collection<OnDevelopmentMesh>]
+public sealed class ErrorTests(ProductionMesh mesh, DevelopmentMesh development)
 {
     [Fact]
     public async Task A_cluster_in_which_nobody_answers_is_503_with_a_time_to_come_back()
@@ -123,14 +124,8 @@ public sealed class ErrorTests(ProductionMesh mesh)
     [Fact]
     public async Task Development_shows_no_other_errors_than_Production()
     {
-        await using var development = await Mesh.StartAsync(new MeshOptions
-        {
-            ConnectionString = await mesh.Postgres.CreateDatabaseAsync(),
-            DemoUsers = true,
-            IdentitySettings = new Dictionary<string, string> { ["Identity:Hashing:WorkFactor"] = "4" },
-        }, TestContext.Current.CancellationToken);
-        using var gateway = new Caller(development.Gateway.Address);
-        using var identity = new Caller(development.Identity.Address);
+        using var gateway = new Caller(development.Mesh.Gateway.Address);
+        using var identity = new Caller(development.Mesh.Identity.Address);
 
         foreach (var caller in new[] { gateway, identity })
         {
@@ -146,11 +141,20 @@ public sealed class ErrorTests(ProductionMesh mesh)
         Assert.Equal(200, (await gateway.LoginAsync("alice", "password123")).Status);
 
         // An exception that nobody foresaw: the table is gone.
-        await new Database(development.ConnectionString).ExecuteAsync("ALTER TABLE users RENAME TO nobodys");
-        var answer = await gateway.LoginAsync("alice", "password123");
-        answer.AssertError(500, "internal_error");
-        Assert.DoesNotContain("users", answer.Text, StringComparison.Ordinal);
-        Assert.DoesNotContain("Npgsql", answer.Text, StringComparison.Ordinal);
-        Assert.Contains("42P01", development.Identity.Output, StringComparison.Ordinal); // the log has it
+        var database = new Database(development.Mesh.ConnectionString);
+        await database.ExecuteAsync("ALTER TABLE users RENAME TO nobodys");
+        try
+        {
+            var answer = await gateway.LoginAsync("alice", "password123");
+            answer.AssertError(500, "internal_error");
+            Assert.DoesNotContain("users", answer.Text, StringComparison.Ordinal);
+            Assert.DoesNotContain("Npgsql", answer.Text, StringComparison.Ordinal);
+        }
+        finally
+        {
+            await database.ExecuteAsync("ALTER TABLE nobodys RENAME TO users");
+        }
+
+        Assert.Contains("42P01", development.Mesh.Identity.Output, StringComparison.Ordinal); // the log has it
     }
 }

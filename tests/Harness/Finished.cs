@@ -5,7 +5,7 @@ namespace AuthMesh.Tests.Harness;
 /// <summary>A program that ran to its end.</summary>
 public sealed record Finished(int ExitCode, string Output, string Errors)
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1), PatienceWithBuilds = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2), PatienceWithBuilds = TimeSpan.FromMinutes(5);
 
     /// <param name="command">The program and its arguments.</param>
     /// <param name="environment">What is set besides; settings of this shell that a program of ours would heed are taken out.</param>

@@ -3,7 +3,7 @@ namespace AuthMesh.Tests.Harness;
 /// <summary>Waits for what must come about by itself, and shows what was seen last where it does not.</summary>
 public static class Patience
 {
-    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(60); // far beyond what anything here takes
+    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(120); // far beyond what anything here takes
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(50);
 
     /// <summary>Asks again until the answer is yes.</summary>

@@ -1,6 +1,6 @@
 using System.Security.Cryptography;
 using AuthMesh.LocalMesh;
-using Unthrottled = AuthMesh.Bench.Unthrottled;
+using AuthMesh.TestMesh;
 
 namespace AuthMesh.Tests.Harness;
 
@@ -9,8 +9,8 @@ namespace AuthMesh.Tests.Harness;
 /// </summary>
 public sealed class ProductionMesh : IAsyncLifetime
 {
-    public const string Issuer = "https://auth.example.test";
-    public const string ServiceKey = "a-service-key-for-tests-long-enough";
+    public const string Issuer = InProduction.Issuer;
+    public const string ServiceKey = InProduction.ServiceKey;
     public const string AdminPassword = "the first admin's password";
 
     /// <summary>The least: the suite signs in hundreds of times, while all cores are busy. One test pins the default.</summary>
@@ -44,21 +44,14 @@ public sealed class ProductionMesh : IAsyncLifetime
         await Postgres.InitializeAsync();
         await Echo.StartAsync();
 
-        mesh = await Mesh.StartAsync(new MeshOptions
+        var settings = new Dictionary<string, string>(Unthrottled.Settings)
         {
-            Environment = "Production",
-            Issuer = Issuer,
-            ConnectionString = await Postgres.CreateDatabaseAsync(),
-            Settings = new Dictionary<string, string> { ["AuthMesh:ServiceKey"] = ServiceKey },
-            IdentitySettings = new Dictionary<string, string>(Unthrottled.Settings)
-            {
-                ["Identity:MasterKey"] = Convert.ToBase64String(masterKey),
-                ["Identity:MasterKeyFile"] = "",
-                ["Identity:FirstAdmin:PasswordFile"] = passwordFile,
-                ["Identity:Hashing:WorkFactor"] = WorkFactor,
-            },
-            GatewaySettings = Echo.RouteSettings(),
-        });
+            ["Identity:MasterKey"] = Convert.ToBase64String(masterKey),
+            ["Identity:FirstAdmin:PasswordFile"] = passwordFile,
+            ["Identity:Hashing:WorkFactor"] = WorkFactor,
+        };
+        mesh = await Mesh.StartAsync(
+            InProduction.On(await Postgres.CreateEmptyDatabaseAsync(), settings) with { GatewaySettings = Echo.RouteSettings() });
         Gateway = new Caller(mesh.Gateway.Address);
         Identity = new Caller(mesh.Identity.Address);
         Resource = new Caller(mesh.Resource.Address);

@@ -8,7 +8,6 @@ using Microsoft.IdentityModel.JsonWebTokens;
 namespace AuthMesh.Tests.Keys;
 
 /// <summary>A signing key in wrong hands, and what an operator does about it.</summary>
-[Collection<TakingTurns>]
 public sealed class EmergencyTests(ProductionMesh production)
 {
     [Fact]

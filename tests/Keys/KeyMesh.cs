@@ -1,4 +1,5 @@
 using AuthMesh.LocalMesh;
+using AuthMesh.TestMesh;
 using AuthMesh.Tests.Faults;
 using AuthMesh.Tests.Harness;
 using AuthMesh.Tests.Sessions;
@@ -41,16 +42,11 @@ internal sealed class KeyMesh : IAsyncDisposable
         }
 
         var mesh = await Mesh.StartAsync(
-            new MeshOptions
+            InProduction.On(own.Database.ConnectionString, own.Settings) with
             {
-                Environment = "Production",
-                Issuer = ProductionMesh.Issuer,
-                ConnectionString = own.Database.ConnectionString,
-                Settings = new Dictionary<string, string> { ["AuthMesh:ServiceKey"] = ProductionMesh.ServiceKey },
                 IdentityReplicas = identities,
                 ResourceReplicas = resources,
                 GatewayReplicas = gateways,
-                IdentitySettings = new Dictionary<string, string>(own.Settings) { ["Identity:MasterKeyFile"] = "" },
             },
             TestContext.Current.CancellationToken);
         return new KeyMesh(own, mesh);

@@ -7,7 +7,6 @@ using AuthMesh.Tests.Sessions;
 namespace AuthMesh.Tests.Keys;
 
 /// <summary>The master key is changed, and nobody is signed out.</summary>
-[Collection<TakingTurns>]
 public sealed class ResealTests(ProductionMesh production) : IAsyncLifetime
 {
     private const string MasterKey = "Identity:MasterKey", Previous = "Identity:PreviousMasterKey";

@@ -7,7 +7,6 @@ using Microsoft.IdentityModel.JsonWebTokens;
 namespace AuthMesh.Tests.Keys;
 
 /// <summary>An operator rotates the signing key before its time.</summary>
-[Collection<TakingTurns>]
 public sealed class RotateCommandTests(ProductionMesh production)
 {
     [Fact]
@@ -99,7 +98,7 @@ public sealed class RotateCommandTests(ProductionMesh production)
     [Fact]
     public async Task Settings_reach_a_command_from_before_and_from_behind_its_option()
     {
-        await using var own = await OwnDatabase.CreateAsync(production);
+        await using var own = await OwnDatabase.CreateEmptyAsync(production);
         var masterKey = own.Settings["Identity:MasterKey"];
         own.Settings.Remove("Identity:MasterKey");
 

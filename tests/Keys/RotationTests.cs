@@ -6,7 +6,6 @@ using Microsoft.IdentityModel.JsonWebTokens;
 namespace AuthMesh.Tests.Keys;
 
 /// <summary>Signing keys that rotate by themselves every ten seconds, for as long as the class runs.</summary>
-[Collection<TakingTurns>]
 public sealed class RotationTests(RotatingMesh rotating) : IClassFixture<RotatingMesh>
 {
     private readonly KeyMesh mesh = rotating.Mesh;

@@ -4,8 +4,8 @@ using AuthMesh.Tests.Harness;
 namespace AuthMesh.Tests.Sessions;
 
 /// <summary>Many present tokens of one session at once, to two replicas: it moves one step, and nobody is signed out by it.</summary>
-[Collection<TakingTurns>]
-public sealed class RefreshRaceTests(TwoReplicas mesh, ITestOutputHelper output) : IClassFixture<TwoReplicas>
+[Collection<OnTwoReplicas>]
+public sealed class RefreshRaceTests(TwoReplicas mesh, ITestOutputHelper output)
 {
     [Fact]
     public async Task Of_two_hundred_with_one_token_all_get_the_one_successor()

@@ -4,7 +4,7 @@ using AuthMesh.Tests.Harness;
 
 namespace AuthMesh.Tests.Sessions;
 
-[Collection<TakingTurns>]
+[Collection<OnOwnMesh>]
 public sealed class SessionOutageTests(OwnMesh mesh)
 {
     [Fact]

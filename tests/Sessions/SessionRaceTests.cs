@@ -7,8 +7,8 @@ namespace AuthMesh.Tests.Sessions;
 /// What ends sessions, at the very moment in which something makes or prolongs one, at two replicas. Whichever comes first, nothing
 /// that was handed out is of use afterwards.
 /// </summary>
-[Collection<TakingTurns>]
-public sealed class SessionRaceTests(TwoReplicas mesh, ITestOutputHelper output) : IClassFixture<TwoReplicas>
+[Collection<OnTwoReplicas>]
+public sealed class SessionRaceTests(TwoReplicas mesh, ITestOutputHelper output)
 {
     private const int Rounds = 200;
     private const string NewPassword = "another password";

@@ -1,9 +1,14 @@
 using AuthMesh.LocalMesh;
+using AuthMesh.TestMesh;
 using AuthMesh.Tests.Faults;
 using AuthMesh.Tests.Harness;
 using Microsoft.IdentityModel.JsonWebTokens;
 
 namespace AuthMesh.Tests.Sessions;
+
+/// <summary>Classes that race against each other's replica on one mesh, one class at a time: some disable every admin.</summary>
+[CollectionDefinition]
+public sealed class OnTwoReplicas : ICollectionFixture<TwoReplicas>;
 
 /// <summary>Two identity services on one database: what one lets happen, the other must know.</summary>
 public sealed class TwoReplicas(ProductionMesh production) : IAsyncLifetime
@@ -22,20 +27,9 @@ public sealed class TwoReplicas(ProductionMesh production) : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         own = await OwnDatabase.CreateAsync(production);
-        mesh = await Mesh.StartAsync(new MeshOptions
-        {
-            Environment = "Production",
-            Issuer = ProductionMesh.Issuer,
-            ConnectionString = own.Database.ConnectionString,
-            Settings = new Dictionary<string, string> { ["AuthMesh:ServiceKey"] = ProductionMesh.ServiceKey },
-            IdentityReplicas = 2,
-            IdentitySettings = new Dictionary<string, string>(own.Settings)
-            {
-                ["Identity:MasterKeyFile"] = "",
-                // with as many connections as a replica has otherwise
-                ["Identity:Database:ConnectionString"] = own.Database.ConnectionString,
-            },
-        });
+        // With as many connections as a replica has otherwise.
+        own.Settings["Identity:Database:ConnectionString"] = own.Database.ConnectionString;
+        mesh = await Mesh.StartAsync(InProduction.On(own.Database.ConnectionString, own.Settings) with { IdentityReplicas = 2 });
         Gateway = new Caller(mesh.Gateway.Address);
         replicas = [.. mesh.Identities.Select(replica => new Caller(replica.Address))];
     }
@@ -83,7 +77,11 @@ public sealed class TwoReplicas(ProductionMesh production) : IAsyncLifetime
             replica.Dispose();
         }
 
-        await mesh.DisposeAsync();
+        if (mesh is not null)
+        {
+            await mesh.DisposeAsync();
+        }
+
         await own.DisposeAsync();
     }
 }

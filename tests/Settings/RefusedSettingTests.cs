@@ -115,9 +115,13 @@ public sealed class RefusedSettingTests
     [MemberData(nameof(Rows))]
     public async Task A_bad_setting_stops_the_start_and_is_named(string service, string key, string value, string problem)
     {
-        var output = await RefusedAsync(service, new Dictionary<string, string> { [key] = value });
+        var start = BadStart.Of(new BadSetting(service, key, value, problem));
 
-        Assert.Contains(problem, output, StringComparison.Ordinal);
+        var output = await start.Output;
+
+        var lines = output.Split("\n  - ").Skip(1).ToList();
+        Assert.Contains(lines, line => line.Contains(problem, StringComparison.Ordinal));
+        Assert.All(lines, line => Assert.True(start.Settings.Exists(bad => bad.IsNamedIn(line)), "Nobody made this one bad: " + line));
         Assert.DoesNotContain("   at ", output, StringComparison.Ordinal);
         Assert.DoesNotContain(MasterKey, output, StringComparison.Ordinal);
     }
@@ -148,7 +152,7 @@ public sealed class RefusedSettingTests
     [Fact]
     public async Task An_address_that_is_taken_stops_the_start_in_words()
     {
-        using var holder = new TcpListener(IPAddress.Loopback, 0);
+        using var holder = new TcpListener(Loopback.Address, 0);
         holder.Start();
 
         var output = await RefusedAsync("resource-service", new() { ["ASPNETCORE_URLS"] = $"http://{holder.LocalEndpoint}" });
@@ -207,4 +211,64 @@ public sealed class RefusedSettingTests
             ["AuthMesh:ServiceKey"] = ProductionMesh.ServiceKey,
             ["AuthMesh:IdentityUrl"] = "http://127.0.0.1:9",
         };
+
+    private sealed record BadSetting(string Service, string Key, string Value, string Problem)
+    {
+        /// <summary>Bad settings with the same subject hide each other, so they are tried in different starts.</summary>
+        public string Subject => Key.Split(':') switch
+        {
+            ["ReverseProxy", "Clusters", ..] => "ReverseProxy:Clusters",
+            ["ReverseProxy", _, var route, ..] => route,
+            ["Identity", "Database" or "Keys", ..] => string.Join(':', Key.Split(':')[..2]),
+            _ when Key.EndsWith("File", StringComparison.Ordinal) => Key[..^"File".Length],
+            _ => Key,
+        };
+
+        public bool IsNamedIn(string line) =>
+            line.Contains(Problem, StringComparison.Ordinal) || line.Contains(Subject, StringComparison.Ordinal);
+
+        /// <summary>
+        /// Bad settings of the same group are reported together. Routes are not read where a section of options is bad; a section that
+        /// cannot be read at all, for a wrong type or an unknown key, reports that and nothing else. A bad cluster takes its routes along.
+        /// </summary>
+        public string Group => Problem == Key || Problem.Contains("has no setting", StringComparison.Ordinal) ? $"{Service} {Key} {Value}"
+            : Key.StartsWith("ReverseProxy:", StringComparison.Ordinal) ? $"{Service} {Key.Split(':')[1]}"
+            : Service;
+    }
+
+    /// <summary>One start of one service with many bad settings, since each start costs a second of two cores.</summary>
+    private sealed class BadStart
+    {
+        private static readonly List<BadStart> All = Plan();
+
+        private readonly Lazy<Task<string>> output;
+
+        private BadStart() => output = new(() => RefusedAsync(
+            Settings[0].Service, new Dictionary<string, string>(Settings.Select(bad => KeyValuePair.Create(bad.Key, bad.Value)))));
+
+        public List<BadSetting> Settings { get; } = [];
+
+        public Task<string> Output => output.Value;
+
+        public static BadStart Of(BadSetting bad) => All.Single(start => start.Settings.Contains(bad));
+
+        /// <summary>The n-th start of a group has the n-th bad value of each setting that has so many.</summary>
+        private static List<BadStart> Plan()
+        {
+            var starts = new List<BadStart>();
+            foreach (var bad in Rows.Select(row => row.Data).Select(row => new BadSetting(row.Item1, row.Item2, row.Item3, row.Item4)))
+            {
+                var start = starts.Find(start =>
+                    start.Settings[0].Group == bad.Group && start.Settings.TrueForAll(other => other.Subject != bad.Subject));
+                if (start is null)
+                {
+                    starts.Add(start = new BadStart());
+                }
+
+                start.Settings.Add(bad);
+            }
+
+            return starts;
+        }
+    }
 }

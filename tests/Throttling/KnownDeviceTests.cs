@@ -7,8 +7,8 @@ using static AuthMesh.Tests.Throttling.ThrottledMesh;
 namespace AuthMesh.Tests.Throttling;
 
 /// <summary>A device that has signed in before is not locked out by strangers, and gets no further than they do.</summary>
-[Collection<TakingTurns>]
-public sealed class KnownDeviceTests(ThrottledMesh mesh) : IClassFixture<ThrottledMesh>
+[Collection<OnThrottledMesh>]
+public sealed class KnownDeviceTests(ThrottledMesh mesh)
 {
     private static readonly TimeSpan Quarter = TimeSpan.FromMinutes(15), Hour = TimeSpan.FromHours(1);
 

@@ -7,8 +7,8 @@ using static AuthMesh.Tests.Throttling.ThrottledMesh;
 namespace AuthMesh.Tests.Throttling;
 
 /// <summary>What somebody can do who guesses, from outside and at two replicas.</summary>
-[Collection<TakingTurns>]
-public sealed class LoginThrottlingTests(ThrottledMesh mesh) : IClassFixture<ThrottledMesh>
+[Collection<OnThrottledMesh>]
+public sealed class LoginThrottlingTests(ThrottledMesh mesh)
 {
     private static readonly TimeSpan Quarter = TimeSpan.FromMinutes(15), Hour = TimeSpan.FromHours(1);
 

@@ -2,12 +2,16 @@ using System.Globalization;
 using System.Net.Http.Json;
 using AuthMesh.Issuer;
 using AuthMesh.LocalMesh;
+using AuthMesh.TestMesh;
 using AuthMesh.Tests.Faults;
 using AuthMesh.Tests.Harness;
 using AuthMesh.Tests.Sessions;
-using Unthrottled = AuthMesh.Bench.Unthrottled;
 
 namespace AuthMesh.Tests.Throttling;
+
+/// <summary>Classes that count guesses on one mesh, one class at a time: each moves the stored time.</summary>
+[CollectionDefinition]
+public sealed class OnThrottledMesh : ICollectionFixture<ThrottledMesh>;
 
 /// <summary>Two identity services on one database and a gateway, with the limits that everybody has.</summary>
 public sealed class ThrottledMesh(ProductionMesh production) : IAsyncLifetime
@@ -37,21 +41,10 @@ public sealed class ThrottledMesh(ProductionMesh production) : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         own = await OwnDatabase.CreateAsync(production);
-        var settings = own.Settings.Where(setting => !Unthrottled.Settings.ContainsKey(setting.Key));
-        mesh = await Mesh.StartAsync(new MeshOptions
-        {
-            Environment = "Production",
-            Issuer = ProductionMesh.Issuer,
-            ConnectionString = own.Database.ConnectionString,
-            Settings = new Dictionary<string, string> { ["AuthMesh:ServiceKey"] = ProductionMesh.ServiceKey },
-            IdentityReplicas = 2,
-            IdentitySettings = new Dictionary<string, string>(settings)
-            {
-                ["Identity:MasterKeyFile"] = "",
-                // with as many connections as a replica has otherwise
-                ["Identity:Database:ConnectionString"] = own.Database.ConnectionString,
-            },
-        });
+        // With as many connections as a replica has otherwise.
+        own.Settings["Identity:Database:ConnectionString"] = own.Database.ConnectionString;
+        var settings = new Dictionary<string, string>(own.Settings.Where(setting => !Unthrottled.Settings.ContainsKey(setting.Key)));
+        mesh = await Mesh.StartAsync(InProduction.On(own.Database.ConnectionString, settings) with { IdentityReplicas = 2 });
         Gateway = new Caller(mesh.Gateway.Address);
         replicas = [.. mesh.Identities.Select(replica => new Caller(replica.Address))];
     }

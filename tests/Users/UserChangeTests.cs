@@ -7,8 +7,8 @@ using AuthMesh.Tests.Sessions;
 namespace AuthMesh.Tests.Users;
 
 /// <summary>What an admin does to others, and to themselves; on a mesh of its own, since it makes admins.</summary>
-[Collection<TakingTurns>]
-public sealed class UserChangeTests(TwoReplicas mesh, ITestOutputHelper output) : IClassFixture<TwoReplicas>, IAsyncLifetime
+[Collection<OnTwoReplicas>]
+public sealed class UserChangeTests(TwoReplicas mesh, ITestOutputHelper output) : IAsyncLifetime
 {
     private SignedIn admin = null!;
 

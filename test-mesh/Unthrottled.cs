@@ -1,8 +1,8 @@
-namespace AuthMesh.Bench;
+namespace AuthMesh.TestMesh;
 
 /// <summary>
-/// What a mesh is started with when one address stands for thousands of people: measurements, and most tests. Here and nowhere else,
-/// so that whoever does not write it gets the limits that everybody has.
+/// Settings for a mesh in which one address stands for thousands of people: for measurements, and for most tests. A mesh without them has
+/// the limits that everybody has.
 /// </summary>
 public static class Unthrottled
 {
@@ -17,7 +17,7 @@ public static class Unthrottled
         ["Identity:Throttling:Registrations:Attempts"] = Attempts,
     };
 
-    /// <summary>Besides, hashes that take a millisecond, where many sign in only to be signed in.</summary>
+    /// <summary>The same, and hashes that take a millisecond.</summary>
     public static IReadOnlyDictionary<string, string> WithCheapHashes { get; } = new Dictionary<string, string>(Settings)
     {
         ["Identity:Hashing:WorkFactor"] = "4",

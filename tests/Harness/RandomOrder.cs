@@ -1,0 +1,52 @@
+using System.Reflection;
+using System.Security.Cryptography;
+using System.Text;
+using Xunit.Sdk;
+using Xunit.v3;
+
+namespace AuthMesh.Tests.Harness;
+
+/// <summary>
+/// Runs collections, classes and tests in an order that a seed decides, so that a test cannot come to depend on another. AUTHMESH_TEST_SEED
+/// is the seed; test.sh makes one up for each run and prints it.
+/// </summary>
+public sealed class RandomOrder : XunitTestFramework, ITestCollectionOrderer, ITestCaseOrderer
+{
+    private static readonly string Seed = Environment.GetEnvironmentVariable("AUTHMESH_TEST_SEED") ?? "";
+
+    /// <summary>These take longest, so they start first: otherwise one of them would run at the end, alone on two cores.</summary>
+    private static readonly Type[] Longest =
+    [
+        typeof(Keys.RotationTests), typeof(Faults.RevocationFaultTests), typeof(Faults.OnOwnMesh), typeof(Sessions.OnTwoReplicas),
+        typeof(Promise.OneLineTests), typeof(Throttling.OnThrottledMesh), typeof(LocalMesh.MeshProgramTests),
+        typeof(Keys.RotateCommandTests),
+    ];
+
+    public IReadOnlyCollection<TTestCollection> OrderTestCollections<TTestCollection>(IReadOnlyCollection<TTestCollection> testCollections)
+        where TTestCollection : ITestCollection =>
+        [.. testCollections.OrderBy(collection => Rank(collection)).ThenBy(collection => Place(collection.UniqueID))];
+
+    public IReadOnlyCollection<TTestCase> OrderTestCases<TTestCase>(IReadOnlyCollection<TTestCase> testCases)
+        where TTestCase : notnull, ITestCase => [.. testCases.OrderBy(test => Place(test.UniqueID))];
+
+    protected override ITestFrameworkExecutor CreateExecutor(Assembly assembly) =>
+        new Executor(new XunitTestAssembly(assembly, null, assembly.GetName().Version));
+
+    private static int Rank(ITestCollection collection)
+    {
+        var name = collection.TestCollectionClassName ?? collection.TestCollectionDisplayName;
+        var place = Array.FindIndex(Longest, type => name.Contains(type.FullName!, StringComparison.Ordinal));
+        return place < 0 ? Longest.Length : place;
+    }
+
+    private static string Place(string id) => Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(Seed + id)));
+
+    /// <summary>Classes of one collection run in the order in which their tests come.</summary>
+    private sealed class Executor(IXunitTestAssembly assembly) : XunitTestFrameworkExecutor(assembly)
+    {
+        public override ValueTask RunTestCases(
+            IReadOnlyCollection<IXunitTestCase> testCases, IMessageSink executionMessageSink,
+            ITestFrameworkExecutionOptions executionOptions, CancellationToken cancellationToken) => base.RunTestCases(
+                [.. testCases.OrderBy(test => Place(test.UniqueID))], executionMessageSink, executionOptions, cancellationToken);
+    }
+}
