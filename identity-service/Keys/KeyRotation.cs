@@ -21,25 +21,32 @@ internal sealed partial class KeyRotation(
 
     private readonly HashSet<string> named = [];
     private (string KeyId, long Since)? awaited;
-    private string? lastFault;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         await preparation.Completed.WaitAsync(stoppingToken);
-        while (true)
-        {
-            var changed = ring.Changed;
-            var pause = DueAt() - ring.DatabaseTime;
-            if (pause <= TimeSpan.Zero)
-            {
-                await TryAsync(stoppingToken);
-                pause = RetryInterval;
-            }
+        await new Repeating(clock, Explain, LogPutOff).RunAsync(RotateWhenDueAsync, stoppingToken);
+    }
 
-            await changed.WaitAsync(pause < LongestSleep ? pause : LongestSleep, clock, stoppingToken)
+    private static Setback? Explain(Exception exception) =>
+        DatabaseUnavailable.FindCause(exception) is { } cause ? new Setback(cause.Message, RetryInterval) : null;
+
+    private async Task<TimeSpan?> RotateWhenDueAsync(CancellationToken cancellationToken)
+    {
+        var changed = ring.Changed;
+        var pause = DueAt() - ring.DatabaseTime;
+        if (pause > TimeSpan.Zero)
+        {
+            await changed.WaitAsync(pause < LongestSleep ? pause : LongestSleep, clock, cancellationToken)
                 .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            stoppingToken.ThrowIfCancellationRequested();
+            cancellationToken.ThrowIfCancellationRequested();
+            return TimeSpan.Zero;
         }
+
+        await using var scope = scopes.CreateAsyncScope();
+        var rotate = scope.ServiceProvider.GetRequiredService<RotateSigningKeys>();
+        Tell(await rotate.TryAsync(isDue: false, awaited: null, IsLongEnough(), cancellationToken));
+        return RetryInterval;
     }
 
     /// <summary>When there is something to do next: the current key gives way, or an old one is gone.</summary>
@@ -47,26 +54,6 @@ internal sealed partial class KeyRotation(
     {
         var rotation = ring.SigningSince + options.Value.RotationInterval ?? DateTimeOffset.MinValue;
         return ring.OldestRetirement + AccessTokenLifetime.Remembered is { } removal && removal < rotation ? removal : rotation;
-    }
-
-    private async Task TryAsync(CancellationToken cancellationToken)
-    {
-        try
-        {
-            await using var scope = scopes.CreateAsyncScope();
-            var rotation = await scope.ServiceProvider.GetRequiredService<RotateSigningKeys>()
-                .TryAsync(isDue: false, awaited: null, IsLongEnough(), cancellationToken);
-            lastFault = null;
-            Tell(rotation);
-        }
-        catch (Exception exception) when (DatabaseUnavailable.FindCause(exception) is { } cause)
-        {
-            if (lastFault != cause.Message) // once for each reason, however long it lasts
-            {
-                lastFault = cause.Message;
-                LogPutOff(cause.Message);
-            }
-        }
     }
 
     private bool IsLongEnough() => awaited is { } wait && clock.GetElapsedTime(wait.Since) >= options.Value.AcknowledgementCeiling;

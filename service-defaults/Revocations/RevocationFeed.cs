@@ -35,45 +35,36 @@ internal sealed partial class RevocationFeed(
     private async Task ListenAsync(Uri origin, CancellationToken stoppingToken)
     {
         var address = new Uri(origin, $"/internal/revocations?instance={report.Instance}&name={Uri.EscapeDataString(report.Name)}");
-        string? lastFault = null;
         var lastEventId = "";
-        while (!stoppingToken.IsCancellationRequested)
+        var repeating = new Repeating(clock, Explain, reason => LogLost(origin, reason), () => LogConnected(origin));
+        await repeating.RunAsync(ListenOnceAsync, stoppingToken);
+
+        async Task<TimeSpan?> ListenOnceAsync(CancellationToken cancellationToken)
         {
-            using var silence = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
-            try
+            using var silence = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            silence.CancelAfter(Silence);
+            using var answer = await issuer.OpenAsync(address, lastEventId, silence.Token);
+            answer.EnsureSuccessStatusCode();
+            await using var stream = await answer.Content.ReadAsStreamAsync(silence.Token);
+            report.Due(); // whatever this replica was told before, it may have forgotten
+            await foreach (var item in SseParser.Create(stream).EnumerateAsync(silence.Token))
             {
                 silence.CancelAfter(Silence);
-                using var answer = await issuer.OpenAsync(address, lastEventId, silence.Token);
-                answer.EnsureSuccessStatusCode();
-                await using var stream = await answer.Content.ReadAsStreamAsync(silence.Token);
-                report.Due(); // whatever this replica was told before, it may have forgotten
-                await foreach (var item in SseParser.Create(stream).EnumerateAsync(silence.Token))
-                {
-                    silence.CancelAfter(Silence);
-                    Take(origin, item);
-                    lastEventId = item.EventId ?? lastEventId;
-                    if (lastFault is not null)
-                    {
-                        lastFault = null;
-                        LogConnected(origin);
-                    }
-                }
-            }
-            catch (Exception exception) when (
-                exception is HttpRequestException or IOException or JsonException or OperationCanceledException
-                && !stoppingToken.IsCancellationRequested)
-            {
-                var fault = exception is OperationCanceledException ? $"nothing heard for {Silence.TotalSeconds:0} s" : exception.Message;
-                if (lastFault != fault) // once for each reason, however long it lasts
-                {
-                    lastFault = fault;
-                    LogLost(origin, fault);
-                }
+                Take(origin, item);
+                lastEventId = item.EventId ?? lastEventId;
+                repeating.Succeeded();
             }
 
-            await Task.Delay(RetryInterval, clock, stoppingToken);
+            return RetryInterval;
         }
     }
+
+    private static Setback? Explain(Exception exception) => exception switch
+    {
+        OperationCanceledException => new Setback($"nothing heard for {Silence.TotalSeconds:0} s", RetryInterval),
+        HttpRequestException or IOException or JsonException => new Setback(exception.Message, RetryInterval),
+        _ => null,
+    };
 
     private void Take(Uri origin, SseItem<string> item)
     {

@@ -121,11 +121,12 @@ public sealed class PruneTests(ProductionMesh mesh) : IAsyncLifetime
         using var prune = new Prune(services.GetRequiredService<IServiceScopeFactory>(), Statements, clock, log);
         await prune.StartAsync(TestContext.Current.CancellationToken);
 
-        await clock.Watched.WaitAsync(TestContext.Current.CancellationToken);
+        await clock.UntilWatchedAsync(1);
         clock.Advance(TimeSpan.FromMinutes(59));
         Assert.Equal(0, log.Lines);
         clock.Advance(TimeSpan.FromMinutes(1));
         await Patience.UntilAsync(() => log.Lines == 1);
+        await clock.UntilWatchedAsync(2);
         Assert.Equal(2, await CountAsync());
 
         address = database.ConnectionString;
@@ -154,21 +155,6 @@ public sealed class PruneTests(ProductionMesh mesh) : IAsyncLifetime
     }
 
     private Task<long> CountAsync() => database.ScalarAsync<long>("SELECT count(*) FROM sessions");
-
-    /// <summary>Says when somebody began to wait for it to pass.</summary>
-    private sealed class WatchedTime : FakeTimeProvider
-    {
-        private readonly TaskCompletionSource watched = new(TaskCreationOptions.RunContinuationsAsynchronously);
-
-        public Task Watched => watched.Task;
-
-        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
-        {
-            var timer = base.CreateTimer(callback, state, dueTime, period);
-            watched.TrySetResult();
-            return timer;
-        }
-    }
 
     private sealed class CountingLogger : ILogger<Prune>
     {

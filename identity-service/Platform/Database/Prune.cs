@@ -13,7 +13,8 @@ internal sealed record PruneStatement(string Rows, string Sql);
 
 /// <summary>Runs the modules' <see cref="PruneStatement"/>s once an hour.</summary>
 internal sealed partial class Prune(
-    IServiceScopeFactory scopes, IEnumerable<PruneStatement> statements, TimeProvider clock, ILogger<Prune> logger) : BackgroundService
+    IServiceScopeFactory scopes, IEnumerable<PruneStatement> statements, TimeProvider clock, ILogger<Prune> logger)
+    : BackgroundService
 {
     private static readonly TimeSpan Interval = TimeSpan.FromHours(1);
 
@@ -41,20 +42,19 @@ internal sealed partial class Prune(
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        using var timer = new PeriodicTimer(Interval, clock);
-        while (await timer.WaitForNextTickAsync(stoppingToken))
-        {
-            try
-            {
-                await using var scope = scopes.CreateAsyncScope();
-                var deleted = await RunAsync(scope.ServiceProvider.GetRequiredService<IdentityDb>(), statements, stoppingToken);
-                LogPruned(string.Join(", ", deleted.Select(rows => $"{rows.Value} {rows.Key}")));
-            }
-            catch (Exception exception) when (DatabaseUnavailable.FindCause(exception) is { } cause)
-            {
-                LogFailed(cause.Message);
-            }
-        }
+        await Task.Delay(Interval, clock, stoppingToken);
+        await new Repeating(clock, Explain, LogFailed).RunAsync(PruneAsync, stoppingToken);
+    }
+
+    private static Setback? Explain(Exception exception) =>
+        DatabaseUnavailable.FindCause(exception) is { } cause ? new Setback(cause.Message, Interval) : null;
+
+    private async Task<TimeSpan?> PruneAsync(CancellationToken cancellationToken)
+    {
+        await using var scope = scopes.CreateAsyncScope();
+        var deleted = await RunAsync(scope.ServiceProvider.GetRequiredService<IdentityDb>(), statements, cancellationToken);
+        LogPruned(string.Join(", ", deleted.Select(rows => $"{rows.Value} {rows.Key}")));
+        return Interval;
     }
 
     [LoggerMessage(LogLevel.Information, "Cleanup removed {Rows}")]
