@@ -13,14 +13,17 @@ internal sealed record PreparationStep(Func<IServiceProvider, CancellationToken,
 
 /// <summary>
 /// Migrates the schema and runs the modules' preparation steps. It waits for PostgreSQL as long as necessary; meanwhile the service
-/// listens, and its readiness check reports the reason.
+/// listens, and its readiness check reports the reason. A fault that waiting does not cure stops the service.
 /// </summary>
 internal sealed partial class Preparation(
-    IServiceScopeFactory scopes, PendingRefusal refusal, TimeProvider clock, ILogger<Preparation> logger)
+    IServiceScopeFactory scopes, PendingRefusal refusal, DatabaseHealth database, TimeProvider clock, ILogger<Preparation> logger)
     : BackgroundService, IHealthCheck
 {
     // every request waits for this, and an attempt is cheap
     private static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(100);
+
+    // People are slower, and PostgreSQL logs each wrong password.
+    private static readonly TimeSpan RetryIntervalOfRepairs = TimeSpan.FromSeconds(1);
 
     private readonly TaskCompletionSource completed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile string waitsFor = "preparing schema, keys and first users";
@@ -36,41 +39,47 @@ internal sealed partial class Preparation(
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         await Task.Yield(); // the server starts to listen meanwhile
-        string? lastReason = null;
-        while (!IsComplete)
+        try
         {
-            try
-            {
-                await RunAsync(stoppingToken);
-                LogComplete();
-                completed.SetResult();
-            }
-            catch (StartRefusedException exception)
-            {
-                refusal.Refuse(exception);
-                return;
-            }
-            catch (Exception exception) when (DatabaseUnavailable.FindCause(exception) is not null)
-            {
-                // An operator can still repair the address, the password or the server. Each reason is logged once.
-                waitsFor = "waiting for PostgreSQL";
-                var reason = DatabaseUnavailable.FindCause(exception)!.Message;
-                if (lastReason != reason)
-                {
-                    lastReason = reason;
-                    LogWaiting(reason);
-                }
-
-                await Task.Delay(RetryInterval, clock, stoppingToken);
-            }
-            catch (Exception exception) when (exception is not OperationCanceledException)
-            {
-                LogFailed(exception);
-                refusal.Refuse(
-                    new StartRefusedException("The preparation failed for a reason that waiting does not cure: " + exception.Message));
-                return;
-            }
+            await new Repeating(clock, Explain, LogWaiting).RunAsync(PrepareAsync, stoppingToken);
+            LogComplete();
+            completed.SetResult();
         }
+        catch (StartRefusedException exception)
+        {
+            refusal.Refuse(exception);
+        }
+        catch (Exception exception) when (DatabaseUnavailable.Classify(exception) is { Kind: FaultKind.Permanent } fault)
+        {
+            refusal.Refuse(
+                new StartRefusedException($"{fault.Description} PostgreSQL says: {DatabaseUnavailable.FindCause(exception)!.Message}"));
+        }
+        catch (Exception exception) when (exception is not OperationCanceledException)
+        {
+            LogFailed(exception);
+            refusal.Refuse(
+                new StartRefusedException("The preparation failed for a reason that waiting does not cure: " + exception.Message));
+        }
+    }
+
+    /// <returns>The reason to wait, or null where waiting cures nothing.</returns>
+    private Setback? Explain(Exception exception)
+    {
+        if (database.Judge(exception) is not { Kind: FaultKind.Passing or FaultKind.Repairable } fault)
+        {
+            return null;
+        }
+
+        var isRepairable = fault.Kind == FaultKind.Repairable;
+        waitsFor = isRepairable ? fault.Description : $"waiting for PostgreSQL: {fault.Description}";
+        return new Setback(
+            $"{waitsFor} ({DatabaseUnavailable.FindCause(exception)!.Message})", isRepairable ? RetryIntervalOfRepairs : RetryInterval);
+    }
+
+    private async Task<TimeSpan?> PrepareAsync(CancellationToken cancellationToken)
+    {
+        await RunAsync(cancellationToken);
+        return null;
     }
 
     private async Task RunAsync(CancellationToken cancellationToken)
@@ -95,7 +104,7 @@ internal sealed partial class Preparation(
     [LoggerMessage(LogLevel.Critical, "The preparation failed")]
     private partial void LogFailed(Exception exception);
 
-    [LoggerMessage(LogLevel.Warning, "Waiting for PostgreSQL: {Reason}")]
+    [LoggerMessage(LogLevel.Warning, "Not ready: {Reason}")]
     private partial void LogWaiting(string reason);
 }
 

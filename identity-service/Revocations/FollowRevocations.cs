@@ -13,81 +13,88 @@ namespace AuthMesh.Identity.Revocations;
 /// </summary>
 internal sealed partial class FollowRevocations(
     NpgsqlDataSource dataSource, RevocationLog log, RevokedAccess revoked, VerifierRegister verifiers, KeyRing ring,
-    Preparation preparation,
+    Preparation preparation, DatabaseHealth database,
     IServiceScopeFactory scopes, TimeProvider clock, ILogger<FollowRevocations> logger) : BackgroundService
 {
     private static readonly TimeSpan Beat = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(250);
 
     private IReadOnlyList<Revocation> lost = []; // by the database, and not made again yet
+    private volatile CancellationTokenSource? listening; // of the connection that listens now
+    private Repeating? following;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         await preparation.Completed.WaitAsync(stoppingToken);
-        await Task.WhenAll(ListenAsync(stoppingToken), FollowAsync(stoppingToken));
+        following = new Repeating(clock, ExplainFollowing, LogLost, LogFollowing);
+        await Task.WhenAll(
+            new Repeating(clock, ExplainListening).RunAsync(ListenAsync, stoppingToken),
+            following.RunAsync(FollowAsync, stoppingToken));
     }
 
     // A connection of its own: on it the server speaks first.
-    private async Task ListenAsync(CancellationToken stoppingToken)
+    private async Task<TimeSpan?> ListenAsync(CancellationToken stoppingToken)
     {
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
+        listening = ending;
+        await using var connection = await dataSource.OpenConnectionAsync(ending.Token);
+        connection.Notification += (_, _) => log.AskForConfirmation();
+        await using (var listen = new NpgsqlCommand("LISTEN authmesh_revocations", connection))
+        {
+            await listen.ExecuteNonQueryAsync(ending.Token);
+        }
+
+        log.AskForConfirmation(); // for entries that were written before LISTEN
         while (true)
         {
-            try
-            {
-                await using var connection = await dataSource.OpenConnectionAsync(stoppingToken);
-                connection.Notification += (_, _) => log.AskForConfirmation();
-                await using (var listen = new NpgsqlCommand("LISTEN authmesh_revocations", connection))
-                {
-                    await listen.ExecuteNonQueryAsync(stoppingToken);
-                }
-
-                log.AskForConfirmation(); // for what was written while nobody listened
-                while (true)
-                {
-                    await connection.WaitAsync(stoppingToken);
-                }
-            }
-            catch (NpgsqlException) // FollowAsync says so
-            {
-                await Task.Delay(RetryInterval, clock, stoppingToken);
-            }
+            await connection.WaitAsync(ending.Token);
         }
     }
 
-    private async Task FollowAsync(CancellationToken stoppingToken)
+    private async Task<TimeSpan?> FollowAsync(CancellationToken stoppingToken)
     {
-        string? lastFault = null;
+        // Held: a flood that waits for connections of the pool must not delay a logout.
+        await using var connection = await dataSource.OpenConnectionAsync(stoppingToken);
+        await verifiers.RegisterSelfAsync(connection, ring.KeyIds, stoppingToken);
         while (true)
         {
-            try
-            {
-                // Held: a flood that waits for connections of the pool must not delay a logout.
-                await using var connection = await dataSource.OpenConnectionAsync(stoppingToken);
-                await verifiers.RegisterSelfAsync(connection, ring.KeyIds, stoppingToken);
-                while (true)
-                {
-                    await ConfirmAsync(connection, stoppingToken);
-                    if (lastFault is not null)
-                    {
-                        lastFault = null;
-                        LogFollowing();
-                    }
+            await ConfirmAsync(connection, stoppingToken);
+            database.Confirm();
+            following!.Succeeded();
+            await Task.WhenAny(log.Asked, Task.Delay(Beat, clock, stoppingToken));
+            stoppingToken.ThrowIfCancellationRequested();
+        }
+    }
 
-                    await Task.WhenAny(log.Asked, Task.Delay(Beat, clock, stoppingToken));
-                    stoppingToken.ThrowIfCancellationRequested();
-                }
-            }
-            catch (Exception exception) when (DatabaseUnavailable.FindCause(exception) is not null)
-            {
-                if (lastFault != exception.Message) // once for each reason, however long it lasts
-                {
-                    lastFault = exception.Message;
-                    LogLost(exception.Message);
-                }
+    // FollowAsync reports the reason for both.
+    private static Setback? ExplainListening(Exception exception) =>
+        exception is NpgsqlException or OperationCanceledException ? new Setback("", RetryInterval) : null;
 
-                revoked.WarnIfStale();
-                await Task.Delay(RetryInterval, clock, stoppingToken);
-            }
+    private Setback? ExplainFollowing(Exception exception)
+    {
+        if (database.Judge(exception) is not { } fault)
+        {
+            return null;
+        }
+
+        database.Lose(fault);
+        revoked.WarnIfStale();
+        if (fault.IsOfConnection)
+        {
+            StopListening(); // after a fail-over the old server may keep that connection, and it has no news
+        }
+
+        return new Setback(DatabaseUnavailable.FindCause(exception)!.Message, RetryInterval);
+    }
+
+    private void StopListening()
+    {
+        try
+        {
+            listening?.Cancel();
+        }
+        catch (ObjectDisposedException) // it has just stopped by itself
+        {
         }
     }
 
@@ -184,10 +191,10 @@ internal sealed partial class FollowRevocations(
         return (entries, databaseTime);
     }
 
-    [LoggerMessage(LogLevel.Warning, "The log of revocations cannot be read: {Reason}")]
+    [LoggerMessage(LogLevel.Warning, "The revocation log cannot be read: {Reason}")]
     private partial void LogLost(string reason);
 
-    [LoggerMessage(LogLevel.Information, "The log of revocations is being followed again")]
+    [LoggerMessage(LogLevel.Information, "The revocation log can be read again")]
     private partial void LogFollowing();
 
     [LoggerMessage(LogLevel.Critical,

@@ -23,7 +23,7 @@ public sealed class StartOrderTests(OwnMesh mesh)
         await AssertTokensCannotBeCheckedAsync(token);
 
         await mesh.Mesh.Identity.RestartAsync();
-        await AssertWaitsAsync(mesh.Identity, "waiting for PostgreSQL", "waiting for the signing keys");
+        await AssertWaitsAsync(mesh.Identity, "waiting for PostgreSQL: PostgreSQL cannot be reached", "waiting for the signing keys");
         await AssertWaitsAsync(mesh.Gateway, "waiting for the signing keys");
         foreach (var identity in new[] { mesh.Identity, mesh.Gateway })
         {
@@ -36,7 +36,9 @@ public sealed class StartOrderTests(OwnMesh mesh)
 
         Assert.Equal(200, (await mesh.Identity.GetAsync("/health/live")).Status);
         await AssertTokensCannotBeCheckedAsync(token);
-        Assert.Contains("Waiting for PostgreSQL", mesh.Mesh.Identity.Output[logBefore..], StringComparison.Ordinal);
+        Assert.Contains(
+            "Not ready: waiting for PostgreSQL: PostgreSQL cannot be reached",
+            mesh.Mesh.Identity.Output[logBefore..], StringComparison.Ordinal);
 
         await mesh.Postgres.StartAgainAsync();
 

@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Options;
 using Npgsql;
 
@@ -53,7 +54,11 @@ internal static class DatabaseServices
                 : builder.Build();
         });
         services.AddDbContext<IdentityDb>((provider, db) => db.UseNpgsql(provider.GetRequiredService<NpgsqlDataSource>()));
-        services.AddSingleton(DatabaseUnavailable.Rule);
+        services.AddSingleton<DatabaseHealth>();
+        services.AddSingleton(provider => provider.GetRequiredService<DatabaseHealth>().Rule);
+        services.AddHealthChecks().Add(
+            new HealthCheckRegistration(
+                "database", provider => provider.GetRequiredService<DatabaseHealth>(), HealthStatus.Degraded, tags: null));
         services.AddHostedService<Prune>();
         return services;
     }

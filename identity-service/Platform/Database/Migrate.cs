@@ -18,6 +18,14 @@ internal sealed partial class Migrate(IdentityDb db, NpgsqlDataSource dataSource
                 $"PostgreSQL {connection.PostgreSqlVersion} is too old: version {OldestVersion} or newer is needed.");
         }
 
+        // PostgreSQL reports it with each new connection. Other encodings refuse characters, and SQL_ASCII counts bytes for characters.
+        if (connection.PostgresParameters.GetValueOrDefault("server_encoding") is { } encoding and not "UTF8")
+        {
+            throw new StartRefusedException(
+                $"The database has the encoding {encoding}, and the service stores UTF8. The encoding of a database cannot be changed. "
+                + DatabaseUnavailable.EncodingCure);
+        }
+
         var applied = await ReadAppliedAsync(connection, cancellationToken);
         var known = db.Database.GetMigrations().ToList();
         if (applied.Except(known).FirstOrDefault() is { } newer)
