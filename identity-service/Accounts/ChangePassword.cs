@@ -21,7 +21,8 @@ public sealed record ChangePasswordRequest(
 /// </summary>
 internal static class ChangePassword
 {
-    // The session is looked at together with the user, and the password is still the one that was checked.
+    // The session is looked at together with the user, and the password is still the one that was checked. The trigger user_epoch_raised
+    // tells every verifier to refuse the tokens of the epoch that ends.
     private const string BeginEpoch =
         $"""
         UPDATE users u SET password_hash = @new, epoch = u.epoch + 1

@@ -16,7 +16,10 @@ namespace AuthMesh.Identity.Accounts;
 
 public sealed record DeleteAccountRequest([property: JsonPropertyName("current_password")] string? CurrentPassword = null);
 
-/// <summary>Deletes the caller's account with all its sessions. The name is free afterwards; the id is never used again.</summary>
+/// <summary>
+/// Deletes the caller's account with all its sessions. The name is free afterwards; the id is never used again. The trigger
+/// <c>user_deleted</c> tells every verifier.
+/// </summary>
 internal static class DeleteAccount
 {
     private static readonly Failure LastAdmin = new(

@@ -8,7 +8,10 @@ using Npgsql;
 
 namespace AuthMesh.Identity.Admin;
 
-/// <summary>Deletes a user with all sessions. The name is free afterwards; the id is never used again.</summary>
+/// <summary>
+/// Deletes a user with all sessions. The name is free afterwards; the id is never used again. The trigger <c>user_deleted</c> tells
+/// every verifier.
+/// </summary>
 internal static class DeleteUser
 {
     private const string Delete = $"{AdminCaller.With} DELETE FROM users u USING admin WHERE u.id = @id";

@@ -10,7 +10,10 @@ namespace AuthMesh.Identity.Admin;
 
 public sealed record SignOutUserResponse(string Status, string Message, int Ended);
 
-/// <summary>Signs a user out everywhere. By the epoch, so that a login which is under way yields nothing either.</summary>
+/// <summary>
+/// Signs a user out everywhere. By the epoch, so that a login which is under way yields nothing either. The trigger
+/// <c>user_epoch_raised</c> tells every verifier.
+/// </summary>
 internal static class SignOutUser
 {
     private const string Raise =

@@ -6,7 +6,7 @@ namespace AuthMesh.Identity.Keys;
 
 /// <summary>
 /// A transaction that changes the stored ring: one at a time, whichever replica or command it belongs to. What is read in it is what
-/// the one before left. The database itself tells everybody of the change (see the migration).
+/// the one before left. The trigger <c>keys_changed</c> tells every replica and verifier.
 /// </summary>
 internal sealed class RingChange : IAsyncDisposable
 {

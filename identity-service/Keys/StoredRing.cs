@@ -38,7 +38,7 @@ internal sealed record StoredRing(List<RingKey> Keys, IReadOnlyList<RingKey> Cre
 
         if (missing.Count > 0)
         {
-            db.RingKeys.AddRange(missing);
+            db.RingKeys.AddRange(missing); // the trigger keys_changed tells every replica and verifier
             await db.SaveChangesAsync(cancellationToken);
         }
 

@@ -44,6 +44,7 @@ internal sealed partial class DemoUsers(
 
     public static OperatorCommand Define() => new(RemoveCommand, "Deletes the demo users", async (services, _, cancellationToken) =>
     {
+        // The trigger user_deleted tells every verifier.
         var users = services.GetRequiredService<IdentityDb>().Users;
         var removed = await users.Where(user => user.IsDemo).ExecuteDeleteAsync(cancellationToken);
         return $"Removed {removed} demo users.";

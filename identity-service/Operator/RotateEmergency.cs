@@ -49,8 +49,8 @@ internal static class RotateEmergency
         await using var change = await RingChange.BeginAsync(db, cancellationToken);
         var removed = await db.RingKeys.Where(key => key.Purpose == RingKeyPurpose.Signing).ToListAsync(cancellationToken);
 
-        // 1. The distrust comes before the news of the new keys, which the database writes at the commit: verifiers hear both at once,
-        //    and none is sent for keys while it still believes in the old ones.
+        // 1. The distrust comes before the news of the new keys, which the trigger keys_changed writes at the commit: verifiers hear
+        //    both at once, and none is sent for keys while it still believes in the old ones.
         foreach (var key in removed)
         {
             await db.Database.ExecuteSqlAsync(

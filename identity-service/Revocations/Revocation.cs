@@ -5,8 +5,8 @@ using Microsoft.EntityFrameworkCore.Metadata.Builders;
 namespace AuthMesh.Identity.Revocations;
 
 /// <summary>
-/// One entry of the ordered log of what verifiers must know. Rows are written by triggers (see the migration), at the commit of whatever
-/// they tell of and by whoever made it happen, so that no code and no operator at a psql prompt can forget to.
+/// One entry of the ordered log of what verifiers must know. Triggers write the rows (<c>revocations.sql</c>), in the
+/// transaction that makes the change, so that no code path and no operator at a psql prompt can forget one.
 /// </summary>
 /// <param name="Position">
 /// Its place in the log. It is given under a lock that is held until the commit, so the order of numbers is the order of commits and

@@ -14,7 +14,7 @@ internal static class RevokeAgain
         await using var batch = new NpgsqlBatch(connection);
         var entries = lost.Where(entry => entry.Kind != RevocationKind.KeysChanged).ToList();
 
-        // 1. The rows, where they are still there. Their triggers write the log.
+        // 1. The rows, where they are still there. The triggers session_ended and user_epoch_raised write the log.
         foreach (var entry in entries)
         {
             switch (entry.Kind)

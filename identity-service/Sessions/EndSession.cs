@@ -8,7 +8,7 @@ using Npgsql;
 
 namespace AuthMesh.Identity.Sessions;
 
-/// <summary>Signs the caller out in one place.</summary>
+/// <summary>Signs the caller out in one place. The trigger <c>session_ended</c> tells every verifier.</summary>
 internal static class EndSession
 {
     private static readonly Failure SessionNotFound = new(

@@ -45,6 +45,7 @@ internal static partial class Refresh
 
     // A token that has been replaced for longer is in two hands, and nobody can tell whose are the owner's (RFC 9700 §4.14.2). A token
     // of another epoch is only out of date; one ahead of its session can only be of a database that was restored: neither ends anything.
+    // The trigger session_ended tells every verifier.
     private const string EndReplayed =
         $"""
         UPDATE sessions s SET ended_at = now()

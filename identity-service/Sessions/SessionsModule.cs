@@ -8,7 +8,7 @@ namespace AuthMesh.Identity.Sessions;
 internal static class SessionsModule
 {
     // A dead session never lives again, so a session that was dead in the snapshot is dead now. Replicas skip each other's rows, and rows
-    // that a request has locked.
+    // that a request has locked. The trigger session_deleted writes no entry for them: a dead session's tokens are refused already.
     private static readonly PruneStatement Dead = new(
         "dead sessions",
         """

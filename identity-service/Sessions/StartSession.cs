@@ -27,6 +27,7 @@ internal sealed class StartSession(IdentityDb db, CallerAddress callerAddress, T
         """;
 
     // A hundred are more devices than a person has; beyond that it is a program that signs in and never out.
+    // The trigger session_ended tells every verifier.
     private const string EndOldest =
         $"""
         UPDATE sessions SET ended_at = now() WHERE id IN (

@@ -44,7 +44,10 @@ internal sealed class User
             CreatedAt = now,
         };
 
-    /// <summary>Gives access back to somebody who proved to be the owner by other means; what was issued before ends.</summary>
+    /// <summary>
+    /// Gives access back to somebody who proved to be the owner by other means. What was issued before ends: the trigger
+    /// <c>user_epoch_raised</c> tells every verifier.
+    /// </summary>
     public void Recover(string passwordHash)
     {
         PasswordHash = passwordHash;

@@ -1,0 +1,68 @@
+-- The revocation log's functions and triggers, as they are now. Migrations apply this file; a test compares it with the database.
+-- It can run again and again, on a database that has an older text or none.
+--
+-- Triggers write the log, so no code path and no operator at a psql prompt can forget an entry. They are deferred: they run as the
+-- last act before the commit. The lock that the first of them takes is held until the commit is visible, so entries become visible
+-- in the order of their positions.
+
+CREATE SEQUENCE IF NOT EXISTS revocation_positions;
+
+-- A subject that is no id would stop every reader, so no hand can write one.
+ALTER TABLE revocations DROP CONSTRAINT IF EXISTS ck_revocations;
+ALTER TABLE revocations ADD CONSTRAINT ck_revocations CHECK (CASE kind
+    WHEN 'session-ended' THEN subject ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+    WHEN 'user-below-epoch' THEN subject ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' AND epoch IS NOT NULL
+    WHEN 'key-distrusted' THEN subject ~ '^[A-Za-z0-9_-]+$'
+    ELSE kind = 'keys-changed' END);
+
+CREATE OR REPLACE FUNCTION write_revocation(kind text, subject text, epoch integer) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock(7022647185815400295); -- "authmlog"
+    INSERT INTO revocations (position, mark, kind, subject, epoch, written_at)
+    VALUES (nextval('revocation_positions'), gen_random_uuid(), kind, subject, epoch, clock_timestamp());
+    PERFORM pg_notify('authmesh_revocations', '');
+END
+$$;
+
+CREATE OR REPLACE FUNCTION revoke_session() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM write_revocation('session-ended', OLD.id::text, NULL);
+    RETURN NULL;
+END
+$$;
+
+DROP TRIGGER IF EXISTS session_ended ON sessions;
+CREATE CONSTRAINT TRIGGER session_ended AFTER UPDATE OF ended_at ON sessions DEFERRABLE INITIALLY DEFERRED
+FOR EACH ROW WHEN (OLD.ended_at IS NULL AND NEW.ended_at IS NOT NULL) EXECUTE FUNCTION revoke_session();
+
+-- Cleanup deletes dead sessions, whose tokens are refused already; they need no entry.
+DROP TRIGGER IF EXISTS session_deleted ON sessions;
+CREATE CONSTRAINT TRIGGER session_deleted AFTER DELETE ON sessions DEFERRABLE INITIALLY DEFERRED
+FOR EACH ROW WHEN (OLD.ended_at IS NULL AND OLD.expires_at > now()) EXECUTE FUNCTION revoke_session();
+
+CREATE OR REPLACE FUNCTION revoke_user() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    -- Every epoch is below the largest integer, so no token of a deleted user passes.
+    PERFORM write_revocation('user-below-epoch', OLD.id::text, CASE TG_OP WHEN 'DELETE' THEN 2147483647 ELSE NEW.epoch END);
+    RETURN NULL;
+END
+$$;
+
+DROP TRIGGER IF EXISTS user_epoch_raised ON users;
+CREATE CONSTRAINT TRIGGER user_epoch_raised AFTER UPDATE OF epoch ON users DEFERRABLE INITIALLY DEFERRED
+FOR EACH ROW WHEN (OLD.epoch <> NEW.epoch) EXECUTE FUNCTION revoke_user();
+
+DROP TRIGGER IF EXISTS user_deleted ON users;
+CREATE CONSTRAINT TRIGGER user_deleted AFTER DELETE ON users DEFERRABLE INITIALLY DEFERRED
+FOR EACH ROW EXECUTE FUNCTION revoke_user();
+
+CREATE OR REPLACE FUNCTION announce_keys() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM write_revocation('keys-changed', '', NULL);
+    RETURN NULL;
+END
+$$;
+
+DROP TRIGGER IF EXISTS keys_changed ON ring_keys;
+CREATE CONSTRAINT TRIGGER keys_changed AFTER INSERT OR UPDATE OR DELETE ON ring_keys DEFERRABLE INITIALLY DEFERRED
+FOR EACH ROW EXECUTE FUNCTION announce_keys();
