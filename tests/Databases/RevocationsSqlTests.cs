@@ -49,7 +49,7 @@ public sealed class RevocationsSqlTests(ProductionMesh mesh)
     [Fact]
     public async Task A_migrated_database_holds_what_the_file_says_and_nothing_else()
     {
-        var database = new Database(await mesh.Postgres.CreateDatabaseAsync());
+        var database = new Database(await mesh.Postgres.CreateEmptyDatabaseAsync());
         await MigrateAsync(database);
         var migrated = await DefinitionsAsync(database);
 
@@ -65,8 +65,8 @@ public sealed class RevocationsSqlTests(ProductionMesh mesh)
     [Fact]
     public async Task An_older_database_with_rows_and_another_text_ends_with_the_text_of_the_file()
     {
-        var fresh = new Database(await mesh.Postgres.CreateDatabaseAsync());
-        var upgraded = new Database(await mesh.Postgres.CreateDatabaseAsync());
+        var fresh = new Database(await mesh.Postgres.CreateEmptyDatabaseAsync());
+        var upgraded = new Database(await mesh.Postgres.CreateEmptyDatabaseAsync());
         await MigrateAsync(fresh);
         await MigrateAsync(upgraded, "20261123113405_UserOrder");
         await upgraded.ExecuteAsync(

@@ -7,7 +7,6 @@ using Npgsql;
 namespace AuthMesh.Tests.Faults;
 
 /// <summary>A database that answers but cannot be used: requests are 503, readiness tells why, and nothing needs a restart.</summary>
-[Collection<TakingTurns>]
 public sealed class UnusableDatabaseTests(ProductionMesh mesh, LimitedService limited) : IClassFixture<LimitedService>
 {
     private static string Refusing(string code) =>
@@ -105,7 +104,7 @@ public sealed class UnusableDatabaseTests(ProductionMesh mesh, LimitedService li
     [Fact]
     public async Task A_service_that_starts_before_its_role_and_its_database_names_what_is_missing_and_starts_by_itself()
     {
-        await using var own = await OwnDatabase.CreateAsync(mesh);
+        await using var own = await OwnDatabase.CreateEmptyAsync(mesh);
         var (name, password) = ("late_" + Guid.NewGuid().ToString("N"), Convert.ToHexString(RandomNumberGenerator.GetBytes(8)));
         own.Settings["Identity:Database:ConnectionString"] = new NpgsqlConnectionStringBuilder(own.Database.ConnectionString)
         {
@@ -139,7 +138,7 @@ public sealed class UnusableDatabaseTests(ProductionMesh mesh, LimitedService li
     [Fact]
     public async Task Without_the_right_to_make_tables_the_start_is_refused_with_the_cure()
     {
-        await using var own = await OwnDatabase.CreateAsync(mesh);
+        await using var own = await OwnDatabase.CreateEmptyAsync(mesh);
         var (name, password) = ("poor_" + Guid.NewGuid().ToString("N"), Convert.ToHexString(RandomNumberGenerator.GetBytes(8)));
         await own.Database.ExecuteAsync($"CREATE ROLE {name} LOGIN PASSWORD '{password}'");
         own.Settings["Identity:Database:ConnectionString"] =
@@ -161,7 +160,7 @@ public sealed class UnusableDatabaseTests(ProductionMesh mesh, LimitedService li
     [InlineData("LATIN1")]
     public async Task A_database_of_another_encoding_stops_the_start_with_the_cure(string encoding)
     {
-        await using var own = await OwnDatabase.CreateAsync(mesh);
+        await using var own = await OwnDatabase.CreateEmptyAsync(mesh);
         var name = "other_" + Guid.NewGuid().ToString("N");
         await own.Database.ExecuteAsync($"CREATE DATABASE {name} TEMPLATE template0 ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C'");
         var other = new NpgsqlConnectionStringBuilder(own.Database.ConnectionString) { Database = name }.ConnectionString;
@@ -197,7 +196,7 @@ public sealed class LimitedService(ProductionMesh mesh) : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        own = await OwnDatabase.CreateAsync(mesh);
+        own = await OwnDatabase.CreateEmptyAsync(mesh);
         var administration = new NpgsqlConnectionStringBuilder(own.Database.ConnectionString) { Pooling = false };
         name = administration.Database!;
         // Of what happens to the service's connections, nothing happens to these.
