@@ -15,7 +15,7 @@ internal sealed class KnownUser : IDisposable
         http = new HttpClient(new SocketsHttpHandler { UseProxy = false, CookieContainer = cookies }) { BaseAddress = gateway };
 
     /// <summary>Whether the mesh gave the device a cookie by which it knows it again.</summary>
-    public bool IsKnown => cookies.GetAllCookies().Any(cookie => cookie.Name.EndsWith("authmesh-device", StringComparison.Ordinal));
+    public bool IsKnown => cookies.GetAllCookies().Any(cookie => cookie.Name.Contains("authmesh-device", StringComparison.Ordinal));
 
     public static async Task<KnownUser> CreateAsync(Uri gateway)
     {

@@ -2,6 +2,7 @@ using System.Net.Http.Headers;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
+using System.Text.RegularExpressions;
 using AuthMesh.Client.CommandLine;
 
 namespace AuthMesh.Client.Server;
@@ -15,7 +16,7 @@ internal sealed record AnswerFields(
     IReadOnlyDictionary<string, string?[]?>? Errors = null);
 
 /// <summary>One HTTP answer. <see cref="Body"/> is missing where it was not a JSON object.</summary>
-internal sealed record Answer(
+internal sealed partial record Answer(
     int Status, JsonElement? Body, AnswerFields Fields, TimeSpan? RetryAfter, Uri? RedirectsTo, string? SessionCookie,
     string? DeviceCookie)
 {
@@ -28,7 +29,7 @@ internal sealed record Answer(
         var (body, fields) = Parse(await response.Content.ReadAsByteArrayAsync(cancellation));
         var headers = response.Headers;
         return new Answer((int)response.StatusCode, body, fields, Delay(headers.RetryAfter), headers.Location,
-            CookieIn(headers, "__Host-authmesh", "authmesh"), CookieIn(headers, "__Host-authmesh-device", "authmesh-device"));
+            CookieIn(headers, SessionCookieName()), CookieIn(headers, DeviceCookieName()));
     }
 
     /// <summary>The fields that one command needs besides; it declares them itself.</summary>
@@ -64,12 +65,18 @@ internal sealed record Answer(
         return (null, new AnswerFields());
     }
 
-    /// <summary>Name and value, as the Cookie header wants them; the first of the names is given out over https.</summary>
-    private static string? CookieIn(HttpResponseHeaders headers, params string[] names) =>
-        headers.TryGetValues("Set-Cookie", out var cookies)
+    /// <summary>Name and value, as the Cookie header wants them.</summary>
+    private static string? CookieIn(HttpResponseHeaders headers, Regex names) => headers.TryGetValues("Set-Cookie", out var cookies)
         ? cookies.Select(cookie => cookie.Split(';')[0]).FirstOrDefault(
-            pair => pair.Split('=', 2) is [var name, var value] && names.Contains(name) && BearerToken.IsSendable(value))
+            pair => pair.Split('=', 2) is [var name, var value] && names.IsMatch(name) && BearerToken.IsSendable(value))
         : null;
+
+    // On plain http the name holds the port of the mesh's public origin, which need not be the port that this client calls.
+    [GeneratedRegex(@"^(__Host-authmesh|authmesh-[0-9]+)\z")]
+    private static partial Regex SessionCookieName();
+
+    [GeneratedRegex(@"^(__Host-authmesh-device|authmesh-device-[0-9]+)\z")]
+    private static partial Regex DeviceCookieName();
 
     private static TimeSpan? Delay(RetryConditionHeaderValue? retryAfter) =>
         retryAfter?.Delta ?? (retryAfter?.Date is { } date ? date - TimeProvider.System.GetUtcNow() : null);

@@ -1,3 +1,4 @@
+using AuthMesh.Cookies;
 using AuthMesh.Settings;
 using Microsoft.Extensions.Options;
 using Yarp.ReverseProxy.Transforms;
@@ -15,9 +16,7 @@ internal sealed class DeviceCookie(IOptions<AuthMeshOptions> mesh) : ITransformP
 
     private const int LongestValue = 200; // twice what ours has; a header full of junk would be too much for the service
 
-    private readonly string name = NameFor(mesh.Value.Issuer);
-
-    public static string NameFor(string issuer) => SessionCookie.NameFor(issuer) + "-device";
+    private readonly string name = CookieNames.Device(mesh.Value.Issuer);
 
     public void Apply(TransformBuilderContext context)
     {
@@ -25,7 +24,7 @@ internal sealed class DeviceCookie(IOptions<AuthMeshOptions> mesh) : ITransformP
         {
             context.AddRequestTransform(request =>
             {
-                if (SessionCookie.FindValues(request.HttpContext.Request.Headers.Cookie, name) is [{ Length: <= LongestValue } value])
+                if (CookieHeader.Find(request.HttpContext.Request.Headers.Cookie, name, limit: 2) is [{ Length: <= LongestValue } value])
                 {
                     request.ProxyRequest.Headers.TryAddWithoutValidation("Cookie", $"{name}={value}");
                 }

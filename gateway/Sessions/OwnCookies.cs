@@ -1,28 +1,25 @@
-using AuthMesh.Settings;
-using Microsoft.Extensions.Options;
+using AuthMesh.Cookies;
 using Yarp.ReverseProxy.Transforms;
 using Yarp.ReverseProxy.Transforms.Builder;
 
 namespace AuthMesh.Gateway.Sessions;
 
 /// <summary>
-/// Only the identity service may give or take a session cookie or a device's. Any other service that could would sign its callers in as
-/// whom it likes (session fixation).
+/// Lets only the identity service give or take the cookies of session and device. Another service could otherwise sign its callers in as
+/// somebody else (session fixation), here or, on plain http, in a mesh at another port of this host.
 /// </summary>
-internal sealed class OwnCookies(IOptions<AuthMeshOptions> mesh) : ITransformProvider
+internal sealed class OwnCookies : ITransformProvider
 {
-    private readonly string[] names = [SessionCookie.NameFor(mesh.Value.Issuer), DeviceCookie.NameFor(mesh.Value.Issuer)];
-
     /// <summary>
-    /// Whether a browser that takes this Set-Cookie would send something under the name. Some keep one without a name of its own, and send
-    /// its value as it is: <c>=authmesh=…</c> comes back as <c>authmesh=…</c>.
+    /// The name under which a browser would send this Set-Cookie back. Some browsers keep a cookie without a name of its own and send its
+    /// value as it is: <c>=authmesh-8080=…</c> comes back as <c>authmesh-8080=…</c>.
     /// </summary>
-    public static bool IsOurs(string? setCookie, string name)
+    public static ReadOnlySpan<char> NameIn(string? setCookie)
     {
         var pair = setCookie.AsSpan();
         pair = (pair.IndexOf(';') is >= 0 and var end ? pair[..end] : pair).TrimStart(" \t=");
-        var own = pair.IndexOf('=') is >= 0 and var equals ? pair[..equals] : pair;
-        return own.Trim(" \t").Equals(name, StringComparison.OrdinalIgnoreCase);
+        var name = pair.IndexOf('=') is >= 0 and var equals ? pair[..equals] : pair;
+        return name.Trim(" \t");
     }
 
     public void Apply(TransformBuilderContext context)
@@ -32,9 +29,9 @@ internal sealed class OwnCookies(IOptions<AuthMeshOptions> mesh) : ITransformPro
             context.AddResponseTransform(response =>
             {
                 var headers = response.HttpContext.Response.Headers;
-                if (headers.SetCookie.Count > 0 && headers.SetCookie.Any(IsAnyOfOurs))
+                if (headers.SetCookie.Count > 0 && headers.SetCookie.Any(IsAMeshs))
                 {
-                    headers.SetCookie = headers.SetCookie.Where(header => !IsAnyOfOurs(header)).ToArray();
+                    headers.SetCookie = headers.SetCookie.Where(header => !IsAMeshs(header)).ToArray();
                 }
 
                 return ValueTask.CompletedTask;
@@ -42,7 +39,7 @@ internal sealed class OwnCookies(IOptions<AuthMeshOptions> mesh) : ITransformPro
         }
     }
 
-    private bool IsAnyOfOurs(string? setCookie) => names.Any(name => IsOurs(setCookie, name));
+    private static bool IsAMeshs(string? setCookie) => CookieNames.IsOfAMesh(NameIn(setCookie));
 
     public void ValidateRoute(TransformRouteValidationContext context)
     {

@@ -49,8 +49,6 @@ internal sealed record DeviceCookie(Guid UserId, int Epoch, byte[] Nonce)
 /// <summary>Gives the cookie to a device and takes it away again. It stays through a logout: the device is known all the same.</summary>
 internal sealed class DeviceCookies(HostCookies cookies, KeyRing ring)
 {
-    private const string Name = "authmesh-device";
-
     private static readonly TimeSpan Lifetime = TimeSpan.FromDays(400); // what browsers keep at most (RFC 6265bis §5.5)
 
     /// <summary>
@@ -60,14 +58,14 @@ internal sealed class DeviceCookies(HostCookies cookies, KeyRing ring)
     /// <returns>The cookie, whoever it is for and whether or not it still counts; null where there is none.</returns>
     public DeviceCookie? Find(HttpRequest request)
     {
-        var start = cookies.NameOf(Name) + "=";
+        var start = cookies.DeviceName + "=";
         return request.Headers.Cookie is [{ } header] && header.StartsWith(start, StringComparison.Ordinal)
             ? DeviceCookie.TryParse(header.AsSpan(start.Length), ring)
             : null;
     }
 
     public void Set(HttpResponse response, Guid userId, int epoch, DeviceCookie? known = null) =>
-        cookies.Append(response, Name, DeviceCookie.Create(userId, epoch, known).ToText(ring), Lifetime);
+        cookies.Append(response, cookies.DeviceName, DeviceCookie.Create(userId, epoch, known).ToText(ring), Lifetime);
 
-    public void Clear(HttpResponse response) => cookies.Append(response, Name, "", TimeSpan.Zero);
+    public void Clear(HttpResponse response) => cookies.Append(response, cookies.DeviceName, "", TimeSpan.Zero);
 }

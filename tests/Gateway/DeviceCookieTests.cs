@@ -11,7 +11,7 @@ public sealed class DeviceCookieTests(LoneGateway gateway) : IClassFixture<LoneG
     [InlineData(Device)]
     [InlineData("theme=dark; " + Device + "; __Host-authmesh2=x")]
     [InlineData("__Host-authmesh=x; " + Device)] // the session's stays behind
-    [InlineData("authmesh-device=http;" + Device)]
+    [InlineData("authmesh-device-8080=http;" + Device)]
     public async Task A_login_brings_it_and_nothing_else(string cookies)
     {
         var answer = await SendAsync(HttpMethod.Post, "/login", cookies);
@@ -23,7 +23,7 @@ public sealed class DeviceCookieTests(LoneGateway gateway) : IClassFixture<LoneG
     [InlineData(Device + "; " + Device)]
     [InlineData(Device + "; __Host-authmesh-device=other")]
     [InlineData("__Host-authmesh-Device=AbC")]
-    [InlineData("authmesh-device=AbC")]
+    [InlineData("authmesh-device-8080=AbC")]
     [InlineData("__Host-authmesh=AbC; theme=dark")]
     [InlineData("LONG")]
     public async Task Where_there_is_not_exactly_one_the_login_brings_none(string cookies)
@@ -54,15 +54,16 @@ public sealed class DeviceCookieTests(LoneGateway gateway) : IClassFixture<LoneG
     }
 
     [Fact]
-    public async Task On_plain_http_the_name_has_no_prefix()
+    public async Task On_plain_http_the_name_holds_the_port()
     {
         await using var lone = new LoneGateway(new() { ["AuthMesh:Issuer"] = "http://localhost:8080" });
         await lone.InitializeAsync();
 
         var answer = await lone.Caller.SendAsync(
-            HttpMethod.Post, "/login", change: request => request.Headers.Add("Cookie", "authmesh-device=AbC; " + Device));
+            HttpMethod.Post, "/login", change: request => request.Headers.Add(
+                "Cookie", "authmesh-device-8080=AbC; authmesh-device-9090=other; authmesh-device=old; " + Device));
 
-        Assert.Equal("authmesh-device=AbC", answer.ArrivedHeader("Cookie"));
+        Assert.Equal("authmesh-device-8080=AbC", answer.ArrivedHeader("Cookie"));
     }
 
     [Fact]

@@ -29,7 +29,8 @@ public sealed class ExchangeTests(ProductionMesh mesh)
 
     [Theory]
     [InlineData("https://auth.example.test", "__Host-authmesh=", "; secure")]
-    [InlineData("http://localhost:8080", "authmesh=", "")]
+    [InlineData("http://localhost:8080", "authmesh-8080=", "")]
+    [InlineData("http://localhost", "authmesh-80=", "")]
     public void The_cookie_is_bound_to_host_and_scheme_where_that_is_possible(string issuer, string start, string secure)
     {
         var cookies = new SessionCookies(new HostCookies(Options.Create(new AuthMeshOptions { Issuer = issuer })));

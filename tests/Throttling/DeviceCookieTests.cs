@@ -19,7 +19,8 @@ public sealed class DeviceCookieTests(ProductionMesh mesh) : IAsyncLifetime
 
     [Theory]
     [InlineData("https://auth.example.test", "__Host-authmesh-device=", "; secure")]
-    [InlineData("http://localhost:8080", "authmesh-device=", "")]
+    [InlineData("http://localhost:8080", "authmesh-device-8080=", "")]
+    [InlineData("http://localhost", "authmesh-device-80=", "")]
     public void It_is_bound_to_host_and_scheme_where_that_is_possible_and_is_found_again(string issuer, string start, string secure)
     {
         var cookies = new DeviceCookies(new HostCookies(Options.Create(new AuthMeshOptions { Issuer = issuer })), ring);

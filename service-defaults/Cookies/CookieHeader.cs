@@ -1,0 +1,33 @@
+using Microsoft.Extensions.Primitives;
+
+namespace AuthMesh.Cookies;
+
+/// <summary>Reads the Cookie header (RFC 6265 §5.4). The framework's reader keeps one of several values and does not say which.</summary>
+public static class CookieHeader
+{
+    /// <summary>The values under a name, from all headers and in their order.</summary>
+    /// <param name="headers">The Cookie headers of a request.</param>
+    /// <param name="name">The exact name: the names of cookies have case.</param>
+    /// <param name="limit">How many values to return at most.</param>
+    public static StringValues Find(StringValues headers, string name, int limit)
+    {
+        var values = StringValues.Empty;
+        foreach (var header in headers)
+        {
+            foreach (var range in header.AsSpan().Split(';'))
+            {
+                var pair = header.AsSpan(range);
+                if (pair.IndexOf('=') is >= 0 and var equals && pair[..equals].Trim(" \t").SequenceEqual(name))
+                {
+                    values = StringValues.Concat(values, pair[(equals + 1)..].Trim(" \t").ToString());
+                    if (values.Count == limit)
+                    {
+                        return values;
+                    }
+                }
+            }
+        }
+
+        return values;
+    }
+}
