@@ -1,3 +1,4 @@
+using AuthMesh.Cookies;
 using AuthMesh.Errors;
 using AuthMesh.Settings;
 using Microsoft.AspNetCore.Authorization;
@@ -15,32 +16,58 @@ internal sealed partial class SessionCookies(
     RequestDelegate next, SessionTokens tokens, RequestOrigins origins, IOptions<AuthMeshOptions> mesh, ILogger<SessionCookies> logger)
 {
     /// <summary>
-    /// The metadata of a route that lets everybody pass and yet wants to know who it is: with the value <see cref="IfUsable"/> a cookie
-    /// is exchanged there too, and one that opens nothing is as good as none.
+    /// The metadata of a route that lets everybody pass and yet wants the cookie: <see cref="IfUsable"/> or <see cref="Passed"/>.
     /// </summary>
     public const string Metadata = "SessionCookie";
 
+    /// <summary>The cookie is exchanged, and one that opens nothing is as good as none.</summary>
     public const string IfUsable = "IfUsable";
 
-    private readonly string name = SessionCookie.NameFor(mesh.Value.Issuer);
+    /// <summary>The cookie goes to the identity service as it is, beside a bearer token too.</summary>
+    public const string Passed = "Passed";
+
+    // The identity service looks each one up. A browser has one; on plain http, neighbours on the same host can plant a few more.
+    private const int MostPassed = 10;
+
+    private readonly string name = CookieNames.Session(mesh.Value.Issuer);
+
+    private enum CookieUse
+    {
+        None,
+        Required,
+        IfUsable,
+        Passed,
+    }
 
     public Task InvokeAsync(HttpContext context)
     {
         var request = context.Request;
-        var (isWanted, isOptional) = Wants(context.GetEndpoint());
-        return !isWanted || HasToken(request.Headers.Authorization) || origins.Of(request) == RequestOrigin.Listed
+        var use = UseFor(context.GetEndpoint());
+        return use == CookieUse.None
+            || (use != CookieUse.Passed && HasToken(request.Headers.Authorization))
+            || origins.Of(request) == RequestOrigin.Listed
             ? next(context)
-            : ExchangeAsync(context, isOptional);
+            : use == CookieUse.Passed ? PassAsync(context)
+            : ExchangeAsync(context, isOptional: use == CookieUse.IfUsable);
+    }
+
+    private Task PassAsync(HttpContext context)
+    {
+        var values = CookieHeader.Find(context.Request.Headers.Cookie, name, MostPassed);
+        var cookies = values.Select(value => SessionCookie.TryParse(value!)).OfType<SessionCookie>().ToList();
+        context.Features.Set(new PresentedCookies(cookies));
+        context.Response.OnStarting(() => Complete(context.Response, cookies));
+        return next(context);
     }
 
     private async Task ExchangeAsync(HttpContext context, bool isOptional)
     {
         var request = context.Request;
-        var values = SessionCookie.FindValues(request.Headers.Cookie, name);
+        var values = CookieHeader.Find(request.Headers.Cookie, name, limit: 2);
         var cookie = values.Count == 1 ? SessionCookie.TryParse(values[0]!) : null;
         var exchanged = values.Count == 0 ? default : cookie is null ? Exchanged.Refused
             : await tokens.FindAsync(cookie, context.RequestAborted);
-        context.Response.OnStarting(() => Complete(context.Response, exchanged.Token is null ? null : cookie));
+        context.Response.OnStarting(() => Complete(context.Response, exchanged.Token is null || cookie is null ? [] : [cookie]));
         if (exchanged.Token is { } token)
         {
             request.Headers.Authorization = token.Authorization;
@@ -64,17 +91,20 @@ internal sealed partial class SessionCookies(
     }
 
     /// <param name="response">Its headers are about to be sent.</param>
-    /// <param name="exchanged">The cookie that the answer is for, if any.</param>
-    private Task Complete(HttpResponse response, SessionCookie? exchanged)
+    /// <param name="used">The cookies that the answer is for.</param>
+    private Task Complete(HttpResponse response, List<SessionCookie> used)
     {
         SharedCaches.SayWhatTheAnswerDependsOn(response.Headers);
-        if (exchanged is not null)
+        if (used.Count > 0)
         {
             SharedCaches.KeepOut(response.Headers);
             // The news of an ended session take a moment to come here; the browser that ended it would see itself still signed in.
-            if (response.Headers.SetCookie.Any(header => OwnCookies.IsOurs(header, name)))
+            if (response.Headers.SetCookie.Any(header => OwnCookies.NameIn(header).Equals(name, StringComparison.OrdinalIgnoreCase)))
             {
-                tokens.Forget(exchanged);
+                foreach (var cookie in used)
+                {
+                    tokens.Forget(cookie);
+                }
             }
         }
 
@@ -86,15 +116,19 @@ internal sealed partial class SessionCookies(
     private static bool HasToken(StringValues authorization) =>
         authorization.Count > 1 || authorization is [{ } header] && header.StartsWith("Bearer", StringComparison.OrdinalIgnoreCase);
 
-    private static (bool IsWanted, bool IsOptional) Wants(Endpoint? endpoint)
+    private static CookieUse UseFor(Endpoint? endpoint)
     {
         if (endpoint is not RouteEndpoint) // nothing is mapped here, or not for this method
         {
-            return (false, false);
+            return CookieUse.None;
         }
 
-        var isOptional = endpoint.Metadata.GetMetadata<RouteModel>()?.Config.Metadata?.ContainsKey(Metadata) is true;
-        return (isOptional || endpoint.Metadata.GetMetadata<IAllowAnonymous>() is null, isOptional);
+        return endpoint.Metadata.GetMetadata<RouteModel>()?.Config.Metadata?.GetValueOrDefault(Metadata) switch
+        {
+            IfUsable => CookieUse.IfUsable,
+            Passed => CookieUse.Passed,
+            _ => endpoint.Metadata.GetMetadata<IAllowAnonymous>() is null ? CookieUse.Required : CookieUse.None,
+        };
     }
 
     [LoggerMessage(LogLevel.Information, "Session cookie refused: {Reason}")]

@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using System.Security.Claims;
 using System.Text.Json;
 using System.Text.Json.Serialization;
@@ -42,43 +43,76 @@ public sealed record LogoutRequest(
 }
 
 /// <summary>
-/// Ends the session of whatever is presented. Neither expiry nor revocation is looked at: who wants to leave need not be let in first,
-/// and leaving twice is leaving. Where a key to check the signature with is not to be had, nobody is told to have left: that is a 503.
+/// Ends every session that a presented credential names: session cookie, bearer token, refresh token. An unusable credential beside them is
+/// ignored, and so are expiry and revocation: leaving needs no permission, and leaving twice is leaving.
 /// </summary>
+/// <remarks>
+/// A credential that cannot be checked now, for want of its key, makes the answer a 503: nobody is told to have left who may not have. The
+/// sessions of the others have ended all the same. The trigger <c>session_ended</c> writes each into the log of revocations, in the same
+/// commit.
+/// </remarks>
 internal static class Logout
 {
+    // More bearer tokens or cookies than a client ever has; each costs a look-up.
+    private const int MostPresented = 10;
+
     public static void Map(IEndpointRouteBuilder group) => group.MapPost("/logout", HandleAsync).AllowAnonymous();
 
     private static async Task<Ok<MessageResponse>> HandleAsync(
         LogoutRequest request, HttpContext context, IdentityDb db, KeyRing ring, AccessTokenReader accessTokens, SessionCookies cookies,
         SecurityEvents events, CancellationToken cancellationToken)
     {
-        Guid?[] presented =
-        [
-            await FindBearerAsync(context.Request, accessTokens),
-            request.RefreshToken is { } text ? RefreshToken.TryParse(text, ring)?.SessionId : null,
-        ];
-        foreach (var id in presented.Distinct().OfType<Guid>())
+        // 1. The sessions that are named.
+        var (ids, cannotCheck) = await ReadBearerTokensAsync(context.Request, accessTokens);
+        if (request.RefreshToken is { } text && RefreshToken.TryParse(text, ring) is { } refreshToken)
         {
-            // A statement each, so that never two sessions are locked.
-            var ended = await db.Database.ExecuteSqlAsync(
-                $"UPDATE sessions SET ended_at = now() WHERE id = {id} AND ended_at IS NULL", cancellationToken);
-            if (ended > 0)
+            ids.Add(refreshToken.SessionId);
+        }
+
+        foreach (var cookie in cookies.FindAll(context.Request, MostPresented))
+        {
+            ids.UnionWith(await db.Database.SqlQuery<Guid>($"SELECT id FROM sessions WHERE cookie_hash = {cookie.Hash}")
+                .ToListAsync(cancellationToken));
+        }
+
+        // 2. Each ends by a statement of its own, so that two sessions are never locked together.
+        foreach (var id in ids)
+        {
+            if (await db.Database.ExecuteSqlAsync(
+                $"UPDATE sessions SET ended_at = now() WHERE id = {id} AND ended_at IS NULL", cancellationToken) > 0)
             {
                 events.Write(SecurityEvent.SessionEnded(null, id, "logout"), context);
             }
         }
 
+        // 3. The answer.
+        cannotCheck?.Throw();
         cookies.Clear(context.Response);
         return TypedResults.Ok(new MessageResponse("success", "Logged out successfully"));
     }
 
-    private static async Task<Guid?> FindBearerAsync(HttpRequest request, AccessTokenReader accessTokens)
+    private static async Task<(HashSet<Guid> SessionIds, ExceptionDispatchInfo? CannotCheck)> ReadBearerTokensAsync(
+        HttpRequest request, AccessTokenReader accessTokens)
     {
         const string Scheme = "Bearer ";
-        return request.Headers.Authorization is [{ } header] && header.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)
-            && await accessTokens.ReadIgnoringExpiryAsync(header[Scheme.Length..].Trim()) is { } caller
-                ? Guid.Parse(caller.FindFirstValue(AccessTokenClaims.SessionId)!)
-                : null;
+        HashSet<Guid> ids = [];
+        ExceptionDispatchInfo? cannotCheck = null;
+        foreach (var header in request.Headers.Authorization.OfType<string>()
+            .Where(header => header.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)).Take(MostPresented))
+        {
+            try
+            {
+                if (await accessTokens.ReadIgnoringExpiryAsync(header[Scheme.Length..].Trim()) is { } caller)
+                {
+                    ids.Add(Guid.Parse(caller.FindFirstValue(AccessTokenClaims.SessionId)!));
+                }
+            }
+            catch (Exception exception) // left for the end: it becomes the answer
+            {
+                cannotCheck ??= ExceptionDispatchInfo.Capture(exception);
+            }
+        }
+
+        return (ids, cannotCheck);
     }
 }

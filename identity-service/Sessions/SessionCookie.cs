@@ -1,5 +1,6 @@
 using System.Buffers.Text;
 using System.Security.Cryptography;
+using AuthMesh.Cookies;
 using AuthMesh.Identity.Platform;
 
 namespace AuthMesh.Identity.Sessions;
@@ -27,13 +28,16 @@ internal sealed class SessionCookie
     }
 }
 
-/// <summary>Gives the cookie to a browser and takes it away again. The gateway reads it; it is never sent on to a service.</summary>
+/// <summary>Gives the cookie to a browser and takes it away again. The gateway exchanges it for a token.</summary>
 internal sealed class SessionCookies(HostCookies cookies)
 {
-    private const string Name = "authmesh";
-
     public void Set(HttpResponse response, SessionCookie cookie) =>
-        cookies.Append(response, Name, cookie.Text, LiveSession.LongestLifetime);
+        cookies.Append(response, cookies.SessionName, cookie.Text, LiveSession.LongestLifetime);
 
-    public void Clear(HttpResponse response) => cookies.Append(response, Name, "", TimeSpan.Zero);
+    /// <summary>The session cookies that a request brings; only the gateway passes any on, and only to a logout.</summary>
+    public IEnumerable<SessionCookie> FindAll(HttpRequest request, int limit) =>
+        CookieHeader.Find(request.Headers.Cookie, cookies.SessionName, limit)
+            .Select(value => SessionCookie.TryParse(value!)).OfType<SessionCookie>();
+
+    public void Clear(HttpResponse response) => cookies.Append(response, cookies.SessionName, "", TimeSpan.Zero);
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Security.Cryptography;
 using AuthMesh.Tests.Harness;
 
@@ -41,7 +42,7 @@ public sealed class SessionCookieTests : IClassFixture<LoneGateway>
 
     [Theory]
     [InlineData("theme=dark")]
-    [InlineData("authmesh={0}")] // the name on plain http
+    [InlineData("authmesh-8080={0}")] // the name on plain http
     [InlineData("__Host-AuthMesh={0}")]
     [InlineData("__host-authmesh={0}")]
     [InlineData("x__Host-authmesh={0}")]
@@ -469,17 +470,26 @@ public sealed class SessionCookieTests : IClassFixture<LoneGateway>
     }
 
     [Fact]
-    public async Task On_plain_http_the_name_has_no_prefix()
+    public async Task On_plain_http_the_name_holds_the_port_so_that_meshes_on_one_host_keep_apart()
     {
         await using var lone = new LoneGateway(new() { ["AuthMesh:Issuer"] = "http://localhost:8080" });
         await lone.InitializeAsync();
         var (cookie, claims) = lone.Identity.SignIn();
         claims["iss"] = "http://localhost:8080";
 
-        Assert.Equal(claims["sub"]!.ToString(), (await lone.GetWithCookiesAsync("/protected", "authmesh=" + cookie)).ArrivedClaim("sub"));
+        var another = lone.Identity.SignIn().Cookie; // another mesh's, which browsers send along
+        foreach (var cookies in (string[])
+            ["authmesh-8080=" + cookie, $"authmesh-9090={another}; authmesh-8080={cookie}; authmesh={another}"])
+        {
+            Assert.Equal(claims["sub"]!.ToString(), (await lone.GetWithCookiesAsync("/protected", cookies)).ArrivedClaim("sub"));
+        }
+
         (await lone.GetAsync("/protected", cookie)).AssertError(401, "missing_token");
+        (await lone.GetWithCookiesAsync("/protected", "authmesh=" + cookie)).AssertError(401, "missing_token");
+        (await lone.GetWithCookiesAsync("/protected", "authmesh-9090=" + cookie)).AssertError(401, "missing_token");
         var answer = await lone.GetWithCookiesAsync(
-            "/protected?Set-Cookie=%3Dauthmesh%3Dstolen&Set-Cookie=authmesh-device%3Dstolen", "authmesh=" + cookie);
+            "/protected?Set-Cookie=%3Dauthmesh-8080%3Dstolen&Set-Cookie=authmesh-device-8080%3Dstolen&Set-Cookie=AuthMesh-9090%3Dstolen",
+            "authmesh-8080=" + cookie);
         Assert.Null(answer.Header("Set-Cookie"));
     }
 
@@ -571,11 +581,40 @@ public sealed class SessionCookieTests : IClassFixture<LoneGateway>
         Assert.Equal(Directives(answered), Directives(answer.Header("Cache-Control")!));
         Assert.Equal("Cookie", answer.Header("Vary"));
         var bearers = await gateway.Caller.GetAsync("/protected" + query, Identity.Sign(claims));
-        Assert.Equal(Directives(said ?? ""), Directives(bearers.Header("Cache-Control") ?? ""));
+        Assert.Equal(Directives(said ?? "no-store"), Directives(bearers.Header("Cache-Control")!));
         Assert.Null(bearers.Header("Vary"));
-        Assert.Equal("Cookie", (await gateway.Caller.GetAsync("/open/x" + query)).Header("Vary"));
+        var onAnonymousRoute = await gateway.Caller.GetAsync("/open/x" + query, Identity.Sign(claims));
+        Assert.Equal(Directives(said ?? "no-store"), Directives(onAnonymousRoute.Header("Cache-Control")!));
+        var nobodys = await gateway.Caller.GetAsync("/open/x" + query);
+        Assert.Equal(Directives(said ?? ""), Directives(nobodys.Header("Cache-Control") ?? "")); // as the service says
+        Assert.Equal("Cookie", nobodys.Header("Vary"));
 
         static IEnumerable<string> Directives(string text) => text.Split(',', StringSplitOptions.TrimEntries).Order();
+    }
+
+    [Theory]
+    [InlineData("{0}", 1)]
+    [InlineData("{0}; theme=dark; {1}", 2)]
+    [InlineData("{0}; __Host-authmesh=junk; {1}", 2)]
+    [InlineData("theme=dark; __Host-authmesh=junk", 0)]
+    public async Task A_logout_is_passed_every_session_cookie_also_beside_a_bearer_token(string header, int passed)
+    {
+        string[] cookies = [.. Enumerable.Range(0, 2).Select(_ => $"{LoneGateway.CookieName}={Identity.SignIn().Cookie}")];
+        foreach (var authorization in (string?[])[null, "Bearer junk", "Bearer " + Identity.Sign(Forge.Claims())])
+        {
+            var answer = await gateway.Caller.SendAsync(HttpMethod.Post, "/logout", change: request =>
+            {
+                request.Headers.Add("Cookie", string.Format(CultureInfo.InvariantCulture, header, cookies));
+                request.Headers.TryAddWithoutValidation("Authorization", authorization);
+            });
+
+            Assert.Equal(200, answer.Status);
+            Assert.Equal(passed == 0 ? null : string.Join("; ", cookies.Take(passed)), answer.ArrivedHeader("Cookie"));
+            Assert.Equal(authorization, answer.ArrivedHeader("Authorization"));
+            Assert.Equal("Cookie", answer.Header("Vary"));
+        }
+
+        Assert.Equal(0, Exchanges);
     }
 
     [Fact]

@@ -38,6 +38,68 @@ public sealed class LogoutTests(ProductionMesh mesh)
         Assert.True(await mesh.Database.HasEndedAsync(other.SessionId));
     }
 
+    [Theory]
+    [InlineData("junk")]
+    [InlineData("eyJhbGciOiJFUzI1NiIsImtpZCI6Ingi.e30.AAAA")]
+    [InlineData("FOREIGN")]
+    [InlineData("")]
+    public async Task A_cookie_ends_its_session_whatever_stands_beside_it(string bearer)
+    {
+        var (user, other) = await TwoSessionsAsync();
+        var foreign = other.Token[..^8] + "AAAAAAAA";
+
+        var answer = await mesh.Gateway.SendAsync(
+            HttpMethod.Post, "/logout", JsonContent.Create(new { refresh_token = "junk" }), request =>
+            {
+                request.Headers.Add("Cookie", $"theme=dark; __Host-authmesh={user.Cookie}; __Host-authmesh=junk");
+                request.Headers.TryAddWithoutValidation(
+                    "Authorization", "Bearer " + bearer.Replace("FOREIGN", foreign, StringComparison.Ordinal));
+            });
+
+        AssertLoggedOut(answer);
+        await AssertOnlyFirstEndedAsync(user, other);
+    }
+
+    [Fact]
+    public async Task Every_credential_of_every_kind_ends_its_own_session()
+    {
+        var first = await mesh.Gateway.SignUpAsync();
+        var sessions = new List<SignedIn> { first };
+        for (var i = 0; i < 5; i++)
+        {
+            sessions.Add(await mesh.Gateway.SignInAgainAsync(first));
+        }
+
+        var answer = await mesh.Gateway.SendAsync(
+            HttpMethod.Post, "/logout", JsonContent.Create(new { refresh_token = sessions[0].RefreshToken }), request =>
+            {
+                request.Headers.TryAddWithoutValidation(
+                    "Authorization", ["Bearer " + sessions[1].Token, "Basic YTpi", "bearer  " + sessions[2].Token]);
+                request.Headers.Add("Cookie", $"__Host-authmesh={sessions[3].Cookie}; __Host-authmesh={sessions[4].Cookie}");
+            });
+
+        AssertLoggedOut(answer);
+        foreach (var session in sessions)
+        {
+            Assert.Equal(session != sessions[5], await mesh.Database.HasEndedAsync(session.SessionId));
+        }
+    }
+
+    [Fact]
+    public async Task A_cookie_of_a_session_that_nothing_opens_any_more_ends_it_all_the_same()
+    {
+        var user = await mesh.Gateway.SignUpAsync();
+        await mesh.Database.ExecuteAsync("UPDATE users SET disabled_at = now() WHERE id = $1", user.UserId);
+
+        for (var i = 0; i < 2; i++)
+        {
+            AssertLoggedOut(await mesh.Gateway.SendAsync(
+                HttpMethod.Post, "/logout", change: request => request.Headers.Add("Cookie", "__Host-authmesh=" + user.Cookie)));
+        }
+
+        Assert.True(await mesh.Database.HasEndedAsync(user.SessionId));
+    }
+
     [Fact]
     public async Task An_expired_bearer_token_ends_its_session()
     {
@@ -90,6 +152,8 @@ public sealed class LogoutTests(ProductionMesh mesh)
         AssertLoggedOut(await mesh.Gateway.LogoutAsync(foreign));
         AssertLoggedOut(await mesh.Gateway.LogoutAsync(body: new { refresh_token = changed }));
         AssertLoggedOut(await mesh.Gateway.LogoutAsync("nonsense", new { refresh_token = "nonsense" }));
+        AssertLoggedOut(await mesh.Gateway.SendAsync(
+            HttpMethod.Post, "/logout", change: request => request.Headers.Add("Cookie", "__Host-authmesh=" + user.Cookie[..^3] + "AAA")));
         AssertLoggedOut(await mesh.Gateway.LogoutAsync());
 
         Assert.Equal(200, (await mesh.Gateway.RefreshAsync(user.RefreshToken)).Status);
