@@ -3,6 +3,7 @@ using AuthMesh.Access;
 using AuthMesh.Errors;
 using AuthMesh.Identity.Platform.Database;
 using AuthMesh.Identity.Sessions;
+using AuthMesh.Requests;
 using Microsoft.EntityFrameworkCore;
 
 namespace AuthMesh.Identity.Admin;
@@ -27,9 +28,9 @@ internal static class AdminCaller
         {
             [] => CommonFailures.InvalidToken(),
             [Roles.Admin] => null,
-            _ => CommonFailures.Forbidden("Admin access required"),
+            _ => CommonFailures.InsufficientScope("Admin access required"),
         };
 
     /// <returns>The id in a path, or one that is nobody's.</returns>
-    public static Guid ParseId(string id) => Guid.TryParseExact(id, "D", out var parsed) ? parsed : Guid.Empty;
+    public static Guid ParseId(string id) => RequestText.TryReadId(id, out var parsed) ? parsed : Guid.Empty;
 }

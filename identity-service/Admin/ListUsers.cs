@@ -1,10 +1,10 @@
-using System.Globalization;
 using System.Security.Claims;
 using AuthMesh.Errors;
 using AuthMesh.Identity.Keys;
 using AuthMesh.Identity.Platform.Database;
 using AuthMesh.Identity.Sessions;
 using AuthMesh.Identity.Users;
+using AuthMesh.Requests;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.EntityFrameworkCore;
 using Npgsql;
@@ -80,10 +80,16 @@ internal static class ListUsers
             errors.TryAdd("search", [$"must be the beginning of a name, which {Username.Rule}"]);
         }
 
-        if (query["limit"].ToString() is { Length: > 0 } limitText
-            && !(int.TryParse(limitText, NumberStyles.None, CultureInfo.InvariantCulture, out limit) && limit is >= 1 and <= LargestLimit))
+        if (query["limit"].ToString() is { Length: > 0 } limitText)
         {
-            errors.TryAdd("limit", [$"must be 1 to {LargestLimit}"]);
+            if (RequestText.TryReadNumber(limitText, out var number) && number is >= 1 and <= LargestLimit)
+            {
+                limit = (int)number;
+            }
+            else
+            {
+                errors.TryAdd("limit", [$"must be 1 to {LargestLimit}"]);
+            }
         }
 
         if (query["after"].ToString() is { Length: > 0 } afterText && errors.Count == 0)

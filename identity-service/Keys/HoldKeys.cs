@@ -1,6 +1,7 @@
 using System.Text.Json.Serialization;
 using AuthMesh.Errors;
 using AuthMesh.Identity.Platform.Database;
+using AuthMesh.Requests;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.EntityFrameworkCore;
@@ -22,15 +23,20 @@ internal static class HoldKeys
 
     // That many ids of 43 characters, and room.
     public static void Map(IEndpointRouteBuilder group) =>
-        group.MapPut("/verifiers/{instance:guid}", HandleAsync).WithMetadata(new RequestSizeLimitAttribute(64 * 1024));
+        group.MapPut("/verifiers/{instance}", HandleAsync).WithMetadata(new RequestSizeLimitAttribute(64 * 1024));
 
     private static async Task<Results<Ok<HoldKeysResponse>, Failure>> HandleAsync(
-        Guid instance, HoldKeysRequest request, IdentityDb db, KeyRing ring, VerifierRegister verifiers,
+        string instance, HoldKeysRequest request, IdentityDb db, KeyRing ring, VerifierRegister verifiers,
         CancellationToken cancellationToken)
     {
         if (!Verifier.IsName(request.Name))
         {
             return Verifier.InvalidName;
+        }
+
+        if (!RequestText.TryReadId(instance, out var id))
+        {
+            return Verifier.InvalidInstance;
         }
 
         if (request.KeyIds is not { Count: <= MaximumKeys } held)
@@ -39,7 +45,7 @@ internal static class HoldKeys
                 new Dictionary<string, string[]> { ["key_ids"] = [$"must be a list of at most {MaximumKeys} key ids"] });
         }
 
-        await verifiers.RecordAsync(instance, request.Name!, held, cancellationToken);
+        await verifiers.RecordAsync(id, request.Name!, held, cancellationToken);
         var stored = await db.RingKeys.Where(key => key.Purpose == RingKeyPurpose.Signing).Select(key => key.Id)
             .ToListAsync(cancellationToken);
         if (stored.Except(ring.KeyIds).Any())

@@ -13,6 +13,9 @@ internal sealed class Verifier
     public static readonly Failure InvalidName = CommonFailures.InvalidRequest(
         new Dictionary<string, string[]> { ["name"] = [$"must be 1 to {MaximumNameLength} characters without control characters"] });
 
+    public static readonly Failure InvalidInstance = CommonFailures.InvalidRequest(
+        new Dictionary<string, string[]> { ["instance"] = ["must be an id such as 01a206df-fd48-7e5c-bf0e-4b06949bffdd"] });
+
     private Verifier()
     {
     }

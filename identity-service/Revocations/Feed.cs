@@ -2,6 +2,7 @@ using System.Net.ServerSentEvents;
 using System.Runtime.CompilerServices;
 using AuthMesh.Errors;
 using AuthMesh.Identity.Keys;
+using AuthMesh.Requests;
 using AuthMesh.Revocations;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
@@ -17,15 +18,21 @@ internal static class Feed
     public static void Map(IEndpointRouteBuilder group) => group.MapGet("/revocations", HandleAsync);
 
     private static async Task<Results<ServerSentEventsResult<string>, Failure>> HandleAsync(
-        Guid instance, string name, [FromHeader(Name = "Last-Event-ID")] string? lastEventId, RevocationLog log, VerifierRegister verifiers,
-        TimeProvider clock, IHostApplicationLifetime lifetime, HttpContext http, CancellationToken cancellationToken)
+        string instance, string name, [FromHeader(Name = "Last-Event-ID")] string? lastEventId, RevocationLog log,
+        VerifierRegister verifiers, TimeProvider clock, IHostApplicationLifetime lifetime, HttpContext http,
+        CancellationToken cancellationToken)
     {
         if (!Verifier.IsName(name))
         {
             return Verifier.InvalidName;
         }
 
-        var presence = await verifiers.EnterAsync(instance, name, cancellationToken);
+        if (!RequestText.TryReadId(instance, out var id))
+        {
+            return Verifier.InvalidInstance;
+        }
+
+        var presence = await verifiers.EnterAsync(id, name, cancellationToken);
         http.Response.RegisterForDispose(presence);
         // A feed never ends by itself, and a shutdown waits for requests that are under way.
         var leaving = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, lifetime.ApplicationStopping);

@@ -1,3 +1,4 @@
+using AuthMesh.Requests;
 using AuthMesh.Tokens;
 
 namespace AuthMesh.Identity.Revocations;
@@ -118,8 +119,8 @@ internal readonly record struct LogPosition(long Position, Guid Mark)
 
     public static LogPosition? TryParse(string? text) =>
         text?.Split('-') is [var position, var mark]
-        && long.TryParse(position, System.Globalization.NumberStyles.None, null, out var number)
-        && Guid.TryParseExact(mark, "N", out var guid)
+        && RequestText.TryReadNumber(position, out var number)
+        && Guid.TryParseExact(mark, "N", out var guid) && guid.ToString("N") == mark // one spelling
             ? new LogPosition(number, guid)
             : null;
 }

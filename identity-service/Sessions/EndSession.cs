@@ -2,6 +2,7 @@ using System.Security.Claims;
 using AuthMesh.Errors;
 using AuthMesh.Identity.Platform;
 using AuthMesh.Identity.Platform.Database;
+using AuthMesh.Requests;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.EntityFrameworkCore;
 using Npgsql;
@@ -29,7 +30,7 @@ internal static class EndSession
         CancellationToken cancellationToken)
     {
         var caller = Caller.Of(context.User);
-        var sessionId = Guid.TryParseExact(id, "D", out var parsed) ? parsed : Guid.Empty; // nobody's
+        var sessionId = RequestText.TryReadId(id, out var parsed) ? parsed : Guid.Empty; // nobody's
         var outcome = await EndedSessions.RunAsync(db, End, [.. caller.Parameters, new("id", sessionId)], cancellationToken);
         if (!outcome.IsCallerLive)
         {

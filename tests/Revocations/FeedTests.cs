@@ -148,6 +148,8 @@ public sealed class FeedTests(ProductionMesh mesh)
     [InlineData("name=test")]
     [InlineData("instance=11111111-1111-1111-1111-111111111111")]
     [InlineData("instance=11111111-1111-1111-1111-111111111111&name=")]
+    [InlineData("instance=11111111-1111-1111-1111-111111111111%0a&name=test")]
+    [InlineData("instance=%7b11111111-1111-1111-1111-111111111111%7d&name=test")]
     [InlineData("instance=11111111-1111-1111-1111-111111111111&name=a%00b")]
     public async Task A_listener_says_who_it_is(string query)
     {

@@ -76,8 +76,11 @@ public sealed class SessionListTests(ProductionMesh mesh)
     {
         var (user, other) = (await mesh.Gateway.SignUpAsync(), await mesh.Gateway.SignUpAsync());
 
-        foreach (var id in (string[])[other.SessionId.ToString(), Guid.NewGuid().ToString(), Guid.Empty.ToString(), "x", "1",
-            user.SessionId.ToString("N")])
+        foreach (var id in (string[])
+            [
+                other.SessionId.ToString(), Guid.NewGuid().ToString(), Guid.Empty.ToString(), "x", "1", user.SessionId.ToString("N"),
+                user.SessionId + "%0a", user.SessionId + "%20", "%20" + user.SessionId, // more spellings of the caller's own
+            ])
         {
             (await EndAsync(user, id)).AssertError(404, "session_not_found");
         }

@@ -211,8 +211,12 @@ public sealed class UserChangeTests(TwoReplicas mesh, ITestOutputHelper output) 
     [Fact]
     public async Task An_id_that_is_nobodys_is_not_found()
     {
-        foreach (var id in (string[])[Guid.NewGuid().ToString(), Guid.Empty.ToString(), "x", "1", admin.UserId.ToString("N"),
-            admin.Username, "%2e%2e", "%27"])
+        var user = await Gateway.SignUpAsync();
+        foreach (var id in (string[])
+            [
+                Guid.NewGuid().ToString(), Guid.Empty.ToString(), "x", "1", admin.UserId.ToString("N"), admin.Username, "%2e%2e", "%27",
+                user.UserId + "%0a", user.UserId + "%20", "%20" + user.UserId, user.UserId + "%09", $"%7b{user.UserId}%7d",
+            ])
         {
             foreach (var (method, path, body) in new (HttpMethod, string, object?)[]
             {
@@ -223,6 +227,8 @@ public sealed class UserChangeTests(TwoReplicas mesh, ITestOutputHelper output) 
                 (await Gateway.CallAsync(method, $"/users/{id}{path}", admin.Token, body)).AssertError(404, "not_found");
             }
         }
+
+        Assert.Equal(200, (await Gateway.GetAsync($"/users/{user.UserId.ToString().ToUpperInvariant()}", admin.Token)).Status);
     }
 
     [Fact]

@@ -183,6 +183,8 @@ public sealed class UserListTests(ProductionMesh mesh) : IAsyncLifetime
     [InlineData("limit=1.5", "limit")]
     [InlineData("limit=1e2", "limit")]
     [InlineData("limit=%201", "limit")]
+    [InlineData("limit=1%00", "limit")]
+    [InlineData("limit=1%0A", "limit")]
     [InlineData("limit=99999999999999999999", "limit")]
     [InlineData("limit=%D9%A1", "limit")] // a digit, elsewhere
     [InlineData("limit=1&limit=1", "limit")]

@@ -1,0 +1,36 @@
+using AuthMesh.Requests;
+
+namespace AuthMesh.Tests.Requests;
+
+public sealed class RequestTextTests
+{
+    private const string Id = "01a206df-fd48-7e5c-bf0e-4b06949bffdd";
+
+    [Theory]
+    [InlineData(Id, true)]
+    [InlineData("01A206DF-FD48-7E5C-BF0E-4B06949BFFDD", true)]
+    [InlineData(Id + "\n", false)]
+    [InlineData(Id + " ", false)]
+    [InlineData(" " + Id, false)]
+    [InlineData(Id + "\0", false)]
+    [InlineData("{" + Id + "}", false)]
+    [InlineData("01a206dffd487e5cbf0e4b06949bffdd", false)]
+    [InlineData("0x0206df-fd48-7e5c-bf0e-4b06949bffdd", false)] // the framework reads hexadecimal with its prefix
+    [InlineData("+1a206df-fd48-7e5c-bf0e-4b06949bffdd", false)]
+    [InlineData("", false)]
+    [InlineData(null, false)]
+    public void An_id_has_one_spelling(string? text, bool isId) => Assert.Equal(isId, RequestText.TryReadId(text, out _));
+
+    [Theory]
+    [InlineData("0", true)]
+    [InlineData("200", true)]
+    [InlineData("9223372036854775807", true)]
+    [InlineData("9223372036854775808", false)]
+    [InlineData("1\0", false)] // the framework reads it as 1
+    [InlineData("1 ", false)]
+    [InlineData("+1", false)]
+    [InlineData("-1", false)]
+    [InlineData("١", false)]
+    [InlineData("", false)]
+    public void A_number_is_digits_alone(string text, bool isNumber) => Assert.Equal(isNumber, RequestText.TryReadNumber(text, out _));
+}
