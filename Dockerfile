@@ -47,6 +47,8 @@ ENTRYPOINT ["./resource-service"]
 
 FROM runtime AS gateway
 COPY --from=build /published/gateway .
+# Where "./gateway health" and other probes ask, also while clients hold every connection of port 8080. Not to be published.
+ENV Gateway__InnerUrl=http://+:8081
 ENTRYPOINT ["./gateway"]
 
 FROM runtime AS client

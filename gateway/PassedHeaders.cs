@@ -1,6 +1,9 @@
+using System.Globalization;
+using AuthMesh.Gateway.Connections;
 using AuthMesh.Issuer;
 using AuthMesh.Settings;
 using Microsoft.Extensions.Options;
+using Microsoft.Net.Http.Headers;
 using Yarp.ReverseProxy.Transforms;
 using Yarp.ReverseProxy.Transforms.Builder;
 
@@ -17,6 +20,16 @@ public sealed class GatewayOptions
     /// <summary>Other origins whose pages may call the mesh, with a bearer token and never with the session cookie.</summary>
     public IList<string> CorsOrigins { get; } = [];
 
+    /// <summary>How many connections one client may hold.</summary>
+    public ConnectionOptions Connections { get; set; } = new();
+
+    /// <summary>
+    /// A second address, for probes, that answers <c>/health/live</c> and <c>/health/ready</c> also while clients hold every connection
+    /// that the public one takes: <c>http://127.0.0.1:8081</c>, or <c>http://+:8081</c> for all addresses. None unless set. Keep it inside
+    /// your network.
+    /// </summary>
+    public string InnerUrl { get; set; } = "";
+
     /// <summary>
     /// Addresses and networks of the proxies in front of the gateway, whose X-Forwarded-For is believed; nobody's unless set.
     /// </summary>
@@ -29,7 +42,7 @@ public sealed class GatewayOptions
     public int SessionTokens { get; set; } = 20_000;
 }
 
-internal sealed class GatewayOptionsValidator : IValidateOptions<GatewayOptions>
+internal sealed class GatewayOptionsValidator(InnerEndpoint? inner = null) : IValidateOptions<GatewayOptions>
 {
     // Whoever could send these through could claim an address, a session or a connection that is not theirs.
     private static readonly string[] Never =
@@ -56,28 +69,47 @@ internal sealed class GatewayOptionsValidator : IValidateOptions<GatewayOptions>
         foreach (var origin in options.CorsOrigins)
         {
             problems.Unless(
-                AuthMeshOptions.IsOrigin(origin), nameof(options.CorsOrigins),
-                $"must hold origins, scheme and host without a path or a slash at the end, for example https://app.example.com. {origin} "
-                + "is none.");
+                ListedOrigins.IsOrigin(origin), nameof(options.CorsOrigins),
+                "must hold origins, scheme and host without a path or a slash at the end, for example https://app.example.com or "
+                + $"capacitor://localhost. {origin} is none.");
         }
 
         TrustedProxies.Check(options, problems);
         problems.Unless(options.SessionTokens is >= 100 and <= 1_000_000, nameof(options.SessionTokens), "must be 100 to 1000000.");
+        problems.Unless(
+            options.Connections.PerAddress is >= 10 and <= GatewayBuilder.MaxConnections, "Connections:PerAddress",
+            $"must be 10 to {GatewayBuilder.MaxConnections}, which is what all clients together may hold.");
+        problems.Unless(
+            options.InnerUrl.Length == 0 || inner is not null, nameof(options.InnerUrl),
+            "must be http, an address, and a port that no other address of the gateway has, for example http://127.0.0.1:8081 or "
+            + "http://+:8081.");
         return problems.Result;
     }
 }
 
 /// <summary>
 /// An allow-list instead of a strip list: an identity header that some service trusts (X-User-Id, X_Forwarded_For, X-Original-URL, …)
-/// is dropped without having to be thought of. X-Forwarded-* are set anew from the connection, or by what a trusted proxy wrote of it.
-/// Trace context (traceparent, tracestate, baggage) is not copied but continued, so callers choose it; SECURITY.md says what follows.
+/// is dropped without having to be thought of. X-Forwarded-For is set anew from the connection, or from what a trusted proxy wrote of it.
+/// X-Forwarded-Proto, -Host and -Port are those of the issuer, whatever the caller or a proxy says. Trace context (traceparent, tracestate)
+/// is not copied but continued, so callers choose it; SECURITY.md says what follows.
 /// </summary>
-internal sealed class PassedHeaders(IOptions<GatewayOptions> options) : ITransformProvider
+internal sealed class PassedHeaders(IOptions<GatewayOptions> options, IOptions<AuthMeshOptions> mesh) : ITransformProvider
 {
+    // Without these, what is passed would mean something else: a compressed body, a part of a body, a range of another version.
+    private static readonly string[] Always = [HeaderNames.ContentEncoding, HeaderNames.ContentRange, HeaderNames.IfRange];
+
+    private readonly Uri origin = new(mesh.Value.Issuer);
+
     public void Apply(TransformBuilderContext context)
     {
-        context.AddRequestHeadersAllowed([.. options.Value.RequestHeaders]);
-        context.AddXForwarded(ForwardedTransformActions.Set); // last, over whatever a route's own transforms make of what the caller claims
+        context.AddRequestHeadersAllowed([.. options.Value.RequestHeaders, .. Always]);
+        // Last, over whatever a route's own transforms make of what the caller claims.
+        context.UseDefaultForwarders = false;
+        context.AddXForwardedFor(action: ForwardedTransformActions.Set);
+        context.AddXForwardedPrefix(action: ForwardedTransformActions.Remove);
+        context.AddRequestHeader("X-Forwarded-Proto", origin.Scheme, append: false);
+        context.AddRequestHeader("X-Forwarded-Host", origin.Authority, append: false);
+        context.AddRequestHeader("X-Forwarded-Port", origin.Port.ToString(CultureInfo.InvariantCulture), append: false);
         context.AddResponseHeaderRemove("Server", ResponseCondition.Always);
     }
 

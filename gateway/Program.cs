@@ -4,13 +4,14 @@ using AuthMesh.Gateway.Sessions;
 using AuthMesh.Health;
 using AuthMesh.Settings;
 
-if ((await HealthProbe.RunAsync(args) ?? HostLimits.Refuse()) is { } exitCode)
+if ((await HealthProbe.RunAsync(args, Environment.GetEnvironmentVariable("Gateway__InnerUrl")) ?? HostLimits.Refuse()) is { } exitCode)
 {
     return exitCode;
 }
 
 var builder = WebApplication.CreateSlimBuilder(ServiceProgram.Options(args));
 builder.AddSafeResponseHeaders();
+builder.Services.AddSingleton<IStartupFilter, Upgrades>();
 builder.AddAuthMesh();
 builder.AddGateway();
 

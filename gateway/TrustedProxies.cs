@@ -15,15 +15,18 @@ internal sealed class TrustedProxies(IOptions<GatewayOptions> gateway) : IConfig
     {
         options.KnownProxies.Clear();
         options.KnownIPNetworks.Clear();
-        foreach (var text in gateway.Value.TrustedProxies)
+        foreach (var network in Networks(gateway.Value))
         {
-            options.KnownIPNetworks.Add(TryParse(text)!.Value);
+            options.KnownIPNetworks.Add(network);
         }
 
         // To the middleware, none known would mean all trusted.
         options.ForwardedHeaders = options.KnownIPNetworks.Count == 0 ? ForwardedHeaders.None : ForwardedHeaders.XForwardedFor;
         options.ForwardLimit = null; // through all that are trusted
     }
+
+    public static IEnumerable<System.Net.IPNetwork> Networks(GatewayOptions options) =>
+        options.TrustedProxies.Select(text => TryParse(text)!.Value);
 
     public static void Check(GatewayOptions options, SettingProblems problems)
     {

@@ -1,5 +1,5 @@
 using System.Net;
-using System.Net.Sockets;
+using AuthMesh.Requests;
 
 namespace AuthMesh.Identity.Platform;
 
@@ -9,22 +9,9 @@ internal sealed class CallerAddress(ServiceCredential credential)
     /// <returns>The address as a person would write it, or nothing where nobody trustworthy said.</returns>
     public string Of(HttpContext context) => Find(context)?.ToString() ?? "";
 
-    /// <summary>
-    /// What is counted as one caller: an IPv4 address, or the /64 that a household or a server gets of IPv6, with 2^64 addresses to hop
-    /// through.
-    /// </summary>
+    /// <summary>What is counted as one caller.</summary>
     /// <returns>The network, or nothing where nobody trustworthy said; all of those are one.</returns>
-    public string NetworkOf(HttpContext context)
-    {
-        if (Find(context) is not { AddressFamily: AddressFamily.InterNetworkV6 } address)
-        {
-            return Of(context);
-        }
-
-        var bytes = address.GetAddressBytes();
-        bytes.AsSpan(8).Clear();
-        return new IPAddress(bytes) + "/64";
-    }
+    public string NetworkOf(HttpContext context) => Find(context) is { } address ? ClientNetwork.Of(address).ToString() : "";
 
     private IPAddress? Find(HttpContext context) =>
         credential.IsOn(context.Request) && IPAddress.TryParse(context.Request.Headers["X-Forwarded-For"], out var address)

@@ -18,8 +18,9 @@ public static class HealthProbe
     /// these, port one of <c>ASPNETCORE_HTTP_PORTS</c>; an address that is set in any other way is not found.
     /// </summary>
     /// <param name="args">The arguments of the process.</param>
+    /// <param name="innerUrl">An address for probes, which goes before those of the service.</param>
     /// <returns>The exit code, 0 where the service is ready and 1 where it is not; null where the arguments ask for no probe.</returns>
-    public static async Task<int?> RunAsync(string[] args)
+    public static async Task<int?> RunAsync(string[] args, string? innerUrl = null)
     {
         if (args is not ["health"])
         {
@@ -29,7 +30,7 @@ public static class HealthProbe
         // No proxy: what is set for the way out of the network does not lead to loopback.
         using var http = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { Timeout = Timeout };
         var problem = "";
-        foreach (var url in FindOrigins().Select(origin => new Uri($"{origin}/health/ready")))
+        foreach (var url in FindOrigins(innerUrl).Select(origin => new Uri($"{origin}/health/ready")))
         {
             try
             {
@@ -48,9 +49,9 @@ public static class HealthProbe
     }
 
     /// <summary>Where the service may listen, to be tried in this order.</summary>
-    private static string[] FindOrigins()
+    private static string[] FindOrigins(string? innerUrl)
     {
-        if (Environment.GetEnvironmentVariable("ASPNETCORE_URLS") is not { Length: > 0 } urls)
+        if ((string.IsNullOrEmpty(innerUrl) ? Environment.GetEnvironmentVariable("ASPNETCORE_URLS") : innerUrl) is not { Length: > 0 } urls)
         {
             var ports = Environment.GetEnvironmentVariable("ASPNETCORE_HTTP_PORTS");
             return OnLoopback(string.IsNullOrEmpty(ports) ? "5000" : ports.Split(';')[0]);

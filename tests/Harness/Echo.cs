@@ -62,6 +62,7 @@ public sealed class Echo : IAsyncDisposable
         var headers = context.Request.Headers.ToDictionary(
             header => header.Key, header => header.Value.ToString(), StringComparer.OrdinalIgnoreCase);
         context.Response.Headers.Server = "a server's name";
+        context.Response.Headers["Arrived-Method"] = context.Request.Method;
         foreach (var (name, values) in context.Request.Query)
         {
             context.Response.Headers[name] = values;

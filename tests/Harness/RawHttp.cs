@@ -7,12 +7,16 @@ namespace AuthMesh.Tests.Harness;
 public static class RawHttp
 {
     /// <returns>All that came back until the server closed the connection.</returns>
-    public static async Task<string> SendAsync(Uri address, string request)
+    public static async Task<string> SendAsync(Uri address, params string[] parts)
     {
-        using var client = new TcpClient();
+        using var client = new TcpClient { NoDelay = true };
         await client.ConnectAsync(address.Host, address.Port, TestContext.Current.CancellationToken);
         await using var stream = client.GetStream();
-        await stream.WriteAsync(Encoding.UTF8.GetBytes(request), TestContext.Current.CancellationToken);
+        foreach (var part in parts)
+        {
+            await stream.WriteAsync(Encoding.UTF8.GetBytes(part), TestContext.Current.CancellationToken);
+        }
+
         using var reader = new StreamReader(stream, Encoding.UTF8);
         return await reader.ReadToEndAsync(TestContext.Current.CancellationToken);
     }

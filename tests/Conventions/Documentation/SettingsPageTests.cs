@@ -94,9 +94,9 @@ public sealed class SettingsPageTests
         {
             var contract = typeof(IValidateOptions<>).MakeGenericType(Type);
             var validator = Type.Assembly.GetTypes().Single(type => contract.IsAssignableFrom(type) && !type.IsInterface);
-            object[] arguments = validator.GetConstructors().Single().GetParameters().Length == 0
-                ? []
-                : [new HostingEnvironment { EnvironmentName = "Production" }];
+            var environment = new HostingEnvironment { EnvironmentName = "Production" };
+            object?[] arguments = [.. validator.GetConstructors().Single().GetParameters()
+                .Select(parameter => parameter.ParameterType.IsInstanceOfType(environment) ? environment : null)];
             return (ValidateOptionsResult)contract.GetMethod("Validate")!.Invoke(
                 Activator.CreateInstance(validator, arguments), [null, options])!;
         }

@@ -1,0 +1,125 @@
+using System.Net;
+using AuthMesh.Requests;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.Extensions.Options;
+
+namespace AuthMesh.Gateway.Connections;
+
+/// <summary>The section <c>Gateway:Connections</c>.</summary>
+public sealed class ConnectionOptions
+{
+    /// <summary>
+    /// How many connections one client may hold at a time, an IPv4 address or an IPv6 /64: 10 to 10,000, which is what all clients
+    /// together may hold.
+    /// </summary>
+    public int PerAddress { get; set; } = 2_000;
+
+    /// <summary>Whether it holds for this machine's own addresses too.</summary>
+    public bool LimitLoopback { get; set; }
+}
+
+/// <summary>
+/// Closes the connections of a client that holds <see cref="ConnectionOptions.PerAddress"/> already, before anything of them is read. One
+/// neighbour could otherwise take every place and shut everybody else out. Proxies in <see cref="GatewayOptions.TrustedProxies"/> bring the
+/// connections of many, so they are not limited.
+/// </summary>
+internal sealed partial class ConnectionLimit(IOptions<GatewayOptions> options, TimeProvider clock, ILogger<ConnectionLimit> logger)
+{
+    private static readonly TimeSpan LogInterval = TimeSpan.FromSeconds(10); // a client that is refused tries again at once
+
+    private readonly ConnectionCounts counts = new(options.Value.Connections.PerAddress);
+    private readonly bool isForLoopback = options.Value.Connections.LimitLoopback;
+    private readonly System.Net.IPNetwork[] proxies = [.. TrustedProxies.Networks(options.Value)];
+    private long lastLoggedAt;
+
+    public Task RunAsync(ConnectionContext connection, ConnectionDelegate next)
+    {
+        if (connection.RemoteEndPoint is not IPEndPoint { Address: var address } || !IsLimited(address))
+        {
+            return next(connection);
+        }
+
+        var network = ClientNetwork.Of(address);
+        if (counts.TryEnter(network))
+        {
+            return RunCountedAsync(connection, next, network);
+        }
+
+        LogRefusedNowAndThen(network);
+        connection.Abort(new ConnectionAbortedException("The client holds too many connections"));
+        return Task.CompletedTask;
+    }
+
+    private async Task RunCountedAsync(ConnectionContext connection, ConnectionDelegate next, ClientNetwork network)
+    {
+        try
+        {
+            await next(connection);
+        }
+        finally
+        {
+            counts.Leave(network);
+        }
+    }
+
+    private bool IsLimited(IPAddress address)
+    {
+        var plain = address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
+        return (isForLoopback || !IPAddress.IsLoopback(plain)) && !Array.Exists(proxies, proxy => proxy.Contains(plain));
+    }
+
+    private void LogRefusedNowAndThen(ClientNetwork network)
+    {
+        var last = Interlocked.Read(ref lastLoggedAt);
+        if ((last == 0 || clock.GetElapsedTime(last) >= LogInterval)
+            && Interlocked.CompareExchange(ref lastLoggedAt, clock.GetTimestamp(), last) == last)
+        {
+            LogRefused(network.ToString(), options.Value.Connections.PerAddress);
+        }
+    }
+
+    [LoggerMessage(LogLevel.Warning,
+        "Connection from {Network} refused: it holds {Count} already. Raise Gateway:Connections:PerAddress, or name your own proxy in "
+        + "Gateway:TrustedProxies")]
+    private partial void LogRefused(string network, int count);
+}
+
+/// <summary>
+/// Counts live connections by client. Only clients that hold one take memory, so the bound on all connections bounds it too. In shards, so
+/// that accepting threads seldom wait for each other.
+/// </summary>
+internal sealed class ConnectionCounts(int limit)
+{
+    private readonly Dictionary<ClientNetwork, int>[] shards =
+        [.. Enumerable.Range(0, 64).Select(_ => new Dictionary<ClientNetwork, int>())];
+
+    public bool TryEnter(ClientNetwork network)
+    {
+        var shard = ShardOf(network);
+        lock (shard)
+        {
+            var count = shard.GetValueOrDefault(network);
+            if (count >= limit)
+            {
+                return false;
+            }
+
+            shard[network] = count + 1;
+            return true;
+        }
+    }
+
+    public void Leave(ClientNetwork network)
+    {
+        var shard = ShardOf(network);
+        lock (shard)
+        {
+            if (--shard[network] == 0)
+            {
+                shard.Remove(network);
+            }
+        }
+    }
+
+    private Dictionary<ClientNetwork, int> ShardOf(ClientNetwork network) => shards[(uint)network.GetHashCode() % (uint)shards.Length];
+}

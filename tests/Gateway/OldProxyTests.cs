@@ -1,0 +1,51 @@
+using AuthMesh.Tests.Harness;
+using AuthMesh.Tests.Sessions;
+
+namespace AuthMesh.Tests.Gateway;
+
+/// <summary>HTTP/1.0, as nginx forwards requests unless told otherwise: a POST without a body has no length.</summary>
+public sealed class OldProxyTests(ProductionMesh mesh)
+{
+    [Theory]
+    [InlineData("POST /logout HTTP/1.0\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\r\n")]
+    [InlineData("POST /logout HTTP/1.0\r\nAuthorization: Bearer {token}\r\n\r\n")] // Host is younger than HTTP/1.0
+    [InlineData("P|OST /logout HTTP/1.0\r|\nHost: x\r\nAuthorization: Bearer {token}\r\n|\r\n")]
+    [InlineData("POST /logout HTTP/1.0\r\nHost: x\r\nAuthorization: Bearer {token}\r\nContent-Length: 0\r\n\r\n")]
+    [InlineData("POST /logout HTTP/1.0\r\nHost: x\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\n"
+        + "content-LENGTH: 2\r\n\r\n|{}")]
+    [InlineData("POST /logout HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\r\n")]
+    public async Task A_logout_that_comes_through_it_ends_the_session(string request)
+    {
+        var user = await mesh.Gateway.SignUpAsync();
+
+        var answer = await RawHttp.SendAsync(
+            mesh.Gateway.Address, request.Replace("{token}", user.Token, StringComparison.Ordinal).Split('|'));
+
+        Assert.Matches("^HTTP/1.[01] 200 ", answer);
+        Assert.Contains("Logged out successfully", answer, StringComparison.Ordinal);
+        Assert.True(await mesh.Database.HasEndedAsync(user.SessionId));
+    }
+
+    [Theory]
+    [InlineData("POST /logout HTTP/1.0\r\nHost: x\r\nContent-Length: x\r\n\r\n")]
+    [InlineData("POST /logout HTTP/1.0\r\nHost: x\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}")]
+    [InlineData("POST /logout HTTP/1.0\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n")]
+    [InlineData("POST /logout HTTP/1.0\r\nHost: x\r\nno header\r\n\r\n")]
+    public async Task A_length_that_is_wrong_stays_wrong(string request)
+    {
+        var answer = await RawHttp.SendAsync(mesh.Gateway.Address, request);
+
+        Assert.Matches("^HTTP/1.[01] 400 ", answer);
+    }
+
+    [Fact]
+    public async Task What_follows_such_a_request_is_no_body_of_it()
+    {
+        var answer = await RawHttp.SendAsync(
+            mesh.Gateway.Address, "POST /echo/first HTTP/1.0\r\nHost: x\r\n\r\nGET /echo/second HTTP/1.0\r\nHost: x\r\n\r\n");
+
+        Assert.Matches("^HTTP/1.[01] 200 ", answer);
+        Assert.Contains("\"Path\":\"/echo/first\"", answer, StringComparison.Ordinal);
+        Assert.Contains("\"Content-Length\":\"0\"", answer, StringComparison.Ordinal);
+    }
+}
