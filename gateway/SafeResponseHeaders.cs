@@ -1,31 +1,84 @@
 using AuthMesh.Settings;
+using Microsoft.AspNetCore.Http.Features.Authentication;
 using Microsoft.Extensions.Options;
+using Microsoft.Net.Http.Headers;
 
 namespace AuthMesh.Gateway;
 
-/// <summary>What every answer of the origin carries, refusals and health included; so it stands before all else.</summary>
-internal sealed class SafeResponseHeaders(IOptions<AuthMeshOptions> mesh) : IStartupFilter
+/// <summary>Adds the headers of every answer of the origin, refusals and health included; so it stands before all else.</summary>
+internal sealed class SafeResponseHeaders : IStartupFilter
 {
+    private readonly bool isHttps;
+    private readonly bool listsOrigins;
+    private readonly Func<object, Task> addHeaders; // one delegate for all requests
+
+    public SafeResponseHeaders(IOptions<AuthMeshOptions> mesh, IOptions<GatewayOptions> gateway)
+    {
+        isHttps = mesh.Value.Issuer.StartsWith("https://", StringComparison.Ordinal);
+        listsOrigins = gateway.Value.CorsOrigins.Count > 0;
+        addHeaders = AddHeaders;
+    }
+
     public Action<IApplicationBuilder> Configure(Action<IApplicationBuilder> next) => app =>
     {
         app.Use((context, proceed) =>
         {
-            context.Response.OnStarting(AddHeaders, context.Response);
+            context.Response.OnStarting(addHeaders, context);
             return proceed(context);
         });
         next(app);
     };
 
-    private Task AddHeaders(object response)
+    private Task AddHeaders(object state)
     {
-        var headers = ((HttpResponse)response).Headers;
+        var context = (HttpContext)state;
+        var headers = context.Response.Headers;
         headers.XContentTypeOptions = "nosniff"; // an answer is what its Content-Type says
-        if (mesh.Value.Issuer.StartsWith("https://", StringComparison.Ordinal))
+        if (isHttps)
         {
             headers.StrictTransportSecurity = "max-age=31536000"; // RFC 6797 §6.1: a year
         }
 
+        // The feature, since the property makes a user where there is none.
+        if (headers.CacheControl.Count == 0 && context.Features.Get<IHttpAuthenticationFeature>()?.User?.Identity?.IsAuthenticated is true)
+        {
+            headers.CacheControl = "no-store"; // the service behind may say otherwise; the next person at this browser must not read it
+        }
+
+        if (listsOrigins)
+        {
+            SayWhatCorsDependsOn(context.Request, headers);
+        }
+
         return Task.CompletedTask;
+    }
+
+    // Fetch Standard §3.3.5: an answer that a cache kept for a request without an origin would lack the header that a listed origin needs.
+    private static void SayWhatCorsDependsOn(HttpRequest request, IHeaderDictionary headers)
+    {
+        Vary(headers, HeaderNames.Origin);
+        if (HttpMethods.IsOptions(request.Method))
+        {
+            Vary(headers, HeaderNames.AccessControlRequestMethod);
+            Vary(headers, HeaderNames.AccessControlRequestHeaders);
+        }
+    }
+
+    private static void Vary(IHeaderDictionary headers, string name)
+    {
+        foreach (var value in headers.Vary)
+        {
+            foreach (var range in value.AsSpan().Split(','))
+            {
+                var said = value.AsSpan(range).Trim(" \t");
+                if (said is "*" || said.Equals(name, StringComparison.OrdinalIgnoreCase))
+                {
+                    return;
+                }
+            }
+        }
+
+        headers.Append(HeaderNames.Vary, name);
     }
 }
 

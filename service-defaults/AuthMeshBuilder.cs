@@ -4,6 +4,7 @@ using AuthMesh.Health;
 using AuthMesh.Issuer;
 using AuthMesh.Keys;
 using AuthMesh.Logs;
+using AuthMesh.Requests;
 using AuthMesh.Revocations;
 using AuthMesh.Settings;
 using AuthMesh.Tokens;
@@ -60,6 +61,7 @@ public static class AuthMeshBuilder
             .BindConfiguration(AuthMeshOptions.Section, binder => binder.ErrorOnUnknownConfiguration = true);
         services.AddSingleton<PendingRefusal>();
         services.AddErrors();
+        services.AddRequestMethods();
         services.AddSingleton<RevokedAccess>();
         services.AddAccessTokens();
         services.AddClosedByDefault();

@@ -40,9 +40,12 @@ internal sealed class ClosedByDefault : IAuthorizationMiddlewareResultHandler
 
         if (authorizeResult.Forbidden)
         {
-            var isForAdmins = policy.Requirements.OfType<RolesAuthorizationRequirement>()
-                .Any(roles => roles.AllowedRoles.Contains(Roles.Admin));
-            return CommonFailures.Forbidden(isForAdmins ? "Admin access required" : "Access denied").ExecuteAsync(context);
+            var roles = policy.Requirements.OfType<RolesAuthorizationRequirement>()
+                .SelectMany(requirement => requirement.AllowedRoles).ToList();
+            var refusal = roles.Contains(Roles.Admin) ? CommonFailures.InsufficientScope("Admin access required")
+                : roles.Count > 0 ? CommonFailures.InsufficientScope("Access denied")
+                : CommonFailures.Forbidden("Access denied");
+            return refusal.ExecuteAsync(context);
         }
 
         return defaultHandler.HandleAsync(next, context, policy, authorizeResult);

@@ -12,7 +12,13 @@ public static class CommonFailures
         Challenge = "Bearer realm=\"authmesh\", error=\"invalid_token\", error_description=\"Invalid or expired token\"", // RFC 6750 §3
     };
 
-    /// <summary>403 for a caller who is known but may not.</summary>
+    /// <summary>403 for a caller whose token lacks the role that this takes.</summary>
+    public static Failure InsufficientScope(string message) => new(StatusCodes.Status403Forbidden, "forbidden", message)
+    {
+        Challenge = "Bearer realm=\"authmesh\", error=\"insufficient_scope\"", // RFC 6750 §3.1
+    };
+
+    /// <summary>403 for a caller who is known but may not, whatever the role.</summary>
     public static Failure Forbidden(string message) => new(StatusCodes.Status403Forbidden, "forbidden", message);
 
     /// <summary>503 for a part that is not there for the moment.</summary>
@@ -30,6 +36,11 @@ public static class CommonFailures
     public static Failure InvalidRequest(string message, IReadOnlyDictionary<string, string[]>? errors = null) =>
         new(StatusCodes.Status400BadRequest, "invalid_request", message) { Errors = errors };
 
+    /// <summary>415 for a body in a content coding such as gzip, which nothing here decodes (RFC 9110 §15.5.16).</summary>
+    public static Failure EncodedBody() => new(
+        StatusCodes.Status415UnsupportedMediaType, "unsupported_media_type",
+        "The request body must not be compressed or encoded: leave out Content-Encoding");
+
     /// <summary>What a bare status means, for those who set one and wrote no body.</summary>
     public static Failure FromStatus(int status) => status switch
     {
@@ -43,6 +54,7 @@ public static class CommonFailures
         StatusCodes.Status413PayloadTooLarge => new(status, "body_too_large", "The request body is too large"),
         StatusCodes.Status415UnsupportedMediaType =>
         new(status, "unsupported_media_type", "The request body must be application/json, in UTF-8"),
+        StatusCodes.Status501NotImplemented => new(status, "unknown_method", "No path supports this method; methods are case-sensitive"),
         StatusCodes.Status429TooManyRequests => new(status, "too_many_requests", "Too many requests"),
         StatusCodes.Status502BadGateway or StatusCodes.Status503ServiceUnavailable or StatusCodes.Status504GatewayTimeout =>
             Unavailable("service_unavailable", "The service behind this path is not available right now"),

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using AuthMesh.Requests;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Hosting;
@@ -20,8 +21,11 @@ internal sealed partial class ErrorPipeline(IEnumerable<FailureRule> rules, ILog
     public Action<IApplicationBuilder> Configure(Action<IApplicationBuilder> next) => app =>
     {
         app.UseExceptionHandler(_ => { });
-        app.UseStatusCodePages(
-            context => CommonFailures.FromStatus(context.HttpContext.Response.StatusCode).ExecuteAsync(context.HttpContext));
+        app.UseStatusCodePages(context =>
+        {
+            RequestMethods.CompleteAllow(context.HttpContext.Response);
+            return CommonFailures.FromStatus(context.HttpContext.Response.StatusCode).ExecuteAsync(context.HttpContext);
+        });
         next(app);
     };
 
@@ -35,9 +39,9 @@ internal sealed partial class ErrorPipeline(IEnumerable<FailureRule> rules, ILog
     public Task HandleExceptionAsync(ErrorContext errorContext, Func<ErrorContext, Task> next) =>
         RenderAsync(errorContext.HttpContext, errorContext.Exception);
 
-    private Task RenderAsync(HttpContext context, Exception exception) => Describe(exception).ExecuteAsync(context);
+    private Task RenderAsync(HttpContext context, Exception exception) => Describe(context, exception).ExecuteAsync(context);
 
-    private Failure Describe(Exception exception)
+    private Failure Describe(HttpContext context, Exception exception)
     {
         if (rules.Select(rule => rule.Match(exception)).FirstOrDefault(match => match is not null) is { } foreseen)
         {
@@ -47,8 +51,9 @@ internal sealed partial class ErrorPipeline(IEnumerable<FailureRule> rules, ILog
 
         if (exception is BadHttpRequestException badRequest)
         {
-            return badRequest.InnerException is JsonException json ? JsonProblem.Describe(json)
-                : CommonFailures.FromStatus(badRequest.StatusCode);
+            return badRequest.InnerException is not JsonException json ? CommonFailures.FromStatus(badRequest.StatusCode)
+                : context.Request.Headers.ContentEncoding.Count > 0 ? CommonFailures.EncodedBody() // compressed JSON is no JSON
+                : JsonProblem.Describe(json);
         }
 
         LogUnexpected(exception);
@@ -58,7 +63,7 @@ internal sealed partial class ErrorPipeline(IEnumerable<FailureRule> rules, ILog
     [LoggerMessage(LogLevel.Warning, "A request failed with {Code}: {Reason}")]
     private partial void LogForeseen(string code, string reason);
 
-    [LoggerMessage(LogLevel.Error, "An exception that nobody expected ended the request")]
+    [LoggerMessage(LogLevel.Error, "Unhandled exception")]
     private partial void LogUnexpected(Exception exception);
 }
 

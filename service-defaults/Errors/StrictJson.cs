@@ -4,6 +4,7 @@ using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Http.Json;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Net.Http.Headers;
@@ -39,7 +40,8 @@ public static class StrictJson
 
 /// <summary>
 /// JSON between systems is UTF-8 (RFC 8259 §8.1). Any other charset would be converted before the strict reader sees the text, and
-/// lone surrogates with it; one that the runtime does not know would be an exception.
+/// lone surrogates with it; one that the runtime does not know would be an exception. A body in a content coding is refused as well: the
+/// reader would call it invalid JSON, and what a few compressed bytes unpack to has no bound.
 /// </summary>
 internal sealed class Utf8Json : IStartupFilter
 {
@@ -47,6 +49,12 @@ internal sealed class Utf8Json : IStartupFilter
     {
         app.Use((context, proceed) =>
         {
+            if (context.Request.Headers.ContentEncoding.Count > 0
+                && context.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody is not false)
+            {
+                return CommonFailures.EncodedBody().ExecuteAsync(context);
+            }
+
             if (MediaTypeHeaderValue.TryParse(context.Request.ContentType, out var type) && type.Charset.HasValue)
             {
                 if (!HeaderUtilities.RemoveQuotes(type.Charset).Equals("utf-8", StringComparison.OrdinalIgnoreCase))

@@ -58,6 +58,47 @@ public sealed class ClosedByDefaultTests(ProductionMesh mesh) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task HEAD_works_where_GET_does_and_methods_have_case()
+    {
+        var (_, _, token) = await mesh.SignUpAsync();
+
+        var head = await caller.SendAsync(
+            HttpMethod.Head, "/notes", change: request => request.Headers.Authorization = new("Bearer", token));
+        Assert.Equal((200, "", "text/plain"), (head.Status, head.Text, head.ContentHeaders.ContentType?.MediaType));
+        Assert.Equal("HEAD", (await caller.SendAsync(HttpMethod.Head, "/method")).Header("Seen-Method"));
+        Assert.Equal(401, (await caller.SendAsync(HttpMethod.Head, "/notes")).Status);
+        (await caller.SendAsync(new HttpMethod("Propfind"), "/notes")).AssertError(501, "unknown_method");
+    }
+
+    [Fact]
+    public async Task Compressed_JSON_is_called_what_it_is_unless_the_service_decodes_it()
+    {
+        foreach (var (coding, status, code) in new[] { (null, 400, "invalid_request"), ("gzip", 415, "unsupported_media_type") })
+        {
+            using var body = new ByteArrayContent([0x1f, 0x8b, 0x08, 0x00]) { Headers = { ContentType = new("application/json") } };
+            if (coding is not null)
+            {
+                body.Headers.ContentEncoding.Add(coding);
+            }
+
+            (await caller.SendAsync(HttpMethod.Post, "/numbers", body)).AssertError(status, code);
+        }
+    }
+
+    [Fact]
+    public async Task A_caller_without_the_role_is_told_that_another_token_would_do_and_other_rules_are_not_about_the_token()
+    {
+        var (_, _, token) = await mesh.SignUpAsync();
+
+        var role = await caller.GetAsync("/notes/editor", token);
+        role.AssertError(403, "forbidden", "Access denied");
+        Assert.Contains("insufficient_scope", role.Header("WWW-Authenticate"), StringComparison.Ordinal);
+        var rule = await caller.GetAsync("/notes/never", token);
+        rule.AssertError(403, "forbidden", "Access denied");
+        Assert.Null(rule.Header("WWW-Authenticate"));
+    }
+
+    [Fact]
     public async Task An_exception_is_a_500_in_the_one_shape_and_keeps_its_detail_to_itself()
     {
         var (_, _, token) = await mesh.SignUpAsync();
@@ -112,7 +153,11 @@ public sealed class ClosedByDefaultTests(ProductionMesh mesh) : IAsyncLifetime
         app.MapGet("/file", () => "never reached");
         app.MapGet("/notes", (ClaimsPrincipal user) => user.Username);
         app.MapGet("/notes/admin", () => "for admins").RequireAuthorization(Policies.Admin);
+        app.MapGet("/notes/editor", () => "for editors").RequireAuthorization(policy => policy.RequireRole("editor"));
+        app.MapGet("/notes/never", () => "for nobody").RequireAuthorization(policy => policy.RequireAssertion(_ => false));
         app.MapGet("/open", () => "open").AllowAnonymous();
+        app.MapGet("/method", (HttpContext context) => context.Response.Headers["Seen-Method"] = context.Request.Method).AllowAnonymous();
+        app.MapPost("/numbers", (int[] numbers) => numbers.Length).AllowAnonymous();
         app.MapGet("/other", () => "by the other scheme")
             .RequireAuthorization(policy => policy.AddAuthenticationSchemes("Anybody").RequireAuthenticatedUser());
         app.MapGet("/broken", string () => throw new InvalidOperationException("on purpose"));

@@ -109,6 +109,43 @@ public sealed class BodyTests(ProductionMesh mesh)
     }
 
     [Theory]
+    [InlineData("/register", "gzip", true)]
+    [InlineData("/login", "gzip", true)]
+    [InlineData("/login", "br", false)]
+    [InlineData("/login", "identity", false)]
+    [InlineData("/refresh", "gzip", true)]
+    [InlineData("/logout", "gzip", true)]
+    public async Task A_body_in_a_content_coding_is_refused(string route, string coding, bool isCompressed)
+    {
+        var text = """{"username":"abc","password":"12345678"}"""u8.ToArray();
+        foreach (var place in new[] { mesh.Gateway, mesh.Identity })
+        {
+            var answer = await place.SendAsync(HttpMethod.Post, route, new ByteArrayContent(isCompressed ? Compress(text) : text)
+            {
+                Headers = { ContentType = new("application/json"), ContentEncoding = { coding } },
+            });
+
+            answer.AssertError(
+                415, "unsupported_media_type", "The request body must not be compressed or encoded: leave out Content-Encoding");
+        }
+
+        static byte[] Compress(byte[] bytes)
+        {
+            using var compressed = new MemoryStream();
+            using (var gzip = new System.IO.Compression.GZipStream(compressed, System.IO.Compression.CompressionMode.Compress))
+            {
+                gzip.Write(bytes);
+            }
+
+            return compressed.ToArray();
+        }
+    }
+
+    [Fact]
+    public async Task Of_no_body_the_coding_means_nothing() => Assert.Equal(200, (await mesh.Gateway.SendAsync(
+        HttpMethod.Post, "/logout", new ByteArrayContent([]) { Headers = { ContentEncoding = { "gzip" } } })).Status);
+
+    [Theory]
     [InlineData("application/json; charset=utf-8")]
     [InlineData("application/json; charset=UTF-8")]
     [InlineData("application/json; charset=\"utf-8\"")]

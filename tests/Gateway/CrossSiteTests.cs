@@ -8,6 +8,7 @@ public sealed class CrossSiteTests : IClassFixture<CrossSiteTests.WithListedOrig
 {
     private const string Own = ProductionMesh.Issuer;
     private const string Listed = "https://app.example.com";
+    private const string App = "capacitor://localhost"; // a page in the web view of an app
 
     private readonly LoneGateway gateway;
 
@@ -131,15 +132,31 @@ public sealed class CrossSiteTests : IClassFixture<CrossSiteTests.WithListedOrig
         Assert.StartsWith("HTTP/1.1 200 ", withToken, StringComparison.Ordinal);
     }
 
-    [Theory]
-    [InlineData("/protected", "GET")]
-    [InlineData("/login", "POST")]
-    public async Task A_listed_origin_is_told_before_what_it_may_send(string path, string method)
+    [Fact]
+    public async Task Nor_does_a_logout_from_there_bring_the_cookie()
     {
-        var answer = await PreflightAsync(path, method, Listed);
+        var (cookie, claims) = Identity.SignIn();
+        var cookies = $"Cookie: {LoneGateway.CookieName}={cookie}";
+
+        var listed = await SendAsync("POST", "/logout", $"Origin: {Listed}\nAuthorization: Bearer {Identity.Sign(claims)}\n{cookies}");
+        var own = await SendAsync("POST", "/logout", $"Origin: {Own}\nAuthorization: Bearer {Identity.Sign(claims)}\n{cookies}");
+
+        Assert.StartsWith("HTTP/1.1 200 ", listed, StringComparison.Ordinal);
+        Assert.DoesNotContain(cookie, listed, StringComparison.Ordinal);
+        Assert.Contains(cookie, own, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("/protected", "GET", Listed)]
+    [InlineData("/protected", "HEAD", Listed)]
+    [InlineData("/login", "POST", Listed)]
+    [InlineData("/protected", "GET", App)]
+    public async Task A_listed_origin_is_told_before_what_it_may_send(string path, string method, string origin)
+    {
+        var answer = await PreflightAsync(path, method, origin);
 
         Assert.Equal(204, answer.Status);
-        Assert.Equal(Listed, answer.Header("Access-Control-Allow-Origin"));
+        Assert.Equal(origin, answer.Header("Access-Control-Allow-Origin"));
         Assert.Equal(method, answer.Header("Access-Control-Allow-Methods"));
         Assert.Equal("Authorization,Content-Type", answer.Header("Access-Control-Allow-Headers"));
         Assert.Equal("600", answer.Header("Access-Control-Max-Age"));
@@ -149,6 +166,7 @@ public sealed class CrossSiteTests : IClassFixture<CrossSiteTests.WithListedOrig
     [Theory]
     [InlineData("/protected", "GET", "https://evil.example", 204)]
     [InlineData("/protected", "GET", "null", 204)]
+    [InlineData("/protected", "GET", "ionic://localhost", 204)]
     [InlineData("/protected", "GET", Listed + ".evil.example", 204)]
     [InlineData("/protected", "DELETE", Listed, 404)] // no such method here: to a preflight it is the path that is not there
     [InlineData("/nothing", "GET", Listed, 404)]
@@ -166,6 +184,7 @@ public sealed class CrossSiteTests : IClassFixture<CrossSiteTests.WithListedOrig
         var token = Identity.Sign(Forge.Claims());
 
         Assert.Equal((200, Listed), await ReadableBy(Listed, "/protected", token));
+        Assert.Equal((200, App), await ReadableBy(App, "/protected", token));
         Assert.Equal((401, Listed), await ReadableBy(Listed, "/protected", null));
         Assert.Equal((403, Listed), await ReadableBy(Listed, "/admin", token));
         Assert.Equal((200, null), await ReadableBy("https://evil.example", "/protected", token));
@@ -187,6 +206,40 @@ public sealed class CrossSiteTests : IClassFixture<CrossSiteTests.WithListedOrig
         }
     }
 
+    [Theory]
+    [InlineData("/protected", 401)]
+    [InlineData("/.well-known/jwks.json", 200)]
+    [InlineData("/open/x", 200)]
+    [InlineData("/open/x?Vary=Accept-Language", 200)]
+    [InlineData("/nothing", 404)]
+    [InlineData("/login", 405)]
+    [InlineData("/health/live", 200)]
+    public async Task Caches_learn_that_answers_differ_by_origin_also_from_those_to_a_request_without_one(string path, int status)
+    {
+        foreach (var origin in (string?[])[null, Listed, App, Own, "https://evil.example"])
+        {
+            var answer = await gateway.Caller.SendAsync(HttpMethod.Get, path, change: request =>
+            {
+                if (origin is not null)
+                {
+                    request.Headers.Add("Origin", origin);
+                }
+            });
+
+            Assert.Equal(status, answer.Status);
+            Assert.Single(Varied(answer), "Origin");
+            Assert.Equal(path.Contains("Vary=", StringComparison.Ordinal), Varied(answer).Contains("Accept-Language"));
+        }
+    }
+
+    [Theory]
+    [InlineData("/protected", Listed)]
+    [InlineData("/protected", "https://evil.example")]
+    [InlineData("/nothing", Listed)]
+    public async Task A_preflight_differs_by_what_it_asks_for_too(string path, string origin) => Assert.Equal(
+        ["Access-Control-Request-Headers", "Access-Control-Request-Method", "Origin"],
+        Varied(await PreflightAsync(path, "GET", origin)).Order());
+
     [Fact]
     public async Task Where_no_origin_is_listed_there_is_no_preflight()
     {
@@ -201,7 +254,10 @@ public sealed class CrossSiteTests : IClassFixture<CrossSiteTests.WithListedOrig
 
         answer.AssertError(405, "method_not_allowed");
         Assert.Null(answer.Header("Access-Control-Allow-Origin"));
+        Assert.Null(answer.Header("Vary"));
     }
+
+    private static IEnumerable<string> Varied(Answer answer) => answer.Headers.Vary.Order();
 
     private static List<(string Method, string Path)> UnsafeRoutes { get; } = ReadUnsafeRoutes();
 
@@ -238,6 +294,7 @@ public sealed class CrossSiteTests : IClassFixture<CrossSiteTests.WithListedOrig
         {
             ["Gateway:CorsOrigins:0"] = "https://other.example.com",
             ["Gateway:CorsOrigins:1"] = Listed,
+            ["Gateway:CorsOrigins:2"] = App,
             ["ReverseProxy:Routes:open:Match:Methods:1"] = "POST",
         });
 

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using AuthMesh.Tests.Harness;
 
 namespace AuthMesh.Tests.Gateway;
@@ -38,13 +39,76 @@ public sealed class HeaderTests(ProductionMesh mesh)
         var arrived = await ArrivedAsync(request =>
         {
             request.Headers.TryAddWithoutValidation("X-Forwarded-For", "203.0.113.7");
-            request.Headers.TryAddWithoutValidation("X-Forwarded-Proto", "https");
-            request.Headers.TryAddWithoutValidation("X-Forwarded-Host", "evil.example");
         });
 
         Assert.Contains(arrived["x-forwarded-for"], new[] { "127.0.0.1", "::1", "::ffff:127.0.0.1" });
-        Assert.Equal("http", arrived["x-forwarded-proto"]);
-        Assert.DoesNotContain("evil", arrived["x-forwarded-host"], StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("http", "evil.example", "80")]
+    [InlineData("https", "evil.example:8443, other.example", "8443")]
+    [InlineData("", "", "")]
+    public async Task Scheme_host_and_port_are_those_of_the_issuer_whatever_the_caller_says(string scheme, string host, string port)
+    {
+        var arrived = await ArrivedAsync(request =>
+        {
+            request.Headers.Host = "evil.example";
+            request.Headers.TryAddWithoutValidation("X-Forwarded-Proto", scheme);
+            request.Headers.TryAddWithoutValidation("X-Forwarded-Host", host);
+            request.Headers.TryAddWithoutValidation("X-Forwarded-Port", port);
+            request.Headers.TryAddWithoutValidation("X-Forwarded-Prefix", "/evil");
+        });
+
+        Assert.Equal("https", arrived["x-forwarded-proto"]);
+        Assert.Equal("auth.example.test", arrived["x-forwarded-host"]);
+        Assert.Equal("443", arrived["x-forwarded-port"]);
+        Assert.False(arrived.ContainsKey("x-forwarded-prefix"));
+        Assert.Equal(mesh.Echo.Address.Authority, arrived["host"]);
+    }
+
+    [Fact]
+    public async Task Nothing_else_of_a_request_arrives()
+    {
+        var answer = await RawHttp.SendAsync(
+            mesh.Gateway.Address,
+            "POST /echo/x?a=b HTTP/1.1\r\nHost: x\r\nConnection: close, X-User-Id, Keep-Alive\r\nKeep-Alive: timeout=5\r\n"
+            + "Proxy-Connection: close\r\n"
+            + "TE: trailers, gzip\r\nTrailer: X-User-Id\r\nMax-Forwards: 0\r\nHTTP2-Settings: AAEAAEAA\r\nVia: 1.1 evil\r\n"
+            + "Expect: 100-continue\r\n"
+            + "X-User-Id: 1\r\nX_User_Id: 1\r\nX-Forwarded-Ssl: off\r\nX-Forwarded-Scheme: http\r\n!#$%&'*+-.^_`|~: 1\r\n"
+            + "Authorization.: 1\r\n"
+            + "baggage: user.id=1\r\nCorrelation-Context: user.id=1\r\nRequest-Id: |1.\r\nSec-Fetch-Site: none\r\nPriority: u=0\r\n"
+            + "Content-Encoding: x-ours\r\nContent-Range: bytes 0-2/9\r\nIf-Range: \"a\"\r\nRange: bytes=1-\r\n"
+            + "Transfer-Encoding: chunked\r\n\r\n"
+            + "3\r\nabc\r\n0\r\nX-User-Id: 1\r\nAuthorization: Bearer trailer\r\n\r\n");
+
+        Assert.Matches("^HTTP/1.1 (100 Continue\r\n\r\nHTTP/1.1 )?200 ", answer);
+        var echo = JsonElement.Parse(answer[answer.IndexOf("{\"Method", StringComparison.Ordinal)..(answer.LastIndexOf('}') + 1)]);
+        Assert.Equal(
+            [
+                // What changes the meaning of a body or a range, and what the gateway itself writes.
+                "content-encoding", "content-range", "host", "if-range", "range", "traceparent", "transfer-encoding",
+                "x-forwarded-for", "x-forwarded-host", "x-forwarded-port", "x-forwarded-proto",
+            ],
+            echo.GetProperty("headers").EnumerateObject().Select(header => header.Name.ToLowerInvariant()).Order(StringComparer.Ordinal));
+        Assert.DoesNotContain("trailer", echo.ToString(), StringComparison.OrdinalIgnoreCase);
+    }
+
+    [Fact]
+    public async Task Baggage_stays_at_the_gateway_with_telemetry_on_too_and_the_trace_goes_on()
+    {
+        await using var lone = new LoneGateway(new() { ["OTEL_EXPORTER_OTLP_ENDPOINT"] = "http://127.0.0.1:9" });
+        await lone.InitializeAsync();
+
+        var answer = await lone.Caller.SendAsync(HttpMethod.Get, "/echo/x", change: request =>
+        {
+            request.Headers.Add("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+            request.Headers.Add("baggage", "user.id=1");
+            request.Headers.Add("Correlation-Context", "user.id=1");
+        });
+
+        Assert.StartsWith("00-0af7651916cd43dd8448eb211c80319c-", answer.ArrivedHeader("traceparent"), StringComparison.Ordinal);
+        Assert.DoesNotContain("user.id", answer.Text, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -26,12 +26,12 @@ public sealed class RoutingTests(ProductionMesh mesh)
     [InlineData("GET", "/login", "POST")]
     [InlineData("DELETE", "/login", "POST")]
     [InlineData("PUT", "/register", "POST")]
-    [InlineData("POST", "/protected", "GET")]
-    [InlineData("DELETE", "/admin", "GET")]
-    [InlineData("TRACE", "/protected", "GET")]
-    [InlineData("PROPFIND", "/protected", "GET")]
-    [InlineData("FOO", "/admin", "GET")]
-    [InlineData("POST", "/.well-known/jwks.json", "GET")]
+    [InlineData("POST", "/protected", "GET, HEAD")]
+    [InlineData("DELETE", "/admin", "GET, HEAD")]
+    [InlineData("TRACE", "/protected", "GET, HEAD")]
+    [InlineData("PROPFIND", "/protected", "GET, HEAD")]
+    [InlineData("FOO", "/admin", "GET, HEAD")]
+    [InlineData("POST", "/.well-known/jwks.json", "GET, HEAD")]
     [InlineData("POST", "/health/live", "GET, HEAD")]
     [InlineData("DELETE", "/health/ready", "GET, HEAD")]
     public async Task A_method_that_the_route_does_not_name_is_refused(string method, string path, string allowed)
@@ -40,6 +40,29 @@ public sealed class RoutingTests(ProductionMesh mesh)
 
         answer.AssertError(405, "method_not_allowed");
         Assert.Equal(allowed, answer.Header("Allow"));
+    }
+
+    [Fact]
+    public async Task A_service_too_says_that_HEAD_works_where_GET_does()
+    {
+        var token = await mesh.AdminTokenAsync();
+        Assert.Equal("GET, HEAD", (await mesh.Resource.SendAsync(HttpMethod.Post, "/protected")).Header("Allow"));
+        Assert.Equal("GET, HEAD", (await mesh.Resource.SendAsync(HttpMethod.Post, "/protected", change: AsAdmin)).Header("Allow"));
+        Assert.Equal("POST", (await mesh.Identity.SendAsync(HttpMethod.Get, "/login")).Header("Allow"));
+
+        void AsAdmin(HttpRequestMessage request) => request.Headers.Authorization = new("Bearer", token);
+    }
+
+    [Theory]
+    [InlineData("Host: a.example, b.example")]
+    [InlineData("Host: a.example\r\nHost: b.example")]
+    [InlineData("Host: a.example/protected")]
+    [InlineData("X-None: none")]
+    public async Task A_request_names_one_host(string lines)
+    {
+        var answer = await RawHttp.SendAsync(mesh.Gateway.Address, $"GET /echo/x HTTP/1.1\r\n{lines}\r\nConnection: close\r\n\r\n");
+
+        Assert.StartsWith("HTTP/1.1 400 ", answer, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -78,8 +101,13 @@ public sealed class RoutingTests(ProductionMesh mesh)
         var (name, _, token) = await mesh.SignUpAsync();
 
         (await mesh.Gateway.GetAsync("/admin")).AssertError(401, "missing_token", "Missing or invalid token");
-        (await mesh.Gateway.GetAsync("/admin", token)).AssertError(403, "forbidden", "Admin access required");
-        (await mesh.Resource.GetAsync("/admin", token)).AssertError(403, "forbidden", "Admin access required");
+        foreach (var (place, path) in new[]
+            { (mesh.Gateway, "/admin"), (mesh.Resource, "/admin"), (mesh.Gateway, "/users"), (mesh.Identity, "/users") })
+        {
+            var refused = await place.GetAsync(path, token);
+            refused.AssertError(403, "forbidden", "Admin access required");
+            Assert.Equal("Bearer realm=\"authmesh\", error=\"insufficient_scope\"", refused.Header("WWW-Authenticate")); // RFC 6750 §3.1
+        }
 
         var admin = await mesh.Gateway.GetAsync("/admin", await mesh.AdminTokenAsync());
         Assert.Equal((200, """{"status":"success","message":"Welcome to the admin panel, admin!"}"""), (admin.Status, admin.Text));

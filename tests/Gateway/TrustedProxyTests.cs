@@ -37,6 +37,25 @@ public sealed class TrustedProxyTests
         });
     }
 
+    [Fact]
+    public async Task Behind_a_proxy_that_ends_TLS_a_service_sees_the_public_scheme_and_host()
+    {
+        await using var gateway = await StartAsync("127.0.0.1", "::1");
+
+        var answer = await gateway.Caller.SendAsync(HttpMethod.Get, "/echo/x", change: request =>
+        {
+            request.Headers.Host = "gateway.internal:8080"; // what a proxy sends on unless told otherwise
+            request.Headers.Add("X-Forwarded-For", "203.0.113.7");
+            request.Headers.Add("X-Forwarded-Proto", "http");
+            request.Headers.Add("X-Forwarded-Host", "evil.example");
+        });
+
+        Assert.Equal("https", answer.ArrivedHeader("X-Forwarded-Proto"));
+        Assert.Equal("auth.example.test", answer.ArrivedHeader("X-Forwarded-Host"));
+        Assert.Equal("443", answer.ArrivedHeader("X-Forwarded-Port"));
+        Assert.Equal("203.0.113.7", answer.ArrivedHeader("X-Forwarded-For"));
+    }
+
     private static async Task<LoneGateway> StartAsync(params string[] trusted)
     {
         var gateway = new LoneGateway(trusted.Select((proxy, i) => ($"Gateway:TrustedProxies:{i}", proxy)).ToDictionary());

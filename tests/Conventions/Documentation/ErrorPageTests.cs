@@ -37,7 +37,7 @@ public sealed partial class ErrorPageTests
     }
 
     private static IEnumerable<(int, string, string)> FromStatuses() =>
-        new[] { 400, 401, 403, 404, 405, 408, 413, 415, 429, 500, 502, 503, 504 }.Select(CommonFailures.FromStatus)
+        new[] { 400, 401, 403, 404, 405, 408, 413, 415, 429, 500, 501, 502, 503, 504 }.Select(CommonFailures.FromStatus)
             .Select(failure => (failure.Status, failure.Code, failure.Message));
 
     private static IEnumerable<(int, string, string)> FromSource(string text)
@@ -52,7 +52,7 @@ public sealed partial class ErrorPageTests
             yield return match.Groups["way"].Value switch
             {
                 "Unavailable" => (503, match.Groups["code"].Value, Message(match)),
-                "Forbidden" => (403, "forbidden", Message(match)),
+                "Forbidden" or "InsufficientScope" => (403, "forbidden", Message(match)),
                 _ => (400, "invalid_request", Message(match)),
             };
         }
@@ -76,7 +76,7 @@ public sealed partial class ErrorPageTests
     [GeneratedRegex("""(?<way>Unavailable)\(\s*"(?<code>[a-z_]+)",\s*\$?"(?<message>[^"]*)"(?<more>\s*\+)?""")]
     private static partial Regex Unavailable();
 
-    [GeneratedRegex("""(?<way>Forbidden|InvalidRequest)\(\s*\$?"(?<message>[^"]*)"(?<more>\s*\+)?""")]
+    [GeneratedRegex("""(?<way>Forbidden|InsufficientScope|InvalidRequest)\(\s*\$?"(?<message>[^"]*)"(?<more>\s*\+)?""")]
     private static partial Regex Named();
 
     [GeneratedRegex("""AssertError\(\s*(?<status>\d{3}),\s*"(?<code>[a-z_]+)"|(?<status>401), "(?<code>invalid_session)""")]

@@ -1,0 +1,53 @@
+using AuthMesh.Errors;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace AuthMesh.Gateway;
+
+/// <summary>
+/// Refuses every change of protocol, on every path. The proxy would forward one whatever the list of headers says; the service would get
+/// the caller's token, and the tunnel would outlive the logout.
+/// </summary>
+/// <remarks>
+/// An offer of HTTP/2 is no request for a tunnel: a server that stays with HTTP/1.1 may ignore it (RFC 9110 §7.8). Java's HTTP client and
+/// <c>curl --http2</c> make it with every request on plain http. It is ignored, and it reaches no service.
+/// </remarks>
+internal sealed class Upgrades : IStartupFilter
+{
+    private const string Http2 = "h2c"; // RFC 7540 §3.2; obsolete since RFC 9113 §3.1
+
+    private static readonly Failure Refused =
+        new(StatusCodes.Status400BadRequest, "upgrade_refused", "The connection cannot change to another protocol here");
+
+    public Action<IApplicationBuilder> Configure(Action<IApplicationBuilder> next) => app =>
+    {
+        app.Use((context, proceed) =>
+        {
+            var request = context.Request;
+            if (HttpMethods.IsConnect(request.Method)) // over HTTP/2 a WebSocket begins so too (RFC 8441 §4)
+            {
+                return RefuseAsync(context, CommonFailures.FromStatus(StatusCodes.Status501NotImplemented));
+            }
+
+            var upgrade = request.Headers.Upgrade;
+            if (upgrade.Count == 0 && context.Features.Get<IHttpUpgradeFeature>()?.IsUpgradableRequest is not true)
+            {
+                return proceed(context);
+            }
+
+            if (upgrade is not [{ } offer] || !offer.Equals(Http2, StringComparison.OrdinalIgnoreCase))
+            {
+                return RefuseAsync(context, Refused);
+            }
+
+            request.Headers.Upgrade = default;
+            return proceed(context);
+        });
+        next(app);
+    };
+
+    private static Task RefuseAsync(HttpContext context, Failure failure)
+    {
+        context.Response.Headers.Connection = "close"; // what comes next is meant for a tunnel, and must not be read as a request
+        return failure.ExecuteAsync(context);
+    }
+}

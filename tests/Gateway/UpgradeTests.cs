@@ -1,0 +1,65 @@
+using AuthMesh.Tests.Harness;
+
+namespace AuthMesh.Tests.Gateway;
+
+/// <summary>A change of protocol would be a tunnel to a service, with the caller's token, that outlives the logout.</summary>
+public sealed class UpgradeTests(ProductionMesh mesh)
+{
+    public static TheoryData<string, string> Rows => new(
+        from target in new[]
+        {
+            "GET /echo/x", "GET /protected", "POST /login", "GET /.well-known/jwks.json", "GET /health/live", "GET /nothing", "FOO /echo/x",
+        }
+        from lines in new[]
+        {
+            "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
+            "Connection: Upgrade\r\nUpgrade: SPDY/3.1",
+            "Connection: keep-alive, upgrade\r\nUpgrade: WebSocket",
+            "Connection: Upgrade\r\nUpgrade: h2c, websocket",
+            "Connection: Upgrade\r\nUpgrade: h2c\r\nUpgrade: websocket",
+            "Connection: Upgrade\r\nUpgrade: TLS/1.2",
+            "Connection: Upgrade\r\nUpgrade: ",
+            "Connection: Upgrade",
+            "Upgrade: websocket",
+        }
+        select (target, lines));
+
+    [Theory]
+    [MemberData(nameof(Rows))]
+    public async Task No_path_changes_the_protocol(string target, string lines)
+    {
+        // The gateway closes the connection by itself.
+        var answer = await RawHttp.SendAsync(mesh.Gateway.Address, $"{target} HTTP/1.1\r\nHost: x\r\n{lines}\r\n\r\n");
+
+        Assert.StartsWith("HTTP/1.1 400 ", answer, StringComparison.Ordinal);
+        Assert.Contains("\"code\":\"upgrade_refused\"", answer, StringComparison.Ordinal);
+        Assert.Contains("\r\nConnection: close\r\n", answer, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA")]
+    [InlineData("Connection: Upgrade, HTTP2-Settings\r\nUpgrade: H2C")]
+    [InlineData("")]
+    public async Task An_offer_of_http2_as_some_clients_make_with_every_request_is_ignored_and_reaches_no_service(string lines)
+    {
+        var answer = await RawHttp.SendAsync(
+            mesh.Gateway.Address, $"GET /echo/x HTTP/1.1\r\nHost: x\r\n{lines}{(lines is "" ? "" : "\r\n")}Connection: close\r\n\r\n");
+
+        Assert.StartsWith("HTTP/1.1 200 ", answer, StringComparison.Ordinal);
+        foreach (var name in new[] { "\"Upgrade\"", "\"Connection\"", "\"HTTP2-Settings\"" })
+        {
+            Assert.DoesNotContain(name, answer, StringComparison.OrdinalIgnoreCase);
+        }
+    }
+
+    [Theory]
+    [InlineData("CONNECT example.com:443")]
+    [InlineData("CONNECT 127.0.0.1:80")]
+    public async Task Nobody_connects_to_another_host_through_it(string target)
+    {
+        var answer = await RawHttp.SendAsync(mesh.Gateway.Address, $"{target} HTTP/1.1\r\nHost: {target.Split(' ')[1]}\r\n\r\n");
+
+        Assert.StartsWith("HTTP/1.1 501 ", answer, StringComparison.Ordinal);
+        Assert.Contains("\"code\":\"unknown_method\"", answer, StringComparison.Ordinal);
+    }
+}
