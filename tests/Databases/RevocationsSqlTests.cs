@@ -17,7 +17,7 @@ public sealed class RevocationsSqlTests(ProductionMesh mesh)
         SELECT string_agg(definition, E'\n' ORDER BY definition) FROM (
             SELECT pg_get_functiondef(oid) FROM pg_proc WHERE pronamespace = 'public'::regnamespace
             UNION ALL
-            SELECT pg_get_triggerdef(oid) || ' -- ' || tgenabled FROM pg_trigger WHERE NOT tgisinternal
+            SELECT pg_get_triggerdef(oid) || ' -- ' || tgenabled::text FROM pg_trigger WHERE NOT tgisinternal
             UNION ALL
             SELECT conname || ' ' || pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = 'revocations'::regclass AND contype = 'c'
             UNION ALL
