@@ -97,12 +97,14 @@ internal static class Logout
         const string Scheme = "Bearer ";
         HashSet<Guid> ids = [];
         ExceptionDispatchInfo? cannotCheck = null;
-        foreach (var header in request.Headers.Authorization.OfType<string>()
-            .Where(header => header.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)).Take(MostPresented))
+        // The gateway joins doubled headers with commas (RFC 9110 §5.3), and no token holds one.
+        foreach (var credential in request.Headers.Authorization.OfType<string>()
+            .SelectMany(header => header.Split(',', StringSplitOptions.TrimEntries))
+            .Where(credential => credential.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)).Take(MostPresented))
         {
             try
             {
-                if (await accessTokens.ReadIgnoringExpiryAsync(header[Scheme.Length..].Trim()) is { } caller)
+                if (await accessTokens.ReadIgnoringExpiryAsync(credential[Scheme.Length..].Trim()) is { } caller)
                 {
                     ids.Add(Guid.Parse(caller.FindFirstValue(AccessTokenClaims.SessionId)!));
                 }
