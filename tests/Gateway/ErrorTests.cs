@@ -140,21 +140,21 @@ public sealed class ErrorTests(ProductionMesh mesh, DevelopmentMesh development)
 
         Assert.Equal(200, (await gateway.LoginAsync("alice", "password123")).Status);
 
-        // An exception that nobody foresaw: the table is gone.
+        // An unhandled exception: the table refuses every row.
         var database = new Database(development.Mesh.ConnectionString);
-        await database.ExecuteAsync("ALTER TABLE users RENAME TO nobodys");
+        await database.ExecuteAsync("ALTER TABLE sessions ADD CONSTRAINT ck_refuse CHECK (false) NOT VALID");
         try
         {
             var answer = await gateway.LoginAsync("alice", "password123");
             answer.AssertError(500, "internal_error");
-            Assert.DoesNotContain("users", answer.Text, StringComparison.Ordinal);
+            Assert.DoesNotContain("ck_refuse", answer.Text, StringComparison.Ordinal);
             Assert.DoesNotContain("Npgsql", answer.Text, StringComparison.Ordinal);
         }
         finally
         {
-            await database.ExecuteAsync("ALTER TABLE nobodys RENAME TO users");
+            await database.ExecuteAsync("ALTER TABLE sessions DROP CONSTRAINT ck_refuse");
         }
 
-        Assert.Contains("42P01", development.Mesh.Identity.Output, StringComparison.Ordinal); // the log has it
+        Assert.Contains("23514", development.Mesh.Identity.Output, StringComparison.Ordinal); // the log has it
     }
 }

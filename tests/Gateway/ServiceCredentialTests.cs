@@ -25,7 +25,7 @@ public sealed class ServiceCredentialTests(ServiceCredentialTests.WithTrustingRo
         var answer = await PostAsync(path);
 
         Assert.Contains(answer.ArrivedHeader("X-Forwarded-For"), new[] { "127.0.0.1", "::1" });
-        Assert.Equal("http", answer.ArrivedHeader("X-Forwarded-Proto"));
+        Assert.Equal("https", answer.ArrivedHeader("X-Forwarded-Proto")); // the public origin's
         Assert.Null(answer.ArrivedHeader("X-Forwarded-Prefix"));
         Assert.Null(answer.ArrivedHeader("Forwarded"));
     }
@@ -36,7 +36,7 @@ public sealed class ServiceCredentialTests(ServiceCredentialTests.WithTrustingRo
         {
             request.Headers.Add("AuthMesh-Service-Key", "guess");
             request.Headers.Add("X-Forwarded-For", ["203.0.113.7", "203.0.113.8"]);
-            request.Headers.Add("X-Forwarded-Proto", "https");
+            request.Headers.Add("X-Forwarded-Proto", "http");
             request.Headers.Add("X-Forwarded-Prefix", "/admin");
             request.Headers.Add("Forwarded", "for=203.0.113.7");
         });
