@@ -124,8 +124,9 @@ internal static class PreparationServices
     /// <summary>Until the preparation is complete, every endpoint except the health endpoints answers 503.</summary>
     public static void UsePreparedGate(this WebApplication app)
     {
-        var preparation = app.Services.GetRequiredService<Preparation>();
         var notReady = CommonFailures.Unavailable("not_ready", "The identity service is starting");
-        app.Use((context, next) => preparation.IsComplete ? next(context) : notReady.ExecuteAsync(context));
+        // Resolved with the first request: by then the settings have been checked, which the database is built from.
+        app.Use((context, next) =>
+            context.RequestServices.GetRequiredService<Preparation>().IsComplete ? next(context) : notReady.ExecuteAsync(context));
     }
 }
