@@ -107,8 +107,8 @@ public sealed class RenewalTests : IDisposable
         await using (new FileStream(authmesh.LockFile, FileMode.Create, FileAccess.ReadWrite, FileShare.None))
         {
             login = authmesh.PipeAsync("a password\n", "login", "somebody", "--password-stdin", "--server", server.Origin);
-            await Patience.UntilAsync(() => server.Requests.Any());
             Assert.NotSame(login, await Task.WhenAny(login, Task.Delay(TimeSpan.FromSeconds(1), TestContext.Current.CancellationToken)));
+            Assert.Empty(server.Requests); // tokens that cannot be kept yet are not asked for
             authmesh.Keep(StrictIssuer.FileFor("http://another.example", validFor: 1800));
         }
 

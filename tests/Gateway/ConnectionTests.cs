@@ -135,7 +135,7 @@ public sealed class ConnectionTests
                 return client;
             }
         }
-        catch (IOException) // reset
+        catch (Exception exception) when (exception is IOException or SocketException) // reset, before or after the request
         {
         }
 
