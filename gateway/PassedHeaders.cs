@@ -110,6 +110,7 @@ internal sealed class PassedHeaders(IOptions<GatewayOptions> options, IOptions<A
         context.AddRequestHeader("X-Forwarded-Proto", origin.Scheme, append: false);
         context.AddRequestHeader("X-Forwarded-Host", origin.Authority, append: false);
         context.AddRequestHeader("X-Forwarded-Port", origin.Port.ToString(CultureInfo.InvariantCulture), append: false);
+        context.AddRequestHeaderRemove("Forwarded");
         context.AddResponseHeaderRemove("Server", ResponseCondition.Always);
     }
 
