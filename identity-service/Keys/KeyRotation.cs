@@ -20,7 +20,7 @@ internal sealed partial class KeyRotation(
     private static readonly TimeSpan Noticeable = TimeSpan.FromSeconds(12);
 
     private readonly HashSet<string> named = [];
-    private (string KeyId, long Since)? awaited;
+    private readonly VerifierWait wait = new(clock, options.Value.AcknowledgementCeiling);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -45,7 +45,7 @@ internal sealed partial class KeyRotation(
 
         await using var scope = scopes.CreateAsyncScope();
         var rotate = scope.ServiceProvider.GetRequiredService<RotateSigningKeys>();
-        Tell(await rotate.TryAsync(isDue: false, awaited: null, IsLongEnough(), cancellationToken));
+        Tell(await rotate.TryAsync(isDue: false, awaited: null, wait.Overdue, cancellationToken));
         return RetryInterval;
     }
 
@@ -55,8 +55,6 @@ internal sealed partial class KeyRotation(
         var rotation = ring.SigningSince + options.Value.RotationInterval ?? DateTimeOffset.MinValue;
         return ring.OldestRetirement + AccessTokenLifetime.Remembered is { } removal && removal < rotation ? removal : rotation;
     }
-
-    private bool IsLongEnough() => awaited is { } wait && clock.GetElapsedTime(wait.Since) >= options.Value.AcknowledgementCeiling;
 
     private void Tell(Rotation rotation)
     {
@@ -75,19 +73,17 @@ internal sealed partial class KeyRotation(
                 return;
         }
 
-        awaited = null;
         named.Clear();
     }
 
     private void Await(Rotation.Awaiting waiting)
     {
-        if (awaited?.KeyId != waiting.KeyId)
+        if (wait.Continue(waiting.KeyId))
         {
-            awaited = (waiting.KeyId, clock.GetTimestamp());
             named.Clear();
         }
 
-        if (clock.GetElapsedTime(awaited.Value.Since) >= Noticeable
+        if (wait.Elapsed >= Noticeable
             && waiting.Verifiers.Where(named.Add).ToList() is { Count: > 0 } unnamed)
         {
             LogAwaiting(waiting.KeyId, string.Join("; ", unnamed), options.Value.AcknowledgementCeiling);

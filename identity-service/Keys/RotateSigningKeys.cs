@@ -15,22 +15,22 @@ internal sealed class RotateSigningKeys(IdentityDb db, MasterKey masterKey, IOpt
     /// <param name="isDue">Whether the current key has to go whatever its age.</param>
     /// <param name="awaited">The key that the caller already waits for: if it signs by now, somebody else was quicker and nothing is
     /// due.</param>
-    /// <param name="regardless">Whether the wait for verifiers has taken long enough.</param>
+    /// <param name="overdue">The key that has waited for silent verifiers long enough, and signs without their word; null where none has.</param>
     /// <param name="cancellationToken">Ends it, and nothing was done.</param>
-    public async Task<Rotation> TryAsync(bool isDue, string? awaited, bool regardless, CancellationToken cancellationToken)
+    public async Task<Rotation> TryAsync(bool isDue, string? awaited, string? overdue, CancellationToken cancellationToken)
     {
         await using var change = await RingChange.BeginAsync(db, cancellationToken);
         var pairs = await db.RingKeys.Where(key => key.Purpose == RingKeyPurpose.Signing).ToListAsync(cancellationToken);
         db.RingKeys.RemoveRange(
             pairs.Where(key => key.State == RingKeyState.Retired && key.RetiredAt <= change.Now - AccessTokenLifetime.Remembered));
-        var rotation = await TryAsync(pairs, isDue, awaited, regardless, change.Now, cancellationToken);
+        var rotation = await TryAsync(pairs, isDue, awaited, overdue, change.Now, cancellationToken);
         await db.SaveChangesAsync(cancellationToken);
         await change.CommitAsync(cancellationToken);
         return rotation;
     }
 
     private async Task<Rotation> TryAsync(
-        List<RingKey> pairs, bool isDue, string? awaited, bool regardless, DateTimeOffset now, CancellationToken cancellationToken)
+        List<RingKey> pairs, bool isDue, string? awaited, string? overdue, DateTimeOffset now, CancellationToken cancellationToken)
     {
         var current = pairs.Find(key => key.State == RingKeyState.Current);
         if (current is not null && current.Id == awaited)
@@ -61,7 +61,7 @@ internal sealed class RotateSigningKeys(IdentityDb db, MasterKey masterKey, IOpt
 
         // 2. Everybody who listens has said that it holds the key.
         var silent = await VerifierRegister.FindSilentAsync(db, next.Id, now, cancellationToken);
-        if (silent.Count > 0 && !regardless)
+        if (silent.Count > 0 && next.Id != overdue)
         {
             return new Rotation.Awaiting(next.Id, silent);
         }

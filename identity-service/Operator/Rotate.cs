@@ -30,13 +30,12 @@ internal static class Rotate
         var clock = services.GetRequiredService<TimeProvider>();
         var ceiling = services.GetRequiredService<IOptions<KeyOptions>>().Value.AcknowledgementCeiling;
         string? expected = null, said = null;
-        long? waitsSince = null;
+        var wait = new VerifierWait(clock, ceiling);
         while (true)
         {
             await using var scope = services.CreateAsyncScope();
-            var isLongEnough = waitsSince is { } since && clock.GetElapsedTime(since) >= ceiling;
             var rotation = await scope.ServiceProvider.GetRequiredService<RotateSigningKeys>().TryAsync(
-                isDue: true, expected, isLongEnough, cancellationToken);
+                isDue: true, expected, wait.Overdue, cancellationToken);
             switch (rotation)
             {
                 case Rotation.Done done:
@@ -52,7 +51,7 @@ internal static class Rotate
                     break;
                 case Rotation.Awaiting waiting:
                     expected = waiting.KeyId;
-                    waitsSince ??= clock.GetTimestamp();
+                    wait.Continue(expected);
                     Say($"Waiting, {ceiling:c} at most, for verifiers that do not say that they hold {expected}: "
                         + $"{string.Join("; ", waiting.Verifiers)}");
                     break;
