@@ -12,7 +12,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 export AUTHMESH_PORT="${AUTHMESH_PORT:-8080}"
 server="http://localhost:$AUTHMESH_PORT"
 data="${AUTHMESH_DATA:-.authmesh}"
-mesh=local-mesh/bin/Debug/net10.0/local-mesh.dll
+mesh=local-mesh/bin/Release/net10.0/local-mesh.dll
 
 engine_answers() { docker compose version >/dev/null 2>&1 && docker version >/dev/null 2>&1; }
 
@@ -45,10 +45,12 @@ start_on_this_machine() {
   require_sdk
   stop_local >/dev/null # what runs must not be built over
   echo "Building"
-  for project in local-mesh client; do dotnet build "$project" --nologo --verbosity quiet --consoleLoggerParameters:ErrorsOnly; done
+  for project in local-mesh client; do
+    dotnet build "$project" --configuration Release --nologo --verbosity quiet --consoleLoggerParameters:ErrorsOnly -p:RunAnalyzers=false
+  done
   local-mesh/ensure-postgres.sh
   dotnet "$mesh" --data "$data" --port "$AUTHMESH_PORT" --detach
-  tour=(dotnet run --project client --no-build -- tour --server "$server")
+  tour=(dotnet run --project client --configuration Release --no-build -- tour --server "$server")
 }
 
 case "${1:-}" in

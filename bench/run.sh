@@ -39,7 +39,7 @@ bench=bench/bin/$configuration/net10.0/bench.dll
 
 echo "Building"
 dotnet build bench/bench.slnx --configuration "$configuration" --nologo --verbosity quiet --consoleLoggerParameters:ErrorsOnly
-local-mesh/ensure-postgres.sh "$configuration"
+local-mesh/ensure-postgres.sh
 if [ "${1:-}" = --smoke ]; then exec dotnet "$bench" compare "$@"; fi
 
 # The services as they are put into images, and as they are with NATIVE=true: their start, memory and first seconds are measured on these.

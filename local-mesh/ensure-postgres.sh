@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Makes sure that the local mesh and the tests find a PostgreSQL to start. Without one, it installs Debian's or Ubuntu's when run as
-# root, and otherwise says what to install. For scripts, after local-mesh has been built; the argument is Debug (the default) or Release.
+# root, and otherwise says what to install. For scripts, after local-mesh has been built.
 set -euo pipefail
 
-mesh="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/bin/${1:-Debug}/net10.0/local-mesh.dll"
+mesh="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/bin/Release/net10.0/local-mesh.dll"
 if dotnet "$mesh" --check >/dev/null 2>&1; then exit 0; fi
 
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then

@@ -19,7 +19,7 @@ internal static class Cluster
     internal static readonly string[] Settings =
     [
         "-c", "shared_buffers=64MB",
-        "-c", "max_connections=200", // eight identity replicas with their 20, and whoever looks into the tables
+        "-c", $"max_connections={PostgresServer.MaximumConnections}",
         "-c", "jit=off",             // short queries only
     ];
 

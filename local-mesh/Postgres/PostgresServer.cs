@@ -7,6 +7,9 @@ namespace AuthMesh.LocalMesh;
 /// <summary>PostgreSQL from the server binaries on this machine, in a folder of its own, on loopback alone.</summary>
 public sealed class PostgresServer : IPostgres
 {
+    /// <summary>Room for twenty identity services with a full pool each. The tests, four meshes at a time, have been seen to use 180.</summary>
+    public const int MaximumConnections = 400;
+
     private readonly PostgresBinaries binaries;
     private readonly ClusterFolder folder;
     private readonly string? toDelete;

@@ -11,6 +11,9 @@ public static class Checkout
     /// <summary>The runtime that the tests run on, however they were started.</summary>
     public static string DotNet { get; } = Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "../../../dotnet"));
 
+    /// <summary>As the tests were built, so were the programs.</summary>
+    public static string Configuration => typeof(Checkout).Assembly.GetCustomAttribute<AssemblyConfigurationAttribute>()!.Configuration;
+
     /// <summary>
     /// A program as the last build left it, or as it was published to the folder that AUTHMESH_SERVICES names, where it was.
     /// </summary>
@@ -20,8 +23,6 @@ public static class Checkout
         var published = Path.Combine(Environment.GetEnvironmentVariable("AUTHMESH_SERVICES") ?? "", project, file);
         return File.Exists(published) ? published : Path.Combine(Root, project, "bin", Configuration, "net10.0", file);
     }
-
-    private static string Configuration => typeof(Checkout).Assembly.GetCustomAttribute<AssemblyConfigurationAttribute>()!.Configuration;
 
     private static string FindRoot()
     {

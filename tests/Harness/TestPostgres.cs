@@ -25,7 +25,8 @@ public sealed class TestPostgres : IAsyncDisposable
     {
         if (await HasContainerEngineAsync())
         {
-            container = new PostgreSqlBuilder("postgres:17").WithCommand("-c", "max_connections=300").Build(); // several meshes at a time
+            container = new PostgreSqlBuilder("postgres:17")
+                .WithCommand("-c", $"max_connections={PostgresServer.MaximumConnections}").Build();
             await container.StartAsync();
             administration = container.GetConnectionString();
         }

@@ -116,12 +116,12 @@ public sealed class OneLineTests(ProductionMesh mesh) : IDisposable
 
     private async Task PackAsync()
     {
-        // Everything that this writes stands in our folder: the project's own output is somebody else's, perhaps in use.
+        // From what the build of the tests made; all that this writes stands in our folder.
         var packed = await Finished.RunAsync(
             [
-                Checkout.DotNet, "pack", Path.Combine(Checkout.Root, "service-defaults"), "--nologo", "-p:Version=" + version,
-                "--artifacts-path", Path.Combine(folder, "artifacts"), "--output", Path.Combine(folder, "packages"),
-                "-p:RunAnalyzers=false", .. WithoutServers,
+                Checkout.DotNet, "pack", Path.Combine(Checkout.Root, "service-defaults"), "--no-build", "--nologo",
+                "--configuration", Checkout.Configuration, "-p:Version=" + version,
+                "-p:NuspecOutputPath=" + Path.Combine(folder, "artifacts"), "--output", Path.Combine(folder, "packages"), WithoutServers[0],
             ],
             folder: Checkout.Root, isBuild: true);
         Assert.True(packed.ExitCode == 0, packed.ToString());
