@@ -9,7 +9,7 @@ using AuthMesh.Client.Users;
 
 namespace AuthMesh.Client;
 
-// Everything that is read or written as JSON. No reflection, so that the client can be published as one small native file.
+// All types that the client reads or writes as JSON. They use no reflection, so that the client can be published as one small native file.
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,

@@ -31,16 +31,16 @@ try
 {
     return await RunAsync();
 }
-catch (Exception exception) when (exception is IOException or UnauthorizedAccessException) // the second where it is open for reading only
+catch (Exception exception) when (exception is IOException or UnauthorizedAccessException) // the second if it is open for reading only
 {
     Console.Error.WriteLine($"authmesh: Standard output cannot be written: {exception.GetBaseException().Message}");
-    Console.Error.WriteLine("hint: the server may have done what you asked for; look before you repeat it");
+    Console.Error.WriteLine("hint: the server may have carried out the command; check before you repeat it");
     return ExitCode.Usage;
 }
 
 async Task<int> RunAsync()
 {
-    // '@' may begin a username, so "@name" must not be taken for a file of arguments.
+    // A username may begin with '@', so "@name" must not be taken for a file of arguments.
     var grammar = new ParserConfiguration { ResponseFileTokenReplacer = null };
     var parsed = root.Parse(args is [] ? ["--help"] : args, grammar);
     var output = new Output(parsed.GetValue(GlobalOptions.Json));

@@ -20,14 +20,14 @@ namespace AuthMesh;
 public static class AuthMeshBuilder
 {
     /// <summary>
-    /// The one line. Every endpoint then requires a valid access token of the mesh's issuer unless it says
-    /// <c>AllowAnonymous()</c>; <see cref="Policies.Admin"/> names the policy for admins. Errors have the mesh's one shape,
-    /// <c>/health/live</c> and <c>/health/ready</c> answer, and OpenTelemetry is on when <c>OTEL_EXPORTER_OTLP_ENDPOINT</c> is set.
+    /// Protects the service with one call: every endpoint requires a valid access token of the mesh's issuer, unless it calls
+    /// <c>AllowAnonymous()</c>. <see cref="Policies.Admin"/> names the policy for admins. All errors have the mesh's one shape,
+    /// <c>/health/live</c> and <c>/health/ready</c> answer, and <c>OTEL_EXPORTER_OTLP_ENDPOINT</c> turns on OpenTelemetry.
     /// </summary>
     /// <remarks>
     /// Needs three settings, <c>AuthMesh:Issuer</c>, <c>AuthMesh:IdentityUrl</c> and <c>AuthMesh:ServiceKey</c> (see
-    /// <see cref="AuthMeshOptions"/>). The service is not ready before it holds the issuer's keys and knows every ended session, and
-    /// answers 503 to requests with a token until then. After that it validates tokens by itself and needs nobody.
+    /// <see cref="AuthMeshOptions"/>). The service is ready once it holds the issuer's keys and knows every ended session. Until then it
+    /// answers 503 to requests with a token. Afterwards it validates tokens by itself and depends on no other service.
     /// </remarks>
     public static IHostApplicationBuilder AddAuthMesh(this IHostApplicationBuilder builder)
     {
@@ -50,8 +50,8 @@ public static class AuthMeshBuilder
     }
 
     /// <summary>
-    /// All of <see cref="AddAuthMesh"/> but the sources of keys and revocations: the identity service brings its own key ring as
-    /// <see cref="IVerificationKeys"/>, and follows its own log of revocations.
+    /// Does the same as <see cref="AddAuthMesh"/>, without the sources of keys and revocations. The identity service registers its own key
+    /// ring as <see cref="IVerificationKeys"/> and follows its own revocation log.
     /// </summary>
     public static IHostApplicationBuilder AddAuthMeshDefaults(this IHostApplicationBuilder builder)
     {
@@ -72,11 +72,11 @@ public static class AuthMeshBuilder
         services.Configure<KestrelServerOptions>(kestrel =>
         {
             kestrel.AddServerHeader = false;
-            kestrel.Limits.MaxRequestHeadersTotalSize = 40 * 1024; // what the gateway lets in, and what it adds
+            kestrel.Limits.MaxRequestHeadersTotalSize = 40 * 1024; // the gateway's limit plus the headers that it adds
         });
-        // Longer than any request is allowed to take, so that a shutdown cuts nobody off.
+        // Longer than any request may take, so that a shutdown interrupts none.
         services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(20));
-        // An exception with its stack for every refused token: the mesh logs outcomes itself.
+        // The framework logs an exception with its stack trace for every refused token. The mesh logs outcomes itself.
         builder.Logging.AddFilter("Microsoft.AspNetCore.Authentication", LogLevel.Warning);
         return builder;
     }

@@ -2,12 +2,12 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace AuthMesh;
 
-/// <summary>Data protection, which parts of the framework bring along and nothing in the mesh uses.</summary>
+/// <summary>Turns off the startup work of data protection, which parts of the framework register and the mesh never uses.</summary>
 public static class DataProtectionStart
 {
     /// <summary>
-    /// Takes out the part of it that runs at start and writes a key to the home folder. To be called after whatever adds data protection;
-    /// who does use it gets its keys at first use.
+    /// Removes the hosted service that writes a key to the home folder at startup. Call it after the registration that adds data
+    /// protection. Code that does use data protection gets its keys at first use.
     /// </summary>
     public static void RemoveDataProtectionStart(this IServiceCollection services)
     {

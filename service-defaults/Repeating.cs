@@ -2,15 +2,17 @@ namespace AuthMesh;
 
 /// <summary>Why an attempt failed.</summary>
 /// <param name="Reason">For the log.</param>
-/// <param name="RetryAfter">When to try again.</param>
+/// <param name="RetryAfter">How long to wait before the next attempt.</param>
 public readonly record struct Setback(string Reason, TimeSpan RetryAfter);
 
 /// <summary>
-/// Background work that outlives what it needs: try, log each reason once, wait, try again. Use one for each loop.
+/// Runs background work that must survive outages of its dependencies: try, log each reason once, wait, try again. Use one for each loop.
 /// </summary>
 /// <param name="clock">Measures the pauses.</param>
-/// <param name="explain">Tells why an attempt failed; null for an exception that no later attempt can cure, which ends the loop.</param>
-/// <param name="logFailure">Logs a reason. It is called once for a reason, until another one comes or the work succeeds.</param>
+/// <param name="explain">
+/// Explains why an attempt failed. It returns null for an exception that no later attempt can cure, and that ends the loop.
+/// </param>
+/// <param name="logFailure">Logs a reason. It runs once per reason, until another reason comes or the work succeeds.</param>
 /// <param name="logRecovery">Logs that the work succeeds again after a failure.</param>
 public sealed class Repeating(
     TimeProvider clock, Func<Exception, Setback?> explain, Action<string>? logFailure = null, Action? logRecovery = null)
@@ -37,7 +39,7 @@ public sealed class Repeating(
             }
             catch (Exception exception) when (explain(exception) is { } setback)
             {
-                stoppingToken.ThrowIfCancellationRequested(); // what breaks while the service stops is no news
+                stoppingToken.ThrowIfCancellationRequested(); // a failure while the service stops is not worth a log line
                 Failed(setback.Reason);
                 pause = setback.RetryAfter;
             }
@@ -46,7 +48,7 @@ public sealed class Repeating(
         }
     }
 
-    /// <summary>To be called by work that goes on for long, whenever it succeeded with a step.</summary>
+    /// <summary>Reports success after a failure. Long-running work calls it after every successful step.</summary>
     public void Succeeded()
     {
         if (lastReason is not null)

@@ -10,7 +10,9 @@ namespace AuthMesh;
 
 internal static class Telemetry
 {
-    /// <summary>Logs, metrics and traces by OTLP when <c>OTEL_EXPORTER_OTLP_ENDPOINT</c> is set; otherwise nothing is collected.</summary>
+    /// <summary>
+    /// Exports logs, metrics and traces over OTLP if <c>OTEL_EXPORTER_OTLP_ENDPOINT</c> is set. Otherwise it collects nothing.
+    /// </summary>
     public static void AddTelemetry(this IHostApplicationBuilder builder)
     {
         if (string.IsNullOrWhiteSpace(builder.Configuration["OTEL_EXPORTER_OTLP_ENDPOINT"]))
@@ -18,7 +20,7 @@ internal static class Telemetry
             return;
         }
 
-        builder.Logging.AddOpenTelemetry(); // without scopes: that of a request holds its path, which may hold a token
+        builder.Logging.AddOpenTelemetry(); // without scopes: a request's scope holds its path, which may hold a token
         builder.Services.AddOpenTelemetry()
             .ConfigureResource(resource => resource.AddService(builder.Environment.ApplicationName))
             .WithMetrics(metrics => metrics

@@ -11,7 +11,7 @@ internal sealed record PasswordChange(string CurrentPassword, string NewPassword
 internal static class ChangePassword
 {
     private static readonly Option<bool> PasswordStdin =
-        PasswordInput.Option("Take the current password from the first line of standard input and the new one from the second");
+        PasswordInput.Option("Read the current password from the first line of standard input and the new one from the second");
 
     public static Command Define()
     {
@@ -25,7 +25,7 @@ internal static class ChangePassword
 
     private static async Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellation)
     {
-        var username = invocation.Sessions.Require(invocation.Server).Username; // before anything is asked
+        var username = invocation.Sessions.Require(invocation.Server).Username; // before any question
         invocation.WarnIfOthersCanListen();
         var change = await ReadAsync(parsed, cancellation);
         var request = new Request(HttpMethod.Post, "/account/password").WithPassword(change, ClientJson.Default.PasswordChange);

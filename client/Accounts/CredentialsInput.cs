@@ -4,17 +4,17 @@ using AuthMesh.Client.Terminal;
 
 namespace AuthMesh.Client.Accounts;
 
-/// <summary>Where name and password come from.</summary>
+/// <summary>Reads the name and the password.</summary>
 internal static class CredentialsInput
 {
     private static readonly Argument<string?> Username = new("username")
     {
-        Description = "Asked for at the terminal if left out",
+        Description = "The username; if left out, asked for at the terminal",
         Arity = ArgumentArity.ZeroOrOne,
     };
 
     private static readonly Option<bool> PasswordStdin =
-        PasswordInput.Option("Take the password from the first line of standard input, every character but the line end");
+        PasswordInput.Option("Read the password from the first line of standard input, without the line end");
 
     public static void AddTo(Command command)
     {
@@ -31,7 +31,7 @@ internal static class CredentialsInput
         if (parsed.GetValue(PasswordStdin))
         {
             return username is null
-                ? throw CommandFailure.Usage($"With {PasswordInput.OptionName} the username is an argument", command)
+                ? throw CommandFailure.Usage($"With {PasswordInput.OptionName} the username must be an argument", command)
                 : Of(username, (await PasswordInput.ReadStandardInputAsync(count: 1, cancellation))[0]);
         }
 
@@ -43,6 +43,6 @@ internal static class CredentialsInput
         return Of(username, password);
     }
 
-    // As the server does: no name holds white space. What is kept here, such as the device cookie, stands under the name itself.
+    // Trims as the server does: no name holds white space. The client stores the device cookie, for example, under the trimmed name.
     private static Credentials Of(string username, string password) => new(username.Trim(" \t\r\n\f".ToCharArray()), password);
 }

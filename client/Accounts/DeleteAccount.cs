@@ -12,12 +12,12 @@ internal static class DeleteAccount
 {
     private static readonly Option<bool> Yes = new("--yes")
     {
-        Description = "Do not ask whether it is meant",
+        Description = "Do not ask for confirmation",
         Arity = ArgumentArity.Zero,
     };
 
     private static readonly Option<bool> PasswordStdin =
-        PasswordInput.Option("Take the password from the first line of standard input; needs --yes");
+        PasswordInput.Option("Read the password from the first line of standard input; needs --yes");
 
     public static Command Define()
     {
@@ -28,7 +28,7 @@ internal static class DeleteAccount
 
     private static async Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellation)
     {
-        var username = invocation.Sessions.Require(invocation.Server).Username; // before anything is asked
+        var username = invocation.Sessions.Require(invocation.Server).Username; // before any question
         invocation.WarnIfOthersCanListen();
         var deletion = new AccountDeletion(await ReadPasswordAsync(invocation, parsed, username, cancellation));
         var request = Request.Delete("/account").WithPassword(deletion, ClientJson.Default.AccountDeletion);
@@ -50,16 +50,16 @@ internal static class DeleteAccount
         {
             return parsed.GetValue(Yes)
                 ? (await PasswordInput.ReadStandardInputAsync(count: 1, cancellation))[0]
-                : throw CommandFailure.Usage($"With {PasswordInput.OptionName} nobody can be asked whether it is meant", scripted);
+                : throw CommandFailure.Usage($"With {PasswordInput.OptionName} the client cannot ask for confirmation", scripted);
         }
 
         PasswordInput.RequireTerminal($"{scripted} <password-file");
         if (!parsed.GetValue(Yes))
         {
-            var question = $"This deletes {username} at {invocation.Server} for good. Type the name to go on: ";
+            var question = $"This deletes {username} at {invocation.Server} for good. Type the name to confirm: ";
             if (await Prompt.AskAsync(question, cancellation) != username)
             {
-                throw CommandFailure.Usage("That is not the name; nothing was sent", "try again if it is meant");
+                throw CommandFailure.Usage("The name does not match; nothing was sent", "try again");
             }
         }
 

@@ -8,7 +8,7 @@ internal static class Login
 {
     public static Command Define()
     {
-        var command = new Command("login", "Sign in and keep the tokens for the other commands (with --json they are printed too)");
+        var command = new Command("login", "Sign in and keep the tokens for the other commands (--json prints them too)");
         CredentialsInput.AddTo(command);
         Invocation.On(command, RunAsync);
         return command;
@@ -18,7 +18,7 @@ internal static class Login
     {
         using (await invocation.Sessions.HoldAsync(cancellation))
         {
-            // Tokens that cannot be kept here must not be made there: the session would go on with nobody to end it.
+            // Checks that the client can store tokens. Otherwise the server would start a session that nobody here could end.
         }
 
         var credentials = await CredentialsInput.ReadAsync(invocation, parsed, isNewPassword: false, cancellation);

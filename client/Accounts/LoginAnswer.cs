@@ -4,7 +4,7 @@ using AuthMesh.Client.Sessions;
 
 namespace AuthMesh.Client.Accounts;
 
-/// <summary>Fresh tokens, as a login, a renewal and a new password bring them.</summary>
+/// <summary>The new tokens that a login, a renewal or a password change returns.</summary>
 internal sealed record LoginAnswer(string Token, int ExpiresIn, string? RefreshToken = null, int? RefreshExpiresIn = null)
 {
     public static LoginAnswer From(Answer answer)
@@ -15,8 +15,10 @@ internal sealed record LoginAnswer(string Token, int ExpiresIn, string? RefreshT
             : throw CommandFailure.Unexpected("The server's answer holds no usable token", Answer.WrongServerHint);
     }
 
-    /// <param name="username">Whose tokens these are.</param>
-    /// <param name="sentAt">When they were asked for, not when they came, so that we never think they live longer than they do.</param>
+    /// <param name="username">The user whose tokens these are.</param>
+    /// <param name="sentAt">
+    /// When the request was sent, not when the answer came, so that the client never overestimates their lifetime.
+    /// </param>
     public StoredSession ToSession(string username, DateTimeOffset sentAt) => new(
         username,
         Token,

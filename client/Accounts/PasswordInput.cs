@@ -4,7 +4,7 @@ using AuthMesh.Client.Terminal;
 
 namespace AuthMesh.Client.Accounts;
 
-/// <summary>Where passwords come from. None is ever an argument: those stand in the process list and the history.</summary>
+/// <summary>Reads passwords. A password is never an argument: the process list and the shell's history show arguments.</summary>
 internal static class PasswordInput
 {
     public const string OptionName = "--password-stdin";
@@ -12,18 +12,18 @@ internal static class PasswordInput
     public static Option<bool> Option(string description) =>
         new(OptionName) { Description = description, Arity = ArgumentArity.Zero };
 
-    /// <param name="count">How many lines, each a password.</param>
+    /// <param name="count">The number of lines, each a password.</param>
     /// <param name="cancellation">Ctrl-C.</param>
     public static async Task<IReadOnlyList<string>> ReadStandardInputAsync(int count, CancellationToken cancellation)
     {
-        if (Prompt.IsPossible) // whoever typed it here would see it on the screen
+        if (Prompt.IsPossible) // a password typed here would show on the screen
         {
-            throw CommandFailure.Usage("Standard input is a terminal, no pipe or file", $"leave {OptionName} out to be asked");
+            throw CommandFailure.Usage("Standard input is a terminal, not a pipe or file", $"leave out {OptionName}, and the client asks");
         }
 
         if (StandardStreams.IsInputClosed)
         {
-            throw CommandFailure.Usage("Standard input is closed", $"pipe the password in, or leave {OptionName} out at a terminal");
+            throw CommandFailure.Usage("Standard input is closed", $"pipe the password in, or leave out {OptionName} at a terminal");
         }
 
         try
@@ -34,20 +34,20 @@ internal static class PasswordInput
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             throw CommandFailure.Usage(
-                $"Standard input cannot be read: {exception.GetBaseException().Message}", "pipe the password in, or name a file behind <");
+                $"Standard input cannot be read: {exception.GetBaseException().Message}", "pipe the password in, or name a file after <");
         }
     }
 
-    /// <param name="pipedIn">How the command is written that needs no terminal.</param>
+    /// <param name="pipedIn">The form of the command that needs no terminal.</param>
     public static void RequireTerminal(string pipedIn)
     {
         if (!Prompt.IsPossible)
         {
-            throw CommandFailure.Usage("There is no terminal to ask for the password", $"pipe it in: {pipedIn}");
+            throw CommandFailure.Usage("Cannot ask for the password without a terminal", $"pipe it in: {pipedIn}");
         }
     }
 
-    /// <summary>Asks twice, since nobody sees what is typed and a slip would lock its owner out.</summary>
+    /// <summary>Asks twice, because the input is hidden and a slip would lock the user out.</summary>
     public static async Task<string> AskNewAsync(string name, CancellationToken cancellation)
     {
         var password = await Prompt.AskHiddenAsync($"{name}: ", cancellation);

@@ -4,8 +4,8 @@ using AuthMesh.Client.CommandLine;
 namespace AuthMesh.Client.Accounts;
 
 /// <summary>
-/// Passwords from a file or pipe, one a line, by the rule of the services' secret files: UTF-8, with or without a byte order mark, and
-/// without the line end, which is LF or CRLF. Every other character is kept.
+/// Reads passwords from a file or pipe, one per line, by the rule of the services' secret files: UTF-8, with or without a byte order mark,
+/// and without the line end, which is LF or CRLF. It keeps every other character.
 /// </summary>
 internal static class PasswordLines
 {
@@ -22,7 +22,7 @@ internal static class PasswordLines
         var length = 0;
         while (buffer.AsSpan(0, length).Count((byte)'\n') < count && length < buffer.Length)
         {
-            // WaitAsync, since a read from a pipe does not notice its cancellation.
+            // WaitAsync, because a read from a pipe ignores its cancellation.
             var read = await input.ReadAsync(buffer.AsMemory(length), cancellation).AsTask().WaitAsync(cancellation);
             if (read == 0)
             {
@@ -54,7 +54,7 @@ internal static class PasswordLines
         line = line.TrimEnd((byte)'\r');
         if (line.IsEmpty)
         {
-            throw CommandFailure.Usage($"{place} is empty", "it must be the password");
+            throw CommandFailure.Usage($"{place} is empty", "it must hold the password");
         }
 
         if (line.Length >= LongestLine)
@@ -64,7 +64,7 @@ internal static class PasswordLines
 
         try
         {
-            // Strict, since a replaced character would make another password.
+            // Strict, because a replaced character would change the password.
             return new UTF8Encoding(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true).GetString(line);
         }
         catch (DecoderFallbackException)

@@ -8,7 +8,7 @@ internal static class Register
 {
     public static Command Define()
     {
-        var command = new Command("register", "Make an account; sign in with it afterwards");
+        var command = new Command("register", "Create an account; sign in with it afterwards");
         CredentialsInput.AddTo(command);
         Invocation.On(command, RunAsync);
         return command;

@@ -2,8 +2,8 @@ using System.Text.Json;
 
 namespace AuthMesh.Client.CommandLine;
 
-// The house rule is failures as values. A console command knows one reaction to all of them, to end with a message and an
-// exit code, so here an exception carries them past callers that could only pass them on. The tour, which goes on, reads answers.
+// The house rule is failures as values. A console command reacts to every failure in one way: it ends with a message and an exit code. So
+// an exception carries the failure past callers that could only pass it on. The tour goes on after a failure, so it reads answers.
 internal sealed class CommandFailure(int exitCode, string code, string message, string? hint = null) : Exception(message)
 {
     public int ExitCode { get; } = exitCode;
@@ -12,10 +12,10 @@ internal sealed class CommandFailure(int exitCode, string code, string message, 
 
     public string? Hint { get; } = hint;
 
-    /// <summary>Lines below the message: what the server says about single fields, its trace id.</summary>
+    /// <summary>Lines below the message: the server's problems with single fields, and its trace id.</summary>
     public IReadOnlyList<string> Details { get; init; } = [];
 
-    /// <summary>The server's own error, which a program gets unchanged; none where no answer came.</summary>
+    /// <summary>The server's own error, which a program gets unchanged; null if no answer came.</summary>
     public JsonElement? Answer { get; init; }
 
     public CommandFailure With(string detail) => new(ExitCode, Code, Message, Hint) { Details = [.. Details, detail], Answer = Answer };

@@ -1,6 +1,6 @@
 namespace AuthMesh.Client.CommandLine;
 
-/// <summary>What scripts rely on: a number keeps its meaning for good.</summary>
+/// <summary>The exit codes that scripts rely on. A number never changes its meaning.</summary>
 internal static class ExitCode
 {
     public const int Ok = 0;

@@ -15,7 +15,7 @@ internal static class GlobalOptions
 
     public static readonly Option<bool> Json = new("--json")
     {
-        Description = "For programs: one JSON document on standard output, the server's answer or the error, and nothing else",
+        Description = "For programs: print one JSON document on standard output, the server's answer or the error, and nothing else",
         Arity = ArgumentArity.Zero,
         Recursive = true,
     };

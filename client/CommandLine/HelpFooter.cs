@@ -7,7 +7,7 @@ using AuthMesh.Client.Sessions;
 
 namespace AuthMesh.Client.CommandLine;
 
-/// <summary>Adds to the help of every command what System.CommandLine does not know: exit codes, environment, file.</summary>
+/// <summary>Adds exit codes, environment and file to every command's help, because System.CommandLine does not know them.</summary>
 internal sealed class HelpFooter(HelpAction help) : SynchronousCommandLineAction
 {
     private const int NarrowestHelp = 40; // System.CommandLine fails at a width of a few columns, which some pseudo-terminals have
@@ -44,11 +44,11 @@ internal sealed class HelpFooter(HelpAction help) : SynchronousCommandLineAction
 
         writer.WriteLine();
         writer.WriteLine("Environment:");
-        writer.WriteLine($"  {ServerAddress.EnvironmentVariable}  the server, where --server is not given");
+        writer.WriteLine($"  {ServerAddress.EnvironmentVariable}  the server, if --server is not given");
         writer.WriteLine("  NO_COLOR         no colours, if set");
         writer.WriteLine();
-        writer.WriteLine($"Tokens, those of each server, are kept in {SessionFile.Name} in {ConfigurationFolder.Shown},");
-        writer.WriteLine("readable by you alone.");
+        writer.WriteLine($"The client keeps the tokens of each server in {SessionFile.Name} in {ConfigurationFolder.Shown},");
+        writer.WriteLine("readable only by you.");
         return result;
     }
 }

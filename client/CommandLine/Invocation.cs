@@ -5,7 +5,7 @@ using AuthMesh.Client.Terminal;
 
 namespace AuthMesh.Client.CommandLine;
 
-/// <summary>What a command works with, made from the global options.</summary>
+/// <summary>Everything that a command works with, created from the global options.</summary>
 internal sealed class Invocation : IDisposable
 {
     private readonly string serverOption;
@@ -35,17 +35,17 @@ internal sealed class Invocation : IDisposable
             return await run(invocation, parsed, cancellation);
         });
 
-    /// <summary>To be called before a password is asked for or a token goes out; says it once.</summary>
+    /// <summary>Warns once. Call it before asking for a password or sending a token.</summary>
     public void WarnIfOthersCanListen()
     {
         if (!hasWarned && !Server.IsLoopback && !Server.IsEncrypted)
         {
             hasWarned = true;
-            Output.Warn($"{Server} is not encrypted: whoever is on the way can read passwords and tokens; use https");
+            Output.Warn($"{Server} is not encrypted: anyone on the network path can read passwords and tokens; use https");
         }
     }
 
-    /// <summary>The answer, if it is a success; otherwise the command ends, with a hint that names the same server again.</summary>
+    /// <summary>Returns the answer if it is a success. Otherwise the command ends with a hint that names the same server again.</summary>
     public Answer Accepted(Answer answer, string username) =>
         answer.IsSuccess ? answer : throw Refusal.From(answer, $"{username}{serverOption}");
 

@@ -5,7 +5,7 @@ using AuthMesh.Client.Terminal;
 
 namespace AuthMesh.Client.Guarded;
 
-/// <summary>A request with the token that the invocation's server gave, and with a fresh one where that is no longer good.</summary>
+/// <summary>Sends a request with the token from the invocation's server, and with a new token if that is no longer valid.</summary>
 internal static class SignedInRequest
 {
     public static Task<Answer> SendAsync(Invocation invocation, Request request, CancellationToken cancellation)
@@ -19,11 +19,13 @@ internal static class SignedInRequest
         }
     }
 
-    /// <summary>For a command that stores what comes of the request: no other client's renewal then comes between.</summary>
+    /// <summary>
+    /// For a command that stores the result of the request: it holds the file, so that no other client renews in between.
+    /// </summary>
     public static Task<Answer> SendAsync(Invocation invocation, HeldSessions held, Request request, CancellationToken cancellation) =>
         SendAsync(invocation, request, outworn => Renewal.RenewAsync(invocation, held, outworn), cancellation);
 
-    /// <summary>The whole of a command that shows what stands behind one path.</summary>
+    /// <summary>Runs a command that shows the answer of one path.</summary>
     public static async Task<int> ShowAsync(Invocation invocation, string path, CancellationToken cancellation)
     {
         invocation.Output.Answer(await SendAsync(invocation, Request.Get(path), cancellation));
@@ -45,7 +47,8 @@ internal static class SignedInRequest
             var answer = await invocation.Connection.SendAsync(request with { Token = session.Token }, cancellation);
             if (session.RefreshToken is not null && answer is { Status: 401, Fields.Code: "invalid_token" })
             {
-                // Its clock differs from ours, or the token was withdrawn while the session goes on: a changed role, a distrusted key.
+                // The server's clock differs from ours, or the token was revoked while the session goes on: a changed role, a distrusted
+                // key.
                 session = await renew(session);
                 answer = await invocation.Connection.SendAsync(request with { Token = session.Token }, cancellation);
             }

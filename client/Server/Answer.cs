@@ -7,7 +7,7 @@ using AuthMesh.Client.CommandLine;
 
 namespace AuthMesh.Client.Server;
 
-/// <summary>What every AuthMesh answer says, success or error.</summary>
+/// <summary>The fields of every AuthMesh answer, success or error.</summary>
 internal sealed record AnswerFields(
     string? Status = null,
     string? Message = null,
@@ -15,7 +15,7 @@ internal sealed record AnswerFields(
     [property: JsonPropertyName("traceId")] string? TraceId = null,
     IReadOnlyDictionary<string, string?[]?>? Errors = null);
 
-/// <summary>One HTTP answer. <see cref="Body"/> is missing where it was not a JSON object.</summary>
+/// <summary>One HTTP answer. <see cref="Body"/> is null if the body is not a JSON object.</summary>
 internal sealed partial record Answer(
     int Status, JsonElement? Body, AnswerFields Fields, TimeSpan? RetryAfter, Uri? RedirectsTo, string? SessionCookie,
     string? DeviceCookie)
@@ -32,7 +32,7 @@ internal sealed partial record Answer(
             CookieIn(headers, SessionCookieName()), CookieIn(headers, DeviceCookieName()));
     }
 
-    /// <summary>The fields that one command needs besides; it declares them itself.</summary>
+    /// <summary>Reads the further fields that one command needs. The command declares them itself.</summary>
     public T Read<T>(JsonTypeInfo<T> fields)
     {
         try
@@ -51,7 +51,7 @@ internal sealed partial record Answer(
         {
             using var document = JsonDocument.Parse(bytes);
             using var trial = new Utf8JsonWriter(Stream.Null);
-            document.WriteTo(trial); // throws for what parses but is no text, a lone surrogate: --json could not print it
+            document.WriteTo(trial); // throws for a lone surrogate, which parses but is not text: --json could not print it
             if (document.RootElement.ValueKind == JsonValueKind.Object)
             {
                 return (document.RootElement.Clone(), document.RootElement.Deserialize(ClientJson.Default.AnswerFields)!);
@@ -59,13 +59,13 @@ internal sealed partial record Answer(
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException)
         {
-            // A proxy's HTML page, a text, nothing: whoever asked sees it from the missing body.
+            // A proxy's HTML page, a text, or nothing: the missing body tells the caller.
         }
 
         return (null, new AnswerFields());
     }
 
-    /// <summary>Name and value, as the Cookie header wants them.</summary>
+    /// <summary>Returns name and value in the form of the Cookie header.</summary>
     private static string? CookieIn(HttpResponseHeaders headers, Regex names) => headers.TryGetValues("Set-Cookie", out var cookies)
         ? cookies.Select(cookie => cookie.Split(';')[0]).FirstOrDefault(
             pair => pair.Split('=', 2) is [var name, var value] && names.IsMatch(name) && BearerToken.IsSendable(value))

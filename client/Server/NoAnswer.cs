@@ -2,7 +2,7 @@ using AuthMesh.Client.CommandLine;
 
 namespace AuthMesh.Client.Server;
 
-/// <summary>Why no answer came, in words that lead to the cure.</summary>
+/// <summary>Explains why no answer came, with a hint at the cure.</summary>
 internal static class NoAnswer
 {
     public static CommandFailure From(HttpRequestException exception, ServerAddress server) => exception.HttpRequestError switch
@@ -10,7 +10,7 @@ internal static class NoAnswer
         HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError or HttpRequestError.ProxyTunnelError
             when ProxyFor(server) is { } proxy => Unavailable(
                 $"Cannot reach {server} through the proxy {proxy}: {exception.Message}",
-                $"http_proxy, https_proxy and all_proxy name the proxy; no_proxy={server.Origin.Host} goes without one"),
+                $"http_proxy, https_proxy and all_proxy name the proxy; no_proxy={server.Origin.Host} bypasses it"),
         HttpRequestError.ConnectionError => Unavailable(
             $"Cannot connect to {server}",
             server.IsLoopback ? "is the mesh running? ./run.sh starts it" : "check the address, the network and that the server is up"),
@@ -19,16 +19,16 @@ internal static class NoAnswer
             $"No secure connection to {server}: {exception.InnerException?.Message ?? exception.Message}",
             "check that the port speaks https and that this machine trusts its certificate"),
         HttpRequestError.ResponseEnded => Closed(server),
-        HttpRequestError.Unknown when exception.InnerException is IOException => Closed(server), // reset, where it was not closed in order
+        HttpRequestError.Unknown when exception.InnerException is IOException => Closed(server), // reset, not closed in order
         HttpRequestError.ConfigurationLimitExceeded => CommandFailure.Unexpected(
-            $"The answer from {server} is larger than any that AuthMesh gives", Answer.WrongServerHint),
+            $"The answer from {server} is larger than any answer of AuthMesh", Answer.WrongServerHint),
         _ => CommandFailure.Unexpected($"{server} does not answer as a web server: {exception.Message}", Answer.WrongServerHint),
     };
 
     public static CommandFailure InTime(ServerAddress server, TimeSpan patience) =>
         Unavailable($"No answer from {server} within {patience.TotalSeconds:0} s", "the server may be overloaded or starting; try again");
 
-    // Without the name and password that may stand in it.
+    // Leaves out a name and password in the proxy's address.
     private static string? ProxyFor(ServerAddress server) => server.IsLoopback ? null
         : HttpClient.DefaultProxy.GetProxy(server.Origin)?.GetComponents(UriComponents.SchemeAndServer, UriFormat.UriEscaped);
 

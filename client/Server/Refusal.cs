@@ -2,10 +2,10 @@ using AuthMesh.Client.CommandLine;
 
 namespace AuthMesh.Client.Server;
 
-/// <summary>An answer that was not a success: which exit code it means, and what to do about it.</summary>
+/// <summary>Maps an answer that is not a success to an exit code and a hint.</summary>
 internal static class Refusal
 {
-    /// <param name="account">As it follows "authmesh login" in a hint.</param>
+    /// <param name="account">The account, as it follows "authmesh login" in a hint.</param>
     public static CommandFailure From(Answer answer, string account)
     {
         if (answer.Status is 429 or 502 or 503 or 504)
@@ -16,7 +16,7 @@ internal static class Refusal
         if (answer.RedirectsTo is { } target)
         {
             return CommandFailure.Unexpected(
-                $"The server redirects to {target}; the client does not follow, since a password or token would go along",
+                $"The server redirects to {target}; the client does not follow, because it would send a password or token there",
                 "if you trust that address, name it with --server");
         }
 
@@ -27,7 +27,7 @@ internal static class Refusal
 
         if (answer.Status >= 500)
         {
-            return Build(answer, ExitCode.UnexpectedAnswer, "unexpected_answer", "a fault of the server; its log tells more");
+            return Build(answer, ExitCode.UnexpectedAnswer, "unexpected_answer", "the fault is in the server; see its log");
         }
 
         var exitCode = answer.Status == 401 ? ExitCode.NotSignedIn : ExitCode.Refused;
@@ -36,7 +36,7 @@ internal static class Refusal
 
     private static CommandFailure Build(Answer answer, int exitCode, string code, string? hint)
     {
-        var message = answer.Fields.Message ?? $"The server's answer ({answer.Status}) is none of AuthMesh's";
+        var message = answer.Fields.Message ?? $"The server's answer ({answer.Status}) is not an AuthMesh answer";
         return new CommandFailure(exitCode, answer.Fields.Code ?? code, message, hint)
         {
             Details = Details(answer).ToList(),
@@ -50,7 +50,7 @@ internal static class Refusal
         "invalid_credentials" => $"check name and password; no account yet? authmesh register {account}",
         "missing_token" or "invalid_token" or "invalid_refresh_token" => $"sign in again: authmesh login {account}",
         "wrong_password" => "nothing was changed; try again",
-        "session_not_found" => "authmesh sessions shows those that there are",
+        "session_not_found" => "authmesh sessions shows your sessions",
         "last_admin" => "make somebody else an admin first: authmesh users role NAME admin",
         "forbidden" => "sign in with an account that has the role: authmesh login NAME",
         _ => null,

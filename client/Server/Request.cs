@@ -6,10 +6,10 @@ namespace AuthMesh.Client.Server;
 /// <summary>One HTTP request as a value, so that it can be sent again with another token.</summary>
 internal sealed record Request(HttpMethod Method, string Path)
 {
-    /// <summary>Goes along as `Authorization: Bearer`.</summary>
+    /// <summary>Sent as `Authorization: Bearer`.</summary>
     public string? Token { get; init; }
 
-    /// <summary>Goes along as `Cookie`: a name and its value.</summary>
+    /// <summary>Sent as `Cookie`: a name and its value.</summary>
     public string? Cookie { get; init; }
 
     /// <summary>JSON in UTF-8.</summary>
@@ -25,8 +25,8 @@ internal sealed record Request(HttpMethod Method, string Path)
     public Request With<T>(T body, JsonTypeInfo<T> type) => this with { Body = JsonSerializer.SerializeToUtf8Bytes(body, type) };
 
     /// <summary>
-    /// A body with a password. While others have theirs checked the server lets it wait, or says that it is overloaded, and the gateway
-    /// lets that take 30 s: whoever leaves before does not know whether the password was changed.
+    /// Adds a body with a password. The server lets it wait behind other password checks, or answers that it is overloaded, and the gateway
+    /// allows 30 s for that. A client that gives up earlier does not know whether the password was changed.
     /// </summary>
     public Request WithPassword<T>(T body, JsonTypeInfo<T> type) => With(body, type) with { Patience = TimeSpan.FromSeconds(32) };
 }

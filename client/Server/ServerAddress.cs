@@ -3,7 +3,7 @@ using AuthMesh.Client.Sessions;
 
 namespace AuthMesh.Client.Server;
 
-/// <summary>An origin: scheme, host and port. Tokens are kept by it, so each server has one spelling only.</summary>
+/// <summary>An origin: scheme, host and port. Tokens are stored by origin, so each server has only one spelling.</summary>
 internal sealed record ServerAddress
 {
     public const string EnvironmentVariable = "AUTHMESH_SERVER";
@@ -40,7 +40,7 @@ internal sealed record ServerAddress
         return isOrigin
             ? new ServerAddress(uri!)
             : throw CommandFailure.Usage(
-                $"{source}: '{text}' is not a server's address",
-                $"write scheme, host and port and nothing else, as in {QuickStart}");
+                $"{source}: '{text}' is not a server address",
+                $"write only scheme, host and port, as in {QuickStart}");
     }
 }

@@ -5,17 +5,17 @@ namespace AuthMesh.Client.Server;
 
 internal sealed class ServerConnection(ServerAddress server) : IDisposable
 {
-    private const int LargestAnswer = 1024 * 1024; // bytes; the largest that AuthMesh gives is a page of users
+    private const int LargestAnswer = 1024 * 1024; // bytes; AuthMesh's largest answer is a page of users
 
     private readonly HttpClient http = new(new SocketsHttpHandler
     {
         AllowAutoRedirect = false, // a redirect must not carry a token or password to another server
-        UseCookies = false, // the tour alone sends one, which it shows
+        UseCookies = false, // a request that needs a cookie sets it itself
         UseProxy = !server.IsLoopback, // a proxy cannot reach this machine's own ports
     })
     {
         BaseAddress = server.Origin,
-        Timeout = Timeout.InfiniteTimeSpan, // each request has its own
+        Timeout = Timeout.InfiniteTimeSpan, // each request has its own limit
         MaxResponseContentBufferSize = LargestAnswer,
         DefaultRequestHeaders =
         {
@@ -61,7 +61,7 @@ internal sealed class ServerConnection(ServerAddress server) : IDisposable
 
         if (request.Body is not null)
         {
-            // As bytes, so that the request says its length: JsonContent would stream it in chunks, which some proxies refuse.
+            // As bytes, so that the request has a Content-Length: JsonContent would stream it in chunks, which some proxies refuse.
             message.Content = new ByteArrayContent(request.Body);
             message.Content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
         }

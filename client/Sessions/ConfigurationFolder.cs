@@ -4,7 +4,7 @@ internal static class ConfigurationFolder
 {
     private const string Name = "authmesh";
 
-    /// <summary>As help names it.</summary>
+    /// <summary>The folder as the help names it.</summary>
     public static string Shown => OperatingSystem.IsWindows() ? $@"%APPDATA%\{Name}" : $"$XDG_CONFIG_HOME/{Name} or ~/.config/{Name}";
 
     public static string Path()
@@ -19,11 +19,11 @@ internal static class ConfigurationFolder
     {
         if (Environment.GetEnvironmentVariable("XDG_CONFIG_HOME") is { } folder && System.IO.Path.IsPathRooted(folder))
         {
-            return folder; // the XDG specification has relative paths ignored
+            return folder; // the XDG specification requires ignoring relative paths
         }
 
-        // HOME, or what the system's user database says. A relative path, or none, would put the tokens into whatever folder this is.
-        // Not verified: a folder that does not exist is created, and .NET would give an empty path for it.
+        // HOME, or the home in the system's user database. A relative path, or none, would put the tokens into the current folder.
+        // DoNotVerify: the client creates a folder that does not exist, but .NET would return an empty path for it.
         var home = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile, Environment.SpecialFolderOption.DoNotVerify);
         return System.IO.Path.IsPathRooted(home)
             ? System.IO.Path.Combine(home, ".config")

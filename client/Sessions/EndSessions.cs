@@ -9,19 +9,19 @@ internal static class EndSessions
 {
     private static readonly Argument<string?> Id = new("id")
     {
-        Description = "Of the session to end, as the list shows it",
+        Description = "The id of the session to end, as the list shows it",
         Arity = ArgumentArity.ZeroOrOne,
     };
 
     private static readonly Option<bool> Others = new("--others")
     {
-        Description = "End all but the one of this client",
+        Description = "End all sessions but the one of this client",
         Arity = ArgumentArity.Zero,
     };
 
     public static Command Define()
     {
-        var command = new Command("end", "Sign out somewhere else") { Id, Others };
+        var command = new Command("end", "End one session, or all others") { Id, Others };
         Invocation.On(command, RunAsync);
         return command;
     }
@@ -36,7 +36,7 @@ internal static class EndSessions
     private static string PathFor(string? id, bool others) => (id, others) switch
     {
         (null, true) => "/account/sessions",
-        // Nothing but an id may stand in the path: ".." would be the account, and nothing at all would be all sessions.
+        // Only an id may stand in the path: ".." would be the account, and an empty text would be all sessions.
         (not null, false) when Guid.TryParseExact(id, "D", out var session) => $"/account/sessions/{session}",
         (not null, false) => throw CommandFailure.Usage($"'{id}' is not the id of a session", "authmesh sessions shows them"),
         _ => throw CommandFailure.Usage(

@@ -4,12 +4,16 @@ using AuthMesh.Client.Server;
 
 namespace AuthMesh.Client.Sessions;
 
-/// <summary>The session file while no other client changes it; the one way to write it, so that no change is made on an old copy.</summary>
+/// <summary>
+/// The session file while no other client can change it. This is the only way to write the file, so no change builds on an old copy.
+/// </summary>
 internal sealed class HeldSessions(SessionFile file, IDisposable turn) : IDisposable
 {
     public StoredSession Require(ServerAddress server) => file.Require(server);
 
-    /// <summary>The session of the one as whom the command began: somebody else may have signed in while it waited or asked.</summary>
+    /// <summary>
+    /// Returns the session of the user that the command began with. Another user may have signed in while the command waited or asked.
+    /// </summary>
     public StoredSession Require(ServerAddress server, string username)
     {
         var session = Require(server);
@@ -19,12 +23,12 @@ internal sealed class HeldSessions(SessionFile file, IDisposable turn) : IDispos
                 ExitCode.NotSignedIn,
                 "signed_in_anew",
                 $"{session.Username} has signed in at {server} since this command began for {username}; nothing was sent",
-                $"if it is meant for {username}: authmesh login {username} --server {server}");
+                $"to act as {username}: authmesh login {username} --server {server}");
     }
 
-    /// <param name="server">Where somebody is signed in.</param>
-    /// <param name="session">Who, with the tokens.</param>
-    /// <param name="deviceCookie">As the server set it; null leaves the one from before.</param>
+    /// <param name="server">The server of the session.</param>
+    /// <param name="session">The user and the tokens.</param>
+    /// <param name="deviceCookie">The device cookie that the server set; null keeps the previous one.</param>
     public void Remember(ServerAddress server, StoredSession session, string? deviceCookie = null)
     {
         var stored = file.Read() with { LastServer = server.ToString() };
@@ -39,7 +43,7 @@ internal sealed class HeldSessions(SessionFile file, IDisposable turn) : IDispos
         Write(stored);
     }
 
-    /// <summary>The device stays known to the server.</summary>
+    /// <summary>Deletes the session, and keeps the device cookie.</summary>
     public void Forget(ServerAddress server)
     {
         var stored = file.Read();
@@ -47,7 +51,7 @@ internal sealed class HeldSessions(SessionFile file, IDisposable turn) : IDispos
         Write(stored);
     }
 
-    /// <summary>The account is gone, and with it what its devices were known by.</summary>
+    /// <summary>Deletes the session and the device cookie of a deleted account.</summary>
     public void ForgetAccount(ServerAddress server, string username)
     {
         var stored = file.Read();

@@ -9,27 +9,27 @@ internal static class Logout
 {
     private static readonly Option<bool> ForgetOnly = new("--forget-only")
     {
-        Description = "Drop the tokens kept here without a word to the server, where the session goes on",
+        Description = "Only delete the local tokens; the session at the server goes on",
         Arity = ArgumentArity.Zero,
     };
 
     public static Command Define()
     {
-        var command = new Command("logout", "End the session at the server, then drop its tokens here") { ForgetOnly };
+        var command = new Command("logout", "End the session at the server, then delete the local tokens") { ForgetOnly };
         Invocation.On(command, RunAsync);
         return command;
     }
 
     private static async Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellation)
     {
-        using var held = await invocation.Sessions.HoldAsync(cancellation); // what is dropped then is what was ended
+        using var held = await invocation.Sessions.HoldAsync(cancellation); // so that it deletes the tokens of the session it ended
         var session = held.Require(invocation.Server);
         if (parsed.GetValue(ForgetOnly))
         {
             held.Forget(invocation.Server);
             invocation.Output.Done(
-                $"Forgot the sign-in of {session.Username}; at {invocation.Server} it goes on until {ShownTime.Of(session.EndsAt)}, "
-                + "unless somebody ends it");
+                $"Deleted the local tokens of {session.Username}; the session at {invocation.Server} goes on "
+                + $"until {ShownTime.Of(session.EndsAt)}, unless somebody ends it");
             return ExitCode.Ok;
         }
 
@@ -40,7 +40,7 @@ internal static class Logout
         return ExitCode.Ok;
     }
 
-    // No renewal before: the server ends the session by either token, also by one that has expired.
+    // No renewal first: the server ends the session by either token, even by an expired one.
     private static async Task<Answer> EndAsync(Invocation invocation, StoredSession session, CancellationToken cancellation)
     {
         invocation.WarnIfOthersCanListen();
@@ -54,9 +54,9 @@ internal static class Logout
         {
             return invocation.Accepted(await invocation.Connection.SendAsync(request, cancellation), session.Username);
         }
-        catch (CommandFailure failure) // forgetting it all the same would look like a logout while the session goes on
+        catch (CommandFailure failure) // deleting the tokens would look like a logout while the session goes on
         {
-            throw failure.With(detail: "you are still signed in; to drop the tokens here all the same: authmesh logout --forget-only");
+            throw failure.With(detail: "you are still signed in; to delete the local tokens anyway: authmesh logout --forget-only");
         }
     }
 }

@@ -1,11 +1,11 @@
 namespace AuthMesh.Client.Sessions;
 
-/// <summary>Files that nobody else can read at any moment.</summary>
+/// <summary>Files that no other user can read at any moment.</summary>
 internal static class OwnerOnlyFile
 {
     private const UnixFileMode OwnerReadsAndWrites = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
-    /// <summary>Writes it so that a crash leaves the old file or the new one, whole.</summary>
+    /// <summary>Replaces the file so that a crash leaves the whole old file or the whole new one.</summary>
     public static void Replace(string path, ReadOnlySpan<byte> content)
     {
         // In the same folder: a rename is atomic within one file system only.
@@ -27,14 +27,14 @@ internal static class OwnerOnlyFile
         }
     }
 
-    /// <summary>Opens it for one process at a time.</summary>
+    /// <summary>Opens the file for one process at a time.</summary>
     public static FileStream Open(string path, FileMode mode)
     {
         PrepareFolder(Path.GetDirectoryName(path)!);
 
-        // For both, since network file systems lock against others only what is open for writing.
+        // For reading and writing, because network file systems lock only files that are open for writing.
         var options = new FileStreamOptions { Mode = mode, Access = FileAccess.ReadWrite, Share = FileShare.None };
-        if (!OperatingSystem.IsWindows()) // there the user's profile is closed to others already
+        if (!OperatingSystem.IsWindows()) // there the user's profile is already closed to others
         {
             options.UnixCreateMode = OwnerReadsAndWrites;
         }
@@ -42,7 +42,7 @@ internal static class OwnerOnlyFile
         var file = new FileStream(path, options);
         if (!OperatingSystem.IsWindows())
         {
-            File.SetUnixFileMode(file.SafeFileHandle, OwnerReadsAndWrites); // an umask may have taken a right from its owner
+            File.SetUnixFileMode(file.SafeFileHandle, OwnerReadsAndWrites); // a umask may have taken a right from the owner
         }
 
         return file;
@@ -58,6 +58,6 @@ internal static class OwnerOnlyFile
 
         const UnixFileMode ownerOnly = OwnerReadsAndWrites | UnixFileMode.UserExecute;
         Directory.CreateDirectory(folder, ownerOnly);
-        File.SetUnixFileMode(folder, ownerOnly); // also one that stood there already
+        File.SetUnixFileMode(folder, ownerOnly); // also for a folder that existed already
     }
 }

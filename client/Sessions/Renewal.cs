@@ -6,23 +6,23 @@ namespace AuthMesh.Client.Sessions;
 
 internal sealed record RefreshRequest(string RefreshToken);
 
-/// <summary>Trades the refresh token for fresh tokens, so that nobody signs in again every half hour.</summary>
+/// <summary>Exchanges the refresh token for new tokens, so that nobody has to sign in again every half hour.</summary>
 internal static class Renewal
 {
-    // Long enough for the request that follows, also where this machine's clock is a little behind.
+    // Long enough for the request that follows, even if this machine's clock is a little behind.
     private static readonly TimeSpan Margin = TimeSpan.FromSeconds(30);
 
     public static bool IsDue(StoredSession session) => session.ExpiresAt <= TimeProvider.System.GetUtcNow() + Margin;
 
     /// <param name="invocation">Names the server.</param>
-    /// <param name="held">Held from before the question until the answer is stored, so that one client trades each refresh token.</param>
+    /// <param name="held">Held from before the request until the answer is stored, so that only one client uses each refresh token.</param>
     /// <param name="outworn">The session whose access token has expired or was refused.</param>
     public static async Task<StoredSession> RenewAsync(Invocation invocation, HeldSessions held, StoredSession outworn)
     {
         var current = held.Require(invocation.Server, outworn.Username);
         if (current.Token != outworn.Token || current.RefreshToken is null)
         {
-            return current; // another client was quicker
+            return current; // another client renewed it first
         }
 
         var sentAt = TimeProvider.System.GetUtcNow();
@@ -34,9 +34,9 @@ internal static class Renewal
         return session;
     }
 
-    // A lost answer is asked for again at once: for half a minute the server gives the same successor, and after that it takes the
-    // old token for a stolen one and ends the session. Not stopped by Ctrl-C for the same reason. Accepted weakness: a client that
-    // is killed here, or finds the disk full, costs a login where no other one follows within that time.
+    // Repeats the request at once if its answer is lost. For half a minute the server gives the same successor. After that it takes the old
+    // token for a stolen one and ends the session. Ctrl-C does not stop the renewal, for the same reason. Accepted weakness: if the client
+    // is killed here or the disk is full, and no other client renews within that time, the user must sign in again.
     private static async Task<Answer> SendAsync(Invocation invocation, Request request)
     {
         try

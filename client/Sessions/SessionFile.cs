@@ -5,7 +5,10 @@ using AuthMesh.Client.Server;
 
 namespace AuthMesh.Client.Sessions;
 
-/// <summary>Without a refresh token an older client stored it, or its server gives none: then it ends with the access token.</summary>
+/// <summary>
+/// The session at one server. It lacks a refresh token if an older client stored it or its server gives none. Then it ends with the access
+/// token.
+/// </summary>
 internal sealed record StoredSession(
     string Username,
     string Token,
@@ -13,7 +16,7 @@ internal sealed record StoredSession(
     string? RefreshToken = null,
     DateTimeOffset? RefreshExpiresAt = null)
 {
-    /// <summary>When somebody who does nothing until then has to sign in again.</summary>
+    /// <summary>When a user who does nothing until then has to sign in again.</summary>
     [JsonIgnore]
     public DateTimeOffset EndsAt => RefreshExpiresAt ?? ExpiresAt;
 
@@ -21,10 +24,11 @@ internal sealed record StoredSession(
     public bool AreTokensSendable => BearerToken.IsSendable(Token) && (RefreshToken is null || BearerToken.IsSendable(RefreshToken));
 }
 
-/// <param name="Servers">Who is signed in, by the server.</param>
-/// <param name="LastServer">Where somebody signed in last.</param>
-/// <param name="Devices">By server and name without case, the cookie by which the server knows this device again; a logout leaves
-/// it.</param>
+/// <param name="Servers">The session at each server.</param>
+/// <param name="LastServer">The server of the last login.</param>
+/// <param name="Devices">
+/// The device cookies, by server and lower-case name, by which a server recognises this device. A logout keeps them.
+/// </param>
 internal sealed record StoredSessions(
     SortedDictionary<string, StoredSession> Servers,
     string? LastServer = null,
@@ -39,7 +43,7 @@ internal sealed record StoredSessions(
         cookie?.Split('=', 2) is [var name, var value] && BearerToken.IsSendable(name) && BearerToken.IsSendable(value);
 }
 
-/// <summary>Who is signed in where. Each token stands under the server that gave it, which alone ever gets to see it.</summary>
+/// <summary>Stores the session at each server. The client sends a token only to the server that issued it.</summary>
 internal sealed class SessionFile(string folder)
 {
     public const string Name = "sessions.json";
@@ -51,7 +55,7 @@ internal sealed class SessionFile(string folder)
 
     public string? LastServer() => Read().LastServer;
 
-    /// <summary>What the server gave this device when the user signed in here before; null where that is unknown.</summary>
+    /// <summary>The cookie that the server gave this device when the user last signed in here; null if unknown.</summary>
     public string? DeviceCookie(ServerAddress server, string username) =>
         Read().Devices?.GetValueOrDefault(server.ToString())?.GetValueOrDefault(username.ToLowerInvariant());
 
@@ -71,7 +75,7 @@ internal sealed class SessionFile(string folder)
             $"sign in: authmesh login NAME --server {server}{(elsewhere is null ? "" : $"; you are signed in at {elsewhere}")}");
     }
 
-    /// <summary>The file for changes, once no other client is about to change it.</summary>
+    /// <summary>Holds the file for changes, once no other client holds it.</summary>
     public async Task<HeldSessions> HoldAsync(CancellationToken cancellation) =>
         new(this, await SessionLock.TakeAsync(Path.ChangeExtension(FilePath, ".lock"), cancellation));
 
@@ -91,11 +95,11 @@ internal sealed class SessionFile(string folder)
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            throw Unusable($"{FilePath} cannot be read: {exception.Message}", "make it yours again, or delete it and sign in again");
+            throw Unusable($"{FilePath} cannot be read: {exception.Message}", "make it readable again, or delete it and sign in again");
         }
         catch (JsonException)
         {
-            // Falls through to the same end as well-formed JSON of another kind.
+            // Ends like well-formed JSON of another kind.
         }
 
         throw Unusable($"{FilePath} is damaged", "delete this file, then sign in again: authmesh login NAME");

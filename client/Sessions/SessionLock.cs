@@ -3,9 +3,9 @@ using AuthMesh.Client.CommandLine;
 namespace AuthMesh.Client.Sessions;
 
 /// <summary>
-/// Lets one client at a time change the session file, each on what the one before it has left. It is a lock of the operating
-/// system on a file of its own, which ends with its holder, however that ends. The file stays: were it removed, one client
-/// could wait for the old file while another takes a new one.
+/// Lets one client at a time change the session file, so that each change builds on the one before. It is an operating system lock on a
+/// file of its own, and the system releases it however its holder ends. The file stays: if a client removed it, one client could wait for
+/// the old file while another takes a new one.
 /// </summary>
 internal static class SessionLock
 {
@@ -39,7 +39,7 @@ internal static class SessionLock
         }
     }
 
-    // The system's own number; a full disk or a missing right is an IOException too, and waiting would not help.
+    // Compares the system's error number: a full disk or a missing right is an IOException too, and waiting would not help.
     private static bool IsTaken(IOException exception) => exception.HResult == (
         OperatingSystem.IsWindows() ? unchecked((int)0x80070020) // ERROR_SHARING_VIOLATION
         : OperatingSystem.IsLinux() ? 11 // EWOULDBLOCK

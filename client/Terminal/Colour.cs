@@ -1,6 +1,6 @@
 namespace AuthMesh.Client.Terminal;
 
-/// <summary>Colours only on a terminal that wants them (no-color.org); meaning never hangs on them.</summary>
+/// <summary>Colours text only on a terminal that wants it (no-color.org). No meaning depends on a colour.</summary>
 internal static class Colour
 {
     private static readonly bool IsOn = !Console.IsOutputRedirected

@@ -6,13 +6,15 @@ using AuthMesh.Client.Server;
 
 namespace AuthMesh.Client.Terminal;
 
-/// <summary>An error of the client's own, where no server's answer stands for it.</summary>
+/// <summary>An error of the client itself, without an error answer from the server.</summary>
 internal sealed record ErrorDocument(string Status, string Message, string Code, string? Hint);
 
-/// <summary>A success of the client's own.</summary>
+/// <summary>A success of the client itself.</summary>
 internal sealed record DoneDocument(string Status, string Message);
 
-/// <summary>For a person: text, errors on standard error. For a program (--json): one document on standard output either way.</summary>
+/// <summary>
+/// Writes text for a person, with errors on standard error. With --json it writes one document for a program, always on standard output.
+/// </summary>
 internal sealed class Output(bool isJson)
 {
     private readonly TextWriter results = Console.Out;
@@ -26,12 +28,12 @@ internal sealed class Output(bool isJson)
         results.WriteLine(colour is null ? safe : colour(safe));
     }
 
-    /// <summary>What happens meanwhile; not part of the result.</summary>
+    /// <summary>Writes progress, which is not part of the result.</summary>
     public void Note(string text) => asides.WriteLine(SafeText.Escape(text));
 
     public void Warn(string text) => asides.WriteLine($"warning: {SafeText.Escape(text)}");
 
-    /// <summary>The server's answer: its message for a person, all of it for a program.</summary>
+    /// <summary>Writes the server's answer: its message for a person, all of it for a program.</summary>
     public void Answer(Answer answer)
     {
         if (IsJson)
@@ -44,7 +46,7 @@ internal sealed class Output(bool isJson)
         }
     }
 
-    /// <summary>What was done without a server.</summary>
+    /// <summary>Reports a success without an answer from the server.</summary>
     public void Done(string message)
     {
         if (IsJson)
@@ -87,7 +89,7 @@ internal sealed class Output(bool isJson)
         }
     }
 
-    // The writer's default encoder escapes all but plain ASCII, so what was raw in the server's JSON cannot steer a terminal.
+    // The writer's default encoder escapes all but plain ASCII, so raw characters in the server's JSON cannot control a terminal.
     private void Document(JsonElement document)
     {
         using var buffer = new MemoryStream();

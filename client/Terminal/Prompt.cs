@@ -19,12 +19,12 @@ internal static class Prompt
         Console.Error.Write(question);
         try
         {
-            // ReadKey cannot be cancelled. On Ctrl-C its thread is left behind, and the runtime resets the terminal at exit.
+            // ReadKey cannot be cancelled. On Ctrl-C its thread stays behind, and the runtime resets the terminal at exit.
             return await Task.Run(() => ReadLine(isHidden), CancellationToken.None).WaitAsync(cancellation);
         }
-        catch (Exception exception) when (exception is IOException or InvalidOperationException) // its window was closed under nohup
+        catch (Exception exception) when (exception is IOException or InvalidOperationException) // its window closed under nohup
         {
-            throw CommandFailure.Usage($"The terminal cannot be read: {exception.Message}", "start again at a terminal");
+            throw CommandFailure.Usage($"The terminal cannot be read: {exception.Message}", "run the command again at a terminal");
         }
         finally
         {
@@ -32,8 +32,8 @@ internal static class Prompt
         }
     }
 
-    // Accepted weakness of .NET 10's ReadKey: a character beyond ASCII whose bytes come in two reads yields the one before it again.
-    // Terminals write a character's bytes at once, so that only a line that is cut to pieces on its way shows it.
+    // Accepted weakness of .NET 10's ReadKey: if the bytes of a non-ASCII character arrive in two reads, it returns the character before it
+    // again. Terminals write a character's bytes at once, so this happens only to a line that is split on its way.
     private static string ReadLine(bool isHidden)
     {
         var line = new StringBuilder();

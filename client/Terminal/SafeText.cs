@@ -4,8 +4,8 @@ using System.Text;
 namespace AuthMesh.Client.Terminal;
 
 /// <summary>
-/// Text from elsewhere, made harmless: a server, or a name, must not move the cursor, recolour the screen or turn the
-/// reading direction, with which a refusal could be made to look like a success.
+/// Makes text from elsewhere harmless. A server, or a name, must not move the cursor, recolour the screen or change the reading direction:
+/// that could make a refusal look like a success.
 /// </summary>
 internal static class SafeText
 {

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace AuthMesh.Client.Terminal;
 
-/// <summary>Moments as a person reads them.</summary>
+/// <summary>Formats times for a person.</summary>
 internal static class ShownTime
 {
     /// <summary>In the reader's own time zone.</summary>
@@ -12,7 +12,7 @@ internal static class ShownTime
     /// <summary>The same without seconds and zone, for tables.</summary>
     public static string Minute(DateTimeOffset moment) => moment.ToLocalTime().ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture);
 
-    /// <summary>How far ahead it is, in the largest unit of which there are at least two.</summary>
+    /// <summary>The time left, in the largest unit of which more than two are left.</summary>
     public static string Until(DateTimeOffset moment) => (moment - TimeProvider.System.GetUtcNow()) switch
     {
         { Ticks: <= 0 } => "past by this machine's clock",

@@ -3,7 +3,7 @@ using System.Text;
 namespace AuthMesh.Client.Terminal;
 
 /// <summary>
-/// Standard input, output and error, which the caller may have closed, filled or connected to something that is no terminal.
+/// Handles standard input, output and error, which the caller may have closed, filled or connected to something other than a terminal.
 /// </summary>
 internal static class StandardStreams
 {
@@ -11,7 +11,7 @@ internal static class StandardStreams
 
     public static bool IsInputClosed { get; } = IsClosed(Input);
 
-    /// <summary>To be called before anything is written.</summary>
+    /// <summary>Call it before anything is written.</summary>
     public static void Prepare()
     {
         if (IsClosed(Output))
@@ -19,19 +19,19 @@ internal static class StandardStreams
             Console.SetOut(new ClosedWriter());
         }
 
-        // Messages and questions. Where nobody can read them, the exit code alone still tells what happened.
+        // Standard error carries messages and questions. If nobody can read them, the exit code alone still tells what happened.
         Console.SetError(IsClosed(Error) ? TextWriter.Null : new ForgivingWriter(Console.Error));
     }
 
     /// <summary>
-    /// Whether the caller closed this descriptor. Its number is free then, and the runtime has given it to a pipe of its own: text written
-    /// there would go into the runtime itself, and a read would wait for ever. Such a pipe has both ends in this process.
+    /// Whether the caller closed this descriptor. If so, the runtime has given the free number to a pipe of its own: text written there
+    /// would go into the runtime itself, and a read would wait forever. Such a pipe has both ends in this process.
     /// </summary>
     private static bool IsClosed(int descriptor)
     {
         if (!OperatingSystem.IsLinux())
         {
-            return false; // no /proc: a write that fails is told, and a read from a closed descriptor is not told from an open one
+            return false; // no /proc: a failing write is still reported, but a closed standard input looks like an open one
         }
 
         try
@@ -65,7 +65,7 @@ internal static class StandardStreams
         public override void Write(char value) => throw new IOException("It is closed");
     }
 
-    /// <summary>Passes on what can be written, and drops the rest: there is no other place to complain.</summary>
+    /// <summary>Writes what it can and drops the rest, because it has no other place to report a failure.</summary>
     private sealed class ForgivingWriter(TextWriter inner) : TextWriter
     {
         public override Encoding Encoding => inner.Encoding;

@@ -5,7 +5,7 @@ internal static class Table
 {
     public static void Write(Output output, string[] titles, IEnumerable<string[]> rows)
     {
-        string[][] lines = [titles, .. rows.Select(row => row.Select(SafeText.Escape).ToArray())]; // made harmless before it is measured
+        string[][] lines = [titles, .. rows.Select(row => row.Select(SafeText.Escape).ToArray())]; // escaped before it is measured
         var widths = titles.Select((_, column) => lines.Max(line => line[column].Length)).ToArray();
         foreach (var line in lines)
         {

@@ -7,7 +7,9 @@ using AuthMesh.Client.Server;
 
 namespace AuthMesh.Client.Tour;
 
-/// <summary>A real token whose payload was changed to say "admin" under the old signature: what an attacker tries first.</summary>
+/// <summary>
+/// Forges a token: it changes the payload of a real token to say "admin" under the old signature, as an attacker tries first.
+/// </summary>
 internal static class ForgedToken
 {
     public static string Promote(string token)
@@ -23,9 +25,9 @@ internal static class ForgedToken
         }
         catch (Exception exception) when (exception is FormatException or JsonException or InvalidOperationException)
         {
-            // Ends as a token of another number of parts does.
+            // Fails like a token with another number of parts.
         }
 
-        throw CommandFailure.Unexpected("not sent: the token is no JWT, so there is nothing to forge", Answer.WrongServerHint);
+        throw CommandFailure.Unexpected("not sent: the token is not a JWT and cannot be forged", Answer.WrongServerHint);
     }
 }

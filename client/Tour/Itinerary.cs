@@ -3,12 +3,12 @@ using AuthMesh.Client.Accounts;
 
 namespace AuthMesh.Client.Tour;
 
-/// <summary>The steps in their order: what a newcomer should have seen the mesh grant and refuse.</summary>
+/// <summary>The steps in order: what a newcomer should see the mesh grant and refuse.</summary>
 internal static class Itinerary
 {
     public static IReadOnlyList<Step> For(Credentials admin)
     {
-        // A name of its own for each run, so that the tour can be taken again on the same data.
+        // Each run uses a new name, so that the tour can run again on the same data.
         var user = new Credentials($"tour-{Random(8)}", Random(24));
         var wrong = user with { Password = "not-the-password" };
         var (name, boss) = (user.Username, admin.Username);
@@ -22,21 +22,21 @@ internal static class Itinerary
             new("The token opens the protected data", Get("/protected", new Bearer(name)), Viewing(name, "user")),
             new("The admin panel stays closed", Get("/admin", new Bearer(name)), Refusal(403, "Admin access required", "forbidden")),
             new("A wrong password is refused", Post("/login", wrong), Refusal(401, "Invalid credentials", "invalid_credentials")),
-            new("Without a token nothing opens", Get("/protected"), Refusal(401, "Missing or invalid token", "missing_token")),
-            new("A token changed to say \"admin\" no longer fits its signature", Get("/admin", new Bearer(name, Carried.ForgedToken)),
+            new("A request without a token is refused", Get("/protected"), Refusal(401, "Missing or invalid token", "missing_token")),
+            new("A token changed to say \"admin\" fails the signature check", Get("/admin", new Bearer(name, Carried.ForgedToken)),
                 invalidToken),
             new("The refresh token gives a new token", Post("/refresh", new Bearer(name, Carried.RefreshToken)),
                 Ok($"Welcome {name}!") with { BringsNewToken = true }),
-            new("Which opens the protected data as well", Get("/protected", new Bearer(name)), Viewing(name, "user")),
-            new("So does the cookie alone, as in a browser", Get("/protected", new Bearer(name, Carried.Cookie)), Viewing(name, "user")),
+            new("The new token opens the protected data", Get("/protected", new Bearer(name)), Viewing(name, "user")),
+            new("The cookie alone opens it, as in a browser", Get("/protected", new Bearer(name, Carried.Cookie)), Viewing(name, "user")),
             new("The user logs out", Post("/logout", new Bearer(name)), Ok("Logged out successfully")),
-            new("Within a second the token opens nothing any more", Get("/protected", new Bearer(name)), OnceHeard(invalidToken)),
-            new("Nor does the cookie", Get("/protected", new Bearer(name, Carried.Cookie)), OnceHeard(invalidToken)),
-            new("And the refresh token gives no new one", Post("/refresh", new Bearer(name, Carried.RefreshToken)),
+            new("Within a second the token is refused", Get("/protected", new Bearer(name)), OnceHeard(invalidToken)),
+            new("The cookie is refused too", Get("/protected", new Bearer(name, Carried.Cookie)), OnceHeard(invalidToken)),
+            new("The refresh token gives no new token", Post("/refresh", new Bearer(name, Carried.RefreshToken)),
                 Refusal(401, "Invalid or expired refresh token", "invalid_refresh_token")),
             new("An admin logs in", Post("/login", admin), Ok($"Welcome {boss}!")),
             new("An admin sees the protected data too", Get("/protected", new Bearer(boss)), Viewing(boss, "admin")),
-            new("And the admin panel", Get("/admin", new Bearer(boss)), Ok($"Welcome to the admin panel, {boss}!")),
+            new("The admin panel opens for an admin", Get("/admin", new Bearer(boss)), Ok($"Welcome to the admin panel, {boss}!")),
         ];
     }
 
@@ -52,7 +52,7 @@ internal static class Itinerary
 
     private static Expectation Viewing(string name, string role) => new(200, $"You are viewing protected content, {name}!", Role: role);
 
-    // Whoever ended the session knows at once; that it did has to reach every replica that checks tokens by itself.
+    // The replica that ended the session knows at once. The revocation must still reach every other replica that checks tokens by itself.
     private static Expectation OnceHeard(Expectation refusal) => refusal with { Within = TimeSpan.FromSeconds(1) };
 
     private static Expectation Refusal(int status, string message, string code) => new(status, message, code);

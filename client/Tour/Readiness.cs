@@ -4,10 +4,10 @@ using AuthMesh.Client.Terminal;
 
 namespace AuthMesh.Client.Tour;
 
-/// <summary>Waits for a mesh that was started a moment ago.</summary>
+/// <summary>Waits for a mesh that has just started.</summary>
 internal static class Readiness
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(15); // a built mesh is ready in a few
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(15); // a mesh that is built already is ready in a few seconds
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500);
 
     public static async Task WaitAsync(Invocation invocation, CancellationToken cancellation)

@@ -17,7 +17,7 @@ internal sealed record StepDocument(
 
 internal sealed record TourDocument(string Status, string Server, int StepsAsExpected, IReadOnlyList<StepDocument> Steps);
 
-/// <summary>Tells a person each step as it is taken, or a program all of them at the end.</summary>
+/// <summary>Prints each step for a person as it is taken, or all steps for a program at the end.</summary>
 internal sealed class Report(Output output, ServerAddress server)
 {
     private readonly List<StepResult> results = [];

@@ -14,7 +14,7 @@ internal enum Carried
     Cookie,
 }
 
-/// <summary>Who asks, and what goes along to show it, as the walk has collected it.</summary>
+/// <summary>The user who sends a request, and the credential from earlier steps that the request carries.</summary>
 internal sealed record Bearer(string Username, Carried Carries = Carried.Token)
 {
     public override string ToString() => Carries switch
@@ -43,7 +43,7 @@ internal sealed record Expectation(int Status, string Message, string? Code = nu
 {
     public bool BringsNewToken { get; init; }
 
-    /// <summary>How long the mesh may take until this is its answer.</summary>
+    /// <summary>How long the mesh may take to give this answer.</summary>
     public TimeSpan Within { get; init; }
 
     public bool IsMetBy(Answer answer) =>
@@ -64,5 +64,5 @@ internal sealed record Expectation(int Status, string Message, string? Code = nu
             : null;
 }
 
-/// <summary>What came of a step. Without an answer the message says why there is none.</summary>
+/// <summary>The result of a step. If no answer came, the message says why.</summary>
 internal sealed record StepResult(Step Step, int? HttpStatus, string Message, string? Code, string? Role, bool IsAsExpected);

@@ -6,12 +6,12 @@ namespace AuthMesh.Client.Tour;
 
 internal static class TakeTour
 {
-    // The demo admin that a mesh in Development creates; preset and public, refused everywhere else.
+    // The demo admin that a mesh in Development creates. The password is preset and public, and no other environment accepts it.
     private static readonly Credentials DemoAdmin = new("admin", "admin123");
 
     private static readonly Option<string?> AdminName = new("--admin-name")
     {
-        Description = "An admin, where the demo users do not exist; needs --admin-password-file",
+        Description = "The admin, if the demo users do not exist; needs --admin-password-file",
         HelpName = "NAME",
     };
 
@@ -58,7 +58,7 @@ internal static class TakeTour
                 : throw CommandFailure.Usage("--admin-name needs --admin-password-file", "put that admin's password into a file");
         }
 
-        invocation.WarnIfOthersCanListen(); // not for the demo admin, whose password is no secret
+        invocation.WarnIfOthersCanListen(); // not for the demo admin, whose password is public
         try
         {
             await using var input = File.OpenRead(file);

@@ -5,7 +5,7 @@ using AuthMesh.Client.Sessions;
 
 namespace AuthMesh.Client.Tour;
 
-/// <summary>Takes steps one by one. The tokens it meets stay here: the user's own sign-in is not touched.</summary>
+/// <summary>Takes steps one by one. It keeps their tokens in memory, so the user's own sign-in stays untouched.</summary>
 internal sealed class Walk(ServerConnection connection)
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(20);
@@ -32,7 +32,7 @@ internal sealed class Walk(ServerConnection connection)
             var answer = await connection.SendAsync(RequestFor(step.Request), cancellation);
             var hasNewToken = Keep(step.Request, answer);
             var isAsExpected = step.Expected.IsMetBy(answer) && (hasNewToken || !step.Expected.BringsNewToken);
-            var message = answer.Fields.Message ?? "an answer that is none of AuthMesh's";
+            var message = answer.Fields.Message ?? "not an AuthMesh answer";
             return new StepResult(step, answer.Status, message, answer.Fields.Code, Expectation.RoleIn(answer), isAsExpected);
         }
         catch (CommandFailure failure)
@@ -64,10 +64,10 @@ internal sealed class Walk(ServerConnection connection)
         };
 
         string Known(string? value) => value
-            ?? throw new CommandFailure(ExitCode.UnexpectedAnswer, "not_run", $"not sent: there is no {bearer}");
+            ?? throw new CommandFailure(ExitCode.UnexpectedAnswer, "not_run", $"not sent: {bearer} is missing");
     }
 
-    /// <returns>Whether the answer brought an access token that was not there before.</returns>
+    /// <returns>Whether the answer brought a new access token.</returns>
     private bool Keep(StepRequest step, Answer answer)
     {
         if (step.Path is not ("/login" or "/refresh") || !answer.IsSuccess)

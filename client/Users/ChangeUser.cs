@@ -13,9 +13,9 @@ internal static class ChangeUser
 
     public static Command DefineRole()
     {
-        // Both may be left out, because behind --id the first word is the role.
+        // Both may be missing, because after --id the first word is the role.
         var role = new Argument<string?>("role") { Description = "admin or user", Arity = ArgumentArity.ZeroOrOne };
-        return Define("role", "Give a user a role; they sign in anew", parsed =>
+        return Define("role", "Change a user's role; the user must sign in again", parsed =>
         {
             var choice = UserChoice.In(parsed);
             var (name, wanted) = choice.Id is not null && parsed.GetValue(role) is null ? (null, choice.Name)
@@ -29,7 +29,7 @@ internal static class ChangeUser
     }
 
     public static Command DefineDisable() => Define(
-        "disable", "Sign a user out everywhere and keep them from signing in",
+        "disable", "Sign a user out everywhere and stop them from signing in",
         parsed => (UserChoice.In(parsed), new UserChange(Disabled: true)));
 
     public static Command DefineEnable() =>

@@ -10,7 +10,7 @@ internal static class DeleteUser
 {
     private static readonly Option<bool> Yes = new("--yes")
     {
-        Description = "Do not ask whether it is meant",
+        Description = "Do not ask for confirmation",
         Arity = ArgumentArity.Zero,
     };
 
@@ -27,15 +27,15 @@ internal static class DeleteUser
         var (choice, isMeant) = (UserChoice.In(parsed), parsed.GetValue(Yes));
         if (!isMeant && !Prompt.IsPossible)
         {
-            throw CommandFailure.Usage("There is no terminal to ask whether it is meant", $"authmesh users delete {choice} --yes");
+            throw CommandFailure.Usage("Cannot ask for confirmation without a terminal", $"authmesh users delete {choice} --yes");
         }
 
         var (user, _) = await choice.FindAsync(invocation, parsed, cancellation);
         var question =
-            $"This deletes {SafeText.Escape(user.Username)} (id {user.Id}) at {invocation.Server} for good. Type the name to go on: ";
+            $"This deletes {SafeText.Escape(user.Username)} (id {user.Id}) at {invocation.Server} for good. Type the name to confirm: ";
         if (!isMeant && await Prompt.AskAsync(question, cancellation) != user.Username)
         {
-            throw CommandFailure.Usage("That is not the name; nothing was changed", "try again if it is meant");
+            throw CommandFailure.Usage("The name does not match; nothing was changed", "try again");
         }
 
         invocation.Output.Answer(await SignedInRequest.SendAsync(invocation, Request.Delete($"/users/{user.Id}"), cancellation));

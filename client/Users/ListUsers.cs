@@ -8,29 +8,29 @@ using AuthMesh.Client.Terminal;
 
 namespace AuthMesh.Client.Users;
 
-/// <summary>All pages as one, for a program.</summary>
+/// <summary>All pages as one document, for a program.</summary>
 internal sealed record UsersDocument(string Status, string Message, IReadOnlyList<JsonElement> Users);
 
 internal static class ListUsers
 {
     private static readonly Option<string?> Search = new(
         "--search")
-    { Description = "Those whose names begin like this", HelpName = "TEXT" };
+    { Description = "Only users whose names begin with TEXT", HelpName = "TEXT" };
 
     private static readonly Option<int?> Limit = new(
         "--limit")
-    { Description = "How many at a time: 1 to 200 [default: the server's, 50]", HelpName = "N" };
+    { Description = "Users per page: 1 to 200 [default: the server's, 50]", HelpName = "N" };
 
     private static readonly Option<string?> After = new(
         "--after")
-    { Description = "Go on behind a page, with its \"next\"", HelpName = "NEXT" };
+    { Description = "Continue after a page, with its \"next\"", HelpName = "NEXT" };
 
-    private static readonly Option<bool> All = new("--all") { Description = "Page after page to the end", Arity = ArgumentArity.Zero };
+    private static readonly Option<bool> All = new("--all") { Description = "Fetch all pages", Arity = ArgumentArity.Zero };
 
     public static Command Define()
     {
-        var list = new Command("list", "Show the users, by name") { Search, Limit, After, All };
-        var users = new Command("users", "Show and change the users; for admins")
+        var list = new Command("list", "List the users by name") { Search, Limit, After, All };
+        var users = new Command("users", "List and change users; for admins")
         {
             Search, Limit, After, All,
             list, ShowUser.Define(), ChangeUser.DefineRole(), ChangeUser.DefineDisable(), ChangeUser.DefineEnable(), DeleteUser.Define(),
@@ -53,7 +53,7 @@ internal static class ListUsers
             var page = answer.Read(ClientJson.Default.UsersAnswer);
             if (page.Next is not null && (page.Users.Count == 0 || page.Next == next))
             {
-                throw CommandFailure.Unexpected("The server's pages have no end", Answer.WrongServerHint);
+                throw CommandFailure.Unexpected("The server's pages do not end", Answer.WrongServerHint);
             }
 
             pages.Add(answer);
@@ -67,7 +67,7 @@ internal static class ListUsers
             Table.Write(invocation.Output, ["name", "role", "state", "sessions", "last used", "created", "id"], users.Select(Row));
             if (next is not null)
             {
-                invocation.Output.Note($"There are more: --all shows them, or --after {next}");
+                invocation.Output.Note($"More users follow: --all shows them, or --after {next}");
             }
         }
         else if (isAll)

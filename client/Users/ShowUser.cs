@@ -24,7 +24,7 @@ internal static class ShowUser
         }
 
         var since = user.DisabledAt is { } disabledAt ? $" since {ShownTime.Of(disabledAt)}" : "";
-        invocation.Output.Line($"name      {user.Username}{(user.Demo ? "   (a demo user, whose password everybody knows)" : "")}");
+        invocation.Output.Line($"name      {user.Username}{(user.Demo ? "   (a demo user with a public password)" : "")}");
         invocation.Output.Line($"id        {user.Id}");
         invocation.Output.Line($"role      {user.Role}");
         invocation.Output.Line($"state     {(user.Disabled ? "disabled" + since : "active")}");

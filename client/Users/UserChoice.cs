@@ -6,8 +6,8 @@ using AuthMesh.Client.Server;
 namespace AuthMesh.Client.Users;
 
 /// <summary>
-/// The one user whom a command is about, by name or by id. The caller says which of the two it is, and the client never guesses: servers
-/// from before let people register names in the form of an id.
+/// The user that a command acts on, by name or by id. The caller says which of the two it is, and the client never guesses: older servers
+/// let people register names in the form of an id.
 /// </summary>
 internal sealed record UserChoice(string? Name, string? Id)
 {
@@ -25,10 +25,10 @@ internal sealed record UserChoice(string? Name, string? Id)
 
     public static UserChoice In(ParseResult parsed) => new(parsed.GetValue(NameArgument), parsed.GetValue(IdOption));
 
-    /// <summary>For a hint: how a command names the same user again.</summary>
+    /// <summary>The arguments that name the same user again, for a hint.</summary>
     public override string ToString() => Id is null ? Name ?? "NAME" : $"--id {Id}";
 
-    /// <summary>Asks the server for the user, so that a command that changes something knows whom it means.</summary>
+    /// <summary>Fetches the user from the server, so that a command that changes something knows its user.</summary>
     public async Task<(ListedUser User, Answer Answer)> FindAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellation)
     {
         var command = HelpFooter.CommandPath(parsed);
@@ -45,24 +45,24 @@ internal sealed record UserChoice(string? Name, string? Id)
         var user = answer.Read(ClientJson.Default.UserAnswer).User;
         return Guid.TryParseExact(user.Id, "D", out var answered) && answered == id
             ? (user, answer)
-            : throw CommandFailure.Unexpected("The server answered about another user", Answer.WrongServerHint);
+            : throw CommandFailure.Unexpected("The server returned another user", Answer.WrongServerHint);
     }
 
     private static async Task<Guid> FindIdAsync(Invocation invocation, string name, string command, CancellationToken cancellation)
     {
-        // Of all names that begin like this, the name itself comes first.
+        // Of all names that begin with this text, the name itself comes first.
         var answer = await SignedInRequest.SendAsync(
             invocation, Request.Get($"/users?limit=1&search={Uri.EscapeDataString(name)}"), cancellation);
         if (answer.Read(ClientJson.Default.UsersAnswer).Users is [{ } first, ..]
             && first.Username.Equals(name, StringComparison.OrdinalIgnoreCase)
-            && Guid.TryParseExact(first.Id, "D", out var id)) // nothing but an id may stand in a path
+            && Guid.TryParseExact(first.Id, "D", out var id)) // only an id may stand in a path
         {
             return id;
         }
 
         throw new CommandFailure(
-            ExitCode.Refused, "not_found", $"There is no user named {name}",
+            ExitCode.Refused, "not_found", $"No user is named {name}",
             Guid.TryParse(name, out _) ? $"if this is an id: {command} --id {name}"
-            : "authmesh users --search TEXT shows those that begin like this");
+            : "authmesh users --search TEXT shows names that begin with TEXT");
     }
 }

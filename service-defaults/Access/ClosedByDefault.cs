@@ -9,7 +9,9 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace AuthMesh.Access;
 
-/// <summary>Every endpoint requires a signed-in caller unless it says otherwise; a path without an endpoint is simply not there.</summary>
+/// <summary>
+/// Requires a signed-in caller for every endpoint that does not say otherwise, and answers 404 for a path without an endpoint.
+/// </summary>
 internal sealed class ClosedByDefault : IAuthorizationMiddlewareResultHandler
 {
     private readonly AuthorizationMiddlewareResultHandler defaultHandler = new();
@@ -24,12 +26,12 @@ internal sealed class ClosedByDefault : IAuthorizationMiddlewareResultHandler
 
         switch (context.GetEndpoint())
         {
-            // Nothing is mapped here. Asking for a token first would send callers to look for one in vain; middleware that
-            // stands behind still runs for signed-in callers only.
+            // No endpoint is mapped here. A 401 would make callers look for a token in vain. Later middleware still runs for signed-in
+            // callers only.
             case null:
                 return CommonFailures.FromStatus(StatusCodes.Status404NotFound).ExecuteAsync(context);
-            // Routing itself put this endpoint there, to answer that the path takes no such method or content. It is asked directly:
-            // what stands behind the authorization stays closed.
+            // Routing added this endpoint to refuse the method or content type of the request. It is called directly, so that everything
+            // behind the authorization stays closed.
             case
             {
                 DisplayName: "405 HTTP Method Not Supported" or "415 HTTP Unsupported Media Type",
@@ -56,7 +58,7 @@ internal static class ClosedByDefaultServices
 {
     public static void AddClosedByDefault(this IServiceCollection services)
     {
-        // The scheme is named, so that a service with a second scheme does not let its callers pass for the mesh's.
+        // Names the scheme: otherwise the callers of a service's second scheme would count as the mesh's.
         var signedIn = new AuthorizationPolicyBuilder(JwtBearerDefaults.AuthenticationScheme).RequireAuthenticatedUser().Build();
         services.AddAuthorizationBuilder()
             .SetDefaultPolicy(signedIn)

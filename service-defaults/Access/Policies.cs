@@ -3,7 +3,7 @@ namespace AuthMesh.Access;
 /// <summary>The names of the policies that every service of the mesh knows.</summary>
 public static class Policies
 {
-    /// <summary>Any caller with a valid access token. It also stands in for every endpoint that names no policy.</summary>
+    /// <summary>Any caller with a valid access token. It also applies to every endpoint that names no policy.</summary>
     public const string SignedIn = "signed-in";
 
     /// <summary>Callers whose access token says role <c>admin</c>.</summary>

@@ -3,7 +3,7 @@ namespace AuthMesh.Access;
 /// <summary>The values of the <c>role</c> claim.</summary>
 public static class Roles
 {
-    /// <summary>May use what is guarded by <see cref="Policies.Admin"/>.</summary>
+    /// <summary>May use endpoints that <see cref="Policies.Admin"/> guards.</summary>
     public const string Admin = "admin";
 
     /// <summary>Everybody else.</summary>

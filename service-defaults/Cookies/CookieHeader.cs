@@ -2,13 +2,15 @@ using Microsoft.Extensions.Primitives;
 
 namespace AuthMesh.Cookies;
 
-/// <summary>Reads the Cookie header (RFC 6265 §5.4). The framework's reader keeps one of several values and does not say which.</summary>
+/// <summary>
+/// Reads the Cookie header (RFC 6265 §5.4). If a name has several values, the framework's reader keeps one and does not say which.
+/// </summary>
 public static class CookieHeader
 {
-    /// <summary>The values under a name, from all headers and in their order.</summary>
+    /// <summary>Returns the values of a name, from all headers and in their order.</summary>
     /// <param name="headers">The Cookie headers of a request.</param>
-    /// <param name="name">The exact name: the names of cookies have case.</param>
-    /// <param name="limit">How many values to return at most.</param>
+    /// <param name="name">The exact name: cookie names are case-sensitive.</param>
+    /// <param name="limit">The maximum number of values to return.</param>
     public static StringValues Find(StringValues headers, string name, int limit)
     {
         var values = StringValues.Empty;

@@ -14,13 +14,13 @@ public static class CookieNames
     /// <param name="issuer">The public origin, <see cref="AuthMeshOptions.Issuer"/>.</param>
     public static string Session(string issuer) => For(issuer, SessionName);
 
-    /// <summary>The cookie by which a device that has signed in before is recognised.</summary>
+    /// <summary>The device cookie, which recognises a device that has signed in before.</summary>
     /// <param name="issuer">The public origin, <see cref="AuthMeshOptions.Issuer"/>.</param>
     public static string Device(string issuer) => For(issuer, DeviceName);
 
     /// <summary>
-    /// Whether a mesh gives a cookie of this name, this mesh or another one on the same host. Browsers that compare names without case
-    /// exist, so case does not count.
+    /// Whether a mesh sets a cookie of this name, this mesh or another one on the same host. Some browsers compare names without case, so
+    /// this does too.
     /// </summary>
     public static bool IsOfAMesh(ReadOnlySpan<char> name)
     {

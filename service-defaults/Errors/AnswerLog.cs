@@ -12,7 +12,7 @@ internal static partial class AnswerLog
     public static void Write(HttpContext context, Failure failure, string traceId)
     {
         var logger = context.RequestServices.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(AnswerLog).FullName!);
-        // The pattern and never the path, which may hold a token.
+        // Logs the pattern and never the path, which may hold a token.
         var route = (context.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText ?? "no route";
         if (Activity.Current is null)
         {
@@ -20,7 +20,7 @@ internal static partial class AnswerLog
         }
         else
         {
-            LogAnswered(logger, failure.Status, failure.Code, route); // the format adds the trace id
+            LogAnswered(logger, failure.Status, failure.Code, route); // the log format adds the trace id
         }
     }
 

@@ -3,32 +3,32 @@ using Microsoft.AspNetCore.WebUtilities;
 
 namespace AuthMesh.Errors;
 
-/// <summary>The failures that any service may answer with.</summary>
+/// <summary>The failures that any service may return.</summary>
 public static class CommonFailures
 {
-    /// <summary>401 for an access token that is not, or no longer, good.</summary>
+    /// <summary>401 for an access token that is invalid, expired or revoked.</summary>
     public static Failure InvalidToken() => new(StatusCodes.Status401Unauthorized, "invalid_token", "Invalid or expired token")
     {
         Challenge = "Bearer realm=\"authmesh\", error=\"invalid_token\", error_description=\"Invalid or expired token\"", // RFC 6750 §3
     };
 
-    /// <summary>403 for a caller whose token lacks the role that this takes.</summary>
+    /// <summary>403 for a caller whose token lacks the required role.</summary>
     public static Failure InsufficientScope(string message) => new(StatusCodes.Status403Forbidden, "forbidden", message)
     {
         Challenge = "Bearer realm=\"authmesh\", error=\"insufficient_scope\"", // RFC 6750 §3.1
     };
 
-    /// <summary>403 for a caller who is known but may not, whatever the role.</summary>
+    /// <summary>403 for a known caller who may not do this, whatever the role.</summary>
     public static Failure Forbidden(string message) => new(StatusCodes.Status403Forbidden, "forbidden", message);
 
-    /// <summary>503 for a part that is not there for the moment.</summary>
+    /// <summary>503 for a part that is temporarily unavailable.</summary>
     /// <param name="code">A stable snake_case word for programs.</param>
     /// <param name="message">A sentence for people.</param>
-    /// <param name="retryAfter">When to come back; one second unless given.</param>
+    /// <param name="retryAfter">When to retry; one second unless given.</param>
     public static Failure Unavailable(string code, string message, TimeSpan? retryAfter = null) =>
         new(StatusCodes.Status503ServiceUnavailable, code, message) { RetryAfter = retryAfter ?? TimeSpan.FromSeconds(1) };
 
-    /// <summary>400 that names each field and what is wrong with it; the message repeats the first for people.</summary>
+    /// <summary>400 that names each field and its problems. The message repeats the first one for people.</summary>
     public static Failure InvalidRequest(IReadOnlyDictionary<string, string[]> errors) =>
         InvalidRequest(errors.First() is var (field, texts) ? $"{field}: {texts[0]}" : "", errors);
 
@@ -36,12 +36,12 @@ public static class CommonFailures
     public static Failure InvalidRequest(string message, IReadOnlyDictionary<string, string[]>? errors = null) =>
         new(StatusCodes.Status400BadRequest, "invalid_request", message) { Errors = errors };
 
-    /// <summary>415 for a body in a content coding such as gzip, which nothing here decodes (RFC 9110 §15.5.16).</summary>
+    /// <summary>415 for a body in a content coding such as gzip, which no service decodes (RFC 9110 §15.5.16).</summary>
     public static Failure EncodedBody() => new(
         StatusCodes.Status415UnsupportedMediaType, "unsupported_media_type",
         "The request body must not be compressed or encoded: leave out Content-Encoding");
 
-    /// <summary>What a bare status means, for those who set one and wrote no body.</summary>
+    /// <summary>The failure for a bare status, if code set one and wrote no body.</summary>
     public static Failure FromStatus(int status) => status switch
     {
         StatusCodes.Status400BadRequest => InvalidRequest("The request is incomplete or malformed"),

@@ -7,7 +7,7 @@ namespace AuthMesh.Errors;
 internal sealed record ErrorBody(
     string Status, string Message, string Code, string TraceId, IReadOnlyDictionary<string, string[]>? Errors);
 
-/// <summary>The same error as RFC 9457 §3 shapes it, with the mesh's members as its extensions.</summary>
+/// <summary>The same error in the shape of RFC 9457 §3, with the mesh's members as extensions.</summary>
 internal sealed record ProblemBody(
     string Type, string Title, int Status, string Detail, string Code, string TraceId, IReadOnlyDictionary<string, string[]>? Errors)
 {
@@ -18,7 +18,7 @@ internal sealed record ProblemBody(
 [JsonSerializable(typeof(ProblemBody))]
 internal sealed partial class ErrorJson : JsonSerializerContext
 {
-    /// <summary>Leaves + and ' as they are: JSON is not HTML, and the gateway forbids browsers to take it for that (nosniff).</summary>
+    /// <summary>Leaves + and ' unescaped: JSON is not HTML, and the gateway forbids browsers to treat it as HTML (nosniff).</summary>
     public static ErrorJson Readable { get; } = new(new JsonSerializerOptions
     {
         PropertyNamingPolicy = JsonNamingPolicy.CamelCase,

@@ -10,14 +10,14 @@ using Microsoft.Extensions.Logging;
 
 namespace AuthMesh.Errors;
 
-/// <summary>What an exception of a service's own means for its caller; null where it is none of this rule's.</summary>
+/// <summary>Maps a service's own exception to the failure for its caller; null if the rule does not apply.</summary>
 public sealed record FailureRule(Func<Exception, Failure?> Match);
 
-/// <summary>Renders as a <see cref="Failure"/> whatever nobody rendered: exceptions, and statuses without a body.</summary>
+/// <summary>Renders unhandled exceptions, and statuses without a body, as a <see cref="Failure"/>.</summary>
 internal sealed partial class ErrorPipeline(IEnumerable<FailureRule> rules, ILogger<ErrorPipeline> logger)
     : IStartupFilter, IExceptionHandler, IDeveloperPageExceptionFilter
 {
-    // A startup filter stands before all that a service adds, so that the one line is enough.
+    // A startup filter runs before all middleware that a service adds, so a service needs no other call than AddAuthMesh.
     public Action<IApplicationBuilder> Configure(Action<IApplicationBuilder> next) => app =>
     {
         app.UseExceptionHandler(_ => { });
@@ -35,7 +35,7 @@ internal sealed partial class ErrorPipeline(IEnumerable<FailureRule> rules, ILog
         return true;
     }
 
-    // In Development the host puts its own exception page between this filter and the service; this keeps it from answering.
+    // In Development the host puts its own exception page between this filter and the service. This method keeps that page from answering.
     public Task HandleExceptionAsync(ErrorContext errorContext, Func<ErrorContext, Task> next) =>
         RenderAsync(errorContext.HttpContext, errorContext.Exception);
 
@@ -52,7 +52,7 @@ internal sealed partial class ErrorPipeline(IEnumerable<FailureRule> rules, ILog
         if (exception is BadHttpRequestException badRequest)
         {
             return badRequest.InnerException is not JsonException json ? CommonFailures.FromStatus(badRequest.StatusCode)
-                : context.Request.Headers.ContentEncoding.Count > 0 ? CommonFailures.EncodedBody() // compressed JSON is no JSON
+                : context.Request.Headers.ContentEncoding.Count > 0 ? CommonFailures.EncodedBody() // compressed JSON does not parse
                 : JsonProblem.Describe(json);
         }
 
@@ -75,7 +75,7 @@ internal static class ErrorServices
         services.AddSingleton<IStartupFilter>(provider => provider.GetRequiredService<ErrorPipeline>());
         services.AddSingleton<IExceptionHandler>(provider => provider.GetRequiredService<ErrorPipeline>());
         services.AddSingleton<IDeveloperPageExceptionFilter>(provider => provider.GetRequiredService<ErrorPipeline>());
-        // The exception says what is wrong with a body; without it there would only be a bare 400.
+        // The exception says what is wrong with a body. Without it, the answer would be a bare 400.
         services.Configure<RouteHandlerOptions>(options => options.ThrowOnBadRequest = true);
         services.AddLogging(logging => logging.AddFilter(
             "Microsoft.AspNetCore.Diagnostics.DeveloperExceptionPageMiddleware", LogLevel.None)); // it logs every bad request as an error

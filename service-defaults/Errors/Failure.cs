@@ -6,12 +6,12 @@ using Microsoft.AspNetCore.WebUtilities;
 namespace AuthMesh.Errors;
 
 /// <summary>
-/// An error on its way to the caller, in the one shape of the mesh. A handler returns it like any other <see cref="IResult"/>;
-/// what middleware refuses is rendered by the same code.
+/// An error answer in the one shape of the mesh. A handler returns it like any other <see cref="IResult"/>. The same code renders the
+/// refusals of middleware.
 /// </summary>
 /// <param name="status">The HTTP status, 400 to 599.</param>
 /// <param name="code">A stable snake_case word for programs.</param>
-/// <param name="message">A sentence for people; it holds nothing that the caller did not know.</param>
+/// <param name="message">A sentence for people. It reveals nothing that the caller did not know.</param>
 public sealed class Failure(int status, string code, string message) : IResult, IStatusCodeHttpResult
 {
     /// <summary>The HTTP status.</summary>
@@ -23,18 +23,18 @@ public sealed class Failure(int status, string code, string message) : IResult, 
     /// <summary>A sentence for people.</summary>
     public string Message { get; } = message;
 
-    /// <summary>What is wrong with which field, by the field's name on the wire.</summary>
+    /// <summary>The problems of each field, by the field's name on the wire.</summary>
     public IReadOnlyDictionary<string, string[]>? Errors { get; init; }
 
-    /// <summary>When to come back, sent as <c>Retry-After</c> in whole seconds (RFC 9110 §10.2.3).</summary>
+    /// <summary>When to retry, sent as <c>Retry-After</c> in whole seconds (RFC 9110 §10.2.3).</summary>
     public TimeSpan? RetryAfter { get; init; }
 
-    /// <summary>What the caller has to bring, sent as <c>WWW-Authenticate</c> (RFC 9110 §11.6.1).</summary>
+    /// <summary>The credentials that the caller must send, as <c>WWW-Authenticate</c> (RFC 9110 §11.6.1).</summary>
     public string? Challenge { get; init; }
 
     int? IStatusCodeHttpResult.StatusCode => Status;
 
-    /// <summary>Writes the error: JSON, or an RFC 9457 problem where the caller's Accept names that type.</summary>
+    /// <summary>Writes the error as JSON, or as an RFC 9457 problem if the caller's Accept header names that type.</summary>
     public async Task ExecuteAsync(HttpContext httpContext)
     {
         var response = httpContext.Response;
@@ -54,7 +54,7 @@ public sealed class Failure(int status, string code, string message) : IResult, 
         AnswerLog.Write(httpContext, this, traceId);
         if (WantsProblem(httpContext.Request))
         {
-            // "about:blank" says that the problem is no more than its status (RFC 9457 §4.2.1); code tells them apart.
+            // "about:blank" says that the status alone describes the problem (RFC 9457 §4.2.1). The code tells errors apart.
             var problem = new ProblemBody("about:blank", ReasonPhrases.GetReasonPhrase(Status), Status, Message, Code, traceId, Errors);
             await response.WriteAsJsonAsync(problem, ErrorJson.Readable.ProblemBody, ProblemBody.ContentType, httpContext.RequestAborted);
         }

@@ -2,12 +2,12 @@ using System.Text.Json;
 
 namespace AuthMesh.Errors;
 
-/// <summary>Says which member of a body is wrong and why, in words of our own: the parser's name our classes.</summary>
+/// <summary>Says which member of a body is wrong and why. It uses our own texts, because the parser's texts name our classes.</summary>
 internal static class JsonProblem
 {
     public static Failure Describe(JsonException exception)
     {
-        if (exception.InnerException is JsonException) // the reader's: what it read is no JSON
+        if (exception.InnerException is JsonException) // from the reader: the text is not JSON
         {
             return CommonFailures.InvalidRequest("The request body is not valid JSON");
         }
@@ -17,14 +17,14 @@ internal static class JsonProblem
             return CommonFailures.InvalidRequest("The request body must be a JSON object");
         }
 
-        // "$.name", or "$['a name']" where the name is no word.
+        // "$.name", or "$['a name']" if the name is not a plain word.
         var member = exception.Path.TrimStart('$').TrimStart('.').Replace("['", "", StringComparison.Ordinal)
             .Replace("']", "", StringComparison.Ordinal);
 
-        // The parser has no codes for what it refuses; a test pins these texts.
+        // The parser has no error codes. A test pins these texts.
         var text = exception.Message switch
         {
-            var message when message.StartsWith("must ", StringComparison.Ordinal) => message, // from a converter of ours
+            var message when message.StartsWith("must ", StringComparison.Ordinal) => message, // from our own converter
             var message when message.StartsWith("Duplicate property", StringComparison.Ordinal) => "must not be given twice",
             var message when message.Contains("could not be mapped", StringComparison.Ordinal) => "is not a known member",
             _ => "has the wrong type",

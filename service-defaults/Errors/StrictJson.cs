@@ -12,14 +12,14 @@ using Microsoft.Net.Http.Headers;
 namespace AuthMesh.Errors;
 
 /// <summary>
-/// JSON in which nothing is silently dropped, merged or converted: unknown members, doubled members, members in another case,
-/// wrong types, NUL and lone surrogates are a 400 that names them.
+/// Reads JSON without dropping, merging or converting anything silently. Unknown members, duplicate members, members in another case, wrong
+/// types, NUL and lone surrogates give a 400 that names them.
 /// </summary>
 public static class StrictJson
 {
     /// <summary>Reads the bodies of all requests strictly.</summary>
     /// <param name="services">The services of the application.</param>
-    /// <param name="context">The generated context that knows the bodies.</param>
+    /// <param name="context">The generated context that knows the types of the bodies.</param>
     public static void AddStrictJson(this IServiceCollection services, JsonSerializerContext context)
     {
         services.AddSingleton<IStartupFilter, Utf8Json>();
@@ -31,7 +31,7 @@ public static class StrictJson
             options.UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow;
             options.PropertyNameCaseInsensitive = false;
             options.NumberHandling = JsonNumberHandling.Strict;
-            options.Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping; // as for errors
+            options.Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping; // as in errors
             options.MaxDepth = 8; // no body of ours nests deeper than two
             options.Converters.Add(new StrictTextConverter());
         });
@@ -39,9 +39,9 @@ public static class StrictJson
 }
 
 /// <summary>
-/// JSON between systems is UTF-8 (RFC 8259 §8.1). Any other charset would be converted before the strict reader sees the text, and
-/// lone surrogates with it; one that the runtime does not know would be an exception. A body in a content coding is refused as well: the
-/// reader would call it invalid JSON, and what a few compressed bytes unpack to has no bound.
+/// Refuses JSON in any other charset than UTF-8 (RFC 8259 §8.1). The framework would convert such a text, and lone surrogates with it,
+/// before the strict reader sees it. A charset that the runtime does not know would throw. A body in a content coding is refused as well:
+/// the reader would call it invalid JSON, and a few compressed bytes can unpack to any size.
 /// </summary>
 internal sealed class Utf8Json : IStartupFilter
 {
@@ -71,7 +71,7 @@ internal sealed class Utf8Json : IStartupFilter
     };
 }
 
-/// <summary>Text that PostgreSQL can store and that has only one UTF-8 form.</summary>
+/// <summary>Accepts only text that PostgreSQL can store and that has only one UTF-8 form.</summary>
 internal sealed class StrictTextConverter : JsonConverter<string>
 {
     public override string? Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
@@ -86,7 +86,7 @@ internal sealed class StrictTextConverter : JsonConverter<string>
         {
             text = reader.GetString()!;
         }
-        // what the reader throws for \ud800 without its other half, and for bytes that are no UTF-8
+        // the reader throws this for \ud800 without its other half, and for bytes that are not UTF-8
         catch (InvalidOperationException exception)
         {
             throw new JsonException("must be Unicode text without lone surrogates", exception);

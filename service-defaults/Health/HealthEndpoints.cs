@@ -12,8 +12,8 @@ using Microsoft.Extensions.Logging;
 namespace AuthMesh.Health;
 
 /// <summary>
-/// <c>/health/live</c>: the process answers. <c>/health/ready</c>: it can do its work, and if not, what it waits for. They stand
-/// before routing, so that no policy and no handler of the service can break them.
+/// <c>/health/live</c>: the process answers. <c>/health/ready</c>: it can do its work, or it names what it waits for. Both run before
+/// routing, so that no policy and no handler of the service can break them.
 /// </summary>
 internal sealed class HealthEndpoints(HealthCheckService checks) : IStartupFilter
 {
@@ -51,7 +51,7 @@ internal sealed class HealthEndpoints(HealthCheckService checks) : IStartupFilte
             case HealthStatus.Healthy:
                 await WriteAsync(context, "Ready");
                 break;
-            case HealthStatus.Degraded: // it can do part of its work; taking it out would help nobody
+            case HealthStatus.Degraded: // it can do part of its work; taking it out of rotation would not help
                 await WriteAsync(context, "Ready, but degraded: " + string.Join("; ", reasons));
                 break;
             default:
@@ -85,7 +85,7 @@ internal static class HealthServices
     {
         services.AddHealthChecks().AddCheck<KeysHealth>("keys").AddCheck<RevocationsHealth>("revocations");
         services.AddSingleton<IStartupFilter, HealthEndpoints>();
-        // An error line for every probe of a service that still starts; what it waits for is in its own log.
+        // This category logs an error for every probe of a service that still starts. The service's own log says what it waits for.
         services.AddLogging(logging => logging.AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.None));
     }
 }

@@ -5,21 +5,21 @@ using Microsoft.AspNetCore.Http;
 namespace AuthMesh.Health;
 
 /// <summary>
-/// What a container's health check runs: <c>./SERVICE health</c> asks the service that runs beside it whether it is
-/// ready. For images that hold neither a shell nor curl.
+/// The command for a container's health check: <c>./SERVICE health</c> asks the service in the same container whether it is ready. It works
+/// in images that hold neither a shell nor curl.
 /// </summary>
 public static class HealthProbe
 {
-    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(2); // it answers in milliseconds or it is not well
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(2); // a healthy service answers in milliseconds
 
     /// <summary>
-    /// Asks <c>/health/ready</c> over loopback and writes what it answers. To be called before anything is built, so that a probe
-    /// costs little and needs no valid settings. The address is the first plain http one of <c>ASPNETCORE_URLS</c> or, without
-    /// these, port one of <c>ASPNETCORE_HTTP_PORTS</c>; an address that is set in any other way is not found.
+    /// Asks <c>/health/ready</c> over loopback and prints the answer. Call it before anything is built, so that a probe costs little and
+    /// needs no valid settings. It uses the first plain http address of <c>ASPNETCORE_URLS</c> or, without these, the first port of
+    /// <c>ASPNETCORE_HTTP_PORTS</c>. It does not find an address that is set in any other way.
     /// </summary>
     /// <param name="args">The arguments of the process.</param>
-    /// <param name="innerUrl">An address for probes, which goes before those of the service.</param>
-    /// <returns>The exit code, 0 where the service is ready and 1 where it is not; null where the arguments ask for no probe.</returns>
+    /// <param name="innerUrl">An address for probes, used instead of those of the service.</param>
+    /// <returns>The exit code: 0 if the service is ready and 1 if it is not; null if the arguments ask for no probe.</returns>
     public static async Task<int?> RunAsync(string[] args, string? innerUrl = null)
     {
         if (args is not ["health"])
@@ -27,7 +27,7 @@ public static class HealthProbe
             return null;
         }
 
-        // No proxy: what is set for the way out of the network does not lead to loopback.
+        // No proxy: a proxy for the way out of the network does not lead to loopback.
         using var http = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { Timeout = Timeout };
         var problem = "";
         foreach (var url in FindOrigins(innerUrl).Select(origin => new Uri($"{origin}/health/ready")))
@@ -48,7 +48,7 @@ public static class HealthProbe
         return 1;
     }
 
-    /// <summary>Where the service may listen, to be tried in this order.</summary>
+    /// <summary>The origins where the service may listen, in the order to try them.</summary>
     private static string[] FindOrigins(string? innerUrl)
     {
         if ((string.IsNullOrEmpty(innerUrl) ? Environment.GetEnvironmentVariable("ASPNETCORE_URLS") : innerUrl) is not { Length: > 0 } urls)
@@ -59,7 +59,7 @@ public static class HealthProbe
 
         var addresses = urls.Split(';', StringSplitOptions.RemoveEmptyEntries).Select(BindingAddress.Parse).ToArray();
         var address = Array.Find(addresses, address => address.Scheme == Uri.UriSchemeHttp) ?? addresses[0];
-        // Kestrel binds every address for a name, + or *. The addresses 0.0.0.0 and [::] mean the same, and nobody can call them.
+        // For a name, + or *, Kestrel binds every address. The addresses 0.0.0.0 and [::] mean the same, and cannot be called.
         var isBoundAlone = IPAddress.TryParse(address.Host, out var ip) && !ip.Equals(IPAddress.Any) && !ip.Equals(IPAddress.IPv6Any);
         return isBoundAlone ? [$"http://{address.Host}:{address.Port}"] : OnLoopback($"{address.Port}");
     }

@@ -11,9 +11,9 @@ namespace AuthMesh.Issuer;
 /// of the feed carries the replica's time.
 /// </summary>
 /// <remarks>
-/// The time comes from the beat and not from the <c>Date</c> header of an answer: a beat arrives every 2 s without a request, and tells
-/// milliseconds. A beat takes time to arrive, and that time makes this clock look ahead, never behind. So the smallest difference of the
-/// last five beats counts: one beat that was delayed changes nothing.
+/// The time comes from the beat, not from the <c>Date</c> header of an answer: a beat arrives every 2 s without a request, and has
+/// milliseconds. A beat's delay makes this clock look ahead, never behind. So the smallest difference of the last five beats counts: one
+/// delayed beat changes nothing.
 /// </remarks>
 internal sealed partial class IssuerClocks : IDisposable
 {
@@ -34,13 +34,13 @@ internal sealed partial class IssuerClocks : IDisposable
         (this.clock, this.logger, skew) = (clock, logger, mesh.Value.ClockSkew);
         meter = meters.Create("AuthMesh.Clock");
         meter.CreateObservableGauge(
-            "authmesh.clock.offset", MeasureOffsets, "s", "How far the clock here is ahead of the issuer's; negative where it is behind.");
+            "authmesh.clock.offset", MeasureOffsets, "s", "How far the clock here is ahead of the issuer's; negative if it is behind.");
     }
 
-    /// <summary>How far the clock here is ahead of this replica's; negative where it is behind.</summary>
+    /// <summary>How far the clock here is ahead of this replica's; negative if it is behind.</summary>
     public TimeSpan OffsetFrom(Uri origin) => comparisons.TryGetValue(origin, out var comparison) ? comparison.Offset : TimeSpan.Zero;
 
-    /// <summary>A replica said what time it is there.</summary>
+    /// <summary>Takes the time that a replica sent.</summary>
     public void Hear(Uri origin, DateTimeOffset time)
     {
         var comparison = comparisons.GetOrAdd(origin, _ => new Comparison());
@@ -60,7 +60,7 @@ internal sealed partial class IssuerClocks : IDisposable
             }
 
             comparison.Offset = comparison.Differences.Min();
-            if (comparison.Offset < TimeSpan.Zero || comparison.Differences.Count == Beats) // a first beat that was late proves nothing
+            if (comparison.Offset < TimeSpan.Zero || comparison.Differences.Count == Beats) // a late first beat proves nothing
             {
                 Report(origin, comparison);
             }
@@ -72,7 +72,7 @@ internal sealed partial class IssuerClocks : IDisposable
     private IEnumerable<Measurement<double>> MeasureOffsets() => comparisons.Select(replica => new Measurement<double>(
         replica.Value.Offset.TotalSeconds, new KeyValuePair<string, object?>("issuer", replica.Key.GetLeftPart(UriPartial.Authority))));
 
-    // Once for each change, not for each beat.
+    // Logs once per change, not once per beat.
     private void Report(Uri origin, Comparison comparison)
     {
         var offset = comparison.Offset;
@@ -89,8 +89,8 @@ internal sealed partial class IssuerClocks : IDisposable
     }
 
     [LoggerMessage(LogLevel.Warning,
-        "The clock here is {Seconds} s {Direction} the issuer's at {Origin}. Tokens are judged rightly up to {Skew} s of difference. "
-        + "Let a time server set both clocks")]
+        "The clock here is {Seconds} s {Direction} the issuer's at {Origin}. Tokens are judged correctly up to {Skew} s of difference. "
+        + "Synchronize both clocks with a time server")]
     private partial void LogOff(double seconds, string direction, Uri origin, double skew);
 
     [LoggerMessage(LogLevel.Information, "The clock here agrees with the issuer's at {Origin} again")]

@@ -5,21 +5,21 @@ using Microsoft.Extensions.Options;
 namespace AuthMesh.Issuer;
 
 /// <summary>
-/// The identity service as the other services reach it: at its inner addresses, with the credential that they share. Nothing else is
-/// ever asked, whatever a token or the issuer's metadata say.
+/// Reaches the identity service at its inner addresses, with the credential that the services share. It never calls another address,
+/// whatever a token or the issuer's metadata says.
 /// </summary>
 public sealed class IssuerConnection : IDisposable
 {
-    /// <summary>The header of the service credential. The gateway lets nobody send it through.</summary>
+    /// <summary>The header of the service credential. The gateway never forwards it from a client.</summary>
     public const string ServiceKeyHeader = "AuthMesh-Service-Key";
 
-    // One attempt: inner hosts are near or gone, and somebody may be waiting for the answer.
+    // Per attempt. Inner hosts answer quickly or not at all, and a request may be waiting for the answer.
     private static readonly TimeSpan AttemptTimeout = TimeSpan.FromSeconds(3);
 
     private readonly HttpClient http;
-    private volatile int first; // of the addresses: the one that answered last
+    private volatile int first; // index of the address that answered last
 
-    /// <summary>Made once for each process.</summary>
+    /// <summary>Create one instance per process.</summary>
     public IssuerConnection(IOptions<AuthMeshOptions> options)
     {
         var mesh = options.Value;
@@ -27,27 +27,27 @@ public sealed class IssuerConnection : IDisposable
         http = new HttpClient(new SocketsHttpHandler
         {
             AllowAutoRedirect = false,
-            UseProxy = false, // whatever the environment says about the way to the internet
+            UseProxy = false, // a proxy from the environment is for the way to the internet
             UseCookies = false,
             ConnectTimeout = TimeSpan.FromSeconds(2),
-            PooledConnectionLifetime = TimeSpan.FromMinutes(1), // a replica that moved is found again
+            PooledConnectionLifetime = TimeSpan.FromMinutes(1), // finds a replica that moved
         })
         {
-            Timeout = Timeout.InfiniteTimeSpan, // each call bounds itself: the feed never ends
-            MaxResponseContentBufferSize = 256 * 1024, // 400 keys: those of 70 minutes where they rotate every 10 s
+            Timeout = Timeout.InfiniteTimeSpan, // each call sets its own limit: the feed never ends
+            MaxResponseContentBufferSize = 256 * 1024, // 400 keys: 70 minutes of rotation every 10 s
         };
         http.DefaultRequestHeaders.Add(ServiceKeyHeader, Secret.Read(mesh.ServiceKey, mesh.ServiceKeyFile));
     }
 
-    /// <summary>One for each configured address.</summary>
+    /// <summary>One origin for each configured address.</summary>
     public IReadOnlyList<Uri> Origins { get; }
 
     /// <summary>
-    /// Asks one replica, and where it does not answer or answers 5xx the next. Only for what may be asked twice.
+    /// Sends the request to one replica, and to the next one if that does not answer or answers 5xx. Use it only for idempotent requests.
     /// </summary>
-    /// <param name="createRequest">Makes the request anew for each attempt; its address is a path.</param>
+    /// <param name="createRequest">Creates the request for each attempt; its address is a path.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
-    /// <returns>The first answer below 500, or the last of the others; read to its end.</returns>
+    /// <returns>The first answer below 500, or else the last answer. Its body is fully read.</returns>
     /// <exception cref="HttpRequestException">No replica answered in time.</exception>
     public async Task<HttpResponseMessage> SendAsync(Func<HttpRequestMessage> createRequest, CancellationToken cancellationToken)
     {
@@ -80,15 +80,15 @@ public sealed class IssuerConnection : IDisposable
             }
             catch (HttpRequestException) when (!isLast)
             {
-                // the next one may answer
+                // the next replica may answer
             }
         }
     }
 
-    /// <summary>The next question goes to another replica first: this one's answer was not what it should be.</summary>
+    /// <summary>Starts the next request at another replica, because this one's answer was incomplete.</summary>
     internal void TurnToNext() => first = (first + 1) % Origins.Count;
 
-    /// <summary>Opens an answer that does not end by itself; the caller reads and disposes of it.</summary>
+    /// <summary>Opens an answer that does not end by itself. The caller reads and disposes it.</summary>
     internal async Task<HttpResponseMessage> OpenAsync(Uri address, string? lastEventId, CancellationToken cancellationToken)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, address);

@@ -10,20 +10,20 @@ using Microsoft.IdentityModel.Tokens;
 namespace AuthMesh.Keys;
 
 /// <summary>
-/// The keys that the identity service publishes, fetched at its inner addresses and kept in memory. Once it holds keys, nothing
-/// that happens to the identity service takes them away; a request waits for the network only when it names an unknown key.
+/// The keys that the identity service publishes, fetched from its inner addresses and kept in memory. Once this service holds keys, an
+/// outage of the identity service does not remove them. A request waits for the network only if it names an unknown key.
 /// </summary>
 /// <remarks>
-/// What is fetched is only ever added: the replica that answered may be one that has not heard of the newest key yet, and a key that was
-/// reported as held must stay. Which keys are gone is for the database to say, in the answer to the report.
+/// A fetch only adds keys: the replica that answered may not know the newest key yet, and a key that was reported as held must stay. The
+/// database decides which keys are gone, in its answer to the report.
 /// </remarks>
 internal sealed partial class IssuerKeys(
     IssuerConnection issuer, RevokedAccess revoked, IOptions<AuthMeshOptions> options, TimeProvider clock, ILogger<IssuerKeys> logger)
     : BackgroundService, IVerificationKeys
 {
-    // Long enough that a storm of forged key ids costs the issuer nothing, short enough for a key that came as a surprise.
+    // Long enough that a flood of forged key ids costs the issuer nothing. Short enough to find an unexpected new key soon.
     private static readonly TimeSpan UnknownKeyPause = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan RetryWithoutKeys = TimeSpan.FromMilliseconds(100); // nothing else keeps this service from being ready
+    private static readonly TimeSpan RetryWithoutKeys = TimeSpan.FromMilliseconds(100); // short: only the keys keep it from being ready
     private static readonly TimeSpan RetryWithKeys = TimeSpan.FromSeconds(5);
 
     private readonly Lock gate = new();
@@ -38,10 +38,10 @@ internal sealed partial class IssuerKeys(
 
     public IEnumerable<string> KeyIds => keys.Keys;
 
-    /// <summary>How often <see cref="HearOfChange"/> was called.</summary>
+    /// <summary>The number of calls of <see cref="HearOfChange"/>.</summary>
     public long ChangesHeard => Interlocked.Read(ref changesHeard);
 
-    // Until the database has confirmed that nothing is missing here, or without news of it, an unknown key may be a new one.
+    // An unknown key may be a new one until the database has confirmed that none is missing here, and while its confirmations stay away.
     private bool MayLackKeys => revoked.IsStale || !revoked.IsAwaited || Interlocked.Read(ref changesTaken) < ChangesHeard;
 
     public ECDsaSecurityKey? Find(string keyId) => keys.GetValueOrDefault(keyId);
@@ -54,14 +54,18 @@ internal sealed partial class IssuerKeys(
         }
 
         var isReachable = await RefreshUnlessRecent().WaitAsync(cancellationToken);
-        var mayLackKeys = MayLackKeys; // before the second look, which thereby sees all that a "no" is said of
+        var mayLackKeys = MayLackKeys; // read before the second lookup, which then sees every key that a "no" covers
         return new KeyLookup(Find(keyId), IsUnavailable: !isReachable || mayLackKeys);
     }
 
-    /// <summary>The ring changed, or may have: until <see cref="Take"/> says otherwise, keys may be missing here.</summary>
+    /// <summary>
+    /// Records that the ring changed, or may have changed. Until <see cref="Take"/> says otherwise, keys may be missing here.
+    /// </summary>
     public void HearOfChange() => Interlocked.Increment(ref changesHeard);
 
-    /// <summary>Fetches the keys as they are now: an answer that is under way may be from before they changed.</summary>
+    /// <summary>
+    /// Fetches the current keys. It waits for a fetch in flight and repeats it, since that answer may be from before the change.
+    /// </summary>
     /// <returns>Whether the issuer answered.</returns>
     public async Task<bool> FetchAgainAsync(CancellationToken cancellationToken)
     {
@@ -79,16 +83,16 @@ internal sealed partial class IssuerKeys(
         return await Refresh().WaitAsync(cancellationToken);
     }
 
-    /// <summary>What the issuer's database says of the keys that this process said it holds.</summary>
-    /// <param name="changes">What <see cref="ChangesHeard"/> was before the database was asked.</param>
-    /// <param name="missing">Keys of the ring that were not among them.</param>
-    /// <param name="goneNow">Those among them that the ring does not hold any more.</param>
+    /// <summary>Applies the answer of the issuer's database to the report of the held keys.</summary>
+    /// <param name="changes">The value of <see cref="ChangesHeard"/> before the database was asked.</param>
+    /// <param name="missing">Keys of the ring that were missing in the report.</param>
+    /// <param name="goneNow">Reported keys that the ring no longer holds.</param>
     public void Take(long changes, IReadOnlyList<string> missing, IReadOnlyList<string> goneNow)
     {
         lock (gate)
         {
-            gone.UnionWith(goneNow); // a replica that lags still publishes them
-            gone.ExceptWith(missing); // after a restore from an older copy they may be back
+            gone.UnionWith(goneNow); // a lagging replica still publishes them
+            gone.ExceptWith(missing); // a restore from an older backup may bring them back
             if (goneNow.Count > 0)
             {
                 keys = keys.Where(key => !gone.Contains(key.Key)).ToFrozenDictionary();
@@ -120,7 +124,7 @@ internal sealed partial class IssuerKeys(
         }
     }
 
-    /// <summary>Asks the issuer, once for all who wait at the same time.</summary>
+    /// <summary>Asks the issuer. Concurrent callers share one request.</summary>
     private Task<bool> Refresh()
     {
         lock (gate)
@@ -155,7 +159,7 @@ internal sealed partial class IssuerKeys(
         }
         catch (Exception exception) when (exception is HttpRequestException or InvalidDataException)
         {
-            if (lastFault != exception.Message) // once for each reason, however long it lasts
+            if (lastFault != exception.Message) // once per reason, however long it lasts
             {
                 lastFault = exception.Message;
                 LogKeysUnavailable(exception.Message, keys.Count);
@@ -190,6 +194,6 @@ internal sealed partial class IssuerKeys(
     [LoggerMessage(LogLevel.Information, "The issuer's keys are now {KeyIds}")]
     private partial void LogKeysChanged(string keyIds);
 
-    [LoggerMessage(LogLevel.Warning, "No keys from the identity service: {Reason} Still holding {Count}.")]
+    [LoggerMessage(LogLevel.Warning, "Cannot fetch keys from the identity service: {Reason} Still holding {Count}.")]
     private partial void LogKeysUnavailable(string reason, int count);
 }

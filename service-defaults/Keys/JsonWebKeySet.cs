@@ -7,14 +7,14 @@ using Microsoft.IdentityModel.Tokens;
 
 namespace AuthMesh.Keys;
 
-/// <summary>Reads a JWK set (RFC 7517 §5). Keys of other types and uses are passed over, as RFC 7517 §5 asks.</summary>
+/// <summary>Reads a JWK set (RFC 7517 §5). It skips keys of other types and uses, as RFC 7517 §5 asks.</summary>
 internal static class JsonWebKeySet
 {
     private const int CoordinateBytes = 32; // P-256, RFC 7518 §6.2.1.2
 
     /// <param name="json">The set as the issuer sent it.</param>
-    /// <param name="held">Keys already held; one that did not change stays the same object and keeps what is cached for it.</param>
-    /// <exception cref="InvalidDataException">The text is no JWK set, or a P-256 key in it is not one.</exception>
+    /// <param name="held">Keys already held. An unchanged key stays the same object and keeps everything cached for it.</param>
+    /// <exception cref="InvalidDataException">The text is not a JWK set, or a P-256 key in it is malformed.</exception>
     public static FrozenDictionary<string,
         ECDsaSecurityKey> Read(ReadOnlySpan<byte> json, IReadOnlyDictionary<string, ECDsaSecurityKey> held)
     {

@@ -3,8 +3,8 @@ using Microsoft.Extensions.Logging;
 namespace AuthMesh.Logs;
 
 /// <summary>
-/// Categories of the framework that print what a request holds (its URL with the query, its path decoded, values of parameters, headers),
-/// and so tokens and passwords that somebody put there. Below Warning they print nothing, whatever the settings say.
+/// Framework categories that log the content of a request (its URL with the query, its path decoded, values of parameters, headers), and
+/// with it any tokens and passwords in there. Below Warning they log nothing, whatever the settings say.
 /// </summary>
 internal static class HeldCategories
 {
@@ -22,12 +22,12 @@ internal static class HeldCategories
         "Yarp.ReverseProxy",
     ];
 
-    /// <summary>Adds the condition to every rule that could let such an entry through, also to one for a single provider.</summary>
+    /// <summary>Adds this condition to every rule that could let such an entry through, including one for a single provider.</summary>
     public static void Hold(LoggerFilterOptions options)
     {
         var rules = options.Rules.ToList();
         options.Rules.Clear();
-        // For categories that no rule names. The first of two equal rules counts less.
+        // For categories that no rule names. It goes first, because the later of two equal rules wins.
         rules.Insert(0, new LoggerFilterRule(null, null, options.MinLevel, null));
         foreach (var rule in rules)
         {

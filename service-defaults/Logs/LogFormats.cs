@@ -16,16 +16,16 @@ namespace AuthMesh.Logs;
 /// <c>traceId</c>, the span id, the fields of the message, and the exception.
 /// </summary>
 /// <remarks>
-/// Not the framework's JSON format: it takes the trace id from scopes, and the scope of a request holds its path, decoded, which may hold a
-/// token.
+/// The framework's JSON format is not used: it takes the trace id from scopes, and a request's scope holds its decoded path, which may hold
+/// a token.
 /// </remarks>
 internal sealed class JsonLogFormat(TimeProvider clock) : ConsoleFormatter(FormatName)
 {
     public const string FormatName = "authmesh-json";
 
-    private const string Template = "{OriginalFormat}"; // what the framework calls the message before its fields are filled in
+    private const string Template = "{OriginalFormat}"; // the framework's name for the message before its fields are filled in
 
-    // Readable: + and ' as they are. It escapes every control character.
+    // Leaves + and ' readable. It escapes every control character.
     private static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     public override void Write<TState>(in LogEntry<TState> logEntry, IExternalScopeProvider? scopeProvider, TextWriter textWriter)
@@ -127,7 +127,7 @@ internal sealed class LogLine(TimeProvider clock) : ConsoleFormatter(FormatName)
 {
     public const string FormatName = "authmesh-line";
 
-    private const string GeneratedName = "Log"; // so begin the names of our logging methods, which are the default names of their events
+    private const string GeneratedName = "Log"; // the prefix of our logging methods, whose names are the default names of their events
 
     public static string Time(TimeProvider clock) =>
         clock.GetUtcNow().UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ss.fffZ", CultureInfo.InvariantCulture);
@@ -147,7 +147,7 @@ internal sealed class LogLine(TimeProvider clock) : ConsoleFormatter(FormatName)
         var message = logEntry.Formatter(logEntry.State, logEntry.Exception);
         textWriter.Write($"{Time(clock)} {Level(logEntry.LogLevel)} {logEntry.Category}");
         if (logEntry.EventId.Name is { } name && !name.StartsWith(GeneratedName, StringComparison.Ordinal)
-            && !message.StartsWith(name, StringComparison.Ordinal)) // a security event begins with its name
+            && !message.StartsWith(name, StringComparison.Ordinal)) // the message of a security event begins with its name
         {
             textWriter.Write($" {LogText.Visible(name)}");
         }

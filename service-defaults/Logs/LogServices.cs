@@ -8,8 +8,8 @@ namespace AuthMesh.Logs;
 internal static class LogServices
 {
     /// <summary>
-    /// JSON where something else reads the output, a readable line on a terminal; <c>Logging:Console:FormatterName</c> says otherwise
-    /// (<c>authmesh-json</c>, <c>authmesh-line</c>, or one of the framework's).
+    /// Logs JSON if another program reads the output, and a readable line on a terminal. <c>Logging:Console:FormatterName</c> overrides
+    /// this (<c>authmesh-json</c>, <c>authmesh-line</c>, or one of the framework's).
     /// </summary>
     public static void AddLogs(this IHostApplicationBuilder builder)
     {

@@ -3,12 +3,12 @@ using System.Text;
 
 namespace AuthMesh.Logs;
 
-/// <summary>Text as a line of a log may hold it.</summary>
+/// <summary>Makes text safe for a line of a log.</summary>
 internal static class LogText
 {
     /// <summary>
-    /// Writes what is not visible as its code (<c>\u000a</c>): line ends and other control characters, which would forge a line or command
-    /// a terminal, marks that turn the direction of text, and halves of surrogate pairs.
+    /// Writes invisible characters as their code (<c>\u000a</c>). These are line ends and other control characters, which could forge a
+    /// line or control a terminal, marks that change the direction of text, and halves of surrogate pairs.
     /// </summary>
     public static string Visible(string text)
     {
@@ -20,7 +20,7 @@ internal static class LogText
 
         if (first == text.Length)
         {
-            return text; // nearly always
+            return text; // the usual case
         }
 
         var visible = new StringBuilder(text.Length + 16).Append(text, 0, first);

@@ -5,13 +5,16 @@ using System.Net.Sockets;
 namespace AuthMesh.Requests;
 
 /// <summary>
-/// What counts as one client: an IPv4 address, or the /64 that a household or a server gets of IPv6, with 2^64 addresses to hop through.
+/// The network that counts as one client: an IPv4 address, or the IPv6 /64 of a household or a server. A client can switch between the 2^64
+/// addresses of its /64.
 /// </summary>
 /// <param name="Bits">The IPv4 address, or the first half of the IPv6 address.</param>
-/// <param name="IsIPv6">Which of the two.</param>
+/// <param name="IsIPv6">Whether it is an IPv6 network.</param>
 public readonly record struct ClientNetwork(ulong Bits, bool IsIPv6)
 {
-    /// <summary>The network of an address. An IPv4 address mapped into IPv6, as sockets for both show it, is an IPv4 address.</summary>
+    /// <summary>
+    /// Returns the network of an address. An IPv4 address mapped into IPv6, as dual-stack sockets show it, counts as an IPv4 address.
+    /// </summary>
     public static ClientNetwork Of(IPAddress address)
     {
         Span<byte> bytes = stackalloc byte[16];

@@ -8,8 +8,8 @@ using Microsoft.Extensions.DependencyInjection;
 namespace AuthMesh.Requests;
 
 /// <summary>
-/// Two rules of RFC 9110 §9.1 that routing does not know. HEAD works wherever GET does. And methods are case-sensitive: to routing,
-/// <c>get</c> is GET, while a check that somebody writes, or a proxy in front, may take it for an unknown method.
+/// Enforces two rules of RFC 9110 §9.1 that routing does not know. First, HEAD works wherever GET does. Second, methods are case-sensitive:
+/// routing takes <c>get</c> for GET, but a handwritten check or a proxy in front may take it for an unknown method.
 /// </summary>
 internal sealed class RequestMethods : IStartupFilter
 {
@@ -18,7 +18,7 @@ internal sealed class RequestMethods : IStartupFilter
         app.Use((context, proceed) =>
         {
             var method = context.Request.Method;
-            if (ReferenceEquals(method, HttpMethods.Get)) // the web server's own instance: most requests need no more than this
+            if (ReferenceEquals(method, HttpMethods.Get)) // the web server's own instance: a fast path for most requests
             {
                 return proceed(context);
             }
@@ -38,7 +38,9 @@ internal sealed class RequestMethods : IStartupFilter
         next(app);
     };
 
-    /// <summary>Routing answers 405 with the methods that somebody mapped, and HEAD works besides (RFC 9110 §10.2.1).</summary>
+    /// <summary>
+    /// Adds HEAD to the Allow header of a 405: routing lists only the mapped methods, but HEAD works wherever GET does (RFC 9110 §10.2.1).
+    /// </summary>
     public static void CompleteAllow(HttpResponse response)
     {
         if (response.StatusCode == StatusCodes.Status405MethodNotAllowed && response.Headers.Allow is [{ } allow]
@@ -49,8 +51,8 @@ internal sealed class RequestMethods : IStartupFilter
     }
 
     /// <summary>
-    /// Has routing look for the endpoint that answers GET. Everybody after it sees HEAD again, so that a file's content is not read in vain
-    /// and the gateway forwards what the client sent. The web server leaves out the body of any answer to HEAD.
+    /// Makes routing select the endpoint that answers GET. Everything after routing sees HEAD again, so that no file is read in vain and
+    /// the gateway forwards the client's method. The web server omits the body of any answer to HEAD.
     /// </summary>
     private sealed class GetEndpoint : IEndpointFeature
     {

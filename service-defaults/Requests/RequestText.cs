@@ -3,8 +3,9 @@ using System.Globalization;
 namespace AuthMesh.Requests;
 
 /// <summary>
-/// Reads ids and numbers from a path, a query or a header in their one spelling. The framework's parsers also take an id between spaces and
-/// line ends, and a number that ends in U+0000; what one part of a system takes for the same value, another may not.
+/// Reads ids and numbers from a path, a query or a header, in one spelling only. The framework's parsers also accept an id between spaces
+/// and line ends, and a number that ends in U+0000. One part of a system may take two spellings for the same value, and another part may
+/// not.
 /// </summary>
 public static class RequestText
 {
@@ -14,7 +15,7 @@ public static class RequestText
     public static bool TryReadId(string? text, out Guid id) =>
         Guid.TryParseExact(text, "D", out id) && id.ToString("D").Equals(text, StringComparison.OrdinalIgnoreCase);
 
-    /// <summary>Reads a number of digits alone, without a sign.</summary>
+    /// <summary>Reads a number of digits only, without a sign.</summary>
     public static bool TryReadNumber(ReadOnlySpan<char> text, out long number)
     {
         number = 0;

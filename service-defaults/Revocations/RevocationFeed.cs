@@ -9,23 +9,23 @@ using Microsoft.Extensions.Logging;
 namespace AuthMesh.Revocations;
 
 /// <summary>
-/// Listens to the identity service: one long-lived answer (Server-Sent Events) from each of its configured addresses. What arrives on
-/// any of them counts, so while one replica is gone or stuck the others are enough.
+/// Follows the identity service's revocation feed over one long-lived answer (Server-Sent Events) from each configured address. An event
+/// counts no matter which replica sent it. So while one replica is gone or stuck, the others are enough.
 /// </summary>
 internal sealed partial class RevocationFeed(
     IssuerConnection issuer, RevokedAccess revoked, VerifierReport report, IssuerClocks clocks, TimeProvider clock,
     ILogger<RevocationFeed> logger) : BackgroundService
 {
-    /// <summary>The event that says that nothing is missing. It is no entry of the log.</summary>
+    /// <summary>The heartbeat event: it confirms that this verifier has every entry. It is not an entry of the log.</summary>
     public const string Beat = "beat";
 
     private const string BeatTime = "time";
 
-    // Two beats and a half. A replica that was stopped, or lost its database, keeps the connection open and says nothing.
+    // Two and a half beats. A replica that is stopped or has lost its database keeps the connection open but sends nothing.
     private static readonly TimeSpan Silence = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(100); // no token is judged before the first news
+    private static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(100); // short: until the first beat, no token is accepted
 
-    /// <summary>The data of a beat: the time at the identity service, by which verifiers compare their clocks.</summary>
+    /// <summary>Returns the data of a beat: the identity service's time, which verifiers compare with their own clocks.</summary>
     public static string DescribeBeat(DateTimeOffset now) =>
         string.Create(CultureInfo.InvariantCulture, $"{{\"{BeatTime}\":\"{now.UtcDateTime:yyyy-MM-ddTHH:mm:ss.fffZ}\"}}");
 
@@ -46,7 +46,7 @@ internal sealed partial class RevocationFeed(
             using var answer = await issuer.OpenAsync(address, lastEventId, silence.Token);
             answer.EnsureSuccessStatusCode();
             await using var stream = await answer.Content.ReadAsStreamAsync(silence.Token);
-            report.Due(); // whatever this replica was told before, it may have forgotten
+            report.Due(); // this replica may have forgotten an earlier report
             await foreach (var item in SseParser.Create(stream).EnumerateAsync(silence.Token))
             {
                 silence.CancelAfter(Silence);
@@ -61,7 +61,7 @@ internal sealed partial class RevocationFeed(
 
     private static Setback? Explain(Exception exception) => exception switch
     {
-        OperationCanceledException => new Setback($"nothing heard for {Silence.TotalSeconds:0} s", RetryInterval),
+        OperationCanceledException => new Setback($"no event for {Silence.TotalSeconds:0} s", RetryInterval),
         HttpRequestException or IOException or JsonException => new Setback(exception.Message, RetryInterval),
         _ => null,
     };
@@ -79,7 +79,7 @@ internal sealed partial class RevocationFeed(
             return;
         }
 
-        // Every other event is an entry of the log, also one whose kind only a newer version knows.
+        // Every other event is a log entry, even if only a newer version knows its kind.
         var (subject, epoch) = RevocationKind.Find(item.EventType)?.Read(item.Data) ?? ("", 0);
         revoked.Take(item.EventType, subject, epoch);
         if (item.EventType == RevocationKind.KeysChanged)
@@ -88,7 +88,7 @@ internal sealed partial class RevocationFeed(
         }
     }
 
-    // An identity service of an earlier version does not tell the time.
+    // An older identity service sends beats without the time.
     private static DateTimeOffset? ReadTime(string data)
     {
         using var json = JsonDocument.Parse(data);
@@ -105,10 +105,10 @@ internal sealed partial class RevocationFeed(
         }
     }
 
-    [LoggerMessage(LogLevel.Information, "Hearing of revocations from {Origin} again")]
+    [LoggerMessage(LogLevel.Information, "Receiving revocations from {Origin} again")]
     private partial void LogConnected(Uri origin);
 
-    [LoggerMessage(LogLevel.Warning, "No news of revocations from {Origin}: {Reason}")]
+    [LoggerMessage(LogLevel.Warning, "Not receiving revocations from {Origin}: {Reason}")]
     private partial void LogLost(Uri origin, string reason);
 }
 

@@ -4,13 +4,14 @@ using AuthMesh.Tokens;
 namespace AuthMesh.Revocations;
 
 /// <summary>
-/// One kind of entry in the revocation log, and one event of the feed that carries it. <see cref="All"/> is the one list of them: the
-/// identity service writes and tells by it, verifiers learn by it.
+/// One kind of entry in the revocation log, and the feed event that carries it. <see cref="All"/> is the only list of kinds: the identity
+/// service writes and sends entries by it, and verifiers apply entries by it.
 /// </summary>
 /// <remarks>
-/// The list is closed. A verifier that hears a kind it does not know is degraded from then on (<see cref="RevokedAccess.UnknownKinds"/>):
-/// it may accept a token that was revoked. To add a kind, deploy every verifier first (gateway, resource services, a team's own), then the
-/// identity service. While its replicas differ, the older ones pass the new kind on by the members <c>subject</c> and <c>epoch</c>.
+/// The list is closed. A verifier that receives an unknown kind is degraded from then on (<see cref="RevokedAccess.UnknownKinds"/>): it may
+/// accept a revoked token. To add a kind, deploy every verifier first (gateway, resource services, a team's own), then the identity
+/// service. While its replicas run different versions, the older ones pass the new kind on with the members <c>subject</c> and
+/// <c>epoch</c>.
 /// </remarks>
 public sealed class RevocationKind
 {
@@ -26,7 +27,7 @@ public sealed class RevocationKind
     /// <summary>The set of keys changed: verifiers fetch it again. It revokes nothing.</summary>
     public const string KeysChanged = "keys-changed";
 
-    private const string AnySubject = "subject"; // the members of a kind that the replica which tells it does not know
+    private const string AnySubject = "subject"; // a replica uses these members for a kind that it does not know
     private const string EpochMember = "epoch";
 
     private readonly Func<string, bool> isSubject;
@@ -47,10 +48,10 @@ public sealed class RevocationKind
         new(KeysChanged, null, static _ => true, hasEpoch: false, static (_, _, _) => { }),
     ];
 
-    /// <summary>As in the log, and as the event's type in the feed.</summary>
+    /// <summary>The name in the log, and the event's type in the feed.</summary>
     public string Name { get; }
 
-    /// <summary>The member of the feed's data that names the session, user or key; null where the kind names none.</summary>
+    /// <summary>The member of the feed's data that names the session, user or key; null if the kind names none.</summary>
     public string? SubjectMember { get; }
 
     /// <summary>Whether the data has a member <c>epoch</c>.</summary>
@@ -59,7 +60,7 @@ public sealed class RevocationKind
     internal Action<RevokedAccess, string, long> Learn { get; }
 
     /// <summary>Finds a kind by its name.</summary>
-    /// <returns>The kind, or null where this version does not know it.</returns>
+    /// <returns>The kind, or null if this version does not know it.</returns>
     public static RevocationKind? Find(string name) => All.FirstOrDefault(kind => kind.Name == name);
 
     /// <summary>The feed's data for one entry.</summary>
@@ -99,7 +100,7 @@ public sealed class RevocationKind
             Member(name) is { ValueKind: JsonValueKind.Number } value && value.TryGetInt64(out var number) ? number : null;
         JsonElement? Member(string name) =>
             members.ValueKind == JsonValueKind.Object && members.TryGetProperty(name, out var value) ? value : null;
-        JsonException Missing(string name) => new($"An event {Name} of the feed has no {name}, or another form of it.");
+        JsonException Missing(string name) => new($"In a feed event {Name}, the member {name} is missing or malformed.");
     }
 
     private static bool IsId(string subject) => Guid.TryParse(subject, out _);

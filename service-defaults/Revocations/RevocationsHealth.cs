@@ -6,8 +6,8 @@ internal sealed class RevocationsHealth(RevokedAccess revoked) : IHealthCheck
 {
     public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
         Task.FromResult(
-        !revoked.IsCaughtUp ? HealthCheckResult.Unhealthy("waiting to hear of ended sessions")
-        : revoked.IsStale ? HealthCheckResult.Degraded($"no news of ended sessions for {revoked.Staleness.TotalSeconds:0} s")
+        !revoked.IsCaughtUp ? HealthCheckResult.Unhealthy("waiting for the revocation log")
+        : revoked.IsStale ? HealthCheckResult.Degraded($"no confirmation of the revocation log for {revoked.Staleness.TotalSeconds:0} s")
         : revoked.UnknownKinds is { Count: > 0 } kinds
             ? HealthCheckResult.Degraded($"this version does not know revocations of the kind {string.Join(", ", kinds)}")
         : HealthCheckResult.Healthy());

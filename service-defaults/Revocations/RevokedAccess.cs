@@ -8,17 +8,18 @@ using Microsoft.Extensions.Options;
 namespace AuthMesh.Revocations;
 
 /// <summary>
-/// What this process knows to be revoked: sessions that ended, users below an epoch, keys that are not trusted any more. It only ever
-/// learns; sessions and users are kept until no token that they could concern can still be alive, keys for good.
+/// Holds the revocations that this process knows: ended sessions, users below an epoch, and distrusted keys. It keeps a session or user
+/// until every token that the entry could affect has expired. It keeps a key forever.
 /// </summary>
 public sealed partial class RevokedAccess : IDisposable
 {
-    // The issuer waits for a verifier that it has seen in the last 10 s, and saw it up to 3 s before the confirmation that came last.
+    // The issuer waits for every verifier that it has seen in the last 10 s. It may have seen this one up to 3 s before the last
+    // confirmation.
     private static readonly TimeSpan Awaited = TimeSpan.FromSeconds(6);
 
     private readonly ConcurrentDictionary<Guid, long> sessions = new();
     private readonly ConcurrentDictionary<Guid, (long Epoch, long HeardAt)> users = new();
-    private readonly ConcurrentDictionary<string, bool> keys = new(); // as a set
+    private readonly ConcurrentDictionary<string, bool> keys = new(); // used as a set
     private readonly ConcurrentDictionary<string, long> unknownKinds = new();
     private readonly Queue<(long HeardAt, Action Forget)> inOrder = new();
     private readonly Lock writing = new();
@@ -29,9 +30,9 @@ public sealed partial class RevokedAccess : IDisposable
     private long confirmedAt;
     private volatile bool isCaughtUp;
     private volatile bool saidStale;
-    private volatile bool hasUnknownKinds; // asked for every request; the dictionary would take its locks to tell
+    private volatile bool hasUnknownKinds; // read for every request; asking the dictionary would take its locks
 
-    /// <summary>Made once for each process.</summary>
+    /// <summary>Create one instance per process.</summary>
     public RevokedAccess(TimeProvider clock, IOptions<AuthMeshOptions> mesh, IMeterFactory meters, ILogger<RevokedAccess> logger)
     {
         this.clock = clock;
@@ -40,7 +41,7 @@ public sealed partial class RevokedAccess : IDisposable
         meter = meters.Create("AuthMesh.Revocations");
         meter.CreateObservableGauge(
             "authmesh.revocations.staleness", () => Staleness.TotalSeconds, "s",
-            "Time since it was confirmed that every revocation is known here.");
+            "Time since the revocation log was last confirmed to be complete here.");
         meter.CreateObservableGauge(
             "authmesh.revocations.unknown_kinds", () => unknownKinds.Count, "{kind}",
             "Kinds of revocations that reached this service and that its version does not know.");
@@ -48,31 +49,31 @@ public sealed partial class RevokedAccess : IDisposable
             "authmesh.revocations.held", () => sessions.Count + users.Count + keys.Count, "{revocation}", "Revocations held.");
     }
 
-    /// <summary>Whether everything that was revoked before this process started is known. Until then no token can be judged.</summary>
+    /// <summary>Whether this process knows everything that was revoked before it started. Until then it cannot judge tokens.</summary>
     public bool IsCaughtUp => isCaughtUp;
 
-    /// <summary>How long ago it was confirmed last that nothing is missing here.</summary>
+    /// <summary>Time since the feed last confirmed that this process has every entry.</summary>
     public TimeSpan Staleness => isCaughtUp ? clock.GetElapsedTime(Interlocked.Read(ref confirmedAt)) : TimeSpan.Zero;
 
-    /// <summary>Whether that is longer ago than <see cref="RevocationOptions.StaleAfter"/>.</summary>
+    /// <summary>Whether <see cref="Staleness"/> exceeds <see cref="RevocationOptions.StaleAfter"/>.</summary>
     public bool IsStale => isCaughtUp && Staleness > options.StaleAfter;
 
     /// <summary>
-    /// Whether the issuer still waits for this process before it signs with a new key. Without news for longer, a key that is unknown here
-    /// need not be a forged one.
+    /// Whether the issuer still waits for this process before it signs with a new key. If it no longer waits, an unknown key may be a new
+    /// one and need not be forged.
     /// </summary>
     public bool IsAwaited => isCaughtUp && Staleness < Awaited;
 
     /// <summary>
-    /// Kinds of entries that this version does not know, heard within <see cref="AccessTokenLifetime.Remembered"/>. What they revoked is
-    /// accepted here: this process is degraded until the last of them is that old, when no token that it revoked is alive. A restart does
-    /// not help, a newer version does.
+    /// Kinds of entries that this version does not know, received within <see cref="AccessTokenLifetime.Remembered"/>. This process accepts
+    /// the tokens that they revoked. It stays degraded until the last of them is that old, when every token that it revoked has expired. A
+    /// restart does not help, a newer version does.
     /// </summary>
     public IReadOnlyCollection<string> UnknownKinds => [.. unknownKinds.Keys];
 
     /// <summary>
-    /// Whether tokens can be judged: not before catching up, and with <see cref="OnStale.Reject"/>, not while a revocation may be missing
-    /// here.
+    /// Whether this process can judge tokens. It cannot before it has caught up. With <see cref="OnStale.Reject"/> it also cannot while a
+    /// revocation may be missing here.
     /// </summary>
     public bool CanJudge => isCaughtUp && (options.OnStale == OnStale.Accept || (!IsStale && !hasUnknownKinds));
 
@@ -102,7 +103,7 @@ public sealed partial class RevokedAccess : IDisposable
         }
     }
 
-    /// <summary>Notes that something was revoked, and that this version cannot tell which tokens.</summary>
+    /// <summary>Records an entry of an unknown kind: this version cannot tell which tokens it revokes.</summary>
     internal void TakeUnknown(string kind)
     {
         lock (writing)
@@ -110,7 +111,7 @@ public sealed partial class RevokedAccess : IDisposable
             var now = clock.GetTimestamp();
             if (!unknownKinds.ContainsKey(kind))
             {
-                LogUnknownKind(kind, AccessTokenLifetime.Remembered.TotalMinutes); // once, however many entries follow
+                LogUnknownKind(kind, AccessTokenLifetime.Remembered.TotalMinutes); // once per kind, not once per entry
             }
 
             unknownKinds[kind] = now;
@@ -119,7 +120,7 @@ public sealed partial class RevokedAccess : IDisposable
         }
     }
 
-    /// <summary>Tokens of this session are refused from now on.</summary>
+    /// <summary>Refuses tokens of this session from now on.</summary>
     public void EndSession(Guid sessionId)
     {
         lock (writing)
@@ -130,7 +131,7 @@ public sealed partial class RevokedAccess : IDisposable
         }
     }
 
-    /// <summary>Tokens of this user with a smaller epoch are refused from now on.</summary>
+    /// <summary>Refuses tokens of this user with a smaller epoch from now on.</summary>
     public void RaiseEpoch(Guid userId, long epoch)
     {
         lock (writing)
@@ -141,10 +142,10 @@ public sealed partial class RevokedAccess : IDisposable
         }
     }
 
-    /// <summary>Tokens that this key signed are refused from now on, for good: whoever has the key can sign new ones at any time.</summary>
+    /// <summary>Refuses tokens that this key signed, now and forever: anyone who has the key can sign new ones at any time.</summary>
     public void Distrust(string keyId) => keys[keyId] = true;
 
-    /// <summary>Everything that was revoked until a moment ago has arrived here.</summary>
+    /// <summary>Records that every revocation up to a moment ago has arrived here.</summary>
     public void Confirm()
     {
         Interlocked.Exchange(ref confirmedAt, clock.GetTimestamp());
@@ -158,7 +159,7 @@ public sealed partial class RevokedAccess : IDisposable
         Forget();
     }
 
-    /// <summary>Says once that the news stay away; to be called now and then while they do.</summary>
+    /// <summary>Logs once that confirmations have stopped. Call it periodically.</summary>
     public void WarnIfStale()
     {
         if (IsStale && !saidStale)
@@ -177,7 +178,7 @@ public sealed partial class RevokedAccess : IDisposable
         {
             while (inOrder.TryPeek(out var oldest) && clock.GetElapsedTime(oldest.HeardAt) > AccessTokenLifetime.Remembered)
             {
-                inOrder.Dequeue().Forget(); // nothing where it was heard again since
+                inOrder.Dequeue().Forget(); // does nothing if the entry arrived again since
             }
         }
     }
@@ -192,17 +193,17 @@ public sealed partial class RevokedAccess : IDisposable
     }
 
     [LoggerMessage(LogLevel.Error,
-        "Revocations of the kind {Kind} reach this service, and this version does not know the kind. It accepts tokens that they revoke. "
-        + "The service is degraded until {Minutes} minutes after the last of them. Deploy the version that the identity service has")]
+        "Revocations of the kind {Kind} reach this service, but this version does not know the kind. It accepts tokens that they revoke. "
+        + "The service stays degraded until {Minutes} minutes after the last of them. Deploy the version that the identity service runs")]
     private partial void LogUnknownKind(string kind, double minutes);
 
-    [LoggerMessage(LogLevel.Information, "For {Minutes} minutes, no revocation was of a kind that this version does not know")]
+    [LoggerMessage(LogLevel.Information, "No revocation of an unknown kind has arrived for {Minutes} minutes")]
     private partial void LogNoUnknownKind(double minutes);
 
     [LoggerMessage(
-        LogLevel.Warning, "No confirmation for {StaleAfter} that every ended session is known here; tokens meanwhile: {OnStale}")]
+        LogLevel.Warning, "No confirmation of the revocation log for {StaleAfter}; tokens meanwhile: {OnStale}")]
     private partial void LogStale(TimeSpan staleAfter, OnStale onStale);
 
-    [LoggerMessage(LogLevel.Information, "Every ended session is known here again")]
+    [LoggerMessage(LogLevel.Information, "The revocation log is confirmed again")]
     private partial void LogFresh();
 }

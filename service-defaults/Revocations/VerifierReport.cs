@@ -8,24 +8,24 @@ using Microsoft.Extensions.Logging;
 namespace AuthMesh.Revocations;
 
 /// <summary>
-/// Tells the identity service which signing keys this process holds. A new key signs only when every verifier holds it, so nobody meets
-/// a token that it cannot check.
+/// Reports to the identity service which signing keys this process holds. The identity service signs with a new key only when every
+/// verifier holds it, so no verifier gets a token that it cannot check.
 /// </summary>
 internal sealed partial class VerifierReport(
     IssuerConnection issuer, IssuerKeys keys, IHostEnvironment environment, ILogger<VerifierReport> logger) : BackgroundService
 {
-    private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(50); // the other side knows by then what it was asked for
+    private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(50); // by then the identity service has loaded the new key
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(5);
 
     private readonly SemaphoreSlim due = new(0, 1);
 
-    /// <summary>This process, from its start to its end.</summary>
+    /// <summary>The id of this process, new at each start.</summary>
     public Guid Instance { get; } = Guid.NewGuid();
 
-    /// <summary>What an operator would look for.</summary>
+    /// <summary>The name by which an operator can find this process.</summary>
     public string Name { get; } = $"{environment.ApplicationName} on {Environment.MachineName}, process {Environment.ProcessId}";
 
-    /// <summary>The keys may have changed: fetch them and report them soon.</summary>
+    /// <summary>Schedules a fetch and a report, because the keys may have changed.</summary>
     public void Due()
     {
         keys.HearOfChange();
@@ -35,7 +35,7 @@ internal sealed partial class VerifierReport(
         }
         catch (SemaphoreFullException)
         {
-            // it is due already
+            // already due
         }
     }
 
@@ -59,10 +59,10 @@ internal sealed partial class VerifierReport(
         }
     }
 
-    /// <returns>Whether the identity service knows that this process holds every key there is.</returns>
+    /// <returns>Whether the identity service confirmed that this process holds every key of the ring.</returns>
     private async Task<bool> TryReportAsync(CancellationToken cancellationToken)
     {
-        var changes = keys.ChangesHeard; // of one that comes later, the answer may not know
+        var changes = keys.ChangesHeard; // read first: the answer may not cover a later change
         if (!await keys.FetchAgainAsync(cancellationToken))
         {
             return false;
@@ -90,7 +90,7 @@ internal sealed partial class VerifierReport(
                 return true;
             }
 
-            issuer.TurnToNext(); // the replica that answered the fetch had not heard of the newest key, or cannot open it
+            issuer.TurnToNext(); // the replica that answered the fetch does not know the newest key yet, or cannot decrypt it
             return false;
         }
         catch (Exception exception) when (exception is HttpRequestException or JsonException)
@@ -100,7 +100,7 @@ internal sealed partial class VerifierReport(
         }
     }
 
-    [LoggerMessage(LogLevel.Debug, "The keys held here could not be reported: {Reason}")]
+    [LoggerMessage(LogLevel.Debug, "Cannot report the held keys: {Reason}")]
     private partial void LogFailed(string reason);
 }
 

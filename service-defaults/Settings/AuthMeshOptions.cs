@@ -5,7 +5,7 @@ using Microsoft.Extensions.Options;
 
 namespace AuthMesh.Settings;
 
-/// <summary>What every service of a mesh must know: the section <c>AuthMesh</c>.</summary>
+/// <summary>The settings of every service of a mesh: the section <c>AuthMesh</c>.</summary>
 public sealed class AuthMeshOptions
 {
     // RFC 7519 §4.1.4 asks for "a few minutes" at most. Half a minute is more than machines with a time server ever differ.
@@ -15,8 +15,8 @@ public sealed class AuthMeshOptions
     public const string Section = "AuthMesh";
 
     /// <summary>
-    /// The public origin of the mesh and the <c>iss</c> of its tokens, compared character by character (RFC 9068 §4):
-    /// scheme and host, a port where it is not the scheme's own, and no slash at the end. Https outside Development.
+    /// The public origin of the mesh and the <c>iss</c> of its tokens, compared character by character (RFC 9068 §4): scheme and host, a
+    /// port unless it is the scheme's default, and no slash at the end. Https outside Development.
     /// </summary>
     public string Issuer { get; set; } = "";
 
@@ -24,45 +24,44 @@ public sealed class AuthMeshOptions
     public string Audience { get; set; } = "authmesh";
 
     /// <summary>
-    /// Where this service reaches the identity service for its keys. An inner address: it is not the issuer, and the
-    /// <c>jwks_uri</c> of the issuer's metadata is never followed, so that a container's address and a browser's need not agree.
-    /// Several, separated by commas, where replicas have addresses of their own: this service then listens to all of them.
+    /// The address at which this service reaches the identity service for its keys. It is an inner address, not the issuer. The service
+    /// never follows the <c>jwks_uri</c> of the issuer's metadata, so a container's address and a browser's may differ. If replicas have
+    /// addresses of their own, separate them with commas: this service then listens to all of them.
     /// </summary>
     public string IdentityUrl { get; set; } = "";
 
     /// <summary>
-    /// The secret by which the services of a mesh know each other, at least 32 characters; or see <see cref="ServiceKeyFile"/>. With it
-    /// a service hears of revocations; without it nobody may.
+    /// The secret that authenticates the services of a mesh to each other, at least 32 characters; or see <see cref="ServiceKeyFile"/>.
+    /// Only a service that has it may receive revocations.
     /// </summary>
     public string ServiceKey { get; set; } = "";
 
     /// <summary>A file with the <see cref="ServiceKey"/>.</summary>
     public string ServiceKeyFile { get; set; } = "";
 
-    /// <summary>How news of ended sessions is treated.</summary>
+    /// <summary>How this service treats a lack of confirmed revocations.</summary>
     public RevocationOptions Revocations { get; set; } = new();
 
     /// <summary>
-    /// How far the clocks of issuer and verifier may differ: 0 to 30 seconds. A token is accepted so long before its <c>iat</c> and after
-    /// its
-    /// <c>exp</c>. A difference of more than 5 seconds is logged, and shown as <c>authmesh.clock.offset</c>.
+    /// How far the clocks of issuer and verifier may differ: 0 to 30 seconds. This service accepts a token that long before its <c>iat</c>
+    /// and after its <c>exp</c>. It logs a difference of more than 5 seconds, and shows it as <c>authmesh.clock.offset</c>.
     /// </summary>
     public TimeSpan ClockSkew { get; set; } = MaximumClockSkew;
 
-    /// <summary>How often the issuer's keys are asked for: 1 second to 1 hour.</summary>
+    /// <summary>How often this service fetches the issuer's keys: 1 second to 1 hour.</summary>
     public TimeSpan KeyRefreshInterval { get; set; } = TimeSpan.FromMinutes(1);
 
     /// <summary>
-    /// How many tokens at most are remembered as verified: 0 to 2,000,000. Half as many in use at one time are sure to be remembered.
-    /// Each takes about 400 bytes once it was shown. 0 verifies every token anew.
+    /// The maximum number of verified tokens to cache: 0 to 2,000,000. Half as many in use at one time are sure to stay cached. Each takes
+    /// about 400 bytes once a client has sent it. 0 verifies every token anew.
     /// </summary>
     public int VerifiedTokens { get; set; } = 200_000;
 
-    /// <summary><see cref="IdentityUrl"/>, taken apart.</summary>
+    /// <summary>The single addresses of <see cref="IdentityUrl"/>.</summary>
     internal IReadOnlyList<string> IdentityOrigins =>
         [.. IdentityUrl.Split(',', StringSplitOptions.TrimEntries).Select(origin => origin.TrimEnd('/'))];
 
-    /// <summary>Scheme, host and a port at most, as a browser would write an origin (RFC 6454 §6.2).</summary>
+    /// <summary>Whether the value is an origin as a browser writes it: scheme, host and at most a port (RFC 6454 §6.2).</summary>
     public static bool IsOrigin(string value) =>
         Uri.TryCreate(value, UriKind.Absolute, out var url) && url.Scheme is "http" or "https"
         && url.GetLeftPart(UriPartial.Authority) == value
@@ -73,28 +72,28 @@ public sealed class AuthMeshOptions
 public sealed class RevocationOptions
 {
     /// <summary>
-    /// How long this service believes that it has heard of every ended session without the identity service confirming it, which it
-    /// does every 2 seconds: 5 seconds to 1 hour. Longer silence makes this service degraded.
+    /// How long this service trusts its revocations without a confirmation by the identity service, which confirms every 2 seconds: 5
+    /// seconds to 1 hour. After a longer silence this service is degraded.
     /// </summary>
     public TimeSpan StaleAfter { get; set; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>What happens to requests with a token after that.</summary>
+    /// <summary>How this service treats requests with a token after that.</summary>
     public OnStale OnStale { get; set; }
 }
 
-/// <summary>Availability or certainty, where one cannot have both.</summary>
+/// <summary>The choice between availability and certainty while revocations may be missing.</summary>
 public enum OnStale
 {
-    /// <summary>Tokens are accepted until they expire, as if nothing were revoked meanwhile.</summary>
+    /// <summary>Accepts tokens until they expire, as if nothing were revoked meanwhile.</summary>
     Accept,
 
-    /// <summary>Requests with a token are answered 503 until the news arrive again.</summary>
+    /// <summary>Answers 503 to requests with a token until confirmations arrive again.</summary>
     Reject,
 }
 
 internal sealed class AuthMeshOptionsValidator(IHostEnvironment environment) : IValidateOptions<AuthMeshOptions>
 {
-    private const int MinimumServiceKeyLength = 32; // characters; what openssl rand -base64 32 prints has 44
+    private const int MinimumServiceKeyLength = 32; // characters; openssl rand -base64 32 prints 44
     private const int MaximumVerifiedTokens = 2_000_000; // more than half a gigabyte of them
 
     public ValidateOptionsResult Validate(string? name, AuthMeshOptions options)
@@ -111,7 +110,7 @@ internal sealed class AuthMeshOptionsValidator(IHostEnvironment environment) : I
             !string.IsNullOrWhiteSpace(options.Audience), nameof(options.Audience), "must not be empty. Leave it out for \"authmesh\".");
         problems.Unless(
             options.ClockSkew >= TimeSpan.Zero && options.ClockSkew <= AuthMeshOptions.MaximumClockSkew, nameof(options.ClockSkew),
-            "must be 00:00:00 to 00:00:30. Larger differences want a time server, not a tolerance.");
+            "must be 00:00:00 to 00:00:30. Fix a larger difference with a time server.");
         problems.Unless(
             options.KeyRefreshInterval >= TimeSpan.FromSeconds(1) && options.KeyRefreshInterval <= TimeSpan.FromHours(1),
             nameof(options.KeyRefreshInterval), "must be 00:00:01 to 01:00:00.");
@@ -120,7 +119,7 @@ internal sealed class AuthMeshOptionsValidator(IHostEnvironment environment) : I
             "must be 0 to 2000000. Leave it out for 200000, which is enough for 100000 tokens in use at one time.");
         problems.Unless(
             options.Revocations.StaleAfter >= TimeSpan.FromSeconds(5) && options.Revocations.StaleAfter <= TimeSpan.FromHours(1),
-            "Revocations:StaleAfter", "must be 00:00:05 to 01:00:00. The news are confirmed every 2 seconds.");
+            "Revocations:StaleAfter", "must be 00:00:05 to 01:00:00. The identity service confirms every 2 seconds.");
         problems.Unless(Enum.IsDefined(options.Revocations.OnStale), "Revocations:OnStale", "must be Accept or Reject.");
         CheckServiceKey(options, problems);
         return problems.Result;

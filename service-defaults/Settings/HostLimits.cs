@@ -4,24 +4,24 @@ using System.Reflection;
 namespace AuthMesh.Settings;
 
 /// <summary>
-/// What the operating system lets a service have. With too little the runtime ends in a stack trace that names an assembly, or says only
-/// "Out of memory", so this looks before anything else is loaded.
+/// Checks the operating system's limits before anything else is loaded. With limits that are too low, the runtime would end in a stack
+/// trace that names an assembly, or say only "Out of memory".
 /// </summary>
 public static class HostLimits
 {
     // A service has 230 files open when it starts (measured: two for each assembly), and one or two more for each connection.
     private const long FewestFiles = 1024;
 
-    // A service has 26 threads when nobody asks it for anything (measured), and more under load and on more cores.
+    // An idle service has 26 threads (measured), and more under load and on more cores.
     private const long FewestThreads = 64;
 
-    /// <summary>Writes to standard error what this process needs more of.</summary>
-    /// <returns>The exit code, or null where the service may start.</returns>
+    /// <summary>Writes to standard error which limits of this process are too low.</summary>
+    /// <returns>The exit code, or null if the service may start.</returns>
     public static int? Refuse()
     {
         if (!OperatingSystem.IsLinux())
         {
-            return null; // macOS and Windows set no such limits unless they are asked to, and show them in no file
+            return null; // macOS and Windows set no such limits by default, and list them in no file
         }
 
         List<string> problems =
@@ -31,7 +31,7 @@ public static class HostLimits
 
     /// <param name="limits">/proc/self/limits.</param>
     /// <param name="pidsMax">The control group's pids.max.</param>
-    /// <param name="isRoot">Whom the system does not hold to its limit of processes.</param>
+    /// <param name="isRoot">Whether the process runs as root, which the limit of processes does not bind.</param>
     internal static IEnumerable<string> FindProblems(string[] limits, string[] pidsMax, bool isRoot)
     {
         if (Find(limits, "Max open files") is { } files && files < FewestFiles)
@@ -72,7 +72,7 @@ public static class HostLimits
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            return []; // not this kernel, or nothing that a container may see
+            return []; // the kernel lacks this file, or the container may not read it
         }
     }
 }

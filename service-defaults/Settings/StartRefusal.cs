@@ -8,15 +8,15 @@ using Microsoft.Extensions.Options;
 
 namespace AuthMesh.Settings;
 
-/// <summary>The start cannot go on, and waiting would not help. The message says why and what to do.</summary>
+/// <summary>The service cannot start, and waiting would not help. The message says why and what to do.</summary>
 public sealed class StartRefusedException(string message) : Exception(message);
 
-/// <summary>Stops a start with everything that is wrong, in words, instead of the first thing, in a stack trace.</summary>
+/// <summary>Refuses a start with a readable list of everything that is wrong, instead of a stack trace of the first problem.</summary>
 public static class StartRefusal
 {
     /// <summary>
-    /// Has an options class checked at start together with all others. The caller binds it to its section, since the binding
-    /// generator needs the concrete class.
+    /// Checks an options class at startup, together with all others. The caller binds it to its section, because the binding generator
+    /// needs the concrete class.
     /// </summary>
     public static OptionsBuilder<TOptions> AddSettings<
         [DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicParameterlessConstructor)] TOptions,
@@ -30,9 +30,11 @@ public static class StartRefusal
         return services.AddOptions<TOptions>().ValidateOnStart();
     }
 
-    /// <summary>Runs the service. A refused start is written to standard error, each problem on a line, and gives exit code 1.</summary>
+    /// <summary>
+    /// Runs the service. If the start is refused, it writes each problem on its own line to standard error and returns exit code 1.
+    /// </summary>
     /// <param name="app">The service.</param>
-    /// <param name="map">Maps endpoints that are themselves read from settings, so that these are among what may be refused.</param>
+    /// <param name="map">Maps endpoints that are themselves read from settings, so that bad ones are refused as well.</param>
     public static async Task<int> RunOrRefuseAsync(this WebApplication app, Action<WebApplication>? map = null)
     {
         var name = app.Environment.ApplicationName;
@@ -43,7 +45,7 @@ public static class StartRefusal
         }
         catch (OptionsValidationException)
         {
-            // What is mapped could not be read for a bad setting that has been found already.
+            // The endpoints depend on a bad setting that FindProblems has found already.
         }
         catch (Exception exception) when (exception is InvalidOperationException or AggregateException)
         {
@@ -60,7 +62,7 @@ public static class StartRefusal
         {
             await app.RunAsync();
         }
-        catch (IOException exception) // an address that is taken, or not this machine's
+        catch (IOException exception) // the address is in use, or not this machine's
         {
             return Refuse(name, [exception.Message]);
         }
@@ -68,7 +70,7 @@ public static class StartRefusal
         return refusal.Message is { } message ? Refuse(name, [message]) : 0;
     }
 
-    /// <summary>Runs a command in place of the service, in a scope of its own, under the same check of all settings.</summary>
+    /// <summary>Runs a command instead of the service, in a scope of its own, after the same check of all settings.</summary>
     public static async Task<int> RunCommandAsync(this WebApplication app, Func<IServiceProvider, CancellationToken, Task> command)
     {
         if (FindProblems(app.Services) is { Count: > 0 } problems)
@@ -110,7 +112,8 @@ public static class StartRefusal
         return problems;
     }
 
-    // A value of the wrong type, where the binder names the full key, or a key that does not exist, where it names our class.
+    // For a value of the wrong type, the binder names the full key. For a key that does not exist, it names our class, so the text is
+    // replaced.
     private static string DescribeBinding(string section, string message)
     {
         const string Unknown = "were not found on the instance of ";
@@ -143,14 +146,14 @@ public static class StartRefusal
 internal sealed record CheckedSettings(string Section, Action<IServiceProvider> Read);
 
 /// <summary>
-/// Lets work that runs after the start (such as opening the key ring) end the service with words instead of a stack trace.
+/// Lets work that runs after the start (such as opening the key ring) end the service with a message instead of a stack trace.
 /// </summary>
 public sealed class PendingRefusal(IHostApplicationLifetime lifetime)
 {
     /// <summary>Why the service stops, or null while it has no reason to.</summary>
     public string? Message { get; private set; }
 
-    /// <summary>Stops the service; <see cref="StartRefusal.RunOrRefuseAsync"/> says why and returns 1.</summary>
+    /// <summary>Stops the service. <see cref="StartRefusal.RunOrRefuseAsync"/> then writes the reason and returns 1.</summary>
     public void Refuse(StartRefusedException reason)
     {
         Message = reason.Message;

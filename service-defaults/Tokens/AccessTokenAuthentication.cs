@@ -4,7 +4,7 @@ using Microsoft.Extensions.Options;
 
 namespace AuthMesh.Tokens;
 
-/// <summary>Bearer authentication (RFC 6750) with every choice that the library leaves open made.</summary>
+/// <summary>Configures bearer authentication (RFC 6750) and sets every option that the library leaves open.</summary>
 internal sealed class AccessTokenAuthentication(AccessTokenHandler handler) : IConfigureNamedOptions<JwtBearerOptions>
 {
     private const string Realm = "Bearer realm=\"authmesh\"";
@@ -16,14 +16,15 @@ internal sealed class AccessTokenAuthentication(AccessTokenHandler handler) : IC
             return; // a service may have schemes of its own
         }
 
-        // No Authority: the library would fetch metadata and keys by itself, from where they say and when a token asks for it.
+        // No Authority: with one, the library fetches metadata and then keys, from the address that the metadata names, when a token asks
+        // for it.
         bearer.Authority = null;
         bearer.MetadataAddress = null!;
         bearer.Audience = null;
         bearer.MapInboundClaims = false;
         bearer.SaveToken = false;
         bearer.IncludeErrorDetails = false;
-        bearer.TokenHandlers.Clear(); // ours validates by itself, and looks at none of the library's parameters
+        bearer.TokenHandlers.Clear(); // our handler uses none of the library's validation parameters
         bearer.TokenHandlers.Add(handler);
         bearer.Events = new JwtBearerEvents { OnMessageReceived = RefuseDoubledHeader, OnChallenge = AnswerAsync };
     }
@@ -51,9 +52,9 @@ internal sealed class AccessTokenAuthentication(AccessTokenHandler handler) : IC
         };
         context.Response.Headers.WWWAuthenticate = failure switch
         {
-            { Code: "missing_token" } => Realm, // RFC 6750 §3.1: no error code where no token was tried
+            { Code: "missing_token" } => Realm, // RFC 6750 §3.1: no error code if the request has no token
             { Status: 400 } => Realm + ", error=\"invalid_request\"",
-            _ => default, // or what the failure itself says
+            _ => default, // the failure may set its own challenge
         };
         return failure.ExecuteAsync(context.HttpContext);
     }
@@ -68,7 +69,7 @@ internal static class AccessTokenServices
         services.AddSingleton(provider => new AccessTokenReader(provider.GetRequiredService<AccessTokenHandler>()));
         services.AddSingleton(TokenRefusal.Rule);
         services.AddAuthentication(JwtBearerDefaults.AuthenticationScheme).AddJwtBearer();
-        // After AddJwtBearer, which would otherwise read Authentication:Schemes:Bearer over it and undo every choice made above.
+        // Must follow AddJwtBearer, which would otherwise apply Authentication:Schemes:Bearer last and override every option set above.
         services.AddSingleton<IConfigureOptions<JwtBearerOptions>, AccessTokenAuthentication>();
         services.RemoveDataProtectionStart();
     }

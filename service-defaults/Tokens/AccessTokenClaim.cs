@@ -30,13 +30,13 @@ public abstract class AccessTokenClaim
     /// <summary>The name in the token.</summary>
     public string Name { get; }
 
-    /// <summary>The form of the value; a token with another one is refused.</summary>
+    /// <summary>The form of the value. A token with any other form is refused.</summary>
     public ClaimKind Kind { get; }
 
     /// <summary>Whether a token without the claim is refused.</summary>
     public bool IsRequired { get; }
 
-    /// <summary>Where the identity service takes the value from; null where it does not mint the claim.</summary>
+    /// <summary>Where the identity service takes the value from; null if it does not mint the claim.</summary>
     public string? Source { get; }
 
     internal byte[] Utf8Name { get; }
@@ -46,10 +46,10 @@ public abstract class AccessTokenClaim
 
     internal abstract bool IsIn(ref TokenContent content);
 
-    /// <summary>The value as a JSON writer takes it; null where there is none.</summary>
+    /// <summary>The value for a JSON writer; null if the claim is absent.</summary>
     internal abstract object? Write(ref TokenContent content);
 
-    /// <summary>The value as services see it, and its type; null where there is none.</summary>
+    /// <summary>The value and its type as services see them; null if the claim is absent.</summary>
     internal abstract (string Text, string Type)? Show(ref TokenContent content);
 
     internal static string? ReadText(JsonElement value)
@@ -58,7 +58,7 @@ public abstract class AccessTokenClaim
         {
             return value.ValueKind == JsonValueKind.String ? value.GetString() : null;
         }
-        catch (InvalidOperationException) // a lone surrogate, which shows only when the text is unescaped
+        catch (InvalidOperationException) // a lone surrogate, which the reader detects only when it unescapes the text
         {
             return null;
         }
@@ -92,7 +92,7 @@ internal sealed class IdClaim(string name, bool isRequired, string? source, Clai
     internal override bool TryRead(JsonElement value, ref TokenContent content)
     {
         var text = ReadText(value);
-        var isId = Guid.TryParseExact(text, "D", out var id) && id.ToString() == text; // one spelling, as everywhere
+        var isId = Guid.TryParseExact(text, "D", out var id) && id.ToString() == text; // one spelling only, as everywhere
         field(ref content) = id;
         return isId;
     }
@@ -125,7 +125,7 @@ internal sealed class NumberClaim(string name, bool isRequired, ClaimKind kind, 
 
     internal override object? Write(ref TokenContent content) => field(ref content);
 
-    // The library makes a time 64 bits wide, and another number as wide as it must be.
+    // As in the JWT library: a time is 64 bits wide, any other number as wide as it must be.
     internal override (string Text, string Type)? Show(ref TokenContent content) =>
         field(ref content) is { } number
             ? (number.ToString(CultureInfo.InvariantCulture),

@@ -4,18 +4,18 @@ namespace AuthMesh.Tokens;
 
 /// <summary>The claims of an access token (RFC 9068 §2.2), under their names in the token.</summary>
 /// <remarks>
-/// <see cref="All"/> is the one list of them. The identity service mints from it, verifiers check and read by it, and discovery and the
-/// documentation name what it holds.
+/// <see cref="All"/> is the only list of claims. The identity service mints tokens from it, verifiers check and read tokens by it, and
+/// discovery and the documentation list its claims.
 /// <para>To add a claim, deploy in this order:</para>
 /// <list type="number">
-/// <item>Add an optional row. Verifiers of the version before accept a token with a claim that they do not know, at the same cost; they
-/// hand it to the service as it is and check nothing about it.</item>
-/// <item>Deploy every verifier (gateway, resource services, a team's own), if one of them is to act on the claim.</item>
+/// <item>Add an optional row. Verifiers of the previous version accept a token with an unknown claim, at the same cost. They pass the
+/// claim to the service unchanged and unchecked.</item>
+/// <item>Deploy every verifier (gateway, resource services, a team's own), if any of them acts on the claim.</item>
 /// <item>Deploy the identity service, which then mints the claim.</item>
 /// <item>Make the row required one hour later, when every token without the claim has expired.</item>
 /// </list>
 /// <para>
-/// Verifiers of the version before ignore a claim that they do not know. So a token that opens less must also lack a claim that they
+/// Verifiers of the previous version ignore an unknown claim. So a token that a new claim restricts must also lack a claim that they
 /// require, for example <see cref="Role"/>: then they refuse it.
 /// </para>
 /// </remarks>
@@ -24,10 +24,10 @@ public static class AccessTokenClaims
     /// <summary>The public origin of the mesh that issued the token.</summary>
     public const string Issuer = "iss";
 
-    /// <summary>Whom the token is for.</summary>
+    /// <summary>The recipient that the token is for.</summary>
     public const string Audience = "aud";
 
-    /// <summary>The user's id, never used again for another: the one to store beside data that belongs to a user.</summary>
+    /// <summary>The user's id, never reused. Store this one beside data that belongs to a user.</summary>
     public const string Subject = "sub";
 
     /// <summary>The client that the token was issued to.</summary>
@@ -42,7 +42,9 @@ public static class AccessTokenClaims
     /// <summary>The user's epoch when the token was minted: an integer that every change of password, role or state raises.</summary>
     public const string Epoch = "epoch";
 
-    /// <summary>The user's name as registered. It can be freed and taken by somebody else: show it, never store data under it.</summary>
+    /// <summary>
+    /// The user's name as registered. The name can become free and go to somebody else: show it, never store data under it.
+    /// </summary>
     public const string PreferredUsername = "preferred_username";
 
     /// <summary>One of <see cref="Access.Roles"/>.</summary>
@@ -54,10 +56,10 @@ public static class AccessTokenClaims
     /// <summary>When the token expires.</summary>
     public const string ExpiresAt = "exp";
 
-    /// <summary>Before when the token is not good (RFC 7519 §4.1.5).</summary>
+    /// <summary>The time before which the token is not valid (RFC 7519 §4.1.5).</summary>
     public const string NotBefore = "nbf";
 
-    // In the order in which they stand in a token: a reader looks for the next row first.
+    // In the order of the claims in a token: a reader tries the next row first.
     internal static readonly AccessTokenClaim[] Table =
     [
         new TextClaim(Issuer, true, "the setting AuthMesh:Issuer", static (ref content) => ref content.Issuer),
@@ -79,14 +81,14 @@ public static class AccessTokenClaims
 
     extension(ClaimsPrincipal user)
     {
-        /// <summary>The caller's id; throws where the caller is not signed in.</summary>
+        /// <summary>The caller's id; throws if the caller is not signed in.</summary>
         public string UserId => user.FindFirstValue(Subject) ?? throw new InvalidOperationException("The caller is not signed in.");
 
-        /// <summary>The caller's name to show; throws where the caller is not signed in.</summary>
+        /// <summary>The caller's name to show; throws if the caller is not signed in.</summary>
         public string Username => user.FindFirstValue(PreferredUsername)
             ?? throw new InvalidOperationException("The caller is not signed in.");
 
-        /// <summary>The caller's role; throws where the caller is not signed in.</summary>
+        /// <summary>The caller's role; throws if the caller is not signed in.</summary>
         public string Role => user.FindFirstValue(AccessTokenClaims.Role)
             ?? throw new InvalidOperationException("The caller is not signed in.");
     }

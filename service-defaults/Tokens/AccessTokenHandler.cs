@@ -12,8 +12,8 @@ using Microsoft.IdentityModel.Tokens;
 namespace AuthMesh.Tokens;
 
 /// <summary>
-/// Validates an access token (RFC 9068 §4): its form, then the key it names, then signature, issuer and audience. That is remembered;
-/// whether the token is good at this moment is looked at each time.
+/// Validates an access token (RFC 9068 §4): first its form, then the key it names, then signature, issuer and audience. It caches that
+/// result, and checks expiry and revocation for every request.
 /// </summary>
 internal sealed partial class AccessTokenHandler(
     IVerificationKeys keys, VerifiedTokens verifiedTokens, RevokedAccess revoked, IOptions<AuthMeshOptions> options, TimeProvider clock,
@@ -21,7 +21,7 @@ internal sealed partial class AccessTokenHandler(
 {
     public override async Task<TokenValidationResult> ValidateTokenAsync(string token, TokenValidationParameters validationParameters)
     {
-        // 1. What it says, and that a key of the issuer's signed it.
+        // 1. Read the claims, and verify that a key of the issuer signed them.
         var digest = TokenDigest.Of(token);
         var verified = Recall(digest);
         var isNew = verified is null;
@@ -34,13 +34,13 @@ internal sealed partial class AccessTokenHandler(
             }
         }
 
-        // 2. Whether it is good now.
+        // 2. Check expiry and revocation.
         if (FindFault(verified) is { } fault)
         {
             return Refuse(fault);
         }
 
-        // 3. Only what passed everything is remembered.
+        // 3. Cache only a token that passed every check.
         if (isNew)
         {
             verifiedTokens.Add(digest, verified);
@@ -50,13 +50,13 @@ internal sealed partial class AccessTokenHandler(
     }
 
     /// <summary>
-    /// A key that is gone or that was replaced takes along what it signed: such a token is verified anew, and fares as any other.
+    /// Returns the cached token if its key is still held. If the key is gone or was replaced, the token is verified again like any other.
     /// </summary>
     private VerifiedToken? Recall(TokenDigest digest) =>
         verifiedTokens.Find(digest) is { } token && keys.Find(token.Key.KeyId) == token.Key ? token : null;
 
     /// <summary>
-    /// Form, key, signature, issuer and audience: what makes a token the issuer's, whether or not it still opens anything.
+    /// Checks form, key, signature, issuer and audience: whether the token is the issuer's, not whether it is still valid.
     /// </summary>
     internal async Task<(VerifiedToken? Token, TokenRefusal? Refusal)> VerifyAsync(string token)
     {
@@ -76,13 +76,13 @@ internal sealed partial class AccessTokenHandler(
         var isSigned = IsSignedBy(key.ECDsa, token);
         if (!isSigned || content.Issuer != mesh.Issuer || content.Audience != mesh.Audience)
         {
-            return (null, TokenRefusal.Invalid(!isSigned ? "the signature does not fit" : "of another issuer or for another audience"));
+            return (null, TokenRefusal.Invalid(!isSigned ? "the signature does not match" : "from another issuer or for another audience"));
         }
 
         return (new VerifiedToken(content, key, mesh), null);
     }
 
-    // The key is shared by all requests: to verify changes nothing in it.
+    // All requests share the key: verifying changes nothing in it.
     private static bool IsSignedBy(ECDsa key, string token)
     {
         Span<byte> signed = stackalloc byte[TokenShape.MaximumLength], signature = stackalloc byte[TokenShape.SignatureBytes];
@@ -93,15 +93,15 @@ internal sealed partial class AccessTokenHandler(
     }
 
     /// <summary>
-    /// All that can end a token whose signature is good, or keep it from having begun. Every token comes through here for every
-    /// request, remembered or not: what is checked elsewhere, a token that is remembered escapes.
+    /// Checks everything that can end a correctly signed token, or delay its start. Every token passes through here for every request,
+    /// cached or not. A cached token would escape a check in any other place.
     /// </summary>
     private TokenRefusal? FindFault(VerifiedToken token)
     {
         var now = clock.GetUtcNow().UtcDateTime;
         var skew = options.Value.ClockSkew;
         return token.ValidTo <= now - skew ? TokenRefusal.Invalid("expired")
-            : token.ValidFrom > now + skew ? TokenRefusal.Invalid("not good yet")
+            : token.ValidFrom > now + skew ? TokenRefusal.Invalid("not valid yet")
             : !revoked.CanJudge ? TokenRefusal.RevocationsUnavailable()
             : revoked.Covers(token.SessionId, token.Subject, token.Epoch, token.Key.KeyId) ? TokenRefusal.Invalid("revoked")
             : null;
@@ -137,8 +137,8 @@ internal sealed class TokenRefusal : Exception
 
     public static TokenRefusal RevocationsUnavailable() => new(
         CommonFailures.Unavailable("revocations_unavailable", "Tokens cannot be checked right now"),
-        "whether the session has ended is not known");
+        "revocations may be missing here");
 
     public static TokenRefusal KeysUnavailable() =>
-        new(CommonFailures.Unavailable("keys_unavailable", "Tokens cannot be checked right now"), "the issuer's keys cannot be had");
+        new(CommonFailures.Unavailable("keys_unavailable", "Tokens cannot be checked right now"), "the issuer's keys are unavailable");
 }

@@ -3,17 +3,19 @@ using Microsoft.AspNetCore.Http;
 
 namespace AuthMesh.Tokens;
 
-/// <summary>Reads an access token for somebody who needs to know whom it was made out to, not whether it still opens anything.</summary>
+/// <summary>Reads an access token for callers that need to know its user, not whether it is still valid.</summary>
 public sealed class AccessTokenReader
 {
     private readonly AccessTokenHandler handler;
 
     internal AccessTokenReader(AccessTokenHandler handler) => this.handler = handler;
 
-    /// <summary>Checks form, key, signature, issuer and audience, and neither expiry nor revocation.</summary>
+    /// <summary>Checks form, key, signature, issuer and audience, but neither expiry nor revocation.</summary>
     /// <param name="token">Any text.</param>
-    /// <returns>What the token says, or null where it is none of the issuer's.</returns>
-    /// <exception cref="Exception">Whether it is cannot be told right now. Left alone, it becomes the answer, a 503.</exception>
+    /// <returns>The token's claims, or null if the token is not the issuer's.</returns>
+    /// <exception cref="Exception">
+    /// The keys are unavailable, so the token cannot be checked right now. Unhandled, the exception becomes a 503 answer.
+    /// </exception>
     public async Task<ClaimsPrincipal?> ReadIgnoringExpiryAsync(string token)
     {
         var (verified, refusal) = await handler.VerifyAsync(token);

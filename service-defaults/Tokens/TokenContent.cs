@@ -6,8 +6,8 @@ using Microsoft.IdentityModel.JsonWebTokens;
 namespace AuthMesh.Tokens;
 
 /// <summary>
-/// The claims of one token: a field for each row of <see cref="AccessTokenClaims.Table"/>, null where the token has no such claim. The
-/// check of the form has seen to those that are required; the signature tells whether the issuer wrote them.
+/// The claims of one token: a field for each row of <see cref="AccessTokenClaims.Table"/>, null if the token lacks the claim. The form
+/// check has ensured that the required ones are present. Only the signature proves that the issuer wrote them.
 /// </summary>
 internal struct TokenContent
 {
@@ -15,16 +15,16 @@ internal struct TokenContent
     public Guid? Subject, SessionId;
     public long? Epoch, IssuedAt, ExpiresAt, NotBefore;
 
-    /// <summary>The claims that the table does not have, mostly those of a newer issuer.</summary>
+    /// <summary>Claims that the table does not list, mostly those of a newer issuer.</summary>
     public OtherClaim[] Others;
 
     /// <summary>Reads every claim once.</summary>
-    /// <returns>Why the claims are none of the mesh's, or null.</returns>
+    /// <returns>Why these are not the claims of a mesh token, or null.</returns>
     public static string? FindFault(JsonElement claims, out TokenContent content)
     {
         content = new TokenContent { Others = [] };
         List<OtherClaim>? others = null;
-        var next = 0; // the row that stands behind the last one in a token of our issuer
+        var next = 0; // the next row in a token of our issuer
         foreach (var member in claims.EnumerateObject())
         {
             if (Find(member, ref next) is { } claim)
@@ -52,7 +52,7 @@ internal struct TokenContent
         return null;
     }
 
-    /// <summary>The claims as a JSON writer takes them, in the order of the table.</summary>
+    /// <summary>Returns the claims for a JSON writer, in the order of the table.</summary>
     /// <exception cref="InvalidOperationException">A required claim has no value.</exception>
     public Dictionary<string, object> Write()
     {
@@ -97,11 +97,11 @@ internal struct TokenContent
     } + claim.Name;
 }
 
-/// <summary>A claim that the table does not have, as the JWT library shows it to services.</summary>
+/// <summary>A claim that the table does not list, in the form in which the JWT library shows it to services.</summary>
 internal readonly record struct OtherClaim(string Name, string Value, string ValueType)
 {
     /// <summary>Adds the claim, or one for each element of an array.</summary>
-    /// <returns>False for text that is none: a lone surrogate.</returns>
+    /// <returns>False for invalid text: a lone surrogate.</returns>
     public static bool TryRead(JsonProperty member, List<OtherClaim> claims)
     {
         try

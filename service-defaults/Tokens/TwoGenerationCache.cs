@@ -3,16 +3,16 @@ using System.Collections.Concurrent;
 namespace AuthMesh.Tokens;
 
 /// <summary>
-/// A bounded cache of two generations. A hit in the older generation moves the entry to the newer one; when the newer one is full or old,
-/// the older one is dropped as a whole, with everything that was not asked for. No entry keeps a time of use, and readers never wait.
+/// A bounded cache of two generations. A hit in the older generation moves the entry to the newer one. When the newer one is full or old,
+/// the cache drops the older one as a whole, with every entry that had no hit. No entry keeps a time of use, and readers never wait.
 /// </summary>
-/// <param name="size">The number of entries at most. Half of them are sure to stay while they are in use. 0 caches nothing.</param>
+/// <param name="size">The maximum number of entries. Half as many are sure to stay while they are in use. 0 caches nothing.</param>
 /// <param name="clock">Measures the age of a generation.</param>
 internal class TwoGenerationCache<TKey, TValue>(int size, TimeProvider clock)
     where TKey : notnull
     where TValue : class
 {
-    // In a quiet service, no entry stays for days only because too few others came.
+    // Without it, entries would stay for days in a quiet service, because too few others arrive.
     private static readonly TimeSpan GenerationTime = TimeSpan.FromMinutes(10);
 
     private readonly int generationSize = size / 2;
@@ -34,7 +34,7 @@ internal class TwoGenerationCache<TKey, TValue>(int size, TimeProvider clock)
         {
             try
             {
-                if (older.TryGetValue(key, out var still)) // and was not removed just now
+                if (older.TryGetValue(key, out var still)) // unless it was removed just now
                 {
                     Keep(key, still);
                 }
@@ -82,6 +82,6 @@ internal class TwoGenerationCache<TKey, TValue>(int size, TimeProvider clock)
         newer[key] = value;
     }
 
-    // Written under the gate only, so one lock inside is enough; readers take none.
+    // Only code under the gate writes, so one lock inside is enough. Readers take none.
     private static ConcurrentDictionary<TKey, TValue> NewGeneration() => new(concurrencyLevel: 1, capacity: 31);
 }

@@ -7,16 +7,16 @@ using Microsoft.IdentityModel.Tokens;
 namespace AuthMesh.Tokens;
 
 /// <summary>
-/// What a token says and which key signed it: that does not change, so it can be remembered and shared by requests. Whether the token
-/// is still good does change, and is not in here. Small, for there may be many: neither the token's text nor its JSON is kept.
+/// The claims of a token and the key that signed it. Neither changes, so requests can share a cached instance. Whether the token is still
+/// valid does change, and is not stored here. It keeps neither the token's text nor its JSON, because a cache may hold many.
 /// </summary>
 internal sealed class VerifiedToken : SecurityToken
 {
-    private TokenContent content; // not changed; a field is passed by reference only where it could be
+    private TokenContent content; // never changed; it is not readonly so that it can be passed by reference
 
-    /// <param name="content">What it says; its issuer and audience are the mesh's.</param>
+    /// <param name="content">The claims. Their issuer and audience are the mesh's.</param>
     /// <param name="key">The key that signed it.</param>
-    /// <param name="mesh">Its texts are shared by all tokens, and so are the roles'.</param>
+    /// <param name="mesh">Its strings, and those of <see cref="Roles"/>, are shared by all tokens.</param>
     public VerifiedToken(TokenContent content, ECDsaSecurityKey key, AuthMeshOptions mesh)
     {
         this.content = content with
@@ -49,19 +49,19 @@ internal sealed class VerifiedToken : SecurityToken
         set => throw new NotSupportedException("A verified token is shared and does not change.");
     }
 
-    /// <summary>The later one of <c>iat</c> and <c>nbf</c>.</summary>
+    /// <summary>The later of <c>iat</c> and <c>nbf</c>.</summary>
     public override DateTime ValidFrom => DateTime.UnixEpoch.AddSeconds(Math.Max(content.IssuedAt!.Value, content.NotBefore ?? 0));
 
     public override DateTime ValidTo => DateTime.UnixEpoch.AddSeconds(content.ExpiresAt!.Value);
 
-    /// <summary>A new one each time: handlers of a request may add to it.</summary>
+    /// <summary>Creates a new identity for each request, because its handlers may add to it.</summary>
     public ClaimsIdentity CreateIdentity()
     {
-        // A name can change hands; the subject cannot.
+        // Named by the subject: a username can go to another user, the subject cannot.
         var identity = new CaseSensitiveClaimsIdentity(
             JwtBearerDefaults.AuthenticationScheme, AccessTokenClaims.Subject, AccessTokenClaims.Role);
         void Add(string name, string text, string type) =>
-            identity.AddClaim(new Claim(name, text, type, Issuer, Issuer, identity)); // without its identity it would be copied
+            identity.AddClaim(new Claim(name, text, type, Issuer, Issuer, identity)); // without its identity, AddClaim copies it
 
         foreach (var claim in AccessTokenClaims.Table)
         {

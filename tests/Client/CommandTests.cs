@@ -115,7 +115,8 @@ public sealed class CommandTests(ProductionMesh mesh) : IDisposable
     public async Task Without_a_terminal_nobody_is_asked_and_the_hint_says_how_to_pipe_the_password_in(string command)
     {
         (await authmesh.RunAsync(command, "somebody", "--server", Server))
-            .AssertFailed(2, "There is no terminal to ask for the password", $"hint: pipe it in: authmesh {command} NAME --password-stdin");
+            .AssertFailed(
+                2, "Cannot ask for the password without a terminal", $"hint: pipe it in: authmesh {command} NAME --password-stdin");
     }
 
     [Theory]

@@ -44,7 +44,7 @@ public sealed class OddPlaceTests(ProductionMesh mesh) : IDisposable
         var (name, password, _) = await mesh.SignUpAsync();
 
         (await ShellAsync($"authmesh login {name} --password-stdin --server {Server} <<<'{password}' >&-")).AssertFailed(
-            2, Written, "hint: the server may have done what you asked for");
+            2, Written, "hint: the server may have carried out the command");
         (await ShellAsync("authmesh whoami >&-")).AssertFailed(2, Written);
 
         Assert.Contains($"name      {name}", (await ShellAsync("authmesh whoami")).Output, StringComparison.Ordinal);

@@ -160,7 +160,7 @@ public sealed class RenewalTests : IDisposable
     [InlineData(
         401, """{"status":"error","message":"Gone","code":"invalid_refresh_token","traceId":"0"}""", 4,
         "hint: sign in again: authmesh login somebody")]
-    [InlineData(401, "<html>", 5, "none of AuthMesh's")]
+    [InlineData(401, "<html>", 5, "is not an AuthMesh answer")]
     [InlineData(200, """{"status":"success","message":"Welcome!"}""", 5, "lacks what this command needs")]
     [InlineData(200, """{"status":"success","message":"Welcome!","token":"a\r\nb","expires_in":1}""", 5, "holds no usable token")]
     [InlineData(

@@ -86,7 +86,7 @@ public sealed class SessionCommandTests(ProductionMesh mesh) : IDisposable
         var ended = await here.RunAsync("sessions", "end", other);
         Assert.Equal((0, "Session ended\n"), (ended.ExitCode, ended.Output));
         await AssertSignedOutAsync(there);
-        (await here.RunAsync("sessions", "end", other)).AssertFailed(1, "hint: authmesh sessions shows those that there are");
+        (await here.RunAsync("sessions", "end", other)).AssertFailed(1, "hint: authmesh sessions shows your sessions");
         (await here.RunAsync("protected")).AssertExited(0);
         Assert.Single((await here.RunAsync("sessions", "--json")).Document().GetProperty("sessions").EnumerateArray());
     }

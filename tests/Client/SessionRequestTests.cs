@@ -62,7 +62,8 @@ public sealed class SessionRequestTests : IDisposable
 
         forgotten.AssertExited(0);
         Assert.StartsWith(
-            $"Forgot the sign-in of somebody; at {server.Origin} it goes on until ", forgotten.Output, StringComparison.Ordinal);
+            $"Deleted the local tokens of somebody; the session at {server.Origin} goes on until ",
+            forgotten.Output, StringComparison.Ordinal);
         Assert.Empty(server.Requests);
         (await authmesh.RunAsync("logout", "--forget-only")).AssertFailed(4, "Not signed in");
         authmesh.Keep(StrictIssuer.FileFor(server.Origin, validFor: 1800));
@@ -235,7 +236,7 @@ public sealed class SessionRequestTests : IDisposable
         await using var server = await StartAsync((_, response) => response.SayAsync(200, Done), validFor: 1800);
 
         (await authmesh.PipeAsync("my password\n", "account", "delete", "--password-stdin"))
-            .AssertFailed(2, "nobody can be asked whether it is meant", "hint: authmesh account delete --yes --password-stdin");
+            .AssertFailed(2, "the client cannot ask for confirmation", "hint: authmesh account delete --yes --password-stdin");
 
         Assert.Empty(server.Requests);
     }
@@ -265,7 +266,7 @@ public sealed class SessionRequestTests : IDisposable
         authmesh.Keep(StrictIssuer.FileFor(Elsewhere, validFor: 1800));
 
         (await authmesh.RunAsync(command.Split(' ')))
-            .AssertFailed(2, "There is no terminal to ask for the password", $"hint: pipe it in: {hint}");
+            .AssertFailed(2, "Cannot ask for the password without a terminal", $"hint: pipe it in: {hint}");
     }
 
     public void Dispose() => authmesh.Dispose();

@@ -33,7 +33,7 @@ public sealed class UserCommandTests(TwoReplicas mesh) : IAsyncLifetime
         Assert.Matches(
             $"^name +role +state +sessions +last used +created +id\n{prefix}\\.0  user  active  0 +-  +[0-9: -]+  "
             + $"[0-9a-f-]{{36}}\n{prefix}\\.1 [^\n]+\n$", table.Output);
-        Assert.StartsWith("There are more: --all shows them, or --after ", table.Errors, StringComparison.Ordinal);
+        Assert.StartsWith("More users follow: --all shows them, or --after ", table.Errors, StringComparison.Ordinal);
         var next = table.Errors.TrimEnd('\n').Split(' ')[^1];
         var rest = (await admin.RunAsync("users", "list", "--search", prefix, "--limit", "2", "--after", next, "--json")).Document();
         Assert.Equal($"{prefix}.2", Assert.Single(rest.GetProperty("users").EnumerateArray()).Member("username"));
@@ -73,10 +73,10 @@ public sealed class UserCommandTests(TwoReplicas mesh) : IAsyncLifetime
         await mesh.Gateway.SignInAgainAsync(user);
 
         (await admin.RunAsync("users", "delete", name))
-            .AssertFailed(2, "There is no terminal to ask", $"hint: authmesh users delete {name} --yes");
+            .AssertFailed(2, "Cannot ask for confirmation without a terminal", $"hint: authmesh users delete {name} --yes");
         Assert.Equal(200, (await mesh.Gateway.LoginAsync(name, user.Password)).Status);
         Assert.Equal($"User {name} deleted\n", (await admin.RunAsync("users", "delete", name, "--yes")).Output);
-        (await admin.RunAsync("users", "show", name)).AssertFailed(1, $"There is no user named {name}");
+        (await admin.RunAsync("users", "show", name)).AssertFailed(1, $"No user is named {name}");
         (await admin.RunAsync("users", "delete", "--id", user.UserId.ToString(), "--yes")).AssertFailed(1, "There is no such user");
         (await admin.RunAsync("users", "show", name + "-longer")).AssertExited(0);
     }
@@ -89,7 +89,7 @@ public sealed class UserCommandTests(TwoReplicas mesh) : IAsyncLifetime
         var (id, impostorId) = (victim.UserId.ToString(), impostor.UserId.ToString());
 
         (await admin.RunAsync("users", "sign-out", id)).AssertFailed(
-            1, $"There is no user named {id}", $"hint: if this is an id: authmesh users sign-out --id {id}");
+            1, $"No user is named {id}", $"hint: if this is an id: authmesh users sign-out --id {id}");
         // from before
         await mesh.Database.ExecuteAsync("UPDATE users SET username = $1, normalized_username = $1 WHERE id = $2", id, impostor.UserId);
 

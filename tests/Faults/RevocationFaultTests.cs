@@ -77,14 +77,14 @@ public sealed class RevocationFaultTests(ReplicatedMesh mesh) : IClassFixture<Re
         {
             var health = await Patience.UntilAsync(
                 () => verifier.GetAsync("/health/ready"),
-                answer => answer.Text.Contains("no news of ended sessions", StringComparison.Ordinal));
+                answer => answer.Text.Contains("no confirmation of the revocation log", StringComparison.Ordinal));
             Assert.Equal(200, health.Status);
             Assert.StartsWith("Ready, but degraded: ", health.Message, StringComparison.Ordinal);
         }
 
         await Patience.UntilAsync(() => mesh.Mesh.Gateways.Concat(mesh.Mesh.Resources).All(
             service =>
-            service.Output.Contains("No confirmation for 00:00:05 that every ended session is known here", StringComparison.Ordinal)));
+            service.Output.Contains("No confirmation of the revocation log for 00:00:05", StringComparison.Ordinal)));
         (await strictCaller.GetAsync("/protected", token)).AssertError(503, "revocations_unavailable");
         (await strictCaller.GetAsync("/protected")).AssertError(401, "missing_token");
 

@@ -40,7 +40,7 @@ public sealed class HealthProbeTests(ProductionMesh mesh)
             probe => !probe.Output.Contains("does not answer", StringComparison.Ordinal));
 
         Assert.Equal(
-            (1, "Not ready: waiting for the signing keys; waiting to hear of ended sessions"), (probe.ExitCode, probe.Output.Trim()));
+            (1, "Not ready: waiting for the signing keys; waiting for the revocation log"), (probe.ExitCode, probe.Output.Trim()));
     }
 
     [Fact]

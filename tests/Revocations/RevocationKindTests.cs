@@ -44,7 +44,8 @@ public sealed class RevocationKindTests : IDisposable
         clock.Advance(TimeSpan.FromSeconds(1));
         Assert.Equal(HealthStatus.Healthy, (await HealthAsync(revoked)).Status);
         Assert.Contains(
-            log.At(LogLevel.Information), line => line.StartsWith("For 70 minutes, no revocation was of a kind", StringComparison.Ordinal));
+            log.At(LogLevel.Information),
+            line => line.StartsWith("No revocation of an unknown kind has arrived for 70 minutes", StringComparison.Ordinal));
     }
 
     [Fact]
