@@ -15,7 +15,7 @@ data.DefaultValueFactory = _ => ".authmesh";
 var services = Described(
     new Option<string?>("--services"), "DIR", "Run the services published to DIR/SERVICE instead of this checkout's last build");
 var noDemo = new Option<bool>("--no-demo") { Description = "Create no demo users (alice, bob and admin, with public passwords)" };
-var postgres = new Option<PostgresSource>("--postgres") { Description = "Source of PostgreSQL; default: server binaries, else a container" };
+var postgres = new Option<PostgresSource>("--postgres") { Description = "Source of PostgreSQL; default: binaries, else a container" };
 var identityPort = Described(new Option<int>("--identity-port"), "PORT", "Inner port of the identity service; 0 takes a free one");
 var resourcePort = Described(new Option<int>("--resource-port"), "PORT", "Inner port of the resource service; 0 takes a free one");
 var postgresPort = Described(new Option<int>("--postgres-port"), "PORT", "Port of PostgreSQL; 0 takes a free one");
