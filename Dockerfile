@@ -1,8 +1,8 @@
 # All images of the mesh: docker build --target identity-service|resource-service|gateway|client .
-# One stage builds everything once. The images that run hold no shell, no package manager and no SDK.
-# --build-arg NATIVE=true makes the gateway and the resource service native programs. See docs/decisions/0023-ahead-of-time.md.
+# One stage builds everything once. The final images contain no shell, no package manager and no SDK.
+# --build-arg NATIVE=true builds the gateway and the resource service as native programs. See docs/decisions/0023-ahead-of-time.md.
 
-# On the builder's own architecture, whatever the target's: the compiler needs no emulation.
+# Runs on the builder's own architecture for any target, so the compiler needs no emulation.
 FROM --platform=$BUILDPLATFORM mcr.microsoft.com/dotnet/sdk:10.0 AS build
 WORKDIR /source
 ARG TARGETARCH
@@ -11,15 +11,15 @@ RUN if [ "$NATIVE" = true ]; then \
       apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev zlib1g-dev; \
     fi
 
-# What decides about packages comes first, so that a change in the code restores nothing. The packages themselves are part of
-# this layer; only the downloads are in a mount, which an empty or imported cache may lack.
+# The files that determine the packages come first, so that a code change does not repeat the restore. The packages themselves are
+# part of this layer; only the downloads are in a cache mount, which may be empty.
 COPY global.json Directory.Build.props Directory.Packages.props ./
 COPY service-defaults/service-defaults.csproj service-defaults/service.props service-defaults/packages.lock.json service-defaults/
 COPY identity-service/identity-service.csproj identity-service/packages.lock.json identity-service/
 COPY resource-service/resource-service.csproj resource-service/packages.lock.json resource-service/
 COPY gateway/gateway.csproj gateway/packages.lock.json gateway/
 COPY client/client.csproj client/packages.lock.json client/
-# Native code needs a compiler of the SDK's own version, which the lock files do not name.
+# Native builds need a compiler package of the SDK's own version, which the lock files do not list.
 RUN --mount=type=cache,target=/root/.local/share/NuGet \
     for project in identity-service resource-service gateway client; do \
       dotnet restore $project -p:AheadOfTime=true -p:Native=$NATIVE $([ "$NATIVE" = true ] || echo --locked-mode) || exit; \
@@ -34,7 +34,7 @@ RUN for project in identity-service resource-service gateway client; do \
 
 FROM mcr.microsoft.com/dotnet/aspnet:10.0-noble-chiseled AS runtime
 WORKDIR /app
-# The image's own unprivileged user, in numbers, so that an orchestrator can tell that it is not root.
+# The image's own unprivileged user, as a number, so that an orchestrator can verify that it is not root.
 USER 1654
 
 FROM runtime AS identity-service
@@ -47,7 +47,7 @@ ENTRYPOINT ["./resource-service"]
 
 FROM runtime AS gateway
 COPY --from=build /published/gateway .
-# Where "./gateway health" and other probes ask, also while clients hold every connection of port 8080. Not to be published.
+# The address for "./gateway health" and other probes; it answers even while clients hold every connection of port 8080. Do not publish it.
 ENV Gateway__InnerUrl=http://+:8081
 ENTRYPOINT ["./gateway"]
 

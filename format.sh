@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Checks that the code is formatted as .editorconfig says; ./format.sh --fix mends it. It looks at white space and the order of usings.
-# The build checks the rules of style, and tests/Conventions the length of lines.
+# Checks that the code is formatted as .editorconfig says; ./format.sh --fix repairs it. It checks white space and the order of usings.
+# The build checks the style rules, and tests/Conventions checks the length of lines.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -13,5 +13,5 @@ case "${1:-}" in
     exit ;;
 esac
 
-# The files as they lie there: without the solution, which takes a minute to load, this takes seconds.
+# --folder formats the files without loading the solution: seconds instead of a minute.
 exec dotnet format whitespace . --folder "${check[@]}"

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Starts AuthMesh, walks through it with the client, and leaves it running at http://localhost:8080.
+# Starts AuthMesh, runs the client's tour, and leaves the mesh running at http://localhost:8080.
 #
-#   ./run.sh            in containers where a container engine answers, otherwise as processes of this machine
-#   ./run.sh --local    as processes of this machine in any case; needs the .NET SDK and PostgreSQL
-#   ./run.sh --stop     stops what either has started; the data is kept
+#   ./run.sh            in containers if a container engine answers, otherwise as processes of this machine
+#   ./run.sh --local    always as processes of this machine; needs the .NET SDK and PostgreSQL
+#   ./run.sh --stop     stops the mesh of either kind; keeps the data
 #
-# AUTHMESH_PORT=9090 chooses another port, AUTHMESH_DATA=DIR another folder for the local mesh. The exit status is the walk's.
+# AUTHMESH_PORT=9090 sets another port, AUTHMESH_DATA=DIR another folder for the local mesh. The exit status is the tour's.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -24,7 +24,7 @@ require_sdk() {
 
 stop_local() { if [ -f "$mesh" ]; then dotnet "$mesh" --data "$data" --stop; fi; }
 
-# Programs that hear "localhost" may try [::1] first, or alone. On a machine without that address the engine could not publish there.
+# Programs may resolve "localhost" to [::1] first, or only to it. On a machine without that address, the engine could not publish there.
 publish_on_ipv6_too() {
   if [ -n "${COMPOSE_FILE:-}" ] || ! grep -qs '^0\{31\}1 ' /proc/net/if_inet6; then return; fi
   COMPOSE_FILE="docker-compose.yml:docker-compose.ipv6.yml"
@@ -36,14 +36,14 @@ publish_on_ipv6_too() {
 
 start_in_containers() {
   publish_on_ipv6_too
-  docker compose --profile client build # also the client, which otherwise stays what an earlier version built
+  docker compose --profile client build # includes the client, which "up" would not rebuild
   docker compose up --wait
   tour=(docker compose run --rm client tour)
 }
 
 start_on_this_machine() {
   require_sdk
-  stop_local >/dev/null # what runs must not be built over
+  stop_local >/dev/null # a build must not overwrite running programs
   echo "Building"
   for project in local-mesh client; do
     dotnet build "$project" --configuration Release --nologo --verbosity quiet --consoleLoggerParameters:ErrorsOnly -p:RunAnalyzers=false
@@ -70,5 +70,5 @@ status=0
 echo
 "${tour[@]}" || status=$?
 echo
-echo "AuthMesh stays up at $server. Stop it with ./run.sh --stop"
+echo "AuthMesh keeps running at $server. Stop it with ./run.sh --stop"
 exit "$status"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Runs every test. Arguments go on to the test runner: ./test.sh --filter-class '*LoginTests'
-# PostgreSQL comes from a container where an engine answers, otherwise from the server binaries on this machine; where there is
-# neither, root gets the distribution's, and anybody else hears what to install. The exit status is the tests'.
+# Runs every test. Arguments are passed to the test runner: ./test.sh --filter-class '*LoginTests'
+# PostgreSQL runs in a container if an engine answers, otherwise from this machine's server binaries. Without either, the script installs
+# the distribution's package as root, and otherwise says what to install. The exit status is that of the tests.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -10,17 +10,17 @@ if ! dotnet --version 2>/dev/null | grep -q '^10\.'; then
   exit 1
 fi
 
-# Everything, not only what the tests refer to: they start programs. Analyzers judge every other build, and would take half of this one.
-# The programs are compiled ahead of time, since the tests start them more than two hundred times.
+# Builds everything, not only what the tests reference, because they start programs. Analyzers run in every other build and would take
+# half of this one. The programs are compiled ahead of time, because the tests start them more than two hundred times.
 quietly=(--nologo --verbosity quiet --consoleLoggerParameters:ErrorsOnly -p:UseSharedCompilation=true)
 dotnet build AuthMesh.sln --configuration Release "${quietly[@]}" -p:AheadOfTime=true -p:RunAnalyzers=false
 dotnet msbuild test-mesh/publish.targets -maxCpuCount "${quietly[@]}"
 export AUTHMESH_SERVICES=$PWD/test-mesh/bin/published
 
 if docker version >/dev/null 2>&1; then
-  # Testcontainers starts a clean-up container of its own before any other, in an image of the version that it was built for, and
-  # fails where that can be neither found nor pulled. The fixtures remove what they start; without the clean-up container, only a
-  # test run that is killed leaves a PostgreSQL behind.
+  # Testcontainers starts its own clean-up container before any other, from an image of a fixed version, and fails if it can neither
+  # find nor pull that image. The fixtures remove what they start; without the clean-up container, only a killed test run leaves a
+  # PostgreSQL behind.
   image=$(tr -d '\0' <tests/bin/Release/net10.0/Testcontainers.dll | grep -ao -m 1 'testcontainers/ryuk:[0-9.]*' || true)
   if ! docker image inspect "$image" >/dev/null 2>&1 && ! timeout 60 docker pull --quiet "$image" >/dev/null 2>&1; then
     export TESTCONTAINERS_RYUK_DISABLED=true
@@ -29,11 +29,11 @@ else
   local-mesh/ensure-postgres.sh
 fi
 
-# A program that runs for seconds gains nothing from a heap for each processor, nor from compiling a method again after 30 calls; here
-# after 8,192 (2000 in hexadecimal).
-export DOTNET_gcServer=0 DOTNET_TieredPGO=0 DOTNET_TC_CallCountThreshold=2000
+# Programs that run for seconds gain nothing from a heap for each processor, from memory that is never writable and executable at once, or
+# from recompiling a method after 30 calls; the last raises that threshold to 8,192 (in hexadecimal).
+export DOTNET_gcServer=0 DOTNET_EnableWriteXorExecute=0 DOTNET_TieredPGO=0 DOTNET_TC_CallCountThreshold=2000
 
-# Each run has an order of its own, so that no test comes to depend on another.
+# Each run uses another order, so that no test depends on another.
 export AUTHMESH_TEST_SEED=${AUTHMESH_TEST_SEED:-$RANDOM}
 echo "The tests run in the order of AUTHMESH_TEST_SEED=$AUTHMESH_TEST_SEED"
 exec dotnet test --project tests --configuration Release --no-build "$@"

@@ -7,7 +7,7 @@ using AuthMesh.Bench.Passwords;
 using AuthMesh.Bench.Revocations;
 using AuthMesh.Bench.Tokens;
 
-var root = new RootCommand("Measures AuthMesh, and checks what the test suite has no time for. bench/README.md says how to read it.")
+var root = new RootCommand("Measures AuthMesh, and runs checks that are too long for the test suite. bench/README.md explains the results.")
 {
     Compare.Define(),
     Differential.Define(),

@@ -4,14 +4,14 @@ using AuthMesh.TestMesh;
 
 namespace AuthMesh.Bench;
 
-/// <summary>Sessions that were begun at the gateway as people begin theirs, and what each of them may show for itself.</summary>
+/// <summary>Sessions from ordinary logins at the gateway, with their access tokens and cookies.</summary>
 internal sealed record SignedInUsers(IReadOnlyList<string> Tokens, IReadOnlyList<string> Cookies)
 {
     private const int SessionsEach = 50; // a user has 100 at most
     private const int AtATime = 4;
 
-    /// <param name="gateway">Of a mesh with <see cref="Unthrottled.Settings"/> and a public origin that is https.</param>
-    /// <param name="count">How many sessions.</param>
+    /// <param name="gateway">The gateway of a mesh with <see cref="Unthrottled.Settings"/> and an https issuer.</param>
+    /// <param name="count">The number of sessions.</param>
     public static async Task<SignedInUsers> CreateAsync(Uri gateway, int count)
     {
         using var http = new HttpClient(new SocketsHttpHandler { UseCookies = false, UseProxy = false }) { BaseAddress = gateway };

@@ -1,9 +1,9 @@
 namespace AuthMesh.Bench;
 
-/// <summary>Folders for what peers write while they are measured.</summary>
+/// <summary>Folders for the files of peers during a measurement.</summary>
 internal static class TemporaryFolders
 {
-    // nginx's workers, and PostgreSQL, are somebody else where root starts them.
+    // If root starts them, nginx's workers and PostgreSQL run as other users.
     private const UnixFileMode ForAllToRead =
         UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupRead | UnixFileMode.GroupExecute
         | UnixFileMode.OtherRead | UnixFileMode.OtherExecute;

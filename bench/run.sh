@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Compares AuthMesh with what a team would take instead, on this machine, and writes what it finds to bench/results.md.
+# Compares AuthMesh with the alternatives on this machine, and writes the results to bench/results.md.
 #
-#   bench/run.sh            everything, at most 25 minutes; run it where nothing else runs
-#   bench/run.sh --smoke    only whether every benchmark runs, about two minutes; its figures mean nothing and are not kept
-#   bench/run.sh --only protected start    some of them; prints, and keeps nothing
+#   bench/run.sh            runs everything, at most 25 minutes; run it on an otherwise idle machine
+#   bench/run.sh --smoke    only checks that every benchmark runs, about two minutes; its figures mean nothing and are not saved
+#   bench/run.sh --only protected start    runs some benchmarks and only prints the results
 #
-# Needs the .NET SDK, PostgreSQL, nginx, HAProxy and wrk; what is missing of these, root gets from Debian or Ubuntu. bench/README.md says
-# how each row is measured and how to read it. The exit status tells whether everything ran, never how fast it was.
+# Needs the .NET SDK, PostgreSQL, nginx, HAProxy and wrk. As root on Debian or Ubuntu, it installs missing programs other than the SDK.
+# bench/README.md explains each row. The exit status says whether everything ran, never how fast it was.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -20,7 +20,7 @@ if [ "${#missing[@]}" -gt 0 ]; then
     exit 1
   fi
   echo "Installing ${missing[*]}"
-  # The programs are wanted, not servers of the machine's own: nothing may be started.
+  # Only the programs are needed, so the packages must not start servers.
   rule=/usr/sbin/policy-rc.d
   if [ ! -e "$rule" ]; then
     trap 'rm -f "$rule"' EXIT
@@ -30,7 +30,7 @@ if [ "${#missing[@]}" -gt 0 ]; then
   export DEBIAN_FRONTEND=noninteractive
   apt-get update -qq
   apt-get install -qq -y --no-install-recommends "${missing[@]}" >/dev/null
-  if [ -n "$(trap -p EXIT)" ]; then rm -f "$rule"; fi # exec, below, does not come by the trap
+  if [ -n "$(trap -p EXIT)" ]; then rm -f "$rule"; fi # the exec below would skip the trap
 fi
 export PATH=$PATH:/usr/sbin # where Debian keeps nginx and haproxy
 
@@ -42,7 +42,7 @@ dotnet build bench/bench.slnx --configuration "$configuration" --nologo --verbos
 local-mesh/ensure-postgres.sh
 if [ "${1:-}" = --smoke ]; then exec dotnet "$bench" compare "$@"; fi
 
-# The services as they are put into images, and as they are with NATIVE=true: their start, memory and first seconds are measured on these.
+# The services as in the images, and as with NATIVE=true. The benchmarks of start, memory and first seconds use these.
 published=bench/bin/published
 architecture=linux-$(uname -m | sed 's/x86_64/x64/; s/aarch64/arm64/')
 publish() { # publish SERVICE FOLDER OPTION...

@@ -4,12 +4,12 @@ using Microsoft.AspNetCore.Http.Features;
 namespace AuthMesh.Gateway;
 
 /// <summary>
-/// Answers 413 to a body that is larger than its route takes: before anything is forwarded where its length is announced, and as soon
-/// as it has grown too large where it comes in chunks.
+/// Answers 413 to a body that is larger than its route allows. If the request announces the length, it refuses before forwarding anything.
+/// If the body comes in chunks, it refuses as soon as the body exceeds the limit.
 /// </summary>
 internal static class BodyLimit
 {
-    // A client that is still sending when the connection closes may never see the answer, so this much is read and dropped first.
+    // A client that is still sending when the connection closes may never see the answer, so the gateway first reads and drops this much.
     private const long Drained = 4 * 1024 * 1024;
     private static readonly TimeSpan DrainTime = TimeSpan.FromSeconds(3);
 
@@ -18,7 +18,7 @@ internal static class BodyLimit
     public static void UseBodyLimit(this IReverseProxyApplicationBuilder proxy) => proxy.Use(
         (context, next) => HasBody(context) ? ForwardAsync(context, next) : next(context));
 
-    /// <summary>Whether one is announced, or may come in chunks.</summary>
+    /// <summary>Whether the request announces a body, or may send one in chunks.</summary>
     public static bool HasBody(HttpContext context) => context.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody is not false;
 
     private static async Task ForwardAsync(HttpContext context, RequestDelegate next)
@@ -27,7 +27,7 @@ internal static class BodyLimit
         long? limit = context.GetReverseProxyFeature().Route.Config.MaxRequestBodySize switch
         {
             null => size.MaxRequestBodySize,
-            -1 => null, // YARP's word for a route without a limit
+            -1 => null, // in YARP, -1 means no limit
             { } own => own,
         };
         if (context.Request.ContentLength > limit)
@@ -72,7 +72,7 @@ internal static class BodyLimit
         }
         catch (Exception exception) when (exception is IOException or OperationCanceledException)
         {
-            context.Abort(); // the answer is out; whoever dawdles or left does not keep the connection
+            context.Abort(); // the answer is sent; a client that is slow or gone must not hold the connection
         }
     }
 
@@ -98,7 +98,7 @@ internal static class BodyLimit
         {
             if (!size.IsReadOnly)
             {
-                // Kestrel would read nothing more of a body that passed its own limit. Set here, because YARP sets the route's again.
+                // Kestrel stops reading a body that exceeds its limit. The limit is raised here because YARP sets the route's limit again.
                 size.MaxRequestBodySize = Drained;
             }
 

@@ -4,8 +4,8 @@ using Yarp.ReverseProxy.Configuration;
 namespace AuthMesh.Gateway;
 
 /// <summary>
-/// Refuses a route that does not say who may pass, with which methods and to where, at start and whenever the settings are read again: the
-/// proxy's own defaults let everybody pass with every method. Where a route takes GET, it takes HEAD.
+/// Refuses a route without an authorization policy, methods or a cluster, at startup and at each reload of the settings: the proxy's
+/// defaults admit every caller with every method. A route with GET also gets HEAD.
 /// </summary>
 internal sealed class CompleteRoutes : IProxyConfigFilter
 {
@@ -15,7 +15,7 @@ internal sealed class CompleteRoutes : IProxyConfigFilter
         if (string.IsNullOrWhiteSpace(route.AuthorizationPolicy))
         {
             throw new InvalidOperationException(
-                $"{key}:AuthorizationPolicy is not set. Write signed-in, admin or anonymous: every route says who may pass.");
+                $"{key}:AuthorizationPolicy is not set. Write signed-in, admin or anonymous: every route says which callers it admits.");
         }
 
         if (route.Match.Methods is not { Count: > 0 } methods)
@@ -35,13 +35,13 @@ internal sealed class CompleteRoutes : IProxyConfigFilter
 
         if (methods.Contains(HttpMethods.Head) && !methods.Contains(HttpMethods.Get))
         {
-            throw new InvalidOperationException($"{key}:Match:Methods has HEAD without GET. HEAD is answered wherever GET is: write GET.");
+            throw new InvalidOperationException($"{key}:Match:Methods has HEAD without GET. GET routes also answer HEAD: write GET.");
         }
 
         if (cluster is null)
         {
             throw new InvalidOperationException(
-                $"{key}:ClusterId names {route.ClusterId}, and there is no such cluster under ReverseProxy:Clusters.");
+                $"{key}:ClusterId names {route.ClusterId}, which does not exist under ReverseProxy:Clusters.");
         }
 
         if (route.Metadata?.GetValueOrDefault(SessionCookies.Metadata) is { } use and not SessionCookies.IfUsable
@@ -49,16 +49,15 @@ internal sealed class CompleteRoutes : IProxyConfigFilter
         {
             throw new InvalidOperationException(
                 $"{key}:Metadata:{SessionCookies.Metadata} is {use}. Write {SessionCookies.IfUsable}, or leave it out: routes that are not "
-                + $"anonymous take the cookie anyway. {SessionCookies.Passed} is for the logout of the identity service alone.");
+                + $"anonymous take the cookie anyway. {SessionCookies.Passed} is only for the logout of the identity service.");
         }
 
         if (route.Metadata?.GetValueOrDefault(DeviceCookie.Metadata) is { } isPassed
             && (isPassed != "true" || !ServiceCredential.IsFor(cluster)))
         {
             throw new InvalidOperationException(
-                $"{key}:Metadata:{DeviceCookie.Metadata} is {isPassed}. Write true, and that only where the identity service signs "
-                + "somebody in, or "
-                + "leave it out: the cookie is nobody else's to see.");
+                $"{key}:Metadata:{DeviceCookie.Metadata} is {isPassed}. Write true on routes where the identity service signs users in, or "
+                + "leave it out: no other service may see the cookie.");
         }
 
         return ValueTask.FromResult(

@@ -4,21 +4,21 @@ using Microsoft.Extensions.Options;
 
 namespace AuthMesh.Gateway;
 
-/// <summary>Whose page a request comes from.</summary>
+/// <summary>The kind of page that sent a request.</summary>
 internal enum RequestOrigin
 {
-    /// <summary>Our own, or no page at all: a person at the address bar, or a program.</summary>
+    /// <summary>A page of our own origin, or no page: the address bar, or a program.</summary>
     Own,
 
     /// <summary>One of <see cref="GatewayOptions.CorsOrigins"/>.</summary>
     Listed,
 
-    /// <summary>Any other, or nobody can tell.</summary>
+    /// <summary>Any other origin, or an unknown one.</summary>
     Foreign,
 }
 
 /// <summary>
-/// Reads off a request whose page it comes from: browsers say so in headers that no page can set (Fetch Metadata, RFC 6454 §7).
+/// Finds the origin of a request. Browsers send it in headers that no page can set (Fetch Metadata, RFC 6454 §7).
 /// </summary>
 internal sealed class RequestOrigins(IOptions<AuthMeshOptions> mesh, IOptions<GatewayOptions> gateway)
 {
@@ -27,18 +27,18 @@ internal sealed class RequestOrigins(IOptions<AuthMeshOptions> mesh, IOptions<Ga
 
     public RequestOrigin Of(HttpRequest request) => (request.Headers["Sec-Fetch-Site"], request.Headers.Origin) switch
     {
-        ({ Count: > 1 }, _) or (_, { Count: > 1 }) => RequestOrigin.Foreign, // no browser's
+        ({ Count: > 1 }, _) or (_, { Count: > 1 }) => RequestOrigin.Foreign, // no browser repeats these headers
         (["same-origin" or "none"], _) => RequestOrigin.Own,
         ([], []) => RequestOrigin.Own,
-        ([], [{ } origin]) when origin == own => RequestOrigin.Own, // an old browser, or plain http: there Sec-Fetch-Site is not sent
+        ([], [{ } origin]) when origin == own => RequestOrigin.Own, // old browsers, and all on plain http, send no Sec-Fetch-Site
         (_, [{ } origin]) when listed.Contains(origin) => RequestOrigin.Listed,
         _ => RequestOrigin.Foreign,
     };
 }
 
 /// <summary>
-/// Refuses what another site's page would have a browser do here. SameSite does not: ports and sibling hosts are the same site, and a
-/// login that somebody else chose needs no cookie.
+/// Refuses unsafe requests that another site's page makes a browser send (CSRF). SameSite cookies do not suffice: other ports and sibling
+/// hosts are the same site, and a forged login needs no cookie.
 /// </summary>
 internal sealed partial class CrossSite(RequestDelegate next, RequestOrigins origins, ILogger<CrossSite> logger)
 {
@@ -65,7 +65,7 @@ internal sealed partial class CrossSite(RequestDelegate next, RequestOrigins ori
     public static bool IsSafe(string method) =>
         HttpMethods.IsGet(method) || HttpMethods.IsHead(method) || HttpMethods.IsOptions(method) || HttpMethods.IsTrace(method);
 
-    // No page can have a browser send this on its own: whoever does has the token in hand.
+    // A browser never adds a bearer token on its own, so a page that sends one has the token.
     private static bool BringsBearerToken(HttpRequest request) =>
         request.Headers.Authorization is [{ } authorization] && authorization.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase);
 

@@ -6,8 +6,8 @@ using Yarp.ReverseProxy.Model;
 namespace AuthMesh.Gateway;
 
 /// <summary>
-/// A gateway that has just started is not ready before each cluster has a destination that answers: a mesh that says it is ready
-/// must not greet its first caller with 503. Later, or when a cluster stays away, it serves what it can and calls that degraded.
+/// A starting gateway is not ready until each cluster has a destination that answers, so that the first caller of a ready mesh does not get
+/// 503. Later, or if a cluster stays away, the gateway serves the other clusters and reports degraded.
 /// </summary>
 internal sealed class DestinationsHealth(IProxyStateLookup proxy, IActiveHealthCheckMonitor probes, TimeProvider clock) : IHealthCheck
 {
@@ -21,7 +21,7 @@ internal sealed class DestinationsHealth(IProxyStateLookup proxy, IActiveHealthC
         var absent = FindAbsent();
         if (absent.Count > 0 && !wasReady)
         {
-            await probes.CheckHealthAsync(absent).WaitAsync(cancellationToken); // somebody waits: not only at the next beat
+            await probes.CheckHealthAsync(absent).WaitAsync(cancellationToken); // at once instead of at the next interval
             absent = FindAbsent();
         }
 
@@ -39,7 +39,7 @@ internal sealed class DestinationsHealth(IProxyStateLookup proxy, IActiveHealthC
 
     private List<ClusterState> FindAbsent() => [.. proxy.GetClusters().Where(cluster => !HasAnswering(cluster))];
 
-    // Before its first probe nobody knows; that counts as there only where nobody will ever probe.
+    // A destination is unknown before its first probe. Unknown counts as answering only if the cluster has no probes.
     private static bool HasAnswering(ClusterState cluster) =>
         cluster.Model.Config.HealthCheck?.Active?.Enabled is not true
         || cluster.Destinations.Values.Any(destination => destination.Health.Active == DestinationHealth.Healthy);

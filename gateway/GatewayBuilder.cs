@@ -10,10 +10,10 @@ using Yarp.ReverseProxy.SessionAffinity;
 
 namespace AuthMesh.Gateway;
 
-/// <summary>The one origin: what stands in front of every route, whoever adds it.</summary>
+/// <summary>Builds the one origin: everything in front of the routes, including routes that others add.</summary>
 internal static class GatewayBuilder
 {
-    /// <summary>Of all clients together; each costs memory before anybody knows who it is.</summary>
+    /// <summary>The limit for all clients together; each connection costs memory before its caller is known.</summary>
     public const int MaxConnections = 10_000;
 
     public static void AddGateway(this WebApplicationBuilder builder)
@@ -27,7 +27,7 @@ internal static class GatewayBuilder
             .LoadFromConfig(builder.Configuration.GetSection("ReverseProxy"))
             .ConfigureHttpClient((_, handler) =>
             {
-                handler.ConnectTimeout = TimeSpan.FromSeconds(2); // inner hosts are near or gone
+                handler.ConnectTimeout = TimeSpan.FromSeconds(2); // inner hosts are near, so a slow connect means a dead host
                 handler.RequestHeaderEncodingSelector = (_, _) => Encoding.UTF8; // as the gateway reads them; ASCII would fail the request
             })
             .AddConfigFilter<CompleteRoutes>()
@@ -37,7 +37,7 @@ internal static class GatewayBuilder
             .AddTransforms<OwnCookies>()
             .AddTransforms<PassedSessionCookies>()
             .AddTransforms<DeviceCookie>();
-        // Its cookies of session affinity, for which no pipeline stands here, would bring data protection and a key in the home folder.
+        // The pipeline has no session affinity, but YARP's affinity cookies would load data protection and write a key to the home folder.
         services.RemoveAll<ISessionAffinityPolicy>();
         services.RemoveDataProtectionStart();
         services.AddSingleton<IConfigureOptions<CorsOptions>, ListedOrigins>();
@@ -52,8 +52,8 @@ internal static class GatewayBuilder
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.Limits.MaxRequestHeadersTotalSize = 32 * 1024;
-            kestrel.Limits.MaxRequestBodySize = 64 * 1024; // a route that needs more says so with a MaxRequestBodySize of its own
-            kestrel.Limits.MaxConcurrentConnections = MaxConnections; // for each address that it listens at
+            kestrel.Limits.MaxRequestBodySize = 64 * 1024; // a route that needs more sets its own MaxRequestBodySize
+            kestrel.Limits.MaxConcurrentConnections = MaxConnections; // for each listening address
             kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);
             kestrel.ConfigureEndpointDefaults(endpoint =>
             {

@@ -8,19 +8,19 @@ using Yarp.ReverseProxy.Configuration;
 namespace AuthMesh.Gateway;
 
 /// <summary>
-/// Lets pages of <see cref="GatewayOptions.CorsOrigins"/> read answers, on every route and with the route's own methods. Without
-/// credentials: they bring a bearer token, and their visitors' cookies stay out of it.
+/// Lets pages of <see cref="GatewayOptions.CorsOrigins"/> read answers, on every route and with the route's own methods. CORS credentials
+/// stay off: these pages send a bearer token, and their visitors' cookies are not used.
 /// </summary>
 internal sealed partial class ListedOrigins(IOptions<GatewayOptions> gateway) : IConfigureOptions<CorsOptions>, IProxyConfigFilter
 {
     private const string Policy = "listed-origins";
 
-    // Before browsers ask again. Two hours is the most that any of them remembers; a change should show sooner.
+    // Browsers cache a preflight answer for at most two hours. Ten minutes let a change take effect sooner.
     private static readonly TimeSpan PreflightLifetime = TimeSpan.FromMinutes(10);
 
     /// <summary>
-    /// Whether a browser writes an origin so: one of the web, or one of an app that shows its pages in a web view, such as
-    /// <c>capacitor://localhost</c> or <c>app://-</c>. Pages without an origin of their own, from a file for example, say <c>null</c>.
+    /// Whether the text is an origin as browsers write it: a web origin, or that of an app with a web view, such as
+    /// <c>capacitor://localhost</c> or <c>app://-</c>. Pages without an origin of their own, for example from a file, send <c>null</c>.
     /// </summary>
     public static bool IsOrigin(string value) => AuthMeshOptions.IsOrigin(value) || AppOrigin().IsMatch(value);
 
@@ -29,11 +29,11 @@ internal sealed partial class ListedOrigins(IOptions<GatewayOptions> gateway) : 
 
     public void Configure(CorsOptions options) => options.AddPolicy(Policy, policy => policy
         .WithOrigins([.. gateway.Value.CorsOrigins])
-        .AllowAnyMethod() // routing has found the route by it already
+        .AllowAnyMethod() // routing has already matched the method
         .WithHeaders(HeaderNames.Authorization, HeaderNames.ContentType)
         .SetPreflightMaxAge(PreflightLifetime));
 
-    // A route without the policy takes no OPTIONS, so that nothing changes where nobody is listed.
+    // A route without the policy answers no OPTIONS, so nothing changes if no origin is listed.
     public ValueTask<RouteConfig> ConfigureRouteAsync(RouteConfig route, ClusterConfig? cluster, CancellationToken cancel) =>
         ValueTask.FromResult(gateway.Value.CorsOrigins.Count == 0 ? route : route with { CorsPolicy = Policy });
 

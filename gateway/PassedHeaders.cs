@@ -14,7 +14,7 @@ public sealed class GatewayOptions
 {
     public const string Section = "Gateway";
 
-    /// <summary>The request headers that services get to see; every other stays at the gateway.</summary>
+    /// <summary>The request headers that the gateway forwards to services; it drops all others.</summary>
     public IList<string> RequestHeaders { get; } = [];
 
     /// <summary>Other origins whose pages may call the mesh, with a bearer token and never with the session cookie.</summary>
@@ -24,27 +24,27 @@ public sealed class GatewayOptions
     public ConnectionOptions Connections { get; set; } = new();
 
     /// <summary>
-    /// A second address, for probes, that answers <c>/health/live</c> and <c>/health/ready</c> also while clients hold every connection
-    /// that the public one takes: <c>http://127.0.0.1:8081</c>, or <c>http://+:8081</c> for all addresses. None unless set. Keep it inside
-    /// your network.
+    /// A second address, for probes: <c>http://127.0.0.1:8081</c>, or <c>http://+:8081</c> for all addresses. It answers
+    /// <c>/health/live</c> and <c>/health/ready</c> even while clients hold every connection of the public one. Off unless set. Keep it
+    /// inside your network.
     /// </summary>
     public string InnerUrl { get; set; } = "";
 
     /// <summary>
-    /// Addresses and networks of the proxies in front of the gateway, whose X-Forwarded-For is believed; nobody's unless set.
+    /// Addresses and networks of the proxies in front of the gateway, whose X-Forwarded-For the gateway trusts. It trusts none unless set.
     /// </summary>
     public IList<string> TrustedProxies { get; } = [];
 
     /// <summary>
-    /// How many access tokens of session cookies are held at most: 100 to 1,000,000, about 2 KB each. Half as many in use at one time
-    /// are sure to be held.
+    /// How many access tokens of session cookies the gateway caches at most: 100 to 1,000,000, about 2 KB each. Up to half that number are
+    /// guaranteed to stay cached while they are in use.
     /// </summary>
     public int SessionTokens { get; set; } = 20_000;
 }
 
 internal sealed class GatewayOptionsValidator(InnerEndpoint? inner = null) : IValidateOptions<GatewayOptions>
 {
-    // Whoever could send these through could claim an address, a session or a connection that is not theirs.
+    // With these headers, a caller could claim a foreign address, session or connection.
     private static readonly string[] Never =
         [
             IssuerConnection.ServiceKeyHeader, "Connection", "Cookie", "Forwarded", "Host", "Keep-Alive", "Proxy-Authorization",
@@ -57,13 +57,13 @@ internal sealed class GatewayOptionsValidator(InnerEndpoint? inner = null) : IVa
         var problems = new SettingProblems(GatewayOptions.Section);
         problems.Unless(
             options.RequestHeaders.Contains("Authorization", StringComparer.OrdinalIgnoreCase), nameof(options.RequestHeaders),
-            "must contain Authorization: services validate the caller's token by themselves.");
+            "must contain Authorization: services validate the caller's token themselves.");
         foreach (var header in options.RequestHeaders)
         {
             problems.Unless(
                 !Never.Contains(header, StringComparer.OrdinalIgnoreCase)
                 && !header.StartsWith("X-Forwarded", StringComparison.OrdinalIgnoreCase),
-                nameof(options.RequestHeaders), $"must not contain {header}: it is the gateway's own to set or to end.");
+                nameof(options.RequestHeaders), $"must not contain {header}: only the gateway may set or remove it.");
         }
 
         foreach (var origin in options.CorsOrigins)
@@ -71,31 +71,31 @@ internal sealed class GatewayOptionsValidator(InnerEndpoint? inner = null) : IVa
             problems.Unless(
                 ListedOrigins.IsOrigin(origin), nameof(options.CorsOrigins),
                 "must hold origins, scheme and host without a path or a slash at the end, for example https://app.example.com or "
-                + $"capacitor://localhost. {origin} is none.");
+                + $"capacitor://localhost. {origin} is not an origin.");
         }
 
         TrustedProxies.Check(options, problems);
         problems.Unless(options.SessionTokens is >= 100 and <= 1_000_000, nameof(options.SessionTokens), "must be 100 to 1000000.");
         problems.Unless(
             options.Connections.PerAddress is >= 10 and <= GatewayBuilder.MaxConnections, "Connections:PerAddress",
-            $"must be 10 to {GatewayBuilder.MaxConnections}, which is what all clients together may hold.");
+            $"must be 10 to {GatewayBuilder.MaxConnections}, the limit for all clients together.");
         problems.Unless(
             options.InnerUrl.Length == 0 || inner is not null, nameof(options.InnerUrl),
-            "must be http, an address, and a port that no other address of the gateway has, for example http://127.0.0.1:8081 or "
+            "must be http, an address, and a port that no other address of the gateway uses, for example http://127.0.0.1:8081 or "
             + "http://+:8081.");
         return problems.Result;
     }
 }
 
 /// <summary>
-/// An allow-list instead of a strip list: an identity header that some service trusts (X-User-Id, X_Forwarded_For, X-Original-URL, …)
-/// is dropped without having to be thought of. X-Forwarded-For is set anew from the connection, or from what a trusted proxy wrote of it.
-/// X-Forwarded-Proto, -Host and -Port are those of the issuer, whatever the caller or a proxy says. Trace context (traceparent, tracestate)
-/// is not copied but continued, so callers choose it; SECURITY.md says what follows.
+/// Forwards only listed request headers. A list of headers to strip would have to name every identity header that some service trusts
+/// (X-User-Id, X_Forwarded_For, X-Original-URL, …); the allow-list drops them all. The gateway sets X-Forwarded-For from the connection or
+/// from a trusted proxy's header. It sets X-Forwarded-Proto, -Host and -Port from the issuer, regardless of the caller and proxies. It
+/// continues the trace context (traceparent, tracestate) instead of copying it, so callers choose it; SECURITY.md lists the consequences.
 /// </summary>
 internal sealed class PassedHeaders(IOptions<GatewayOptions> options, IOptions<AuthMeshOptions> mesh) : ITransformProvider
 {
-    // Without these, what is passed would mean something else: a compressed body, a part of a body, a range of another version.
+    // Without these, a forwarded request would change its meaning: a compressed body, a part of a body, a range of another version.
     private static readonly string[] Always = [HeaderNames.ContentEncoding, HeaderNames.ContentRange, HeaderNames.IfRange];
 
     private readonly Uri origin = new(mesh.Value.Issuer);
@@ -103,7 +103,7 @@ internal sealed class PassedHeaders(IOptions<GatewayOptions> options, IOptions<A
     public void Apply(TransformBuilderContext context)
     {
         context.AddRequestHeadersAllowed([.. options.Value.RequestHeaders, .. Always]);
-        // Last, over whatever a route's own transforms make of what the caller claims.
+        // These come last, so they override values that a route's own transforms derive from the caller's headers.
         context.UseDefaultForwarders = false;
         context.AddXForwardedFor(action: ForwardedTransformActions.Set);
         context.AddXForwardedPrefix(action: ForwardedTransformActions.Remove);

@@ -19,7 +19,7 @@ var app = builder.Build();
 
 app.UseForwardedHeaders();
 
-// Written out, because what a browser's request says must be judged, and its cookie exchanged, before anybody asks who it is.
+// The order is explicit: the cross-site check and the exchange of the session cookie must come before authentication.
 app.UseRouting();
 app.UseCors();
 app.UseMiddleware<CrossSite>();

@@ -3,8 +3,9 @@ using Yarp.ReverseProxy.Forwarder;
 namespace AuthMesh.Gateway;
 
 /// <summary>
-/// Asks another replica where one could not be reached, or hung up before it answered: until health checks have noticed, callers would
-/// see every second request fail. Safe methods alone (RFC 9110 §9.2.1): of any other nobody knows whether the first replica acted on it.
+/// Retries a request at another replica if the first is unreachable or hangs up before it answers. Without retries, callers would see every
+/// second request fail until a health check notices. Only safe methods are retried (RFC 9110 §9.2.1): for any other, the first replica may
+/// already have acted.
 /// </summary>
 internal static class Retries
 {
@@ -17,14 +18,14 @@ internal static class Retries
     private static async Task ForwardAsync(HttpContext context, RequestDelegate next)
     {
         var proxying = context.GetReverseProxyFeature();
-        var left = proxying.AvailableDestinations; // load balancing leaves the one that it chose
+        var left = proxying.AvailableDestinations; // saved, because load balancing reduces the list to its choice
         await next(context);
         while (context.GetForwarderErrorFeature()?.Error is ForwarderError.Request && !context.Response.HasStarted
             && left.Where(destination => destination != proxying.ProxiedDestination).ToList() is { Count: > 0 } others)
         {
             proxying.AvailableDestinations = left = others;
             context.Features.Set<IForwarderErrorFeature>(null);
-            context.Response.StatusCode = StatusCodes.Status200OK; // as it was; what stands in front has its headers on it already
+            context.Response.StatusCode = StatusCodes.Status200OK; // resets only the status: earlier middleware has already set headers
             await next(context);
         }
     }

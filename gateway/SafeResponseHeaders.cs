@@ -5,7 +5,7 @@ using Microsoft.Net.Http.Headers;
 
 namespace AuthMesh.Gateway;
 
-/// <summary>Adds the headers of every answer of the origin, refusals and health included; so it stands before all else.</summary>
+/// <summary>Adds security headers to every answer of the origin, refusals and health included, so it runs before everything else.</summary>
 internal sealed class SafeResponseHeaders : IStartupFilter
 {
     private readonly bool isHttps;
@@ -33,16 +33,16 @@ internal sealed class SafeResponseHeaders : IStartupFilter
     {
         var context = (HttpContext)state;
         var headers = context.Response.Headers;
-        headers.XContentTypeOptions = "nosniff"; // an answer is what its Content-Type says
+        headers.XContentTypeOptions = "nosniff"; // browsers must not guess another type than Content-Type
         if (isHttps)
         {
             headers.StrictTransportSecurity = "max-age=31536000"; // RFC 6797 §6.1: a year
         }
 
-        // The feature, since the property makes a user where there is none.
+        // Reads the feature, because the User property would create a user if none exists.
         if (headers.CacheControl.Count == 0 && context.Features.Get<IHttpAuthenticationFeature>()?.User?.Identity?.IsAuthenticated is true)
         {
-            headers.CacheControl = "no-store"; // the service behind may say otherwise; the next person at this browser must not read it
+            headers.CacheControl = "no-store"; // the next person at this browser must not read it; services may override this
         }
 
         if (listsOrigins)
@@ -53,7 +53,7 @@ internal sealed class SafeResponseHeaders : IStartupFilter
         return Task.CompletedTask;
     }
 
-    // Fetch Standard §3.3.5: an answer that a cache kept for a request without an origin would lack the header that a listed origin needs.
+    // Fetch Standard §3.3.5: an answer cached for a request without an Origin would lack the CORS header that a listed origin needs.
     private static void SayWhatCorsDependsOn(HttpRequest request, IHeaderDictionary headers)
     {
         Vary(headers, HeaderNames.Origin);

@@ -8,8 +8,8 @@ using Yarp.ReverseProxy.Transforms.Builder;
 namespace AuthMesh.Gateway;
 
 /// <summary>
-/// Shows the mesh's credential to the identity service, which then believes the caller's address that the gateway writes down. No other
-/// cluster gets it: whoever has it passes for a service of the mesh.
+/// Sends the mesh's service key to the identity service, which then trusts the client address that the gateway forwards. No other cluster
+/// gets it, because its holder can act as a service of the mesh.
 /// </summary>
 internal sealed class ServiceCredential(IOptions<AuthMeshOptions> mesh) : ITransformProvider
 {

@@ -2,7 +2,7 @@ using Yarp.ReverseProxy.Forwarder;
 
 namespace AuthMesh.Gateway;
 
-/// <summary>Holds every route to its <c>Timeout</c>. A service that takes longer is not available; the caller did nothing wrong.</summary>
+/// <summary>Enforces the <c>Timeout</c> of every route. A service that takes longer is a 504: the caller did nothing wrong.</summary>
 internal static class Timeouts
 {
     public static void UseTimeouts(this WebApplication app)
@@ -10,7 +10,7 @@ internal static class Timeouts
         app.Use(async (context, next) =>
         {
             await next(context);
-            // The proxy takes the time-out for the caller's leaving and answers 400. The caller is still here.
+            // The proxy mistakes the timeout for a caller that left and answers 400, but the caller still waits.
             if (context.GetForwarderErrorFeature()?.Error is ForwarderError.RequestCanceled or ForwarderError.RequestBodyCanceled
                 && !context.RequestAborted.IsCancellationRequested && !context.Response.HasStarted)
             {

@@ -5,8 +5,8 @@ using OpenTelemetry.Context.Propagation;
 namespace AuthMesh.Gateway;
 
 /// <summary>
-/// Continues a caller's trace, and drops the baggage that comes with it. Baggage is for values such as a user's id, services read it as
-/// their own, and every tracer passes it on unasked: an identity header past the list of headers.
+/// Continues a caller's trace but drops its baggage. Baggage carries values such as a user id, services trust it as their own, and every
+/// tracer forwards it automatically. It would be an identity header that bypasses the allow-list.
 /// </summary>
 internal sealed class TraceContext : DistributedContextPropagator
 {
@@ -29,6 +29,6 @@ internal static class TraceContextServices
     public static void AddTraceContext(this IServiceCollection services)
     {
         services.AddSingleton<DistributedContextPropagator, TraceContext>();
-        Sdk.SetDefaultTextMapPropagator(new TraceContextPropagator()); // OpenTelemetry has a propagator of its own
+        Sdk.SetDefaultTextMapPropagator(new TraceContextPropagator()); // OpenTelemetry uses its own propagator
     }
 }

@@ -6,8 +6,8 @@ using Microsoft.Extensions.Options;
 namespace AuthMesh.Gateway;
 
 /// <summary>
-/// Takes a caller's address from X-Forwarded-For where a proxy that the operator trusts wrote it down. The list is read from its end, and
-/// the first address that is no trusted proxy's is the caller's; what stands before it is the caller's own claim.
+/// Takes a caller's address from X-Forwarded-For if a trusted proxy sent it. It reads the list from its end: the first address that is not
+/// a trusted proxy's is the caller's. Everything before it is only the caller's claim.
 /// </summary>
 internal sealed class TrustedProxies(IOptions<GatewayOptions> gateway) : IConfigureOptions<ForwardedHeadersOptions>
 {
@@ -20,9 +20,9 @@ internal sealed class TrustedProxies(IOptions<GatewayOptions> gateway) : IConfig
             options.KnownIPNetworks.Add(network);
         }
 
-        // To the middleware, none known would mean all trusted.
+        // The middleware trusts every proxy if none is known.
         options.ForwardedHeaders = options.KnownIPNetworks.Count == 0 ? ForwardedHeaders.None : ForwardedHeaders.XForwardedFor;
-        options.ForwardLimit = null; // through all that are trusted
+        options.ForwardLimit = null; // reads through all trusted proxies
     }
 
     public static IEnumerable<System.Net.IPNetwork> Networks(GatewayOptions options) =>
@@ -34,7 +34,7 @@ internal sealed class TrustedProxies(IOptions<GatewayOptions> gateway) : IConfig
         {
             problems.Unless(
                 TryParse(text) is { PrefixLength: > 0 }, nameof(options.TrustedProxies),
-                $"must hold addresses or networks of your own proxies, for example 10.0.0.7 or 10.0.0.0/24. {text} is none.");
+                $"must hold addresses or networks of your own proxies, for example 10.0.0.7 or 10.0.0.0/24. {text} is neither.");
         }
     }
 

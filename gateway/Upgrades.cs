@@ -4,12 +4,12 @@ using Microsoft.AspNetCore.Http.Features;
 namespace AuthMesh.Gateway;
 
 /// <summary>
-/// Refuses every change of protocol, on every path. The proxy would forward one whatever the list of headers says; the service would get
-/// the caller's token, and the tunnel would outlive the logout.
+/// Refuses every protocol upgrade, on every path. The proxy would forward it despite the header allow-list. The service would get the
+/// caller's token, and the tunnel would outlive the logout.
 /// </summary>
 /// <remarks>
-/// An offer of HTTP/2 is no request for a tunnel: a server that stays with HTTP/1.1 may ignore it (RFC 9110 §7.8). Java's HTTP client and
-/// <c>curl --http2</c> make it with every request on plain http. It is ignored, and it reaches no service.
+/// An offer of HTTP/2 does not request a tunnel: a server that stays with HTTP/1.1 may ignore it (RFC 9110 §7.8). Java's HTTP client and
+/// <c>curl --http2</c> send it with every request on plain http. The gateway drops it and forwards the request.
 /// </remarks>
 internal sealed class Upgrades : IStartupFilter
 {
@@ -23,7 +23,7 @@ internal sealed class Upgrades : IStartupFilter
         app.Use((context, proceed) =>
         {
             var request = context.Request;
-            if (HttpMethods.IsConnect(request.Method)) // over HTTP/2 a WebSocket begins so too (RFC 8441 §4)
+            if (HttpMethods.IsConnect(request.Method)) // over HTTP/2, a WebSocket also begins with CONNECT (RFC 8441 §4)
             {
                 return RefuseAsync(context, CommonFailures.FromStatus(StatusCodes.Status501NotImplemented));
             }
@@ -47,7 +47,7 @@ internal sealed class Upgrades : IStartupFilter
 
     private static Task RefuseAsync(HttpContext context, Failure failure)
     {
-        context.Response.Headers.Connection = "close"; // what comes next is meant for a tunnel, and must not be read as a request
+        context.Response.Headers.Connection = "close"; // the following bytes are meant for a tunnel and must not be read as a request
         return failure.ExecuteAsync(context);
     }
 }

@@ -10,8 +10,8 @@ using Microsoft.Extensions.Options;
 namespace AuthMesh.Identity;
 
 /// <summary>
-/// The section <c>Identity</c>. Each part stands beside its user and knows its own bounds; modules read their own part and never this
-/// class. The master key's settings stand directly in the section.
+/// The section <c>Identity</c>. Each part lives in the folder that uses it and checks its own bounds. Modules read their own part and never
+/// this class. The master key's settings are directly in the section.
 /// </summary>
 public sealed class IdentityOptions : MasterKeyOptions
 {
@@ -59,7 +59,7 @@ internal sealed class IdentityOptionsValidator(IHostEnvironment environment) : I
 internal static class IdentitySettings
 {
     /// <param name="services">The service's.</param>
-    /// <param name="isCommand">Whether an operator waits for a command, more patiently than a caller waits for an answer.</param>
+    /// <param name="isCommand">Whether an operator's command runs; it gets longer database timeouts than a request.</param>
     public static IServiceCollection AddIdentitySettings(this IServiceCollection services, bool isCommand = false)
     {
         services.AddSettings<IdentityOptions, IdentityOptionsValidator>(IdentityOptions.Section)

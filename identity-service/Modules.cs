@@ -17,8 +17,8 @@ using Microsoft.EntityFrameworkCore;
 namespace AuthMesh.Identity;
 
 /// <summary>
-/// The folders of this service from the top layer to the bottom layer. A folder may use those that stand below it, never one above: a test
-/// reads the <c>using</c> lines. Preparation steps and services are registered from the bottom up.
+/// The folders of this service, from the top layer to the bottom layer. A folder may use only the folders below it; a test checks the
+/// <c>using</c> lines. Preparation steps and services are registered from the bottom up.
 /// </summary>
 internal static class Modules
 {

@@ -18,8 +18,8 @@ if (commandLine.Explain() is { } explained)
 }
 
 var builder = WebApplication.CreateSlimBuilder(ServiceProgram.Options(commandLine.Settings));
-// The gateway lets 16 KB through: the largest useful body holds a name and two passwords of 256 four-byte characters, escaped. This is
-// twice as much, since the framing of chunks counts too.
+// The gateway passes at most 16 KB: the largest useful body holds a name and two passwords of 256 four-byte characters, escaped. This
+// limit is twice as much, because it also counts the framing of chunks.
 builder.WebHost.ConfigureKestrel(kestrel => kestrel.Limits.MaxRequestBodySize = 32 * 1024);
 builder.AddAuthMeshDefaults();
 builder.Services

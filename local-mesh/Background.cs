@@ -2,7 +2,7 @@ using AuthMesh.LocalMesh.Processes;
 
 namespace AuthMesh.LocalMesh;
 
-/// <summary>The same mesh without a terminal: started until it is ready, and stopped by another call.</summary>
+/// <summary>Runs the mesh without a terminal: one call starts it and returns when it is ready, another call stops it.</summary>
 internal static class Background
 {
     internal static async Task<int> StartAsync(string folder, string[] arguments, CancellationToken stop)
@@ -17,7 +17,7 @@ internal static class Background
 
         for (var shown = 0; ; await Task.WhenAny(mesh.Exited, Task.Delay(100, CancellationToken.None)))
         {
-            var hasExited = mesh.Exited.IsCompleted; // asked before reading, so that its last line is not missed
+            var hasExited = mesh.Exited.IsCompleted; // checked before reading the log, so that its last line is not missed
             var written = LogFile.Read(log);
             Console.Write(written[shown..]);
             shown = written.Length;
@@ -35,7 +35,7 @@ internal static class Background
             return 0;
         }
 
-        // Longer than it gives its services and PostgreSQL together.
+        // Longer than the mesh waits for its services and PostgreSQL together.
         await mesh.EndAsync(Signal.Terminate, TimeSpan.FromSeconds(60));
         Console.WriteLine($"Stopped the mesh on {folder}, pid {mesh.Pid}");
         return 0;

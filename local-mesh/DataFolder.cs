@@ -4,8 +4,8 @@ using AuthMesh.LocalMesh.Processes;
 namespace AuthMesh.LocalMesh;
 
 /// <summary>
-/// What one mesh keeps between runs, and the lock that keeps a second mesh out. `mesh.json` says what runs at the moment, so that the
-/// start after a `kill -9` can end exactly that and nothing else.
+/// The folder that one mesh keeps between runs, with the lock that keeps a second mesh out. `mesh.json` lists the running processes, so
+/// that the start after a `kill -9` ends exactly these and no others.
 /// </summary>
 internal sealed class DataFolder : IDisposable
 {
@@ -22,10 +22,10 @@ internal sealed class DataFolder : IDisposable
 
     internal string MasterKeyFile => In("master.key");
 
-    /// <summary>What the services of the mesh know each other by; a service of your own that joins needs it too.</summary>
+    /// <summary>The service key of the mesh; a service of your own that joins needs it too.</summary>
     internal string ServiceKeyFile => In("service.key");
 
-    /// <summary>Where the identity service leaves the password of an admin that it had to make up.</summary>
+    /// <summary>The file for the first admin's password, if the identity service generates it.</summary>
     internal string FirstAdminPasswordFile => In("first-admin-password");
 
     internal string LogOf(string service) => System.IO.Path.Combine(LogsIn(Path), $"{service}.log");
@@ -41,7 +41,7 @@ internal sealed class DataFolder : IDisposable
         {
             Directory.CreateDirectory(path);
             Directory.CreateDirectory(LogsIn(path), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-            // The system drops this lock with the process, however it ends. Children do not inherit it.
+            // The system releases this lock when the process ends, even by a crash. Children do not inherit it.
             var file = System.IO.Path.Combine(path, "mesh.lock");
             return new(path, new FileStream(file, FileMode.OpenOrCreate, FileAccess.Write, FileShare.None));
         }
@@ -52,7 +52,8 @@ internal sealed class DataFolder : IDisposable
         catch (IOException e)
         {
             RefuseIfRunning(path);
-            throw new MeshException($"Another mesh may be starting or stopping on {path}: {e.Message} Try again, or choose another.");
+            throw new MeshException(
+                $"Another mesh may be starting or stopping on {path}: {e.Message} Try again, or choose another folder with --data.");
         }
     }
 
@@ -60,20 +61,20 @@ internal sealed class DataFolder : IDisposable
     {
         if (RunningIn(path) is { } mesh)
         {
-            throw new MeshException($"A mesh runs on {path} already, with the pid {mesh.Pid}. " +
+            throw new MeshException($"A mesh already runs on {path}, with the pid {mesh.Pid}. " +
                 "Stop it with --stop, or choose another folder with --data.");
         }
     }
 
-    /// <summary>The mesh that runs on this folder now.</summary>
+    /// <summary>The mesh that currently runs on this folder.</summary>
     internal static ProcessIdentity? RunningIn(string path) => ReadRecord(path)?.Mesh is { IsAlive: true } mesh ? mesh : null;
 
-    /// <summary>Ends what a killed mesh left behind: the last that it started first, so PostgreSQL at the end.</summary>
+    /// <summary>Ends the processes of a killed mesh in reverse order of their start, so PostgreSQL comes last.</summary>
     internal async Task EndLeftoversAsync(Action<string> report)
     {
         foreach (var left in (ReadRecord(Path)?.Children ?? []).Reverse().Where(child => child.IsAlive))
         {
-            report($"Ending {left.Name}, pid {left.Pid}, left behind by a mesh that was killed");
+            report($"Ending {left.Name}, pid {left.Pid}, left over from a killed mesh");
             var isPostgres = left.Name == PostgresName;
             await left.EndAsync(isPostgres ? Signal.Interrupt : Signal.Terminate, TimeSpan.FromSeconds(isPostgres ? 30 : 10));
         }
@@ -90,7 +91,9 @@ internal sealed class DataFolder : IDisposable
         hasRecorded = true;
     }
 
-    /// <summary>Everything of ours has been stopped. A record of leftovers that could not be ended is not ours to delete.</summary>
+    /// <summary>
+    /// Releases the folder after all its processes have stopped. It keeps the record of an earlier mesh whose leftovers could not be ended.
+    /// </summary>
     public void Dispose()
     {
         if (hasRecorded) File.Delete(In("mesh.json"));

@@ -1,9 +1,9 @@
 namespace AuthMesh.LocalMesh;
 
-/// <summary>The mesh as a person runs it: until Ctrl-C, everything that dies started again.</summary>
+/// <summary>Runs the mesh in a terminal until Ctrl-C, and restarts every process that dies.</summary>
 internal static class Foreground
 {
-    /// <summary>The last line of a start. Scripts wait for it.</summary>
+    /// <summary>The last line of the startup output. Scripts wait for it.</summary>
     internal const string ReadyLine = "AuthMesh is ready at ";
 
     internal static async Task<int> RunAsync(MeshOptions options, CancellationToken stop)
@@ -11,7 +11,7 @@ internal static class Foreground
         try
         {
             await using var mesh = await Mesh.StartAsync(options, stop);
-            if (options.DemoUsers) options.Report("Demo users: alice/password123, bob/qwerty456 and, as admin, admin/admin123");
+            if (options.DemoUsers) options.Report("Demo users: alice/password123, bob/qwerty456 and the admin admin/admin123");
             if (mesh.FirstAdminPasswordFile is { } file) options.Report($"The password of the first admin is in {file}");
             options.Report($"{ReadyLine}{mesh.Gateway.Address.GetLeftPart(UriPartial.Authority)}");
             try

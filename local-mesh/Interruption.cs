@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace AuthMesh.LocalMesh;
 
-/// <summary>Ctrl-C, SIGTERM and a closed terminal, as a cancellation: we end when everything that we started has.</summary>
+/// <summary>Turns Ctrl-C, SIGTERM and a closed terminal into a cancellation, so that this program ends after all its children.</summary>
 internal sealed class Interruption : IDisposable
 {
     private static readonly PosixSignal[] Signals = [PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGHUP];

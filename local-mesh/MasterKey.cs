@@ -3,7 +3,7 @@ using AuthMesh.LocalMesh.Processes;
 
 namespace AuthMesh.LocalMesh;
 
-/// <summary>The key that seals the identity service's keys in the database. A copy of that alone opens nothing.</summary>
+/// <summary>The key that seals the identity service's keys in the database. A copy of the database alone does not reveal them.</summary>
 internal static class MasterKey
 {
     internal static void Ensure(string file, bool hasCluster)
@@ -12,8 +12,8 @@ internal static class MasterKey
         if (hasCluster)
         {
             throw new MeshException($"""
-                {file} is gone. Only it opens the keys in this data folder's cluster; a new one would not.
-                Put the file back from a copy, or start with an empty folder: --data DIR.
+                {file} is missing. Only this key opens the keys in the data folder's cluster; a new one would not.
+                Restore the file from a copy, or start with an empty folder: --data DIR.
                 """);
         }
 

@@ -4,10 +4,10 @@ using Npgsql;
 
 namespace AuthMesh.LocalMesh;
 
-/// <summary>PostgreSQL and the services as processes of this machine. Nothing restarts by itself: what a test kills stays dead.</summary>
+/// <summary>Runs PostgreSQL and the services as local processes. It restarts nothing: a process that a test kills stays dead.</summary>
 public sealed class Mesh : IAsyncDisposable
 {
-    // YARP's destinations are named, not numbered, in configuration.
+    // In configuration, YARP's destinations have names, not numbers.
     private static readonly string[] ReplicaNames = ["one", "two", "three", "four", "five", "six", "seven", "eight"];
 
     private readonly MeshOptions options;
@@ -30,13 +30,13 @@ public sealed class Mesh : IAsyncDisposable
 
     public IReadOnlyList<ServiceProcess> Services => [.. identities, .. resources, .. gateways];
 
-    /// <summary>Null where a connection string named a database that runs already.</summary>
+    /// <summary>Null if a connection string names a database that already runs.</summary>
     public IPostgres? Postgres { get; private set; }
 
-    /// <summary>The identity service's database, with the password, for looking into tables.</summary>
+    /// <summary>The connection string of the identity service's database, with the password, for queries by hand or by tests.</summary>
     public string ConnectionString => options.ConnectionString ?? Postgres!.ConnectionString;
 
-    /// <summary>Where the first admin's password is, where it was generated and still lies there; null otherwise.</summary>
+    /// <summary>The file with the first admin's generated password; null if it does not exist.</summary>
     public string? FirstAdminPasswordFile => File.Exists(folder.FirstAdminPasswordFile) ? folder.FirstAdminPasswordFile : null;
 
     internal Action<string> Report => options.Report;
@@ -46,8 +46,8 @@ public sealed class Mesh : IAsyncDisposable
     private bool BringsMasterKey =>
         options.Settings.Concat(options.IdentitySettings).Any(setting => setting.Key is "Identity:MasterKey" or "Identity:MasterKeyFile");
 
-    /// <summary>Returns when every service is ready. What was started is stopped again if one does not get there.</summary>
-    /// <exception cref="MeshException">With what is wrong, for a person, and the last lines of the log that tells.</exception>
+    /// <summary>Returns when every service is ready. If one does not become ready, it stops all that it started.</summary>
+    /// <exception cref="MeshException">The message says what is wrong and shows the last lines of the relevant log.</exception>
     public static async Task<Mesh> StartAsync(MeshOptions options, CancellationToken cancellation = default)
     {
         var mesh = new Mesh(options, DataFolder.Open(options.DataFolder ?? TemporaryFolder.Create()));
@@ -98,7 +98,7 @@ public sealed class Mesh : IAsyncDisposable
         Ports.RefuseTaken(options.PostgresPort, "--postgres-port");
     }
 
-    /// <summary>All at once, and while PostgreSQL starts: each waits for what it needs.</summary>
+    /// <summary>Starts all services at once, while PostgreSQL starts: each waits for its own dependencies.</summary>
     private async Task StartServicesAsync()
     {
         var gatewayPort = Ports.FreeOr(options.GatewayPort);
@@ -136,7 +136,7 @@ public sealed class Mesh : IAsyncDisposable
         }
     }
 
-    /// <summary>What the mesh says itself, over it what was set for every service, over that what was set for this one.</summary>
+    /// <summary>Merges settings: those for this service override those for every service, which override the mesh's own.</summary>
     private Dictionary<string, string> Merged(IEnumerable<KeyValuePair<string, string>> own, IReadOnlyDictionary<string, string> forService)
     {
         Dictionary<string, string> merged = [];
@@ -144,7 +144,7 @@ public sealed class Mesh : IAsyncDisposable
         return merged;
     }
 
-    // Only the identity service may know the master key and the way to the database.
+    // Only the identity service may know the master key and the database's connection string.
     private Dictionary<string,
         string> MergedOutside(IEnumerable<KeyValuePair<string, string>> own, IReadOnlyDictionary<string, string> forService)
     {
@@ -154,7 +154,7 @@ public sealed class Mesh : IAsyncDisposable
         return merged;
     }
 
-    /// <summary>To be called whenever another process than before stands behind a part.</summary>
+    /// <summary>Records the running processes. Call it whenever a part runs as a new process.</summary>
     internal void RecordWhatRuns() =>
         folder.Record([(Postgres as PostgresServer)?.Identity, .. Services.Select(service => service.Identity)]);
 
@@ -177,7 +177,7 @@ public sealed class Mesh : IAsyncDisposable
 
     private static string Origin(ServiceProcess service) => service.Address.GetLeftPart(UriPartial.Authority);
 
-    /// <summary>The gateways first, so that what they have let in is still answered; PostgreSQL last.</summary>
+    /// <summary>Stops the gateways first, so that requests in progress are still answered, and PostgreSQL last.</summary>
     public async ValueTask DisposeAsync()
     {
         await Task.WhenAll(gateways.Select(gateway => gateway.StopAsync()));

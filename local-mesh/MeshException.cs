@@ -1,4 +1,4 @@
 namespace AuthMesh.LocalMesh;
 
-/// <summary>Something that a person has to put right: the message says what is wrong and what to do, and needs no stack trace.</summary>
+/// <summary>A problem that the user must fix. The message says what is wrong and what to do, and needs no stack trace.</summary>
 public sealed class MeshException(string message) : Exception(message);

@@ -1,13 +1,13 @@
 
 namespace AuthMesh.LocalMesh;
 
-/// <summary>What one mesh is. The defaults are a test's: free ports, a folder for this run only, one replica of everything.</summary>
+/// <summary>The options of one mesh. The defaults suit a test: free ports, a folder for this run only, one replica of everything.</summary>
 public sealed record MeshOptions
 {
     /// <summary>"Development" or "Production".</summary>
     public string Environment { get; init; } = "Development";
 
-    /// <summary>0 takes a free one, here and below.</summary>
+    /// <summary>0 takes a free port, here and below.</summary>
     public int GatewayPort { get; init; }
 
     public int IdentityPort { get; init; }
@@ -16,18 +16,18 @@ public sealed record MeshOptions
 
     public int PostgresPort { get; init; }
 
-    /// <summary>The public origin; null is the first gateway's address.</summary>
+    /// <summary>The public origin; null means the first gateway's address.</summary>
     public string? Issuer { get; init; }
 
     public bool DemoUsers { get; init; }
 
-    /// <summary>Kept between runs; null makes one for this run and deletes it with the mesh.</summary>
+    /// <summary>The folder kept between runs; null creates one for this run and deletes it with the mesh.</summary>
     public string? DataFolder { get; init; }
 
-    /// <summary>A folder with a published service in each of its folders; null takes what this checkout's last build made.</summary>
+    /// <summary>A folder with one published service in each subfolder; null takes the output of this checkout's last build.</summary>
     public string? PublishedServices { get; init; }
 
-    /// <summary>A database that runs already; null starts one.</summary>
+    /// <summary>A database that already runs; null starts one.</summary>
     public string? ConnectionString { get; init; }
 
     public PostgresSource PostgresSource { get; init; }
@@ -38,7 +38,7 @@ public sealed record MeshOptions
 
     public int GatewayReplicas { get; init; } = 1;
 
-    /// <summary>For every service, over what the mesh says itself; keys as in appsettings.json, such as `AuthMesh:Issuer`.</summary>
+    /// <summary>Settings for every service that override the mesh's own; keys as in appsettings.json, such as `AuthMesh:Issuer`.</summary>
     public IReadOnlyDictionary<string, string> Settings { get; init; } = new Dictionary<string, string>();
 
     public IReadOnlyDictionary<string, string> IdentitySettings { get; init; } = new Dictionary<string, string>();
@@ -47,6 +47,6 @@ public sealed record MeshOptions
 
     public IReadOnlyDictionary<string, string> GatewaySettings { get; init; } = new Dictionary<string, string>();
 
-    /// <summary>Told what the mesh is doing, a line per part.</summary>
+    /// <summary>Receives progress messages, one line for each part.</summary>
     public Action<string> Report { get; init; } = _ => { };
 }

@@ -8,27 +8,27 @@ if (OperatingSystem.IsWindows())
     return 1;
 }
 
-var port = Described(new Option<int>("--port"), "PORT", "The one port that clients use, the gateway's, on localhost");
+var port = Described(new Option<int>("--port"), "PORT", "The gateway's port on localhost, the only one that clients use");
 port.DefaultValueFactory = _ => 8080;
-var data = Described(new Option<string>("--data"), "DIR", "Folder of the database, its master key and the logs; kept between runs");
+var data = Described(new Option<string>("--data"), "DIR", "Folder for the database, its master key and the logs; kept between runs");
 data.DefaultValueFactory = _ => ".authmesh";
 var services = Described(
-    new Option<string?>("--services"), "DIR", "Run services that were published to DIR/SERVICE, not this checkout's last build");
-var noDemo = new Option<bool>("--no-demo") { Description = "Create no demo users (alice, bob and admin, with published passwords)" };
-var postgres = new Option<PostgresSource>("--postgres") { Description = "PostgreSQL from server binaries, else in a container" };
+    new Option<string?>("--services"), "DIR", "Run the services published to DIR/SERVICE instead of this checkout's last build");
+var noDemo = new Option<bool>("--no-demo") { Description = "Create no demo users (alice, bob and admin, with public passwords)" };
+var postgres = new Option<PostgresSource>("--postgres") { Description = "Source of PostgreSQL; default: binaries, else a container" };
 var identityPort = Described(new Option<int>("--identity-port"), "PORT", "Inner port of the identity service; 0 takes a free one");
 var resourcePort = Described(new Option<int>("--resource-port"), "PORT", "Inner port of the resource service; 0 takes a free one");
 var postgresPort = Described(new Option<int>("--postgres-port"), "PORT", "Port of PostgreSQL; 0 takes a free one");
 var detach = new Option<bool>("--detach") { Description = "Return when the mesh is ready and leave it running in the background" };
-var check = new Option<bool>("--check") { Description = "Say where PostgreSQL would come from, and start nothing" };
+var check = new Option<bool>("--check") { Description = "Print the source of PostgreSQL and start nothing" };
 var stop = new Option<bool>("--stop") { Description = "Stop the mesh that runs on the data folder" };
 
 var command = new RootCommand("""
     Starts AuthMesh on this machine without containers: PostgreSQL, the identity service, the resource service and the gateway,
     all on loopback. Ctrl-C stops them all.
 
-    Settings in the environment reach the services, such as Identity__Hashing__WorkFactor=10. With
-    Identity__Database__ConnectionString set, that PostgreSQL is used and none is started.
+    The services get settings from the environment, such as Identity__Hashing__WorkFactor=10. If
+    Identity__Database__ConnectionString is set, the mesh uses that PostgreSQL and starts none.
     """)
 {
     port, data, services, noDemo, postgres, identityPort, resourcePort, postgresPort, detach, stop, check,
@@ -76,7 +76,7 @@ command.SetAction(async parsed =>
     }
 });
 
-// The signals are ours: the library would end us after 2 s, with everything still running.
+// Interruption handles the signals. The library would end this program after 2 s, with everything still running.
 return await command.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null });
 
 static Option<T> Described<T>(Option<T> option, string value, string description)
@@ -85,7 +85,7 @@ static Option<T> Described<T>(Option<T> option, string value, string description
     return option;
 }
 
-// A person's own settings are meant for the services; the library's other users pass theirs in MeshOptions.
+// On the command line, settings in the environment are for the services. Other users of the library pass settings in MeshOptions.
 static Dictionary<string, string> SettingsInEnvironment() => Environment.GetEnvironmentVariables().Cast<DictionaryEntry>()
     .Select(variable => (Name: (string)variable.Key, Value: (string)variable.Value!))
     .Where(variable => variable.Name.Contains("__", StringComparison.Ordinal)

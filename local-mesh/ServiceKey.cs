@@ -4,7 +4,7 @@ using AuthMesh.LocalMesh.Processes;
 namespace AuthMesh.LocalMesh;
 
 /// <summary>
-/// The secret by which the services of the mesh know each other. Nothing is sealed with it, so a lost one is simply made anew.
+/// The secret by which the services of the mesh recognise each other. It seals nothing, so a lost one is simply replaced.
 /// </summary>
 internal static class ServiceKey
 {

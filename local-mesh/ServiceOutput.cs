@@ -3,16 +3,16 @@ using System.Runtime.InteropServices;
 
 namespace AuthMesh.LocalMesh;
 
-/// <summary>Where a service lies: in a folder of its own, from which alone it finds its appsettings.json.</summary>
+/// <summary>Finds the program of a service, built or published. It lies in the service's own folder, beside its appsettings.json.</summary>
 internal static class ServiceOutput
 {
-    // The runtime that we run on, whether we were started by `dotnet`, by an apphost or by a test runner.
+    // The runtime of this process, whether `dotnet`, an apphost or a test runner started it.
     internal static string DotNet { get; } = Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "../../../dotnet"));
 
     private static readonly string Configuration =
         typeof(ServiceOutput).Assembly.GetCustomAttribute<AssemblyConfigurationAttribute>()?.Configuration ?? "Debug";
 
-    /// <summary>The last build's, or what was published to the folder that AUTHMESH_SERVICES names; test.sh sets it.</summary>
+    /// <summary>The output of the last build, or the program published to the folder AUTHMESH_SERVICES, which test.sh sets.</summary>
     internal static string Dll(string service)
     {
         if (Environment.GetEnvironmentVariable("AUTHMESH_SERVICES") is { Length: > 0 } published) return Published(published, service);
@@ -23,7 +23,7 @@ internal static class ServiceOutput
             : throw new MeshException($"{dll} does not exist. Build it first: dotnet build {service} -c {Configuration}");
     }
 
-    /// <summary>What `dotnet publish SERVICE --output FOLDER/SERVICE` made: an assembly, or a program that needs no runtime.</summary>
+    /// <summary>The output of `dotnet publish SERVICE --output FOLDER/SERVICE`: an assembly, or a program that needs no runtime.</summary>
     internal static string Published(string folder, string service)
     {
         var program = Path.Combine(folder, service, service);
@@ -33,7 +33,7 @@ internal static class ServiceOutput
                 $"{program} does not exist. Publish it first: dotnet publish {service} --output {Path.Combine(folder, service)}");
     }
 
-    // Tests and benchmarks have a copy of this assembly in their own output, so the way up differs.
+    // Tests and benchmarks run a copy of this assembly from their own output, so the depth below the root differs.
     private static string Root()
     {
         for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
@@ -41,6 +41,6 @@ internal static class ServiceOutput
             if (File.Exists(Path.Combine(folder.FullName, "AuthMesh.sln"))) return folder.FullName;
         }
 
-        throw new MeshException($"No AuthMesh.sln above {AppContext.BaseDirectory}: the mesh runs from the checkout that it was built in.");
+        throw new MeshException($"No AuthMesh.sln above {AppContext.BaseDirectory}: the mesh runs only from the checkout of its build.");
     }
 }

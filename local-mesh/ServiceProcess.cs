@@ -5,7 +5,7 @@ using AuthMesh.LocalMesh.Processes;
 
 namespace AuthMesh.LocalMesh;
 
-/// <summary>One replica of one service, as it runs anywhere: a process that settings, signals and lost dependencies act on.</summary>
+/// <summary>One replica of one service, as a real process with settings, signals and dependencies that may fail.</summary>
 public sealed class ServiceProcess : IAsyncDisposable
 {
     private static readonly HttpClient Http = new(new SocketsHttpHandler { UseProxy = false }) { Timeout = TimeSpan.FromSeconds(5) };
@@ -19,7 +19,7 @@ public sealed class ServiceProcess : IAsyncDisposable
     {
         (Name, Settings, Environment) = (name, settings, environment);
         (this.program, deletesLog) = (program ?? ServiceOutput.Dll(name), logFile is null);
-        // People and browsers call only the gateway. For them `localhost` may be 127.0.0.1 or ::1.
+        // People and browsers call only the gateway. To them, `localhost` may be 127.0.0.1 or ::1.
         var free = Ports.FreeOr(port);
         Address = new Uri(name == "gateway" ? $"http://localhost:{free}" : Loopback.Origin(free));
         LogFile = logFile ?? Path.GetTempFileName();
@@ -29,7 +29,7 @@ public sealed class ServiceProcess : IAsyncDisposable
 
     public Uri Address { get; }
 
-    /// <summary>What it was started with, for starting another replica of the same.</summary>
+    /// <summary>The settings that it was started with, for starting another replica.</summary>
     public IReadOnlyDictionary<string, string> Settings { get; }
 
     /// <summary>"Development" or "Production".</summary>
@@ -37,24 +37,24 @@ public sealed class ServiceProcess : IAsyncDisposable
 
     public string LogFile { get; }
 
-    /// <summary>All that it has written so far, restarts included.</summary>
+    /// <summary>All its output so far, including earlier output before restarts.</summary>
     public string Output => Processes.LogFile.Read(LogFile);
 
     /// <summary>Its exit code; 128 + n if signal n ended it.</summary>
     public Task<int> Exited => process.Exited;
 
-    /// <summary>Null where it has ended before anybody looked.</summary>
+    /// <summary>Null if the process ended before its identity could be read.</summary>
     public int? ProcessId => Identity?.Pid;
 
     internal ProcessIdentity? Identity => process.Identity;
 
-    /// <summary>Starts the process and does not wait for more.</summary>
+    /// <summary>Starts the process without waiting until it is ready.</summary>
     /// <param name="name">`identity-service`, `resource-service` or `gateway`.</param>
-    /// <param name="settings">Keys as in appsettings.json, such as `Identity:Hashing:WorkFactor`. None of our own are passed on.</param>
+    /// <param name="settings">Keys as in appsettings.json, such as `Identity:Hashing:WorkFactor`. The shell's are not inherited.</param>
     /// <param name="environment">"Development" or "Production".</param>
-    /// <param name="port">On loopback; 0 takes a free one.</param>
-    /// <param name="logFile">Null takes a temporary one.</param>
-    /// <param name="program">Another assembly, or executable file, than this checkout's own; null finds that by its name.</param>
+    /// <param name="port">On loopback; 0 takes a free port.</param>
+    /// <param name="logFile">Null takes a temporary file.</param>
+    /// <param name="program">The assembly or executable file; null takes this checkout's own by the service's name.</param>
     /// <exception cref="MeshException">The service is not built, or the port is taken.</exception>
     public static async Task<ServiceProcess> StartAsync(
         string name, IReadOnlyDictionary<string, string> settings, string environment = "Development", int port = 0,
@@ -67,12 +67,12 @@ public sealed class ServiceProcess : IAsyncDisposable
     }
 
     /// <summary>Waits for 200 at /health/ready.</summary>
-    /// <exception cref="MeshException">It ended or took too long; the message has the last lines of its log.</exception>
+    /// <exception cref="MeshException">The process ended or took too long; the message has the last lines of its log.</exception>
     public async Task WaitUntilReadyAsync(TimeSpan? timeout = null, CancellationToken cancellation = default)
     {
         var patience = timeout ?? TimeSpan.FromSeconds(120); // a busy machine is slow, not broken
         var waited = Stopwatch.StartNew();
-        while (Exited.IsCompleted || !await IsReadyAsync(cancellation)) // where it has ended, something else may answer on its port
+        while (Exited.IsCompleted || !await IsReadyAsync(cancellation)) // after its end, another program may answer on its port
         {
             var problem = Exited.IsCompleted ? $"ended with exit code {await Exited} before it was ready"
                 : waited.Elapsed > patience ? $"was not ready after {patience.TotalSeconds:0} s"
@@ -82,20 +82,20 @@ public sealed class ServiceProcess : IAsyncDisposable
         }
     }
 
-    /// <exception cref="TimeoutException">It still runs.</exception>
+    /// <exception cref="TimeoutException">The process still runs.</exception>
     public Task<int> WaitForExitAsync(TimeSpan timeout) => Exited.WaitAsync(timeout);
 
-    /// <summary>SIGTERM, and SIGKILL for one that has not ended after 25 s: requests in flight get up to 20.</summary>
+    /// <summary>Sends SIGTERM, then SIGKILL after 25 s: requests in flight get up to 20 s.</summary>
     public Task<int> StopAsync() => process.StopAsync(Signal.Terminate, TimeSpan.FromSeconds(25));
 
     public void Kill() => process.Send(Signal.Kill);
 
-    /// <summary>Stops it from running without ending it: its connections stay open and nothing answers (SIGSTOP).</summary>
+    /// <summary>Suspends the process (SIGSTOP): its connections stay open, but it does not answer.</summary>
     public void Suspend() => process.Send(Signal.Stop);
 
     public void Resume() => process.Send(Signal.Continue);
 
-    /// <summary>Stops it if it still runs, and starts it on the same port.</summary>
+    /// <summary>Stops the process if it still runs, and starts it on the same port.</summary>
     public async Task RestartAsync()
     {
         await StopAsync();
@@ -119,7 +119,7 @@ public sealed class ServiceProcess : IAsyncDisposable
 
     private Dictionary<string, string> EnvironmentVariables()
     {
-        // A doubled underscore is configuration's separator; such a variable of this shell must not decide what a service does.
+        // A double underscore separates configuration keys. Such variables of the current shell must not influence a service.
         var variables = System.Environment.GetEnvironmentVariables().Cast<DictionaryEntry>()
             .Select(variable => (Name: (string)variable.Key, Value: (string)variable.Value!))
             .Where(variable => !variable.Name.Contains("__", StringComparison.Ordinal)
@@ -129,7 +129,7 @@ public sealed class ServiceProcess : IAsyncDisposable
             .ToDictionary(variable => variable.Name, variable => variable.Value);
         variables["ASPNETCORE_ENVIRONMENT"] = Environment;
         variables["ASPNETCORE_URLS"] = Address.GetLeftPart(UriPartial.Authority);
-        variables["Logging__Console__FormatterName"] = "authmesh-line"; // people read these files; into a file, a service would write JSON
+        variables["Logging__Console__FormatterName"] = "authmesh-line"; // for people; by default, a service writes JSON to a file
         foreach (var (key, value) in Settings) variables[key.Replace(":", "__", StringComparison.Ordinal)] = value;
         return variables;
     }

@@ -2,17 +2,17 @@ using AuthMesh.LocalMesh.Processes;
 
 namespace AuthMesh.LocalMesh;
 
-/// <summary>Starts again what dies while a person works with the mesh. One that keeps dying before it is ready ends the mesh.</summary>
+/// <summary>Restarts processes that die while the mesh runs. A process that repeatedly dies before it is ready ends the mesh.</summary>
 internal static class Supervisor
 {
-    private const int Attempts = 5; // with the pauses between them about half a minute
+    private const int Attempts = 5; // about half a minute, including the pauses
 
     private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(1), LongestPause = TimeSpan.FromSeconds(30);
 
-    // One that has run this long has nothing to do with the death before.
+    // After a run this long, a death is unrelated to the previous one.
     private static readonly TimeSpan Settled = TimeSpan.FromMinutes(1);
 
-    /// <summary>Ends with the cancellation, or with the exception of the part that was given up.</summary>
+    /// <summary>Ends with the cancellation, or with the exception of a part that failed for good.</summary>
     internal static async Task WatchAsync(Mesh mesh, CancellationToken stop)
     {
         List<Part> parts = [.. mesh.Services.Select(service => new Part(service.Name, service.LogFile, () => service.Exited, async () =>
@@ -30,7 +30,7 @@ internal static class Supervisor
             }));
         }
 
-        // All have to end, also when one gives up: a watch left over would start again what is being stopped.
+        // All watches must end, even when one gives up: a remaining watch would restart processes that are being stopped.
         using var all = CancellationTokenSource.CreateLinkedTokenSource(stop);
         var watches = parts.Select(part => WatchAsync(part, mesh.Report, all.Token)).ToList();
         var first = await Task.WhenAny(watches);

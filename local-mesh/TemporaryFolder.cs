@@ -4,7 +4,7 @@ namespace AuthMesh.LocalMesh;
 /// <summary>A data folder for one run.</summary>
 internal static class TemporaryFolder
 {
-    // Others may pass through it and not list it: where root runs PostgreSQL as another user, that one has its own folder in there.
+    // Other users may traverse the folder but not list it: if root runs PostgreSQL as another user, that user has its own folder inside.
     private const UnixFileMode Passable =
         UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute;
 
@@ -17,7 +17,7 @@ internal static class TemporaryFolder
 
     internal static void Delete(string folder)
     {
-        // The cluster may be a link to a place that its user can reach.
+        // The cluster folder may be a link to a place that its user can reach.
         var cluster = new DirectoryInfo(Path.Combine(folder, ClusterFolder.Name));
         if (cluster.LinkTarget is { } elsewhere) Directory.Delete(elsewhere, recursive: true);
         Directory.Delete(folder, recursive: true);

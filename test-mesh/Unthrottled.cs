@@ -1,8 +1,7 @@
 namespace AuthMesh.TestMesh;
 
 /// <summary>
-/// Settings for a mesh in which one address stands for thousands of people: for measurements, and for most tests. A mesh without them has
-/// the limits that everybody has.
+/// Settings for measurements and most tests, in which one address acts for thousands of people. A mesh without them has the default limits.
 /// </summary>
 public static class Unthrottled
 {
@@ -17,7 +16,7 @@ public static class Unthrottled
         ["Identity:Throttling:Registrations:Attempts"] = Attempts,
     };
 
-    /// <summary>The same, and hashes that take a millisecond.</summary>
+    /// <summary>The same settings, plus hashes that take a millisecond.</summary>
     public static IReadOnlyDictionary<string, string> WithCheapHashes { get; } = new Dictionary<string, string>(Settings)
     {
         ["Identity:Hashing:WorkFactor"] = "4",

@@ -10,7 +10,7 @@ using AuthMesh.Bench.Tokens;
 
 namespace AuthMesh.Bench.Comparison;
 
-/// <summary>Runs every benchmark that compares us with something else, and puts what they give into one table.</summary>
+/// <summary>Runs every benchmark that compares AuthMesh with an alternative, and puts the results into one table.</summary>
 internal static class Compare
 {
     private static readonly (string Name, Func<Plan, CancellationToken, Task<IReadOnlyList<Row>>> MeasureAsync)[] Benchmarks =
@@ -28,23 +28,23 @@ internal static class Compare
 
     public static Command Define()
     {
-        var smoke = new Option<bool>("--smoke") { Description = "One short round without a warm-up: whether everything runs" };
+        var smoke = new Option<bool>("--smoke") { Description = "One short round without a warm-up, to check that everything runs" };
         var only = new Option<string[]>(
             "--only")
         {
-            Description = "Which ones: " + string.Join(", ", Benchmarks.Select(benchmark => benchmark.Name)),
+            Description = "Run only some of: " + string.Join(", ", Benchmarks.Select(benchmark => benchmark.Name)),
             AllowMultipleArgumentsPerToken = true
         };
         only.AcceptOnlyFromAmong([.. Benchmarks.Select(benchmark => benchmark.Name)]);
         var rounds = new Option<int>(
             "--rounds")
         {
-            Description = "How often all take turns; under 5 is for a first look",
+            Description = "Number of rounds; fewer than 5 give only a first impression",
             DefaultValueFactory = _ => Plan.Full.Rounds
         };
-        var output = new Option<FileInfo?>("--output") { Description = "Where the table goes besides, as Markdown" };
+        var output = new Option<FileInfo?>("--output") { Description = "Also write the table to this file, as Markdown" };
         var command = new Command(
-            "compare", "Compares the mesh with what a team would take instead; bench/run.sh prepares and runs it") { smoke, only,
+            "compare", "Compares the mesh with the alternatives; bench/run.sh prepares and runs it") { smoke, only,
             rounds, output };
         command.SetAction((parsed, cancellation) => RunAsync(
             parsed.GetValue(smoke) ? Plan.Smoke : Plan.Full with { Rounds = parsed.GetValue(rounds) }, parsed.GetValue(only) ?? [],
@@ -68,7 +68,7 @@ internal static class Compare
             }
             catch (Exception exception) when (!cancellation.IsCancellationRequested)
             {
-                failures.Add(name); // the others can still tell something
+                failures.Add(name); // the other benchmarks are still useful
                 var reason = exception is OperationCanceledException ? $"it took longer than {plan.Bound.TotalSeconds:0} s"
                     : $"{exception}";
                 Console.WriteLine($"  did not run: {reason}");
@@ -79,7 +79,7 @@ internal static class Compare
         Console.Write(Table.ForPeople(rows));
         Console.WriteLine(
             FormattableString.Invariant($"{rows.Count} rows in {start.Elapsed.TotalSeconds:0} s; ")
-            + $"{rows.Count(row => !row.Reach.IsMetBy(row.Ratio))} outside what we mean to reach");
+            + $"{rows.Count(row => !row.Reach.IsMetBy(row.Ratio))} miss their target");
         if (failures.Count > 0)
         {
             Console.WriteLine($"Did not run: {string.Join(", ", failures)}");
@@ -90,6 +90,6 @@ internal static class Compare
             await File.WriteAllTextAsync(output.FullName, Table.ForReaders(rows, failures, Machine.Describe()), cancellation);
         }
 
-        return failures.Count; // never a matter of how fast something was
+        return failures.Count; // speed never affects the exit code
     }
 }

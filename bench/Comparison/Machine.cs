@@ -5,7 +5,7 @@ using AuthMesh.LocalMesh.Processes;
 
 namespace AuthMesh.Bench.Comparison;
 
-/// <summary>What a run says about itself: when, with which versions, on what.</summary>
+/// <summary>Describes a run: time, versions and machine.</summary>
 internal static partial class Machine
 {
     public static string Describe()
@@ -21,7 +21,7 @@ internal static partial class Machine
             """);
     }
 
-    // Of what a program says about itself, its name and version. wrk says it with a non-zero exit code.
+    // The name and version from a program's version output. wrk prints it with a non-zero exit code.
     private static string Line(string program, params string[] arguments) =>
         Copyright()
         .Replace(Command.Run([program, .. arguments], workingDirectory: AppContext.BaseDirectory).Output.Split('\n')[0], "").Trim();

@@ -2,14 +2,14 @@ using System.Globalization;
 
 namespace AuthMesh.Bench.Comparison;
 
-/// <summary>One line of the table: how we compare with something else, measured in the same run.</summary>
-/// <param name="Measure">What was measured.</param>
-/// <param name="Against">What it was compared with.</param>
-/// <param name="ByRound">Ours divided by the other's, in each round; what slows the machine down for a while slows both.</param>
-/// <param name="Reach">What we mean to reach.</param>
+/// <summary>One line of the table: AuthMesh compared with an alternative, measured in the same run.</summary>
+/// <param name="Measure">The measured quantity.</param>
+/// <param name="Against">The alternative.</param>
+/// <param name="ByRound">AuthMesh's value divided by the alternative's, in each round; a temporary slowdown affects both.</param>
+/// <param name="Reach">The target.</param>
 internal sealed record Row(string Measure, string Against, IReadOnlyList<double> ByRound, Reach Reach)
 {
-    /// <summary>The figures behind the ratio with their units, as a person wants to see them.</summary>
+    /// <summary>The figures behind the ratio, with units, for people.</summary>
     public string Figures { get; init; } = "";
 
     public double Ratio => Median(ByRound);
@@ -21,12 +21,12 @@ internal sealed record Row(string Measure, string Against, IReadOnlyList<double>
     }
 }
 
-/// <summary>The bound of a ratio.</summary>
+/// <summary>The target of a ratio.</summary>
 internal abstract record Reach
 {
     public abstract bool IsMetBy(double ratio);
 
-    /// <summary>Where more is better.</summary>
+    /// <summary>More is better.</summary>
     public sealed record AtLeast(double Bound) : Reach
     {
         public override bool IsMetBy(double ratio) => ratio >= Bound;
@@ -34,7 +34,7 @@ internal abstract record Reach
         public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"at least {Bound:0.##}");
     }
 
-    /// <summary>Where less is better.</summary>
+    /// <summary>Less is better.</summary>
     public sealed record AtMost(double Bound) : Reach
     {
         public override bool IsMetBy(double ratio) => ratio <= Bound;
@@ -42,7 +42,7 @@ internal abstract record Reach
         public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"at most {Bound:0.##}");
     }
 
-    /// <summary>Where nothing is promised.</summary>
+    /// <summary>No target; the ratio is only shown.</summary>
     public sealed record Shown : Reach
     {
         public override bool IsMetBy(double ratio) => true;

@@ -3,7 +3,7 @@ using System.Text;
 
 namespace AuthMesh.Bench.Comparison;
 
-/// <summary>Rows on a screen and in a file.</summary>
+/// <summary>Formats rows for the screen and for a file.</summary>
 internal static class Table
 {
     public static string ForPeople(IReadOnlyList<Row> rows)
@@ -26,7 +26,7 @@ internal static class Table
 
     public static string ForReaders(IReadOnlyList<Row> rows, IReadOnlyList<string> failures, string machine)
     {
-        var text = new StringBuilder("# What the last run gave\n\n").Append(machine).Append("\n\n");
+        var text = new StringBuilder("# Results of the last run\n\n").Append(machine).Append("\n\n");
         text.Append("| measure | against | ratio | by round | reach | |\n| --- | --- | --- | --- | --- | --- |\n");
         foreach (var row in rows)
         {

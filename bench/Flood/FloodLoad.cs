@@ -8,7 +8,8 @@ using AuthMesh.LocalMesh;
 namespace AuthMesh.Bench.Flood;
 
 /// <summary>
-/// Whether those who are signed in, or known, notice a flood of logins. Quiet and flood take turns; what counts is one against the other.
+/// Measures whether signed-in users and known devices notice a flood of logins. Quiet and flood phases take turns; the ratio between them
+/// counts.
 /// </summary>
 internal static class FloodLoad
 {
@@ -17,16 +18,16 @@ internal static class FloodLoad
 
     public static Command Define()
     {
-        var clients = new Option<int>("--clients") { Description = "How many sign in at a time", DefaultValueFactory = _ => 64 };
-        var seconds = new Option<int>("--seconds") { Description = "How long each phase goes on", DefaultValueFactory = _ => 20 };
-        var rounds = new Option<int>("--rounds") { Description = "How often quiet and flood take turns", DefaultValueFactory = _ => 3 };
+        var clients = new Option<int>("--clients") { Description = "Number of concurrent clients", DefaultValueFactory = _ => 64 };
+        var seconds = new Option<int>("--seconds") { Description = "Duration of each phase", DefaultValueFactory = _ => 20 };
+        var rounds = new Option<int>("--rounds") { Description = "Number of quiet and flood phases", DefaultValueFactory = _ => 3 };
         var address = new Option<Uri?>("--address")
         {
-            Description = "A mesh that runs already; without it, one is started",
+            Description = "A running mesh; by default, the benchmark starts one",
             CustomParser = result => new Uri(result.Tokens[0].Value),
         };
         var command = new Command(
-            "flood", "What a flood of logins does to everybody else, and to its own throughput") { clients, seconds, rounds, address };
+            "flood", "Measures how a flood of logins affects other callers and its own throughput") { clients, seconds, rounds, address };
         command.SetAction((parsed, cancellation) => RunAsync(
             parsed.GetValue(address), parsed.GetValue(clients), TimeSpan.FromSeconds(parsed.GetValue(seconds)), parsed.GetValue(rounds),
             cancellation));
@@ -86,7 +87,7 @@ internal static class FloodLoad
         var successes = await Task.WhenAll(knownLogins);
         await end.CancelAsync();
         await flooding;
-        var hash = (hashBefore + await HashSpeed.MeasureAsync()) / 2; // others may use the machine too
+        var hash = (hashBefore + await HashSpeed.MeasureAsync()) / 2; // other programs may use the machine too
         return new Round(hash, quiet, flooded, answers, time, successes.Contains(-1) ? null : successes.Sum(), memoryBefore, memoryAfter);
     }
 
@@ -106,7 +107,7 @@ internal static class FloodLoad
         }
 
         Console.WriteLine();
-        Console.WriteLine(Line($"logins hashed, of what the cores could do: {rounds.Average(round => round.Yield):0.00}"));
+        Console.WriteLine(Line($"logins hashed, as a share of the cores' capacity: {rounds.Average(round => round.Yield):0.00}"));
         if (rounds.All(round => round.KnownSuccesses is not null))
         {
             Console.WriteLine(
@@ -131,12 +132,12 @@ internal static class FloodLoad
         public double Yield => HashesPerSecond / (Environment.ProcessorCount / Hash.TotalSeconds);
 
         public string Describe() => Line(
-            $"a hash takes {Hash.TotalMilliseconds:0} ms; {HashesPerSecond:0.0} logins hashed per second, {Yield:0.00} of what the cores ")
-            + "could do; answers " + string.Join(", ", Answers.Select(answer => $"{answer.Key}: {answer.Value}"))
+            $"a hash takes {Hash.TotalMilliseconds:0} ms; {HashesPerSecond:0.0} logins hashed per second, {Yield:0.00} of the cores' ")
+            + "capacity; answers " + string.Join(", ", Answers.Select(answer => $"{answer.Key}: {answer.Value}"))
             + (MemoryBefore is null ? "" : Line($"; identity service {MemoryBefore:0} MB before, {MemoryAfter:0} MB after"));
     }
 
-    /// <summary>A session that is refreshed again and again.</summary>
+    /// <summary>A session that is refreshed repeatedly.</summary>
     private sealed class SignedIn : IDisposable
     {
         private readonly HttpClient http;

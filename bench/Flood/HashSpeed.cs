@@ -3,7 +3,7 @@ using Bcrypt = BCrypt.Net.BCrypt;
 
 namespace AuthMesh.Bench.Flood;
 
-/// <summary>How long one hash takes here and now, with every core at it.</summary>
+/// <summary>Measures how long one hash takes at the moment, with every core hashing.</summary>
 internal static class HashSpeed
 {
     public const int Cost = 12;

@@ -10,7 +10,7 @@ using Bcrypt = BCrypt.Net.BCrypt;
 namespace AuthMesh.Bench.Flood;
 
 /// <summary>
-/// The least service that hashes, in one of several ways, and answers something that needs no hash. A process of its own.
+/// A minimal service that hashes in one of several ways, and answers a request that needs no hash. It runs as a separate process.
 /// </summary>
 internal static class HashingService
 {
@@ -38,7 +38,7 @@ internal static class HashingService
         app.Run(Answer(way, app.Services.GetRequiredService<HashingLane>()));
         await app.StartAsync(cancellation);
         Console.WriteLine(app.Urls.First());
-        await Console.In.ReadToEndAsync(cancellation); // until whoever started it is gone
+        await Console.In.ReadToEndAsync(cancellation); // ends when the process that started this one ends
     }
 
     private static RequestDelegate Answer(string way, HashingLane lane)

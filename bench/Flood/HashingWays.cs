@@ -4,14 +4,14 @@ using System.Diagnostics;
 namespace AuthMesh.Bench.Flood;
 
 /// <summary>
-/// What the same flood does to a request that needs no hash, where passwords are hashed on the thread pool and where they are in the lane.
+/// Compares how the same flood affects a request that needs no hash, with hashing on the thread pool and in the lane.
 /// </summary>
 internal static class HashingWays
 {
     public static Command Define()
     {
-        var clients = new Option<int>("--clients") { Description = "How many sign in at a time", DefaultValueFactory = _ => 64 };
-        var seconds = new Option<int>("--seconds") { Description = "How long each phase goes on", DefaultValueFactory = _ => 20 };
+        var clients = new Option<int>("--clients") { Description = "Number of concurrent clients", DefaultValueFactory = _ => 64 };
+        var seconds = new Option<int>("--seconds") { Description = "Duration of each phase", DefaultValueFactory = _ => 20 };
         var command = new Command(
             "hashing",
             "Compares hashing on the thread pool, behind a semaphore and in the lane, in one small service") { clients, seconds };
@@ -66,7 +66,7 @@ internal static class HashingWays
         var logins = LoginFlood.Hashed(flood.TakeAnswers()) / Stopwatch.GetElapsedTime(start).TotalSeconds; // a probe may return late
         await end.CancelAsync();
         await flooding;
-        var hash = (hashBefore + await HashSpeed.MeasureAsync()) / 2; // others may use the machine too
+        var hash = (hashBefore + await HashSpeed.MeasureAsync()) / 2; // other programs may use the machine too
         var yield = logins * hash.TotalSeconds / Environment.ProcessorCount;
         Console.WriteLine(
             FormattableString.Invariant($"{way,-12}{quiet.P50,11:0.0}{quiet.P99,8:0.0}{flooded.P50,11:0.0}{flooded.P99,10:0.0}")

@@ -3,7 +3,7 @@ using System.Net.Http.Json;
 
 namespace AuthMesh.Bench.Flood;
 
-/// <summary>Somebody whose device keeps the cookies that it is given, and who signs in again while the flood goes on.</summary>
+/// <summary>A user whose device keeps its cookies, and who signs in again during the flood.</summary>
 internal sealed class KnownUser : IDisposable
 {
     private readonly object credentials =
@@ -14,7 +14,7 @@ internal sealed class KnownUser : IDisposable
     private KnownUser(Uri gateway) =>
         http = new HttpClient(new SocketsHttpHandler { UseProxy = false, CookieContainer = cookies }) { BaseAddress = gateway };
 
-    /// <summary>Whether the mesh gave the device a cookie by which it knows it again.</summary>
+    /// <summary>Whether the mesh gave the device a device cookie.</summary>
     public bool IsKnown => cookies.GetAllCookies().Any(cookie => cookie.Name.Contains("authmesh-device", StringComparison.Ordinal));
 
     public static async Task<KnownUser> CreateAsync(Uri gateway)
@@ -27,7 +27,7 @@ internal sealed class KnownUser : IDisposable
         return user;
     }
 
-    /// <returns>How often of that many times the sign-in succeeded.</returns>
+    /// <returns>The number of successful sign-ins.</returns>
     public async Task<int> SignInAsync(int times)
     {
         var successes = 0;

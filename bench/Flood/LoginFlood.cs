@@ -7,7 +7,7 @@ using System.Security.Cryptography;
 namespace AuthMesh.Bench.Flood;
 
 /// <summary>
-/// Clients that sign in as nobody, each again as soon as it is answered, every time from another address and with another name.
+/// Clients that sign in with unknown names. Each retries as soon as it is answered, every time from another address with another name.
 /// </summary>
 internal sealed class LoginFlood : IDisposable
 {
@@ -35,7 +35,7 @@ internal sealed class LoginFlood : IDisposable
 
     public Task RunAsync(int clients, CancellationToken end) => Task.WhenAll(Enumerable.Range(0, clients).Select(_ => SignInAsync(end)));
 
-    /// <returns>How often each status was answered since the last look; 0 stands for no answer.</returns>
+    /// <returns>The number of answers by status since the last call; status 0 means no answer.</returns>
     public IReadOnlyDictionary<int, int> TakeAnswers()
     {
         var answers = new SortedDictionary<int, int>();
@@ -73,7 +73,7 @@ internal sealed class LoginFlood : IDisposable
         }
     }
 
-    // On Linux all of 127.0.0.0/8 is this machine, so one process can come from as many networks as it likes.
+    // On Linux, all of 127.0.0.0/8 is this machine, so one process can use any number of networks.
     private static async Task<Socket> ConnectAsync(DnsEndPoint server, CancellationToken cancellation)
     {
         var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };

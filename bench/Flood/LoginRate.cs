@@ -4,11 +4,11 @@ using AuthMesh.LocalMesh;
 
 namespace AuthMesh.Bench.Flood;
 
-/// <summary>How many passwords 64 clients get checked in a second, next to what the cores could hash if they did nothing else.</summary>
+/// <summary>Measures password checks per second for 64 clients, against what the cores could hash with no other work.</summary>
 internal static class LoginRate
 {
     private const int Clients = 64, ClientsForSmoke = 8;
-    private static readonly TimeSpan RampUp = TimeSpan.FromSeconds(3); // until every client has had an answer
+    private static readonly TimeSpan RampUp = TimeSpan.FromSeconds(3); // by then, every client has had an answer
 
     public static async Task<IReadOnlyList<Row>> MeasureAsync(Plan plan, CancellationToken cancellation)
     {
@@ -19,7 +19,7 @@ internal static class LoginRate
         {
             var hashBefore = await HashSpeed.MeasureAsync(hashesPerCore);
             var perSecond = await FloodAsync(mesh.Gateway.Address, plan, cancellation);
-            var hash = (hashBefore + await HashSpeed.MeasureAsync(hashesPerCore)) / 2; // others may use the machine too
+            var hash = (hashBefore + await HashSpeed.MeasureAsync(hashesPerCore)) / 2; // other programs may use the machine too
             rates.Add(perSecond);
             hashes.Add(hash.TotalMilliseconds);
             ratios.Add(perSecond * hash.TotalSeconds / Environment.ProcessorCount);
@@ -47,6 +47,6 @@ internal static class LoginRate
         var perSecond = LoginFlood.Hashed(flood.TakeAnswers()) / Stopwatch.GetElapsedTime(start).TotalSeconds;
         await end.CancelAsync();
         await flooding;
-        return perSecond > 0 ? perSecond : throw new InvalidOperationException("Not one login was answered.");
+        return perSecond > 0 ? perSecond : throw new InvalidOperationException("No login was answered.");
     }
 }

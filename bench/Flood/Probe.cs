@@ -3,7 +3,7 @@ using System.Net;
 
 namespace AuthMesh.Bench.Flood;
 
-/// <summary>One caller that asks for one thing again and again, and how long each answer took.</summary>
+/// <summary>One caller that repeats one request and measures the time of each answer.</summary>
 internal sealed class Probe(string name, Func<Task<HttpStatusCode>> askAsync)
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(5);
@@ -26,7 +26,7 @@ internal sealed class Probe(string name, Func<Task<HttpStatusCode>> askAsync)
         return new Latencies(times, failures);
     }
 
-    /// <summary>Runs all of them for a while, side by side.</summary>
+    /// <summary>Runs all probes concurrently for a while.</summary>
     public static Task<Latencies[]> RunAsync(IEnumerable<Probe> probes, TimeSpan time, CancellationToken cancellation)
     {
         var end = Stopwatch.StartNew();
@@ -39,8 +39,8 @@ internal sealed class Probe(string name, Func<Task<HttpStatusCode>> askAsync)
     }
 }
 
-/// <param name="Sorted">In milliseconds.</param>
-/// <param name="Failures">How many were not answered with 200.</param>
+/// <param name="Sorted">The times in milliseconds.</param>
+/// <param name="Failures">The number of answers other than 200.</param>
 internal sealed record Latencies(List<double> Sorted, int Failures)
 {
     public double P50 => At(0.5);

@@ -8,7 +8,7 @@ using Npgsql;
 
 namespace AuthMesh.Bench.Growth;
 
-/// <summary>A mesh with so many users and as many sessions, of which some users have a password that we know.</summary>
+/// <summary>A mesh with a given number of users and sessions. Some users have a password that the benchmark knows.</summary>
 internal sealed class GrownMesh : IAsyncDisposable
 {
     private const string Password = "a password for a benchmark";
@@ -46,7 +46,7 @@ internal sealed class GrownMesh : IAsyncDisposable
         return grown;
     }
 
-    /// <summary>Signs somebody in, another one than the last times.</summary>
+    /// <summary>Signs a random user in.</summary>
     public async Task SignInAsync(CancellationToken cancellation)
     {
         using var answer = await http.PostAsJsonAsync(
@@ -61,7 +61,7 @@ internal sealed class GrownMesh : IAsyncDisposable
         await mesh.DisposeAsync();
     }
 
-    // A hash is not bound to its user, so one that the service has made serves for all.
+    // A hash is not bound to its user, so one hash from the service works for all.
     private async Task GivePasswordsAsync(CancellationToken cancellation)
     {
         var template = $"template-{Guid.NewGuid():N}";

@@ -8,7 +8,7 @@ using Bcrypt = BCrypt.Net.BCrypt;
 
 namespace AuthMesh.Bench.Growth;
 
-/// <summary>Whether what people do gets slower as a mesh grows: a small one and a large one take turns. Above 1 is slower.</summary>
+/// <summary>Measures whether requests get slower as a mesh grows: a small and a large one take turns. A ratio above 1 is slower.</summary>
 internal static class GrowthTimes
 {
     private const int Few = 1_000, Many = 1_000_000, ManyForSmoke = 2_000;
@@ -50,7 +50,7 @@ internal static class GrowthTimes
         var (inSmall, inLarge) = (new List<double>(), new List<double>());
         for (var round = 0; round < plan.Rounds; round++)
         {
-            // Back and forth several times: a turn is short, and a checkpoint may fall into it.
+            // Several turns for each mesh, because a turn is short and a checkpoint may fall into it.
             var (s, l) = (new List<double>(), new List<double>());
             for (var turn = 0; turn < (plan.IsSmoke ? 1 : 4); turn++)
             {
@@ -68,12 +68,12 @@ internal static class GrowthTimes
         };
     }
 
-    /// <returns>In milliseconds, for one of eight that are always under way.</returns>
+    /// <returns>The milliseconds for one refresh, with eight always in progress.</returns>
     private static async Task<double> RefreshTimeAsync(GrownMesh mesh, CancellationToken cancellation)
     {
         await mesh.Sessions.AgeAsync(cancellation);
         var sessions = Enumerable.Range(0, mesh.Sessions.Count).ToArray();
-        RandomNumberGenerator.Shuffle<int>(sessions); // from all over the table, as they come in life
+        RandomNumberGenerator.Shuffle<int>(sessions); // spread over the whole table, as in production
         var (calls, next, time) = (new RefreshCalls(mesh.Mesh.Identity.Address, mesh.Sessions, Callers), -1, Stopwatch.StartNew());
         await Task.WhenAll(Enumerable.Range(0, Callers).Select(async caller =>
         {
@@ -85,7 +85,7 @@ internal static class GrowthTimes
         return time.Elapsed.TotalMilliseconds / Refreshes * Callers;
     }
 
-    /// <returns>In milliseconds, for one at a time, without the one hash that it takes.</returns>
+    /// <returns>The milliseconds for one login, one at a time, without the time of its hash.</returns>
     private static async Task<double> LoginTimeAsync(GrownMesh mesh, CancellationToken cancellation)
     {
         var (logins, hashes, salt) = (new List<double>(), new List<double>(), Bcrypt.GenerateSalt(CheapCost, 'b'));
@@ -118,7 +118,7 @@ internal static class GrowthTimes
         {
             shown = (await RunAsync(manyFile, plan.IsSmoke ? plan.Turn : FirstSights)).Requests;
         }
-        while (shown < many); // each has to have been seen once
+        while (shown < many); // until each token has been seen once
 
         for (var round = 0; round < plan.Rounds; round++)
         {

@@ -5,7 +5,7 @@ using Npgsql;
 
 namespace AuthMesh.Bench.Idle;
 
-/// <summary>What a mesh in which nothing happens asks of PostgreSQL: every statement of a minute, from the server's own log.</summary>
+/// <summary>Lists the queries of an idle mesh: every statement of one minute, from PostgreSQL's own log.</summary>
 internal static partial class IdleQueries
 {
     private static readonly TimeSpan Settling = TimeSpan.FromSeconds(15);
@@ -14,8 +14,8 @@ internal static partial class IdleQueries
     {
         var seconds = new Option<int>(
             "--seconds")
-        { Description = "For how long the statements are counted", DefaultValueFactory = _ => 60 };
-        var command = new Command("idle", "The statements that an idle mesh sends to PostgreSQL") { seconds };
+        { Description = "How long to count the statements", DefaultValueFactory = _ => 60 };
+        var command = new Command("idle", "Lists the statements that an idle mesh sends to PostgreSQL") { seconds };
         command.SetAction((parsed, cancellation) => RunAsync(TimeSpan.FromSeconds(parsed.GetValue(seconds)), cancellation));
         return command;
     }
@@ -48,7 +48,7 @@ internal static partial class IdleQueries
             Console.WriteLine($"{group.Count(),6} × {(group.Key.Length > 150 ? group.Key[..150] + " …" : group.Key)}");
         }
 
-        return statements.Count > 0 ? 0 : 1; // none at all: the log was not where it was looked for
+        return statements.Count > 0 ? 0 : 1; // no statement at all means that this read the wrong log
     }
 
     // Indented lines continue a statement.

@@ -12,8 +12,8 @@ using AuthMesh.TestMesh;
 namespace AuthMesh.Bench.Keys;
 
 /// <summary>
-/// Whether anybody notices that signing keys rotate: callers with good tokens, beside a storm of forged ones, at every replica of a mesh
-/// whose key changes every few seconds and one of whose parts is killed now and then. A good token that is refused is a failure.
+/// Checks that no caller notices key rotation. Callers with valid tokens, beside a flood of forged ones, call every replica of a mesh whose
+/// key changes every few seconds. Now and then, a resource service is killed. A refused valid token is a failure.
 /// </summary>
 internal static class RotationLoad
 {
@@ -21,17 +21,17 @@ internal static class RotationLoad
     private const int Forgers = 4;
     private static readonly TimeSpan MaxAge = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan BetweenKills = TimeSpan.FromSeconds(20);
-    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(20); // of each caller, so that neither kind starves the other
-    private static readonly TimeSpan OldestToken = TimeSpan.FromMinutes(20); // well below the half hour that it lives
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(20); // for each caller, so that neither kind starves the other
+    private static readonly TimeSpan OldestToken = TimeSpan.FromMinutes(20); // well below its lifetime of half an hour
 
     public static Command Define()
     {
-        var seconds = new Option<int>("--seconds") { Description = "How long it goes on", DefaultValueFactory = _ => 300 };
+        var seconds = new Option<int>("--seconds") { Description = "Duration of the run", DefaultValueFactory = _ => 300 };
         var interval = new Option<int>(
             "--interval")
-        { Description = "How many seconds a key signs, 10 at least", DefaultValueFactory = _ => 10 };
+        { Description = "Seconds that a key signs, at least 10", DefaultValueFactory = _ => 10 };
         var command = new Command(
-            "rotation", "Good tokens that are refused while signing keys rotate, over 2 replicas of each service") { seconds, interval };
+            "rotation", "Counts valid tokens refused during key rotation, over 2 replicas of each service") { seconds, interval };
         command.SetAction((parsed, cancellation) =>
             RunAsync(TimeSpan.FromSeconds(parsed.GetValue(seconds)), TimeSpan.FromSeconds(parsed.GetValue(interval)), cancellation));
         return command;
@@ -66,7 +66,7 @@ internal static class RotationLoad
         return run.Print(time, interval, rotations, await kills);
     }
 
-    /// <returns>How often.</returns>
+    /// <returns>The number of kills.</returns>
     private static async Task<int> KillNowAndThenAsync(Mesh mesh, CancellationToken cancellation)
     {
         for (var kills = 0; ; kills++)
@@ -104,7 +104,8 @@ internal static class RotationLoad
         }
 
         /// <summary>
-        /// One user: a fresh token again and again, shown at once to every replica, with an older one and the cookie beside it.
+        /// Acts as one user, who repeatedly gets a fresh token and sends it at once to every replica, together with an older one and the
+        /// cookie.
         /// </summary>
         public async Task UseAsync(int number, CancellationToken cancellation)
         {
@@ -134,12 +135,12 @@ internal static class RotationLoad
                 }
                 catch (HttpRequestException)
                 {
-                    // the token from before goes on
+                    // continue with the previous token
                 }
             }
         }
 
-        /// <summary>Tokens of keys that nobody has, each with a name of its own, and some with the name of a key that is good.</summary>
+        /// <summary>Sends tokens of unknown keys, each with its own key id, and some with the id of a valid key.</summary>
         public async Task ForgeAsync(CancellationToken cancellation)
         {
             for (var turn = 0; !cancellation.IsCancellationRequested; turn++)
@@ -165,7 +166,7 @@ internal static class RotationLoad
             Console.WriteLine(
                 $"{time.TotalSeconds:0} s; a key signs for {interval.TotalSeconds:0} s, the key set may be cached for "
                 + $"{MaxAge.TotalSeconds:0} s; 2 replicas of each service;");
-            Console.WriteLine($"a resource service was killed and started again {kills} times");
+            Console.WriteLine($"a resource service was killed and restarted {kills} times");
             Console.WriteLine();
             Console.WriteLine($"{"rotations",-30}{rotations,10}");
             Console.WriteLine($"{"keys that signed tokens",-30}{signers.Count,10}");
@@ -207,7 +208,7 @@ internal static class RotationLoad
 
     private sealed record Replica(string Name, Caller Caller, string Path)
     {
-        /// <returns>The status, or null where there was no answer.</returns>
+        /// <returns>The status, or null without an answer.</returns>
         public async Task<HttpStatusCode?> GetAsync(string? token, string? cookie = null)
         {
             try
@@ -223,7 +224,7 @@ internal static class RotationLoad
 
     private sealed class Tally
     {
-        private readonly ConcurrentDictionary<int, int> counts = new(); // by status; 0 where there was no answer
+        private readonly ConcurrentDictionary<int, int> counts = new(); // by status; 0 without an answer
 
         public int Total => counts.Values.Sum();
 

@@ -10,17 +10,18 @@ using Npgsql;
 namespace AuthMesh.Bench.Passwords;
 
 /// <summary>
-/// Whether somebody outside can tell why a login failed. Every sample is a login with an account of its own, one at a time, in an order
-/// drawn anew; for each two reasons, how well the time alone tells one from the other.
+/// Checks whether an outsider can tell why a login failed. Every sample is a login with its own account, one at a time, in random order.
+/// For each pair of reasons, it computes how well the time alone tells one from the other.
 /// </summary>
 internal static partial class FailureShapes
 {
     private const string Password = "the right password of all";
     private const string WrongPassword = "the wrong password of all";
-    private const int WarmUp = 100; // of each reason, not counted
-    private const double Lowest = 0.45, Highest = 0.55; // 0.5 is a coin
+    private const int WarmUp = 100; // for each reason, not counted
+    private const double Lowest = 0.45, Highest = 0.55; // 0.5 is a coin toss
 
-    // A hash of another cost, or without the scheme's name, is the right one's text cut: it equals no password, and costs what it says.
+    // A hash of another cost, or without the scheme's name, is the edited text of the right one. It matches no password and costs what it
+    // says.
     private static readonly Reason[] Reasons =
     [
         new("unknown user", null, WrongPassword),
@@ -35,8 +36,8 @@ internal static partial class FailureShapes
     {
         var samples = new Option<int>(
             "--samples")
-        { Description = "How many logins fail for each reason", DefaultValueFactory = _ => 2000 };
-        var command = new Command("failures", "Whether a failed login tells its reason: by answer, or by time") { samples };
+        { Description = "Number of failed logins for each reason", DefaultValueFactory = _ => 2000 };
+        var command = new Command("failures", "Checks that a failed login hides its reason, in its answer and its time") { samples };
         command.SetAction((parsed, cancellation) => RunAsync(parsed.GetValue(samples), cancellation));
         return command;
     }
@@ -121,7 +122,7 @@ internal static partial class FailureShapes
         }
 
         Console.WriteLine();
-        Console.WriteLine("How often a login of the row takes longer than one of the column (0.5: the time tells nothing)");
+        Console.WriteLine("How often a login of the row takes longer than one of the column (0.5: the time reveals nothing)");
         Console.WriteLine($"{"",-18}" + string.Concat(Reasons.Select(reason => $"{reason.Name,16}")));
         var pairs = new List<double>();
         for (var row = 0; row < times.Length; row++)
@@ -142,7 +143,7 @@ internal static partial class FailureShapes
 
         Console.WriteLine();
         Console.WriteLine($"smallest {pairs.Min():0.000}, largest {pairs.Max():0.000}; wanted {Lowest} to {Highest}");
-        Console.WriteLine(answers.Count == 1 ? $"all answers were one: {answers.Keys.Single()}" : "answers differ:");
+        Console.WriteLine(answers.Count == 1 ? $"all answers are identical: {answers.Keys.Single()}" : "answers differ:");
         foreach (var (answer, reasons) in answers.Where(_ => answers.Count > 1))
         {
             Console.WriteLine($"  {string.Join(", ", reasons)}: {answer}");
@@ -152,7 +153,7 @@ internal static partial class FailureShapes
     }
 
     /// <summary>
-    /// The area under the curve of a classifier that knows the time alone (Mann-Whitney): the share of pairs in which the one is larger.
+    /// The area under the curve of a classifier that knows only the time (Mann-Whitney): the share of pairs in which the first is larger.
     /// </summary>
     private static double Auc(List<double> sorted, List<double> others)
     {
@@ -160,7 +161,7 @@ internal static partial class FailureShapes
         foreach (var time in sorted)
         {
             var below = others.BinarySearch(time);
-            wins += below < 0 ? ~below : below + 0.5; // ties of ticks hardly happen
+            wins += below < 0 ? ~below : below + 0.5; // equal times are rare
         }
 
         return wins / ((double)sorted.Count * others.Count);
@@ -174,7 +175,7 @@ internal static partial class FailureShapes
     private static partial Regex TraceId();
 
     /// <param name="Name">Why the login fails.</param>
-    /// <param name="Row">Hash and time of disabling, from those of a registered user; null where there is no such user.</param>
-    /// <param name="Password">What is sent.</param>
+    /// <param name="Row">The hash and the time of disabling, as SQL over a registered user's row; null for an unknown user.</param>
+    /// <param name="Password">The password to send.</param>
     private sealed record Reason(string Name, string? Row, string Password);
 }

@@ -5,7 +5,7 @@ using Bcrypt = BCrypt.Net.BCrypt;
 
 namespace AuthMesh.Bench.Passwords;
 
-/// <summary>One hash of ours next to one of libxcrypt, the C library behind the system's own passwords. Both give the same text.</summary>
+/// <summary>Compares one hash with one of libxcrypt, the C library behind the system's own passwords. Both give the same text.</summary>
 internal static partial class HashTime
 {
     private const string Password = "a password for a benchmark";
@@ -15,7 +15,7 @@ internal static partial class HashTime
         var salt = Bcrypt.GenerateSalt(HashSpeed.Cost, 'b');
         if (Bcrypt.HashPassword(Password, salt) != HashByLibxcrypt(salt))
         {
-            throw new InvalidOperationException("The two do not hash alike.");
+            throw new InvalidOperationException("BCrypt.Net and libxcrypt give different hashes.");
         }
 
         var (ours, theirs) = (new List<double>(), new List<double>());
@@ -46,7 +46,7 @@ internal static partial class HashTime
 
     private static string? HashByLibxcrypt(string salt) => Marshal.PtrToStringUTF8(Crypt(Password, salt));
 
-    // crypt(3). Its answer lies in memory of its own until the next call, so one thread at a time.
+    // crypt(3) returns static memory that the next call overwrites, so only one thread may call it.
     [LibraryImport("libcrypt.so.1", EntryPoint = "crypt", StringMarshalling = StringMarshalling.Utf8)]
     private static partial nint Crypt(string key, string setting);
 }

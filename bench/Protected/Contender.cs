@@ -4,11 +4,11 @@ using AuthMesh.Bench.Servers;
 
 namespace AuthMesh.Bench.Protected;
 
-/// <summary>One way to get an answer, and what each of its processes takes of the processor for it.</summary>
-/// <param name="origin">Where it is asked.</param>
-/// <param name="credentials">The header and the file with its values, a line each; null where none are sent.</param>
-/// <param name="isGuarded">Whether it means to refuse whoever brings none.</param>
-/// <param name="processes">Those that work for it.</param>
+/// <summary>One way to get an answer, with the processor time that each of its processes takes.</summary>
+/// <param name="origin">The origin to call.</param>
+/// <param name="credentials">The header and the file with its values, one per line; null sends none.</param>
+/// <param name="isGuarded">Whether it must refuse callers without credentials.</param>
+/// <param name="processes">The processes that serve it.</param>
 internal sealed class Contender(
     Uri origin, (string Header, string File)? credentials, bool isGuarded, (string Name, int ProcessId)[] processes)
 {
@@ -16,7 +16,7 @@ internal sealed class Contender(
     private readonly List<double> perSecond = [];
     private readonly List<double[]> cpuPerRequest = [];
 
-    /// <summary>All warm up; then, in each round, everybody in turn, with another one first each time.</summary>
+    /// <summary>Warms all contenders up. Then, in each round, all take a turn, and each round starts with another one.</summary>
     public static async Task TakeTurnsAsync(IReadOnlyList<Contender> contenders, Plan plan, CancellationToken cancellation)
     {
         foreach (var contender in contenders)
@@ -59,7 +59,7 @@ internal sealed class Contender(
         cpuPerRequest.Add([.. processes.Select((process, i) => (CpuTime.Of(process.ProcessId) - before[i]) / load.Requests)]);
     }
 
-    // Speed without the answer, or without the guard, would be nothing.
+    // A fast contender with a wrong answer, or without its guard, would prove nothing.
     private async Task ProveItselfAsync(CancellationToken cancellation)
     {
         using var http = new HttpClient(new SocketsHttpHandler { UseCookies = false, UseProxy = false });
@@ -76,7 +76,7 @@ internal sealed class Contender(
             || !body.Contains("You are viewing protected content", StringComparison.Ordinal))
         {
             throw new InvalidOperationException(
-                $"{url} answers {stranger.StatusCode} to a stranger, and to a caller {answer.StatusCode}: {body}");
+                $"{url} answers {stranger.StatusCode} without credentials, and {answer.StatusCode} with them: {body}");
         }
     }
 

@@ -6,8 +6,8 @@ using AuthMesh.TestMesh;
 namespace AuthMesh.Bench.Protected;
 
 /// <summary>
-/// Requests per second for what only signed-in callers see, next to proxies that do less. All answer the same bytes but for a name, and all
-/// but one get the same 1,000 tokens, also those that do not look at them.
+/// Measures requests per second for a protected route, against proxies that do less. All answer the same bytes except for a name. All but
+/// one get the same 1,000 tokens, even those that ignore them.
 /// </summary>
 internal static class ProtectedRates
 {
@@ -40,7 +40,7 @@ internal static class ProtectedRates
                 [(proxy.Name, proxy.ProcessId), (service.Name, service.ProcessId)]);
         var byToken = new Contender(mesh.Gateway.Address, (Bearer, tokens), isGuarded: true, [gateway, resource]);
         var byCookie = new Contender(mesh.Gateway.Address, (Cookie, cookies), isGuarded: true, [gateway, resource]);
-        var behindYarp = Behind(yarpBeforeUnguarded, unguarded, isGuarded: false, isAnonymous: true); // a token would be validated there
+        var behindYarp = Behind(yarpBeforeUnguarded, unguarded, isGuarded: false, isAnonymous: true); // it would validate a token
         var behindYarpAndLittle = Behind(yarp, open, isGuarded: false);
         var behindNginx = Behind(nginx, open, isGuarded: false);
         var behindHaProxy = Behind(haproxy, open, isGuarded: true);

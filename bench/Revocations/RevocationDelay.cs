@@ -9,13 +9,13 @@ using AuthMesh.TestMesh;
 namespace AuthMesh.Bench.Revocations;
 
 /// <summary>
-/// How long after the 200 of a revocation some replica still accepts what was revoked. While the request that revokes is under way, every
-/// replica is asked again and again with the session's token, and the gateways with its cookie too; what counts is the end of the last
-/// request that was accepted, so the time of that request is in the figure.
+/// Measures how long after the 200 of a revocation any replica still accepts the session. During the revocation, a watcher repeatedly calls
+/// every replica with the session's token, and the gateways with its cookie too. The figure ends with the last accepted request, so it
+/// includes that request's own time.
 /// </summary>
 internal static class RevocationDelay
 {
-    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(2); // between two looks at one replica
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(2); // between two requests to one replica
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     private static readonly (string Name, Func<Caller, SignIn, Task<HttpStatusCode>> RunAsync)[] Kinds =
@@ -33,9 +33,9 @@ internal static class RevocationDelay
 
     public static Command Define()
     {
-        var count = new Option<int>("--count") { Description = "How many sessions are revoked", DefaultValueFactory = _ => 1000 };
+        var count = new Option<int>("--count") { Description = "Number of sessions to revoke", DefaultValueFactory = _ => 1000 };
         var command = new Command(
-            "revocation", "Time from the answer of a revocation to the last acceptance, over 2 replicas of each service") { count };
+            "revocation", "Measures the time from a revocation's answer to the last acceptance, over 2 replicas of each service") { count };
         command.SetAction((parsed, cancellation) => RunAsync(parsed.GetValue(count), cancellation));
         return command;
     }
@@ -71,7 +71,7 @@ internal static class RevocationDelay
             var answered = new TaskCompletionSource<long>();
             var accepted = replicas.Select(_ => new TaskCompletionSource()).ToList();
             var watches = replicas.Zip(accepted, (replica, first) => WatchAsync(replica, victim, first, answered.Task)).ToList();
-            await Task.WhenAny(Task.WhenAll(accepted.Select(first => first.Task)), Task.WhenAll(watches)); // or one of them has failed
+            await Task.WhenAny(Task.WhenAll(accepted.Select(first => first.Task)), Task.WhenAll(watches)); // or a watch has failed
             var status = await kind.RunAsync(gateway, victim);
             answered.SetResult(Stopwatch.GetTimestamp());
             if (status != HttpStatusCode.OK)
@@ -98,12 +98,12 @@ internal static class RevocationDelay
         Print("all", [.. worst.Select(row => row.Delay)]);
         Console.WriteLine();
         Console.WriteLine(
-            "the last to know: " + string.Join(", ", worst.GroupBy(row => row.Replica).OrderByDescending(group => group.Count())
+            "the last replica to refuse: " + string.Join(", ", worst.GroupBy(row => row.Replica).OrderByDescending(group => group.Count())
             .Select(group => $"{group.Key} {group.Count()}")));
         return 0;
     }
 
-    /// <returns>From the answer to the end of the last request that was accepted; zero where none was after it.</returns>
+    /// <returns>The time from the answer to the end of the last accepted request; zero if none was accepted after it.</returns>
     private static async Task<TimeSpan> WatchAsync(Replica replica, SignIn victim, TaskCompletionSource accepted, Task<long> answered)
     {
         var lastAccepted = 0L;
@@ -132,7 +132,7 @@ internal static class RevocationDelay
             await Task.Delay(Pause);
         }
 
-        throw new InvalidOperationException($"{replica.Name} still accepts after {Patience.TotalSeconds:0} s what was revoked.");
+        throw new InvalidOperationException($"{replica.Name} still accepts the revoked session after {Patience.TotalSeconds:0} s.");
     }
 
     private static void Print(string name, List<TimeSpan> delays)
@@ -145,7 +145,7 @@ internal static class RevocationDelay
 
     private sealed record Replica(string Name, Caller Caller, string Path, bool ByCookie);
 
-    /// <summary>A user of its own with the session that will be revoked and another one.</summary>
+    /// <summary>A new user with the session to revoke and another session.</summary>
     private sealed record SignIn(string Password, string Token, string RefreshToken, string Cookie, string SessionId, string OtherToken)
     {
         public static async Task<SignIn> CreateAsync(Caller gateway)

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace AuthMesh.Bench.Servers;
 
-/// <summary>What a process and all that it started have used of the processor, in seconds.</summary>
+/// <summary>The processor time of a process and all its descendants, in seconds.</summary>
 internal static class CpuTime
 {
     private const double TicksPerSecond = 100; // USER_HZ, on every architecture that .NET runs on
@@ -10,7 +10,7 @@ internal static class CpuTime
     public static double Of(int process) =>
         Own(process) + LocalMesh.Processes.ProcessIdentity.ChildrenOf(process).Sum(Of);
 
-    // proc(5): utime and stime, and those of children that have ended. The name before them may hold spaces and parentheses.
+    // proc(5): utime and stime, and those of ended children. The name before them may contain spaces and parentheses.
     private static double Own(int process)
     {
         var stat = File.ReadAllText($"/proc/{process}/stat");

@@ -3,23 +3,23 @@ using AuthMesh.LocalMesh.Processes;
 
 namespace AuthMesh.Bench.Servers;
 
-/// <summary>The peers that are ASP.NET Core services, from <c>bench/peers</c>, built as this program is.</summary>
+/// <summary>Starts the peers that are ASP.NET Core services, from <c>bench/peers</c>, in the same build configuration.</summary>
 internal static class DotNet
 {
     public static Task<Server> StartOpenServiceAsync(string folder) => StartAsync("open-service", folder);
 
-    /// <param name="settings">Of a service of the mesh.</param>
+    /// <param name="settings">The settings of a service of the mesh.</param>
     /// <param name="folder">For its log.</param>
     public static Task<Server> StartUnguardedServiceAsync(IReadOnlyDictionary<string, string> settings, string folder) => StartAsync(
         "unguarded-service", folder,
         settings.ToDictionary(setting => setting.Key.Replace(":", "__", StringComparison.Ordinal), setting => setting.Value));
 
-    /// <param name="upstream">The one service that it stands in front of.</param>
+    /// <param name="upstream">The service behind the proxy.</param>
     /// <param name="folder">For its log.</param>
     public static Task<Server> StartBareProxyAsync(Uri upstream, string folder) => StartAsync("bare-proxy", folder, RouteTo(upstream, []));
 
-    /// <param name="identity">Where the keys are; the issuer's own address is a proxy's that is not there.</param>
-    /// <param name="issuer">Of the tokens.</param>
+    /// <param name="identity">The source of the keys; the issuer's own address belongs to a proxy that does not exist here.</param>
+    /// <param name="issuer">The issuer of the tokens.</param>
     /// <param name="folder">For its log.</param>
     public static Task<Server> StartStockServiceAsync(Uri identity, string issuer, string folder) =>
         StartAsync("stock-service", folder, new() { ["Keys"] = KeysAt(identity), ["Issuer"] = issuer });

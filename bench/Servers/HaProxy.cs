@@ -6,7 +6,7 @@ using AuthMesh.LocalMesh.Processes;
 
 namespace AuthMesh.Bench.Servers;
 
-/// <summary>HAProxy that verifies the signature of each bearer token (<c>jwt_verify</c>, ES256), and asks for nothing else of it.</summary>
+/// <summary>HAProxy that verifies only the signature of each bearer token (<c>jwt_verify</c>, ES256).</summary>
 internal static class HaProxy
 {
     public static async Task<Server> StartAsync(Uri issuer, string token, Uri upstream, string folder)

@@ -2,7 +2,7 @@ using AuthMesh.LocalMesh.Processes;
 
 namespace AuthMesh.Bench.Servers;
 
-/// <summary>nginx as a plain proxy: its worker per core, connections to the service kept, no log of requests.</summary>
+/// <summary>nginx as a plain proxy: one worker per core, persistent connections to the service, no access log.</summary>
 internal static class Nginx
 {
     public static async Task<Server> StartAsync(Uri upstream, string folder)

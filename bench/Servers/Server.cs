@@ -4,7 +4,7 @@ using AuthMesh.LocalMesh.Processes;
 
 namespace AuthMesh.Bench.Servers;
 
-/// <summary>A server that is none of ours, on a loopback port, until it is disposed of; it dies with this process too.</summary>
+/// <summary>A peer server on a loopback port. It runs until it is disposed, and dies with this process.</summary>
 internal sealed class Server : IAsyncDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
@@ -24,12 +24,12 @@ internal sealed class Server : IAsyncDisposable
 
     public int ProcessId => process.Pid;
 
-    /// <summary>Returns when it takes connections.</summary>
-    /// <param name="name">For people, and of its log file.</param>
-    /// <param name="command">What to run.</param>
-    /// <param name="port">Where it will listen.</param>
-    /// <param name="folder">For what it writes.</param>
-    /// <param name="variables">Beside those of this process.</param>
+    /// <summary>Starts a server and returns when it accepts connections.</summary>
+    /// <param name="name">For people, and for the name of its log file.</param>
+    /// <param name="command">The command to run.</param>
+    /// <param name="port">The port on which it will listen.</param>
+    /// <param name="folder">The folder for its files.</param>
+    /// <param name="variables">Environment variables, in addition to those of this process.</param>
     public static async Task<Server> StartAsync(
         string name, IReadOnlyList<string> command, int port, string folder, IReadOnlyDictionary<string, string>? variables = null)
     {
@@ -47,12 +47,12 @@ internal sealed class Server : IAsyncDisposable
         return server;
     }
 
-    /// <summary>Returns with the first answer of 200.</summary>
+    /// <summary>Returns after a successful answer.</summary>
     public async Task WaitUntilItAnswersAsync(string path, CancellationToken cancellation)
     {
         using var http = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { BaseAddress = Address };
         using var answer = await http.GetAsync(new Uri(path, UriKind.Relative), cancellation);
-        answer.EnsureSuccessStatusCode(); // whoever listens before it can answer is not done
+        answer.EnsureSuccessStatusCode(); // a server that listens before it can answer is not ready
     }
 
     public async ValueTask DisposeAsync() => await process.StopAsync(Signal.Terminate, TimeSpan.FromSeconds(10));

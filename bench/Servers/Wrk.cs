@@ -3,20 +3,20 @@ using AuthMesh.LocalMesh.Processes;
 
 namespace AuthMesh.Bench.Servers;
 
-/// <param name="PerSecond">Over the whole time.</param>
+/// <param name="PerSecond">The average over the whole time.</param>
 /// <param name="P99">In milliseconds.</param>
-/// <param name="Seconds">Requests sent in each second; the first and the last are not whole.</param>
+/// <param name="Seconds">Requests sent in each second; the first and last seconds are incomplete.</param>
 internal sealed record Load(long Requests, double PerSecond, double P99, IReadOnlyList<long> Seconds);
 
-/// <summary>Load from another process: 64 connections that ask again as soon as they are answered, on one thread of wrk.</summary>
+/// <summary>Creates load from another process: one wrk thread with 64 connections, each repeating as soon as it is answered.</summary>
 internal static class Wrk
 {
     private const int Connections = 64;
 
     private static readonly string Script = Path.Combine(AppContext.BaseDirectory, "Servers", "wrk.lua");
 
-    /// <param name="credentials">The header and the file with its values, a line each, that are sent in turn; null sends none.</param>
-    /// <exception cref="InvalidOperationException">An answer was not 2xx, or a connection broke: then nothing was measured.</exception>
+    /// <param name="credentials">The header and the file with its values, one per line, which are sent in turn; null sends none.</param>
+    /// <exception cref="InvalidOperationException">An answer was not 2xx, or a connection broke, so the measurement is void.</exception>
     public static async Task<Load> RunAsync(Uri url, TimeSpan time, (string Header, string File)? credentials = null)
     {
         string[] own = credentials is { } sent ? ["--", sent.Header, sent.File] : [];

@@ -1,4 +1,4 @@
--- GET of one path, each time with the next credential: wrk … -- HEADER FILE, where each line of FILE is a value of that header.
+-- Sends GET requests for one path, each with the next credential: wrk … -- HEADER FILE, where each line of FILE is a value of that header.
 local requests, sent, start = {}, 0, nil
 perSecond = {} -- global, so that done() can ask the thread for it
 local threads = {}
@@ -20,9 +20,9 @@ end
 function request()
   local second = os.time()
   if not start then
-    start, sent = second, second * 1000003 % #requests -- each run begins somewhere else
+    start, sent = second, second * 1000003 % #requests -- each run starts at another credential
   end
-  sent = sent + 7919 -- a prime, so that all get their turn, and not in the order in which they came to be
+  sent = sent + 7919 -- a prime, so that all credentials are used, but not in the order of their creation
   for skipped = #perSecond + 1, second - start + 1 do
     perSecond[skipped] = 0
   end
@@ -30,7 +30,7 @@ function request()
   return requests[sent % #requests + 1]
 end
 
--- One line for each figure, as bench reads them.
+-- Prints one line for each figure, in the form that bench reads.
 function done(summary, latency)
   local errors = summary.errors
   print("requests " .. summary.requests)

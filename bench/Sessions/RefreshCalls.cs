@@ -5,8 +5,8 @@ using System.Text;
 namespace AuthMesh.Bench.Sessions;
 
 /// <summary>
-/// Refreshes over connections that stay open, one for each caller. HttpClient would take as much of the processor as the service whose
-/// rate is wanted, and both share it here.
+/// Refreshes over persistent connections, one for each caller. HttpClient would take as much processor time as the measured service, and
+/// both share the processor here.
 /// </summary>
 internal sealed class RefreshCalls(Uri address, Rotatable sessions, int callers) : ICalls
 {
@@ -33,7 +33,7 @@ internal sealed class RefreshCalls(Uri address, Rotatable sessions, int callers)
         }
     }
 
-    /// <exception cref="HttpRequestException">It is another answer than a 200.</exception>
+    /// <exception cref="HttpRequestException">The answer is not a 200.</exception>
     private static bool IsWhole(ReadOnlySpan<byte> answer)
     {
         var headers = answer.IndexOf("\r\n\r\n"u8) + 4;
@@ -47,7 +47,7 @@ internal sealed class RefreshCalls(Uri address, Rotatable sessions, int callers)
             throw new HttpRequestException(Encoding.ASCII.GetString(answer));
         }
 
-        var length = answer[..headers].IndexOf("Content-Length: "u8); // without it the body comes in chunks, of which the last is empty
+        var length = answer[..headers].IndexOf("Content-Length: "u8); // without it, the body comes in chunks and the last is empty
         return length < 0 ? answer.EndsWith("\r\n0\r\n\r\n"u8)
             : Utf8Parser.TryParse(answer[(length + "Content-Length: ".Length)..], out int bytes, out _) && answer.Length >= headers + bytes;
     }

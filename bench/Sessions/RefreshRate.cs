@@ -8,8 +8,8 @@ using Npgsql;
 namespace AuthMesh.Bench.Sessions;
 
 /// <summary>
-/// Refreshes per second that move a session one step each, next to what PostgreSQL gives anybody: a statement that changes the same rows
-/// in nothing, sent by Npgsql alone, with as many connections and as many callers.
+/// Measures refreshes per second that each rotate a session once, against PostgreSQL's own limit: an empty update of the same rows, sent by
+/// plain Npgsql with as many connections and callers.
 /// </summary>
 internal static class RefreshRate
 {
@@ -35,9 +35,9 @@ internal static class RefreshRate
         Contender preparedStatement = new(
             "the same, prepared as the service's are", new EmptyUpdates(prepared, sessions), null, postmaster);
 
-        var turn = TimeSpan.FromSeconds(plan.IsSmoke ? 1 : 3); // for more there would have to be more sessions
+        var turn = TimeSpan.FromSeconds(plan.IsSmoke ? 1 : 3); // longer turns would need more sessions
         var warmUp = Stopwatch.StartNew();
-        for (var round = plan.WarmUp > TimeSpan.Zero ? -1 : 0; round < plan.Rounds;) // those below 0 are not counted
+        for (var round = plan.WarmUp > TimeSpan.Zero ? -1 : 0; round < plan.Rounds;) // rounds below 0 are not counted
         {
             foreach (var contender in round % 2 == 0 ? (Contender[])[direct, statement, behindGateway, preparedStatement]
                 : [preparedStatement, behindGateway, statement, direct])
@@ -57,7 +57,7 @@ internal static class RefreshRate
         ];
     }
 
-    /// <returns>Null where PostgreSQL runs where its processes are not seen, in a container.</returns>
+    /// <returns>Null if PostgreSQL runs in a container, where its processes are invisible.</returns>
     private static async Task<int?> FindPostmasterAsync(NpgsqlDataSource database)
     {
         await using var command = database.CreateCommand("SELECT pg_backend_pid()");
@@ -66,7 +66,7 @@ internal static class RefreshRate
         return fields is [_, "(postgres)", _, var parent, ..] ? int.Parse(parent, System.Globalization.CultureInfo.InvariantCulture) : null;
     }
 
-    /// <summary>One of those that take turns, and what it did in those that count.</summary>
+    /// <summary>One contender, with its figures from the counted rounds.</summary>
     private sealed class Contender(string name, ICalls calls, int? identity, int? postmaster)
     {
         private readonly List<double> perSecond = [];
@@ -125,7 +125,7 @@ internal static class RefreshRate
                 }
                 catch (IOException) when (Directory.Exists($"/proc/{id}"))
                 {
-                    // A child ended just now. Its parent has its time when we look again.
+                    // A child ended just now. The next read finds its time at its parent.
                 }
             }
 
@@ -137,11 +137,11 @@ internal static class RefreshRate
 /// <summary>One way to change a session's row.</summary>
 internal interface ICalls
 {
-    /// <summary>Whether each call moves its session one step.</summary>
+    /// <summary>Whether each call rotates its session.</summary>
     bool MovesSessions { get; }
 
-    /// <param name="caller">Which of those that call at the same time.</param>
-    /// <param name="session">Which of the sessions.</param>
+    /// <param name="caller">The index of the concurrent caller.</param>
+    /// <param name="session">The index of the session.</param>
     Task CallAsync(int caller, int session, CancellationToken cancellation);
 }
 
@@ -156,7 +156,7 @@ internal sealed class EmptyUpdates(NpgsqlDataSource database, Rotatable sessions
         command.Parameters.Add(new NpgsqlParameter<Guid> { TypedValue = sessions.Ids[session] });
         if (await command.ExecuteScalarAsync(cancellation) is not int)
         {
-            throw new InvalidOperationException("There is no such session.");
+            throw new InvalidOperationException("The session does not exist.");
         }
     }
 }

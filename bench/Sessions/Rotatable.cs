@@ -13,7 +13,7 @@ using Npgsql;
 
 namespace AuthMesh.Bench.Sessions;
 
-/// <summary>Sessions of as many users, written straight into the tables, and their refresh tokens, sealed by the mesh's own key.</summary>
+/// <summary>Sessions, one per user, written directly to the tables, and their refresh tokens under the mesh's own key.</summary>
 internal sealed class Rotatable(NpgsqlDataSource database, KeyRing ring, IReadOnlyList<Guid> ids)
 {
     private const string Seed =
@@ -35,11 +35,11 @@ internal sealed class Rotatable(NpgsqlDataSource database, KeyRing ring, IReadOn
 
     public static byte[] NewMasterKey() => RandomNumberGenerator.GetBytes(32);
 
-    /// <param name="database">Of a mesh that is ready.</param>
-    /// <param name="connectionString">Of the same.</param>
-    /// <param name="masterKey">What the mesh was started with.</param>
-    /// <param name="count">How many sessions.</param>
-    /// <param name="cancellation">Gives up.</param>
+    /// <param name="database">The database of a ready mesh.</param>
+    /// <param name="connectionString">The connection string of the same database.</param>
+    /// <param name="masterKey">The master key of the mesh.</param>
+    /// <param name="count">The number of sessions.</param>
+    /// <param name="cancellation">Cancels the creation.</param>
     public static async Task<Rotatable> CreateAsync(
         NpgsqlDataSource database, string connectionString, byte[] masterKey, int count, CancellationToken cancellation)
     {
@@ -53,7 +53,7 @@ internal sealed class Rotatable(NpgsqlDataSource database, KeyRing ring, IReadOn
         var ids = new List<Guid>(count);
         await using (var seed = database.CreateCommand(Seed))
         {
-            seed.CommandTimeout = 300; // a million rows take longer than a request may
+            seed.CommandTimeout = 300; // inserting a million rows exceeds the usual timeout
             seed.Parameters.Add(new NpgsqlParameter<int> { TypedValue = count });
             await using var rows = await seed.ExecuteReaderAsync(cancellation);
             while (await rows.ReadAsync(cancellation))
@@ -66,7 +66,7 @@ internal sealed class Rotatable(NpgsqlDataSource database, KeyRing ring, IReadOn
         return new Rotatable(database, ring, ids);
     }
 
-    /// <summary>The token that the session's owner holds, who then gets the next one: each is asked for once in a turn.</summary>
+    /// <summary>Returns the session's current refresh token and advances to the next. Call it once per session and turn.</summary>
     public string Next(int session)
     {
         var token = tokens[session];
@@ -74,7 +74,7 @@ internal sealed class Rotatable(NpgsqlDataSource database, KeyRing ring, IReadOn
         return token.ToText(ring);
     }
 
-    /// <summary>Access tokens of as many of the sessions, as the identity service would mint them.</summary>
+    /// <summary>Mints access tokens for that many sessions, as the identity service would.</summary>
     public IEnumerable<string> MintAccessTokens(string issuer, int count)
     {
         var mint = new AccessTokens(ring, Options.Create(new AuthMeshOptions { Issuer = issuer }), Options.Create(new TokenOptions()));
@@ -83,7 +83,7 @@ internal sealed class Rotatable(NpgsqlDataSource database, KeyRing ring, IReadOn
             new TokenSession(Guid.NewGuid(), id, Epoch: 0, $"rotatable-{i}", Roles.User, now, TimeSpan.FromDays(14))).Value);
     }
 
-    /// <summary>Lets the thirty seconds go by in which a session does not move a second time.</summary>
+    /// <summary>Moves the stored times back, past the 30 seconds in which a session does not rotate again.</summary>
     public Task AgeAsync(CancellationToken cancellation) =>
         ExecuteAsync(
             database,

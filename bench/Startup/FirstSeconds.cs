@@ -6,12 +6,12 @@ using AuthMesh.TestMesh;
 namespace AuthMesh.Bench.Startup;
 
 /// <summary>
-/// What a mesh that has just become ready serves, second by second, next to what the same one serves under the same load later.
+/// Measures the throughput of a mesh in the first seconds after it is ready, against its later throughput under the same load.
 /// </summary>
 internal static class FirstSeconds
 {
     private const int Shown = 15; // seconds from the first request
-    private const int Quick = 5; // by then it is to be as good as it gets
+    private const int Quick = 5; // seconds after which full throughput is expected
     private const int Whole = 40;
     private const int Steady = 10; // seconds at the end of the load that count as steady
 
@@ -39,14 +39,14 @@ internal static class FirstSeconds
         };
     }
 
-    /// <returns>Requests in each second from the first on, without the last, which is not whole.</returns>
+    /// <returns>The requests in each second, without the last, incomplete one.</returns>
     private static async Task<IReadOnlyList<long>> LoadAsync(
         Published published, int seconds, string folder, CancellationToken cancellation)
     {
         var data = Path.Combine(folder, "mesh");
         var options = InProduction.Options with { DataFolder = data, PublishedServices = published.Folder };
         SignedInUsers users;
-        await using (var before = await Mesh.StartAsync(options, cancellation)) // a sign-in would warm up what is to be seen cold
+        await using (var before = await Mesh.StartAsync(options, cancellation)) // sign-ins would warm up the measured mesh
         {
             users = await SignedInUsers.CreateAsync(before.Gateway.Address, 100);
         }

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace AuthMesh.Bench.Startup;
 
-/// <summary>What of a process lies in memory (VmRSS), pages that it shares with others included.</summary>
+/// <summary>The resident memory of a process (VmRSS), including pages that it shares with others.</summary>
 internal static class ResidentMemory
 {
     public static double MegabytesOf(int process)

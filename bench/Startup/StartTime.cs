@@ -8,8 +8,8 @@ using AuthMesh.LocalMesh.Processes;
 namespace AuthMesh.Bench.Startup;
 
 /// <summary>
-/// From the command to a mesh that is ready, PostgreSQL included, next to one service with ASP.NET Core's own identity endpoints whose
-/// PostgreSQL runs already. Both have their database, and have been built.
+/// Measures the time from the command to a ready mesh, including PostgreSQL, against one service with ASP.NET Core's own identity endpoints
+/// whose PostgreSQL already runs. Both are built and have their databases.
 /// </summary>
 internal static class StartTime
 {
@@ -22,7 +22,7 @@ internal static class StartTime
     {
         await using var postgres = await PostgresServer.StartAsync();
         var (ratios, ours, theirs) = (new List<double>(), new List<double>(), new List<double>());
-        for (var round = -1; round < plan.Rounds; round++) // the one below 0 makes the databases
+        for (var round = -1; round < plan.Rounds; round++) // the round below 0 creates the databases
         {
             var mesh = await StartMeshAsync(Path.Combine(folder, "mesh"), published, cancellation);
             var stock = await StartStockAsync(postgres.ConnectionString, folder, cancellation);
@@ -70,7 +70,7 @@ internal static class StartTime
     {
         var start = Stopwatch.StartNew();
         await using var stock = await DotNet.StartStockIdentityAsync(connectionString, folder);
-        await stock.WaitUntilItAnswersAsync("/", cancellation); // asks the database, as a health check would
+        await stock.WaitUntilItAnswersAsync("/", cancellation); // queries the database, as a health check would
         return start.Elapsed;
     }
 }

@@ -7,18 +7,18 @@ using Microsoft.IdentityModel.Tokens;
 
 namespace AuthMesh.Bench.Tokens;
 
-/// <summary>What it costs to validate a token that is remembered, one that is not, and what remembering costs in memory.</summary>
+/// <summary>Measures the cost of validating cached and uncached tokens, and the memory that the cache takes.</summary>
 internal static class CacheCost
 {
-    private const string KeyId = "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"; // as long as the issuer's are (RFC 7638)
+    private const string KeyId = "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"; // as long as the issuer's key ids (RFC 7638)
     private const int Rounds = 41;
-    private const int Few = 1_000; // tokens that the processor's own caches nearly hold
+    private const int Few = 1_000; // tokens that nearly fit into the processor's caches
     private static readonly TimeSpan TimePerTurn = TimeSpan.FromMilliseconds(25);
 
     public static Command Define()
     {
-        var live = new Option<int>("--live") { Description = "How many tokens are in use", DefaultValueFactory = _ => 100_000 };
-        var command = new Command("cache", "Compares the validation of remembered tokens with that of others") { live };
+        var live = new Option<int>("--live") { Description = "Number of tokens in use", DefaultValueFactory = _ => 100_000 };
+        var command = new Command("cache", "Compares the validation of cached and uncached tokens") { live };
         command.SetAction(async parsed => await RunAsync(Math.Max(Few, parsed.GetValue(live))));
         return command;
     }
@@ -42,13 +42,13 @@ internal static class CacheCost
         Contender[] contenders =
         [
             new("ECDsa.VerifyData alone", Few, i => Task.FromResult(HasGoodSignature(signatures[i]))),
-            new("validated, not remembered", Few, i => IsValidAsync(forgetful, tokens[i])),
-            new($"validated, 1 of {Few} remembered", Few, i => IsValidAsync(remembering, tokens[i])),
-            new($"validated, 1 of {live} remembered", live, i => IsValidAsync(remembering, tokens[i])),
+            new("validated, not cached", Few, i => IsValidAsync(forgetful, tokens[i])),
+            new($"validated, 1 of {Few} cached", Few, i => IsValidAsync(remembering, tokens[i])),
+            new($"validated, 1 of {live} cached", live, i => IsValidAsync(remembering, tokens[i])),
         ];
-        for (var round = 0; round <= Rounds; round++) // the first one warms up
+        for (var round = 0; round <= Rounds; round++) // the first round warms up
         {
-            for (var turn = 0; turn < contenders.Length; turn++) // each comes first once in so many rounds
+            for (var turn = 0; turn < contenders.Length; turn++) // each contender regularly starts a round
             {
                 await contenders[(turn + round) % contenders.Length].TakeTurnAsync(isCounted: round > 0);
             }
@@ -59,7 +59,7 @@ internal static class CacheCost
 
     private static async Task<double> MeasureEntriesAsync(Verifier verifier, string[] tokens)
     {
-        await IsValidAsync(verifier, tokens[0]); // what the library keeps once, for the key
+        await IsValidAsync(verifier, tokens[0]); // excludes what the library caches once per key
         var before = GC.GetTotalMemory(forceFullCollection: true);
         await Parallel.ForAsync(1, tokens.Length, async (i, _) => await IsValidAsync(verifier, tokens[i]));
         return (GC.GetTotalMemory(forceFullCollection: true) - before) / (tokens.Length - 1.0);
@@ -68,7 +68,7 @@ internal static class CacheCost
     private static void Print(Contender[] contenders, int tokenLength, int remembered, double bytesPerEntry)
     {
         WriteLine($"Tokens of {tokenLength} characters; medians of {Rounds} rounds in which all take turns.");
-        WriteLine($"{"",-36}{"µs",8}{"to VerifyData",15}{"to not remembered",19}{"bytes allocated",17}");
+        WriteLine($"{"",-36}{"µs",8}{"to VerifyData",15}{"to not cached",19}{"bytes allocated",17}");
         foreach (var contender in contenders)
         {
             var (toVerifyData, toNotRemembered) = (contender.RatioTo(contenders[0]), contender.RatioTo(contenders[1]));
@@ -77,7 +77,7 @@ internal static class CacheCost
         }
 
         var megabytes = bytesPerEntry * remembered / 1e6;
-        WriteLine($"A remembered token takes {bytesPerEntry:0} bytes; {remembered:N0} are remembered, {megabytes:0.0} MB.");
+        WriteLine($"A cached token takes {bytesPerEntry:0} bytes; {remembered:N0} are cached, {megabytes:0.0} MB.");
     }
 
     private static void WriteLine(FormattableString line) => Console.WriteLine(FormattableString.Invariant(line));
@@ -90,7 +90,7 @@ internal static class CacheCost
         return (Encoding.ASCII.GetBytes(token[..end]), Base64Url.DecodeFromChars(token.AsSpan(end + 1)));
     }
 
-    /// <summary>One way to look at a token, and how long that took.</summary>
+    /// <summary>One way to validate a token, with its times.</summary>
     private sealed class Contender(string name, int tokens, Func<int, Task<bool>> isGoodAsync)
     {
         private readonly List<double> microseconds = [];
@@ -102,7 +102,7 @@ internal static class CacheCost
 
         public double BytesAllocated { get; private set; }
 
-        /// <summary>Within each round first: what slows the machine down for a while slows both.</summary>
+        /// <summary>The median of the ratios by round: a temporary slowdown of the machine affects both.</summary>
         public double RatioTo(Contender other) => MedianOf(microseconds.Zip(other.microseconds, (own, others) => own / others));
 
         public async Task TakeTurnAsync(bool isCounted)
@@ -112,10 +112,10 @@ internal static class CacheCost
             {
                 for (var i = 0; i < 16; i++, done++)
                 {
-                    next = (next + 7_919) % tokens; // a prime, so that all are reached, and not in the order in which they lie in memory
+                    next = (next + 7_919) % tokens; // a prime, so that all are used, but not in the order of their addresses
                     if (!await isGoodAsync(next))
                     {
-                        throw new InvalidOperationException("A good token is refused.");
+                        throw new InvalidOperationException("A valid token is refused.");
                     }
                 }
             }

@@ -10,18 +10,18 @@ using Microsoft.IdentityModel.Tokens;
 namespace AuthMesh.Bench.Tokens;
 
 /// <summary>
-/// Shows changed tokens to a verifier that remembers and to one that does not, which must agree. The good token that each was made
-/// from is in memory then, and each is shown twice, so that what was let in by mistake is found.
+/// Sends changed tokens to a verifier with a cache and to one without, which must agree. The cache holds the valid original of each changed
+/// token, and each is sent twice, so the second time reveals a token that was cached by mistake.
 /// </summary>
 internal sealed class Differential : IDisposable
 {
     private const string KeyId = "the issuer's key";
     private const string Accepted = "accepted ";
-    private const int TurnsPerToken = 5_000; // then come new ones, since signatures and ids differ
+    private const int TurnsPerToken = 5_000; // then new tokens follow, with other signatures and ids
 
     private static readonly string[] ClaimNames = [.. AccessTokenClaims.All.Select(claim => claim.Name), "tenant", "SUB", "actort"];
 
-    // Null takes the member away.
+    // Null removes the member.
     private static readonly string?[] Values =
     [
         null, "null", "\"\"", "0", "1", "-1", "0.5", "1e3", "1e400", "4000000000", "99999999999999999999", "true",
@@ -40,7 +40,7 @@ internal sealed class Differential : IDisposable
     private readonly List<Trial> trials = [];
     private string token = "";
     private string other = "";
-    private bool isRevoked; // which is for good
+    private bool isRevoked; // permanent for the current token
 
     private Differential(int seed)
     {
@@ -66,9 +66,9 @@ internal sealed class Differential : IDisposable
 
     public static Command Define()
     {
-        var count = new Option<long>("--count") { Description = "How many tokens to show", DefaultValueFactory = _ => 1_000_000 };
-        var seed = new Option<int?>("--seed") { Description = "Makes the same changes again, to new tokens" };
-        var command = new Command("differential", "Checks that remembering verified tokens changes no verdict") { count, seed };
+        var count = new Option<long>("--count") { Description = "Number of tokens to send", DefaultValueFactory = _ => 1_000_000 };
+        var seed = new Option<int?>("--seed") { Description = "Repeats the changes of an earlier run, on new tokens" };
+        var command = new Command("differential", "Checks that the cache of verified tokens changes no verdict") { count, seed };
         command.SetAction(async parsed =>
         {
             var report = await RunAsync(parsed.GetValue(count), parsed.GetValue(seed) ?? RandomNumberGenerator.GetInt32(int.MaxValue));
@@ -102,7 +102,7 @@ internal sealed class Differential : IDisposable
         stranger.Dispose();
     }
 
-    /// <summary>Every second turn replaces a character, at one position after the other: that is what most changes come down to.</summary>
+    /// <summary>Every second turn replaces one character, position by position, because most changes amount to that.</summary>
     private async Task TryAsync(long turn)
     {
         clock.Offset = TimeSpan.Zero;
@@ -116,7 +116,7 @@ internal sealed class Differential : IDisposable
         var good = await remembering.ValidateAsync(token);
         if (!good.IsValid)
         {
-            throw new InvalidOperationException("The good token is refused: " + good.Exception?.Message);
+            throw new InvalidOperationException("The valid token is refused: " + good.Exception?.Message);
         }
 
         var trial = turn % 2 == 0
@@ -146,7 +146,7 @@ internal sealed class Differential : IDisposable
 
         var isAccepted = anew.StartsWith(Accepted, StringComparison.Ordinal);
         var isFromMemory = isAccepted && remembering.KeysAskedFor == keysAskedFor;
-        // What is accepted must say what the library, asked by itself, reads in it.
+        // An accepted token must have the claims that the library itself reads from it.
         var saysWhatItSays = !isAccepted || anew == Accepted + List(new JsonWebToken(text).Claims);
         var isRight = first == anew && second == anew && saysWhatItSays;
         var disagreement = isRight ? null : $"{kind}: {text}\n  anew:  {anew}\n  first: {first}\n  again: {second}";
@@ -159,7 +159,7 @@ internal sealed class Differential : IDisposable
         return result.IsValid ? Accepted + List(result.ClaimsIdentity.Claims) : "refused " + ((TokenRefusal)result.Exception).Failure.Code;
     }
 
-    // Without their value types: to the library, any text that looks like a date is one.
+    // Ignores value types, because the library treats any text that looks like a date as one.
     private static string List(IEnumerable<Claim> claims) =>
         string.Join(' ', claims.Select(claim => $"{claim.Type}={claim.Value} by {claim.Issuer}").Order(StringComparer.Ordinal));
 
@@ -175,10 +175,10 @@ internal sealed class Differential : IDisposable
             members.Remove(name);
         }
 
-        return members.ToJsonString().Replace("\"PLACEHOLDER\"", value, StringComparison.Ordinal); // what no JSON writer would write
+        return members.ToJsonString().Replace("\"PLACEHOLDER\"", value, StringComparison.Ordinal); // no JSON writer writes such values
     }
 
-    /// <summary>Around the moments at which a verdict changes, or anywhere.</summary>
+    /// <summary>Returns a time near a moment at which the verdict changes, or any time.</summary>
     private TimeSpan AnyTime()
     {
         int[] turningPoints = [-30, 0, 1_800, 1_830]; // with the skew
@@ -193,7 +193,7 @@ internal sealed class Differential : IDisposable
         forgetful.Hold(KeyId, key);
     }
 
-    /// <summary>What is shown, and what happened since the good token was remembered.</summary>
+    /// <summary>A changed token, with an optional change of the environment after the original was cached.</summary>
     private sealed record Trial(string Kind, Func<string> Make, Action? ChangeTheWorld = null);
 
     private sealed class Clock : TimeProvider

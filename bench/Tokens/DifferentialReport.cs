@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace AuthMesh.Bench.Tokens;
 
-/// <summary>How the two verifiers judged.</summary>
+/// <summary>The verdicts of the two verifiers.</summary>
 internal sealed class DifferentialReport
 {
     private const int Shown = 10;
@@ -16,7 +16,7 @@ internal sealed class DifferentialReport
 
     public long FromMemory => kinds.Values.Sum(kind => kind.FromMemory);
 
-    /// <summary>They agreed, and memory had a say.</summary>
+    /// <summary>Whether the verifiers agreed and the cache answered at least once.</summary>
     public bool IsSound => Disagreements.Count == 0 && FromMemory > 0;
 
     public static DifferentialReport Merge(int seed, IEnumerable<DifferentialReport> parts)

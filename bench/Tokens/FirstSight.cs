@@ -7,17 +7,17 @@ using Microsoft.IdentityModel.Tokens;
 namespace AuthMesh.Bench.Tokens;
 
 /// <summary>
-/// What a verifier does with a token that it has never seen, next to the one check of a signature that nobody can do without.
+/// Measures the validation of a token that a verifier has not seen before, against the unavoidable check of its signature.
 /// </summary>
 internal static class FirstSight
 {
-    private const string KeyId = "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"; // as long as the issuer's are (RFC 7638)
+    private const string KeyId = "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"; // as long as the issuer's key ids (RFC 7638)
     private const int Tokens = 1_000, TokensPerTurn = 200, TurnsPerRound = 25;
 
     public static async Task<IReadOnlyList<Row>> MeasureAsync(Plan plan, CancellationToken cancellation)
     {
         using var mint = new Mint(KeyId);
-        using var verifier = new Verifier(TimeProvider.System, verifiedTokens: 0); // so that it sees each for the first time, every time
+        using var verifier = new Verifier(TimeProvider.System, verifiedTokens: 0); // without a cache, every validation is a first one
         verifier.Hold(KeyId, new ECDsaSecurityKey(mint.Key) { KeyId = KeyId });
         var texts = Enumerable.Range(0, Tokens)
             .Select(_ => mint.Sign(mint.Header, Mint.Claims(TimeProvider.System.GetUtcNow()).ToJsonString())).ToArray();
@@ -27,7 +27,7 @@ internal static class FirstSight
             Task.FromResult(mint.Key.VerifyData(parts[i].Signed, parts[i].Signature, HashAlgorithmName.SHA256));
 
         var (ratios, microseconds, ofSignature) = (new List<double>(), new List<double>(), new List<double>());
-        for (var round = -1; round < plan.Rounds; round++) // the one below 0 warms up
+        for (var round = -1; round < plan.Rounds; round++) // the round below 0 warms up
         {
             var turns = new List<(double Ours, double Theirs)>();
             for (var turn = 0; turn < TurnsPerRound; turn++)
@@ -55,8 +55,8 @@ internal static class FirstSight
         ];
     }
 
-    /// <returns>In microseconds, for one. Processor time of the process, in which nothing else goes on: who else uses the machine is not in
-    /// it.</returns>
+    /// <returns>The microseconds for one token. This is the processor time of this otherwise idle process, so other programs do not
+    /// count.</returns>
     private static async Task<double> CpuTimeAsync(Func<int, Task<bool>> isGoodAsync, int turn)
     {
         var before = Environment.CpuUsage.TotalTime;
@@ -64,7 +64,7 @@ internal static class FirstSight
         {
             if (!await isGoodAsync((turn * TokensPerTurn + i) % Tokens))
             {
-                throw new InvalidOperationException("A good token is refused.");
+                throw new InvalidOperationException("A valid token is refused.");
             }
         }
 

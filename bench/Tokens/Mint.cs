@@ -7,7 +7,7 @@ using AuthMesh.Tokens;
 
 namespace AuthMesh.Bench.Tokens;
 
-/// <summary>Makes tokens as the identity service does, and signs whatever else it is given.</summary>
+/// <summary>Mints tokens as the identity service does, and signs any other header and claims.</summary>
 internal sealed class Mint(string keyId) : IDisposable
 {
     public ECDsa Key { get; } = ECDsa.Create(ECCurve.NamedCurves.nistP256);

@@ -3,7 +3,7 @@ using System.Numerics;
 
 namespace AuthMesh.Bench.Tokens;
 
-/// <summary>Ways to change the text of a good token without the key that signs.</summary>
+/// <summary>Ways to change the text of a valid token without the signing key.</summary>
 internal static class Mutations
 {
     private const string Alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"; // RFC 4648 §5
@@ -11,13 +11,13 @@ internal static class Mutations
     private static readonly string[] Paddings = ["=", "==", "===", "%3D", ".", "AA==", "A"];
     private static readonly string[] Wrappings = ["Bearer ", "bearer ", "\"", "'", "<", "token="];
 
-    // FIPS 186-5, SEC 2 §2.4.2: the order of P-256, below which s and -s sign the same.
+    // FIPS 186-5, SEC 2 §2.4.2: the order n of P-256. Modulo n, s and -s give equally valid signatures.
     private static readonly BigInteger Order =
         new(Convert.FromHexString("FFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551"), isUnsigned: true, isBigEndian: true);
 
-    /// <param name="token">A good token.</param>
-    /// <param name="other">Another good one.</param>
-    /// <param name="random">Decides where, and what with.</param>
+    /// <param name="token">A valid token.</param>
+    /// <param name="other">Another valid token.</param>
+    /// <param name="random">Chooses the position and the change.</param>
     public delegate string Mutation(string token, string other, Random random);
 
     public static IReadOnlyList<(string Kind, Mutation Make)> All { get; } =
@@ -43,7 +43,7 @@ internal static class Mutations
         ("the signature's twin", (token, _, _) => Twin(token)),
     ];
 
-    /// <summary>Another character of the alphabet at one position, each position and each character in its turn.</summary>
+    /// <summary>Replaces one character with another of the alphabet; successive turns cover each position and each character.</summary>
     public static string Replace(string token, long turn)
     {
         var at = (int)(turn % token.Length);
@@ -51,7 +51,7 @@ internal static class Mutations
         return Splice(token, at, 1, next.ToString());
     }
 
-    // The same low byte, or what a careless encoding makes of it.
+    // A character with the same low byte, or the result of a careless encoding.
     private static string BeyondAscii(string token, string other, Random random)
     {
         var at = random.Next(token.Length);
@@ -77,7 +77,7 @@ internal static class Mutations
         };
     }
 
-    /// <summary>An ECDSA signature (r, s) is as good as (r, n - s), so this one is a good token that nobody minted.</summary>
+    /// <summary>If the ECDSA signature (r, s) is valid, so is (r, n - s). The result is a valid token that nobody minted.</summary>
     private static string Twin(string token)
     {
         var start = token.LastIndexOf('.') + 1;

@@ -12,7 +12,7 @@ using Microsoft.IdentityModel.Tokens;
 
 namespace AuthMesh.Bench.Tokens;
 
-/// <summary>The part of a service that checks its tokens, put together as services do, with keys and a clock in our hands.</summary>
+/// <summary>The token validation of a service, wired as in a service, with keys and a clock under the benchmark's control.</summary>
 internal sealed class Verifier : IVerificationKeys, IDisposable
 {
     public const string Issuer = "https://auth.example.test";
@@ -23,8 +23,8 @@ internal sealed class Verifier : IVerificationKeys, IDisposable
     private readonly TokenValidationParameters parameters;
     private int keysAskedFor;
 
-    /// <param name="clock">Decides what has expired.</param>
-    /// <param name="verifiedTokens">How many are remembered; 0 verifies each anew, null is what a service does unless told.</param>
+    /// <param name="clock">The clock for expiry.</param>
+    /// <param name="verifiedTokens">The size of the cache; 0 disables it, null takes a service's default.</param>
     public Verifier(TimeProvider clock, int? verifiedTokens = null)
     {
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
@@ -42,7 +42,7 @@ internal sealed class Verifier : IVerificationKeys, IDisposable
         (handler, parameters) = (bearer.TokenHandlers.Single(), bearer.TokenValidationParameters);
         Remembered = services.GetRequiredService<VerifiedTokens>();
         Revoked = services.GetRequiredService<RevokedAccess>();
-        Revoked.Confirm(); // else no token could be judged
+        Revoked.Confirm(); // without it, no token could be validated
     }
 
     public VerifiedTokens Remembered { get; }
@@ -51,10 +51,10 @@ internal sealed class Verifier : IVerificationKeys, IDisposable
 
     public bool IsReady => true;
 
-    /// <summary>How often a key was looked up to verify a signature. A token that is remembered needs none.</summary>
+    /// <summary>How often a key was looked up to verify a signature. A cached token needs no look-up.</summary>
     public int KeysAskedFor => Volatile.Read(ref keysAskedFor);
 
-    /// <summary>Puts this key under this name from now on; null takes away what is there.</summary>
+    /// <summary>Sets the key with this id; null removes it.</summary>
     public void Hold(string keyId, ECDsaSecurityKey? key) => keys[keyId] = key;
 
     public Task<TokenValidationResult> ValidateAsync(string token) => handler.ValidateTokenAsync(token, parameters);

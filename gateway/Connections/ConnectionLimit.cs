@@ -9,23 +9,23 @@ namespace AuthMesh.Gateway.Connections;
 public sealed class ConnectionOptions
 {
     /// <summary>
-    /// How many connections one client may hold at a time, an IPv4 address or an IPv6 /64: 10 to 10,000, which is what all clients
-    /// together may hold.
+    /// How many connections one client (an IPv4 address or an IPv6 /64) may hold at a time: 10 to 10,000. All clients together may hold
+    /// 10,000.
     /// </summary>
     public int PerAddress { get; set; } = 2_000;
 
-    /// <summary>Whether it holds for this machine's own addresses too.</summary>
+    /// <summary>Whether the limit applies to this machine's own addresses too.</summary>
     public bool LimitLoopback { get; set; }
 }
 
 /// <summary>
-/// Closes the connections of a client that holds <see cref="ConnectionOptions.PerAddress"/> already, before anything of them is read. One
-/// neighbour could otherwise take every place and shut everybody else out. Proxies in <see cref="GatewayOptions.TrustedProxies"/> bring the
-/// connections of many, so they are not limited.
+/// Closes a new connection, before reading from it, if its client already holds <see cref="ConnectionOptions.PerAddress"/> connections.
+/// Otherwise one client could take every place and lock out all others. Proxies in <see cref="GatewayOptions.TrustedProxies"/> carry the
+/// connections of many clients, so they are not limited.
 /// </summary>
 internal sealed partial class ConnectionLimit(IOptions<GatewayOptions> options, TimeProvider clock, ILogger<ConnectionLimit> logger)
 {
-    private static readonly TimeSpan LogInterval = TimeSpan.FromSeconds(10); // a client that is refused tries again at once
+    private static readonly TimeSpan LogInterval = TimeSpan.FromSeconds(10); // a refused client retries at once
 
     private readonly ConnectionCounts counts = new(options.Value.Connections.PerAddress);
     private readonly bool isForLoopback = options.Value.Connections.LimitLoopback;
@@ -79,14 +79,14 @@ internal sealed partial class ConnectionLimit(IOptions<GatewayOptions> options, 
     }
 
     [LoggerMessage(LogLevel.Warning,
-        "Connection from {Network} refused: it holds {Count} already. Raise Gateway:Connections:PerAddress, or name your own proxy in "
+        "Connection from {Network} refused: it already holds {Count}. Raise Gateway:Connections:PerAddress, or list your own proxy in "
         + "Gateway:TrustedProxies")]
     private partial void LogRefused(string network, int count);
 }
 
 /// <summary>
-/// Counts live connections by client. Only clients that hold one take memory, so the bound on all connections bounds it too. In shards, so
-/// that accepting threads seldom wait for each other.
+/// Counts live connections by client. Only clients with a connection take memory, so the limit on all connections bounds the memory too.
+/// The counts are sharded, so that accepting threads seldom wait for each other.
 /// </summary>
 internal sealed class ConnectionCounts(int limit)
 {

@@ -3,8 +3,8 @@ using AuthMesh.Errors;
 namespace AuthMesh.Gateway.Connections;
 
 /// <summary>
-/// A second address for probes, <see cref="GatewayOptions.InnerUrl"/>, that answers health and nothing else. The web server counts
-/// connections by address, so it answers also while clients hold every place of the public one.
+/// A second address for probes, <see cref="GatewayOptions.InnerUrl"/>, that answers only health requests. The web server counts connections
+/// by address, so this one answers even while clients hold every connection of the public one.
 /// </summary>
 internal sealed class InnerEndpoint : IStartupFilter
 {
@@ -16,12 +16,12 @@ internal sealed class InnerEndpoint : IStartupFilter
 
     public int Port { get; }
 
-    /// <summary>Adds the address that is set. Where it cannot be used, nothing is added, and the check of all settings says why.</summary>
+    /// <summary>Adds the configured address. It skips an unusable one; the check of all settings then reports the reason.</summary>
     public static InnerEndpoint? Add(WebApplicationBuilder builder)
     {
         var configuration = builder.Configuration;
         var endpoints = configuration.GetSection("Kestrel:Endpoints").GetChildren().Select(endpoint => endpoint["Url"] ?? "").ToList();
-        var urls = endpoints.Count > 0 ? endpoints : PublicUrls(configuration); // the host ignores other addresses beside endpoints
+        var urls = endpoints.Count > 0 ? endpoints : PublicUrls(configuration); // with endpoints, the host ignores other addresses
         if (configuration[Key] is not { Length: > 0 } url || TryReadPort(url) is not { } port
             || urls.Any(other => TryParse(other)?.Port == port))
         {
@@ -51,7 +51,7 @@ internal sealed class InnerEndpoint : IStartupFilter
         next(app);
     };
 
-    /// <summary>The addresses as the host reads them where no endpoints are set.</summary>
+    /// <summary>Reads the addresses as the host does when no endpoints are set.</summary>
     private static List<string> PublicUrls(ConfigurationManager configuration)
     {
         if (configuration[WebHostDefaults.ServerUrlsKey] is { Length: > 0 } urls)

@@ -8,11 +8,13 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 namespace AuthMesh.Gateway.Connections;
 
 /// <summary>
-/// Reads an HTTP/1.0 POST or PUT without a length as one without a body, as RFC 9112 §6.3 has it. nginx forwards
-/// <c>curl -X POST …/logout</c> that way unless told otherwise. The web server would refuse it with an empty 400 before anything here
-/// sees it, and the session would live on.
+/// Treats an HTTP/1.0 POST or PUT without a length as one without a body (RFC 9112 §6.3). By default, nginx forwards
+/// <c>curl -X POST …/logout</c> that way. The web server would refuse it with an empty 400 before any middleware sees it, and the session
+/// would stay alive.
 /// </summary>
-/// <remarks>Only the first request of a connection is looked at: a proxy that speaks HTTP/1.0 opens a connection for each.</remarks>
+/// <remarks>
+/// It inspects only the first request of a connection: a proxy that speaks HTTP/1.0 opens a connection for each request.
+/// </remarks>
 internal sealed class UnsizedRequests(KestrelServerLimits limits)
 {
     private const string NoBody = "Content-Length: 0\r\n";
@@ -26,7 +28,7 @@ internal sealed class UnsizedRequests(KestrelServerLimits limits)
         }
     }
 
-    // The web server has no timers yet on a connection that it has not been given.
+    // The timers of the web server do not cover a connection before it receives it, so this method sets its own.
     private async Task<bool> LookAtFirstAsync(ConnectionContext connection)
     {
         var input = connection.Transport.Input;
@@ -56,14 +58,14 @@ internal sealed class UnsizedRequests(KestrelServerLimits limits)
 
                         break;
                     default:
-                        input.AdvanceTo(read.Buffer.Start); // the web server reads it all again
+                        input.AdvanceTo(read.Buffer.Start); // consumes nothing, so the web server reads everything again
                         return true;
                 }
             }
         }
-        catch (OperationCanceledException) // nothing came, or too slowly, or the gateway stops
+        catch (OperationCanceledException) // no request came, or it came too slowly, or the gateway stops
         {
-            return hasBegun && !shutdown.IsCancellationRequested; // what is too slow, the web server answers
+            return hasBegun && !shutdown.IsCancellationRequested; // the web server answers a request that is too slow
         }
         catch (Exception exception) when (exception is IOException or ConnectionAbortedException)
         {
@@ -151,7 +153,7 @@ internal sealed class UnsizedRequests(KestrelServerLimits limits)
         Unsized,
     }
 
-    /// <summary>The connection, with the request's head in place of what was read of it.</summary>
+    /// <summary>The connection, with the changed request head in place of the bytes already read.</summary>
     private sealed class HeadFirst(byte[] head, IDuplexPipe transport) : PipeReader, IDuplexPipe
     {
         private readonly PipeReader rest = transport.Input;
@@ -194,7 +196,7 @@ internal sealed class UnsizedRequests(KestrelServerLimits limits)
 
         public override void Complete(Exception? exception = null) => rest.Complete(exception);
 
-        // A whole head: who has looked at all of it and wants more of it waits for what never comes.
+        // The head is complete. A reader that has examined all of it and waits for more of it would wait forever.
         private ReadResult ReadHead() => new(left, isCanceled: false, isCompleted: isExamined);
     }
 }

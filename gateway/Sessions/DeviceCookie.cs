@@ -7,14 +7,14 @@ using Yarp.ReverseProxy.Transforms.Builder;
 namespace AuthMesh.Gateway.Sessions;
 
 /// <summary>
-/// Passes on the cookie by which the identity service knows a device again, and no other, on routes that ask for it with
-/// <see cref="Metadata"/>. Of two nobody can tell which is the browser's, so then there is none.
+/// Passes on only the cookie by which the identity service recognises a device, on routes that ask for it with <see cref="Metadata"/>. If a
+/// request has two, it passes on neither, because it cannot tell which one is genuine.
 /// </summary>
 internal sealed class DeviceCookie(IOptions<AuthMeshOptions> mesh) : ITransformProvider
 {
     public const string Metadata = "DeviceCookie";
 
-    private const int LongestValue = 200; // twice what ours has; a header full of junk would be too much for the service
+    private const int LongestValue = 200; // twice the length of a real one; keeps large junk headers away from the service
 
     private readonly string name = CookieNames.Device(mesh.Value.Issuer);
 

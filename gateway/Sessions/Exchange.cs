@@ -9,7 +9,7 @@ namespace AuthMesh.Gateway.Sessions;
 
 internal sealed record ExchangeRequest(string Cookie);
 
-/// <summary>The token, or the code of an error.</summary>
+/// <summary>The token, or an error code.</summary>
 internal sealed record ExchangeAnswer(string? Token, string? Code);
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
@@ -17,11 +17,11 @@ internal sealed record ExchangeAnswer(string? Token, string? Code);
 [JsonSerializable(typeof(ExchangeAnswer))]
 internal sealed partial class GatewayJson : JsonSerializerContext;
 
-/// <summary>What a cookie is worth: a token, or a failure to answer with.</summary>
+/// <summary>The result of an exchange: a token, or a failure for the answer.</summary>
 internal readonly record struct Exchanged(SessionToken? Token, Failure? Failure = null)
 {
     /// <summary>
-    /// The cookie opens nothing, now or ever. The caller keeps it all the same: who is told so by mistake stays signed in.
+    /// The cookie has no live session and never will. The gateway does not clear it, so a caller refused by mistake stays signed in.
     /// </summary>
     public static Exchanged Refused { get; } = new(null, CommonFailures.InvalidToken());
 
@@ -40,7 +40,7 @@ internal sealed partial class Exchange(IssuerConnection issuer, TimeProvider clo
     {
         try
         {
-            // Nobody's leaving ends it: others may wait for the same answer. The connection bounds its time.
+            // Not canceled when a caller leaves, because others may wait for the same answer. The connection bounds its time.
             using var response = await issuer.SendAsync(
                 () => new HttpRequestMessage(HttpMethod.Post, Path)
                 {
@@ -53,7 +53,7 @@ internal sealed partial class Exchange(IssuerConnection issuer, TimeProvider clo
                 case HttpStatusCode.OK when answer?.Token is { } text && SessionToken.TryRead(text, clock.GetUtcNow()) is { } token:
                     lastFault = null;
                     return new Exchanged(token);
-                case HttpStatusCode.Unauthorized when answer?.Code == "invalid_session": // and not that the service key is wrong
+                case HttpStatusCode.Unauthorized when answer?.Code == "invalid_session": // a wrong service key is a 401 too
                     lastFault = null;
                     return Exchanged.Refused;
                 default:
@@ -66,13 +66,13 @@ internal sealed partial class Exchange(IssuerConnection issuer, TimeProvider clo
         }
         catch (JsonException)
         {
-            return Unavailable("its answer is no JSON"); // the parser's text quotes what it read, which may be a token
+            return Unavailable("its answer is not JSON"); // the parser's message may quote a token
         }
     }
 
     private Exchanged Unavailable(string fault)
     {
-        if (lastFault != fault) // once for each reason, however long it lasts
+        if (lastFault != fault) // logs each reason once, even if it lasts
         {
             lastFault = fault;
             LogUnavailable(fault);
@@ -81,6 +81,6 @@ internal sealed partial class Exchange(IssuerConnection issuer, TimeProvider clo
         return Exchanged.Unavailable;
     }
 
-    [LoggerMessage(LogLevel.Warning, "No access tokens for session cookies from the identity service: {Reason}")]
+    [LoggerMessage(LogLevel.Warning, "Cannot exchange session cookies at the identity service: {Reason}")]
     private partial void LogUnavailable(string reason);
 }

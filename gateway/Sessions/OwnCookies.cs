@@ -5,14 +5,14 @@ using Yarp.ReverseProxy.Transforms.Builder;
 namespace AuthMesh.Gateway.Sessions;
 
 /// <summary>
-/// Lets only the identity service give or take the cookies of session and device. Another service could otherwise sign its callers in as
-/// somebody else (session fixation), here or, on plain http, in a mesh at another port of this host.
+/// Lets only the identity service set or clear session and device cookies. Otherwise another service could sign its callers in as another
+/// user (session fixation), here or, on plain http, in a mesh at another port of this host.
 /// </summary>
 internal sealed class OwnCookies : ITransformProvider
 {
     /// <summary>
-    /// The name under which a browser would send this Set-Cookie back. Some browsers keep a cookie without a name of its own and send its
-    /// value as it is: <c>=authmesh-8080=…</c> comes back as <c>authmesh-8080=…</c>.
+    /// The name under which a browser would send this Set-Cookie back. Some browsers accept a cookie without a name and send only its
+    /// value: <c>=authmesh-8080=…</c> comes back as <c>authmesh-8080=…</c>.
     /// </summary>
     public static ReadOnlySpan<char> NameIn(string? setCookie)
     {

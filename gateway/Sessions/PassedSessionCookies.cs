@@ -6,12 +6,12 @@ using Yarp.ReverseProxy.Transforms.Builder;
 
 namespace AuthMesh.Gateway.Sessions;
 
-/// <summary>The cookies that <see cref="SessionCookies"/> leaves to the service behind the route.</summary>
+/// <summary>The cookies that <see cref="SessionCookies"/> does not exchange but leaves to the service behind the route.</summary>
 internal sealed record PresentedCookies(IReadOnlyList<SessionCookie> Cookies);
 
 /// <summary>
-/// Passes session cookies on where the route says <see cref="SessionCookies.Passed"/>. A logout ends the session of a cookie that could not
-/// be exchanged any more, and of each one where a browser brings several.
+/// Passes session cookies on if the route's metadata is <see cref="SessionCookies.Passed"/>. A logout thereby ends sessions whose cookie
+/// can no longer be exchanged, and every session if a browser sends several cookies.
 /// </summary>
 internal sealed class PassedSessionCookies(IOptions<AuthMeshOptions> mesh) : ITransformProvider
 {

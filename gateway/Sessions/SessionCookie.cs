@@ -4,7 +4,7 @@ using AuthMesh.Tokens;
 
 namespace AuthMesh.Gateway.Sessions;
 
-/// <summary>What a browser brings of its session: 256 random bits in the one spelling that the identity service gives them.</summary>
+/// <summary>A browser's session cookie: 256 random bits in the canonical encoding of the identity service.</summary>
 internal sealed class SessionCookie
 {
     private const int SecretBytes = 32;
@@ -13,15 +13,15 @@ internal sealed class SessionCookie
 
     public string Text { get; }
 
-    /// <summary>By which the cookie is remembered: it opens nothing.</summary>
+    /// <summary>The cache key of the cookie. It cannot be used to sign in.</summary>
     public TokenDigest Digest { get; }
 
-    /// <returns>The cookie, or null where the text is none that the identity service would have given.</returns>
+    /// <returns>The cookie, or null if the identity service cannot have set this text.</returns>
     public static SessionCookie? TryParse(string text)
     {
         Span<byte> secret = stackalloc byte[SecretBytes];
         return text.Length == Base64Url.GetEncodedLength(SecretBytes)
-            // Bits left over, which would give one cookie several spellings, are invalid to it too.
+            // The decoder also rejects left-over bits, which would give one cookie several spellings.
             && Base64Url.DecodeFromChars(text, secret, out _, out var written) == OperationStatus.Done && written == SecretBytes
                 ? new SessionCookie(text)
                 : null;

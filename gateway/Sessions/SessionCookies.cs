@@ -9,24 +9,24 @@ using Yarp.ReverseProxy.Model;
 namespace AuthMesh.Gateway.Sessions;
 
 /// <summary>
-/// Phantom tokens: stands before authentication and puts in place of a session cookie the access token that belongs to it. From there on
-/// a browser's request is like any other. The cookie itself goes no further, and the token never to the browser.
+/// Phantom tokens: runs before authentication and replaces a session cookie with its access token. From there on, a browser's request is
+/// like any other. Services never see the cookie, and the browser never sees the token.
 /// </summary>
 internal sealed partial class SessionCookies(
     RequestDelegate next, SessionTokens tokens, RequestOrigins origins, IOptions<AuthMeshOptions> mesh, ILogger<SessionCookies> logger)
 {
     /// <summary>
-    /// The metadata of a route that lets everybody pass and yet wants the cookie: <see cref="IfUsable"/> or <see cref="Passed"/>.
+    /// The metadata of an anonymous route that still needs the cookie: <see cref="IfUsable"/> or <see cref="Passed"/>.
     /// </summary>
     public const string Metadata = "SessionCookie";
 
-    /// <summary>The cookie is exchanged, and one that opens nothing is as good as none.</summary>
+    /// <summary>The gateway exchanges the cookie, and ignores it if it has no live session.</summary>
     public const string IfUsable = "IfUsable";
 
-    /// <summary>The cookie goes to the identity service as it is, beside a bearer token too.</summary>
+    /// <summary>The gateway passes the cookie to the identity service unchanged, even beside a bearer token.</summary>
     public const string Passed = "Passed";
 
-    // The identity service looks each one up. A browser has one; on plain http, neighbours on the same host can plant a few more.
+    // The identity service looks up each cookie. A browser has one; on plain http, other sites on the same host can plant a few more.
     private const int MostPassed = 10;
 
     private readonly string name = CookieNames.Session(mesh.Value.Issuer);
@@ -77,7 +77,7 @@ internal sealed partial class SessionCookies(
             var isRefused = failure.Status == StatusCodes.Status401Unauthorized;
             if (isRefused)
             {
-                LogRefused(values.Count > 1 ? "more than one" : cookie is null ? "not of our form" : "its session has ended");
+                LogRefused(values.Count > 1 ? "more than one" : cookie is null ? "malformed" : "its session has ended");
             }
 
             if (!(isRefused && isOptional))
@@ -90,7 +90,7 @@ internal sealed partial class SessionCookies(
         await next(context);
     }
 
-    /// <param name="response">Its headers are about to be sent.</param>
+    /// <param name="response">The answer, whose headers are about to be sent.</param>
     /// <param name="used">The cookies that the answer is for.</param>
     private Task Complete(HttpResponse response, List<SessionCookie> used)
     {
@@ -98,7 +98,7 @@ internal sealed partial class SessionCookies(
         if (used.Count > 0)
         {
             SharedCaches.KeepOut(response.Headers);
-            // The news of an ended session take a moment to come here; the browser that ended it would see itself still signed in.
+            // A revocation takes a moment to arrive here. Until then, the browser that ended its session would still be signed in.
             if (response.Headers.SetCookie.Any(header => OwnCookies.NameIn(header).Equals(name, StringComparison.OrdinalIgnoreCase)))
             {
                 foreach (var cookie in used)
@@ -111,14 +111,14 @@ internal sealed partial class SessionCookies(
         return Task.CompletedTask;
     }
 
-    // A bearer token wins, also one that is invalid; with several headers nobody can tell which counts, and authentication says so. Another
-    // scheme is not for the mesh: browsers send Basic to the whole origin where a proxy in front asked for it.
+    // A bearer token takes precedence, even an invalid one. Several headers are ambiguous, so authentication refuses them. Other schemes
+    // are not for the mesh: browsers send Basic to the whole origin if a proxy in front asked for it.
     private static bool HasToken(StringValues authorization) =>
         authorization.Count > 1 || authorization is [{ } header] && header.StartsWith("Bearer", StringComparison.OrdinalIgnoreCase);
 
     private static CookieUse UseFor(Endpoint? endpoint)
     {
-        if (endpoint is not RouteEndpoint) // nothing is mapped here, or not for this method
+        if (endpoint is not RouteEndpoint) // no route matches this path or method
         {
             return CookieUse.None;
         }

@@ -4,19 +4,19 @@ using Microsoft.IdentityModel.JsonWebTokens;
 namespace AuthMesh.Gateway.Sessions;
 
 /// <summary>
-/// An access token that the identity service gave for a cookie, with what it says about itself. Nothing of that is believed: it only
-/// tells when to ask for another one. Whoever the token reaches validates it.
+/// An access token that the identity service issued for a cookie, with its claims. The gateway reads the claims unvalidated, only to decide
+/// when to request another token. Every receiver of the token validates it.
 /// </summary>
 internal sealed class SessionToken
 {
-    // Long enough for a request to arrive where it is going.
+    // Long enough for a request to reach its service before the token expires.
     private static readonly TimeSpan LongestMargin = TimeSpan.FromSeconds(30);
 
     private SessionToken()
     {
     }
 
-    /// <summary>As a request carries it.</summary>
+    /// <summary>The value of the Authorization header.</summary>
     public required string Authorization { get; init; }
 
     public required Guid SessionId { get; init; }
@@ -30,7 +30,7 @@ internal sealed class SessionToken
     /// <summary>Shortly before it expires: 30 seconds, or a tenth of a short life.</summary>
     public required DateTimeOffset UsableUntil { get; init; }
 
-    /// <returns>The token, or null where the text is none.</returns>
+    /// <returns>The token, or null if the text is not a JWT.</returns>
     public static SessionToken? TryRead(string text, DateTimeOffset now)
     {
         JsonWebToken token;
@@ -43,7 +43,7 @@ internal sealed class SessionToken
             return null;
         }
 
-        var expiresAt = new DateTimeOffset(DateTime.SpecifyKind(token.ValidTo, DateTimeKind.Utc)); // long past where it does not say
+        var expiresAt = new DateTimeOffset(DateTime.SpecifyKind(token.ValidTo, DateTimeKind.Utc)); // the year 1 if exp is missing
         var margin = (expiresAt - now) / 10;
         return new SessionToken
         {

@@ -5,28 +5,30 @@ using Microsoft.Extensions.Options;
 namespace AuthMesh.Gateway.Sessions;
 
 /// <summary>
-/// The access tokens of the cookies that are in use. However many requests bring the same cookie at once, the identity service is asked
-/// once, and not again until the token runs out or something that was revoked touches it. A cookie that opens nothing is not remembered:
-/// whoever floods with one has one question asked at a time.
+/// Caches the access tokens of session cookies. For any number of simultaneous requests with one cookie, it asks the identity service
+/// once, and again only after the token expires or is revoked. It does not cache a refusal: a flood with an invalid cookie causes one
+/// exchange at a time.
 /// </summary>
 internal sealed class SessionTokens(Exchange exchange, RevokedAccess revoked, IOptions<GatewayOptions> options, TimeProvider clock)
 {
     private readonly TwoGenerationCache<TokenDigest, SessionToken> held = new(options.Value.SessionTokens, clock);
     private readonly Dictionary<TokenDigest, Flight> underWay = [];
-    private readonly Lock gate = new(); // for what is under way, and for how it comes to be held
+    private readonly Lock gate = new(); // guards underWay, and the step from underWay to held
 
-    /// <param name="cookie">Whose token is wanted.</param>
-    /// <param name="cancellationToken">Ends the wait of this caller; others wait on.</param>
+    /// <param name="cookie">The cookie whose token is wanted.</param>
+    /// <param name="cancellationToken">Ends the wait of this caller; other callers continue to wait.</param>
     public ValueTask<Exchanged> FindAsync(SessionCookie cookie, CancellationToken cancellationToken) =>
         FindHeld(cookie) is { } token ? ValueTask.FromResult(new Exchanged(token)) : new(AskAsync(cookie, cancellationToken));
 
-    /// <summary>Its session has just been ended, or given another cookie: whoever brings this one again is asked about anew.</summary>
+    /// <summary>
+    /// Forgets a cookie whose session has just ended or got another cookie. The next request with it triggers a new exchange.
+    /// </summary>
     public void Forget(SessionCookie cookie)
     {
         lock (gate)
         {
             held.Remove(cookie.Digest);
-            underWay.Remove(cookie.Digest); // who waits for it gets it; it is not kept
+            underWay.Remove(cookie.Digest); // current waiters still get the answer, but it is not cached
         }
     }
 
@@ -49,8 +51,8 @@ internal sealed class SessionTokens(Exchange exchange, RevokedAccess revoked, IO
                 }
             }
 
-            // What was revoked while the answer was on its way may have touched it. A password that this very session changed leaves it
-            // alive, so it is asked about once more; what is still revoked then, authentication refuses.
+            // A revocation during the exchange may cover the token. After a password change by this very session, the session is still
+            // live, so the gateway exchanges the cookie once more. If the second token is revoked too, authentication refuses it.
             var exchanged = await flight.Answer.WaitAsync(cancellationToken);
             if (isSecondTry || exchanged.Token is not { } answer || !IsRevoked(answer))
             {
@@ -61,7 +63,7 @@ internal sealed class SessionTokens(Exchange exchange, RevokedAccess revoked, IO
 
     private async Task<Exchanged> RunAsync(SessionCookie cookie, Flight flight)
     {
-        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding); // not while its first caller holds the gate
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding); // the first caller still holds the gate
         Exchanged exchanged = default;
         try
         {
@@ -83,7 +85,7 @@ internal sealed class SessionTokens(Exchange exchange, RevokedAccess revoked, IO
         }
     }
 
-    /// <summary>One that has run out, or that was revoked, stays until another takes its place, or its time is over.</summary>
+    /// <summary>Finds a usable cached token. An expired or revoked one stays until it is replaced or evicted.</summary>
     private SessionToken? FindHeld(SessionCookie cookie) =>
         held.Find(cookie.Digest) is { } token && token.UsableUntil > clock.GetUtcNow() && !IsRevoked(token) ? token : null;
 

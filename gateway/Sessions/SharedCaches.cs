@@ -4,19 +4,19 @@ using Microsoft.Net.Http.Headers;
 namespace AuthMesh.Gateway.Sessions;
 
 /// <summary>
-/// Says to caches on the way what a bearer token would have told them. The answer to a request with an Authorization header is not theirs
-/// to keep unless it says so (RFC 9111 §3.5); a request with a cookie does not look like one.
+/// Tells shared caches what a bearer token would have told them. They may not store the answer to a request with an Authorization header
+/// unless the answer allows it (RFC 9111 §3.5), but a request with a cookie lacks that header.
 /// </summary>
 internal static class SharedCaches
 {
     private static readonly string[] Decided = ["no-store", "private", "public", "s-maxage"];
 
-    /// <summary>One answer for those who bring a cookie, another for those who do not: it is never one for the other's.</summary>
+    /// <summary>Adds <c>Vary: Cookie</c>: an answer for callers with a cookie must not serve callers without one, or the reverse.</summary>
     public static void SayWhatTheAnswerDependsOn(IHeaderDictionary headers) => headers.Append(HeaderNames.Vary, HeaderNames.Cookie);
 
     /// <summary>
-    /// Leaves what the service said, except that a shared cache must be named to be meant. Where it said nothing, nobody keeps the answer:
-    /// a browser may be used by another person next.
+    /// Keeps the service's Cache-Control, but adds <c>private</c> unless it explicitly decides about shared caches. Without a
+    /// Cache-Control, no cache may store the answer: another person may use the browser next.
     /// </summary>
     public static void KeepOut(IHeaderDictionary headers)
     {

@@ -17,12 +17,12 @@ public sealed record ChangePasswordRequest(
     [property: JsonPropertyName("new_password")] string? NewPassword = null);
 
 /// <summary>
-/// Sets a new password. Whoever else is signed in to the account is no longer: their sessions are of an epoch that is over.
+/// Sets a new password. It starts a new epoch, which ends every other session of the account.
 /// </summary>
 internal static class ChangePassword
 {
-    // The session is looked at together with the user, and the password is still the one that was checked. The trigger user_epoch_raised
-    // tells every verifier to refuse the tokens of the epoch that ends.
+    // The statement changes nothing unless the session is live and the password is still the verified one. The trigger user_epoch_raised
+    // tells every verifier to refuse tokens of the old epoch.
     private const string BeginEpoch =
         $"""
         UPDATE users u SET password_hash = @new, epoch = u.epoch + 1
@@ -30,7 +30,7 @@ internal static class ChangePassword
         WHERE u.id = @caller AND s.id = @caller_session AND s.epoch = @caller_epoch AND {LiveSession.IsLive} AND u.password_hash = @verified
         """;
 
-    // The session goes on in the new epoch, as one that signed in just now; only what it was given before is void.
+    // The caller's session continues in the new epoch as if it had just signed in; its earlier tokens and cookie are void.
     private const string GoOn =
         $"""
         UPDATE sessions s SET epoch = u.epoch, cookie_hash = @cookie, refresh_counter = s.refresh_counter + 1, refreshed_at = now(),
@@ -54,7 +54,7 @@ internal static class ChangePassword
             return fault;
         }
 
-        // 1. The caller is signed in and knows the current password.
+        // 1. Check that the caller is signed in and knows the current password.
         var (proved, refusal) = await provePassword.ForCallerAsync(request.CurrentPassword!, context, cancellationToken);
         if (proved is null)
         {
@@ -63,7 +63,7 @@ internal static class ChangePassword
 
         using var proof = proved;
 
-        // Here, because only now is the first text known to be the current password. Comparing the texts costs no hash.
+        // This check comes after the proof: only now is CurrentPassword known to be right. Comparing the texts costs no hash.
         if (request.NewPassword == request.CurrentPassword)
         {
             return CommonFailures.InvalidRequest(SamePassword);
@@ -74,7 +74,7 @@ internal static class ChangePassword
             return HashingLane.Full;
         }
 
-        // 2. The new epoch, provided that nothing changed since the check.
+        // 2. Begin the new epoch, unless the account changed since the check.
         var caller = Caller.Of(context.User);
         await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
         var changed = await db.Database.ExecuteSqlRawAsync(
@@ -86,7 +86,7 @@ internal static class ChangePassword
             return PasswordProof.AccountChanged;
         }
 
-        // 3. This session continues in it. If it ended meanwhile, nothing changes.
+        // 3. Continue this session in the new epoch. If the session ended meanwhile, the transaction rolls back.
         var cookie = SessionCookie.Create();
         var session = await LiveSession.FindAsync(
             db.CreateCommand(GoOn), clock, cancellationToken, new("caller_session", caller.SessionId), new("cookie", cookie.Hash));

@@ -17,8 +17,8 @@ namespace AuthMesh.Identity.Accounts;
 public sealed record DeleteAccountRequest([property: JsonPropertyName("current_password")] string? CurrentPassword = null);
 
 /// <summary>
-/// Deletes the caller's account with all its sessions. The name is free afterwards; the id is never used again. The trigger
-/// <c>user_deleted</c> tells every verifier.
+/// Deletes the caller's account and all its sessions. Afterwards the username is free; the id is never reused. The trigger
+/// <c>user_deleted</c> notifies every verifier.
 /// </summary>
 internal static class DeleteAccount
 {

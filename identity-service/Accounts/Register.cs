@@ -30,7 +30,7 @@ internal static class Register
             return fault;
         }
 
-        // 1. A place in the lane, before anything is asked of the database.
+        // 1. Take a place in the hashing lane before the first database query.
         var username = Username.TryParse(request.Username!)!;
         var network = callerAddress.NetworkOf(context);
         using var place = await lane.EnterAsync(
@@ -40,20 +40,20 @@ internal static class Register
             return HashingLane.Full;
         }
 
-        // 2. The network's own budget. A name that is taken draws on it too: that it is, is told.
+        // 2. Draw on the network's own budget. A taken name draws on it too, because the answer reveals that the name exists.
         var (reservation, refusal, _) = await throttle.ReserveAsync(budgets.ForRegistration(network), cancellationToken);
         if (reservation is null)
         {
             return refusal!;
         }
 
-        // 3. A taken name costs a look-up, not a hash.
+        // 3. Look the name up first, so that a taken name costs no hash.
         if (await db.Users.AnyAsync(user => user.NormalizedUsername == username.Normalized, cancellationToken))
         {
             return UsernameTaken;
         }
 
-        // 4. The unique index decides between those who got here together.
+        // 4. Hash and insert. The unique index decides between concurrent registrations of one name.
         if (await passwords.HashAsync(place, request.Password!) is not { } passwordHash)
         {
             await reservation.GiveBackAsync();

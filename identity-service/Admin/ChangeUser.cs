@@ -12,8 +12,8 @@ namespace AuthMesh.Identity.Admin;
 public sealed record ChangeUserRequest(string? Role = null, bool? Disabled = null);
 
 /// <summary>
-/// Gives another role, keeps from signing in, or lets in again. Whatever changes what a token says, or that there may be one, ends all
-/// that was handed out before: the user signs in anew. The trigger <c>user_epoch_raised</c> tells every verifier.
+/// Changes a user's role, or disables or enables the user. A new role and a disabling raise the epoch, which ends all sessions and tokens
+/// of the user. The trigger <c>user_epoch_raised</c> notifies every verifier.
 /// </summary>
 internal static class ChangeUser
 {
@@ -24,7 +24,7 @@ internal static class ChangeUser
         FROM admin WHERE u.id = @id
         """;
 
-    // Not guarded: the callers may just have taken the role from themselves.
+    // Without the admin check: callers may just have demoted themselves.
     private const string Find = $"SELECT {UserRow.Columns} FROM users u {UserRow.Live} WHERE u.id = @id";
 
     public static void Map(IEndpointRouteBuilder users) => users.MapPatch("/{id}", HandleAsync);
@@ -45,7 +45,7 @@ internal static class ChangeUser
             return refusal!;
         }
 
-        // 1. What will be different. The row is locked, so it is still what it was.
+        // 1. Compute the difference. The row is locked, so nobody changes it meanwhile.
         var (caller, target) = (Caller.Of(context.User), users.Target);
         var role = request.Role ?? target.Role;
         var isDisabled = request.Disabled ?? target.IsDisabled;
@@ -57,7 +57,7 @@ internal static class ChangeUser
             return LockedUsers.LastAdmin;
         }
 
-        // 2. The change, unless the caller's session ended while it waited for the lock.
+        // 2. Apply the change, unless the caller's session ended during the wait for the lock.
         NpgsqlParameter[] parameters =
             [.. caller.Parameters, new("id", target.Id), new("role", role), new("disabled", isDisabled), new("raise", isEnding ? 1 : 0)];
         if (isChange && await db.Database.ExecuteSqlRawAsync(Change, parameters, cancellationToken) == 0)
@@ -85,7 +85,7 @@ internal static class ChangeUser
         }
 
         return TypedResults.Ok(new ShowUserResponse(
-            "success", isChange ? $"User {target.Username} changed" : $"User {target.Username} is so already", found!));
+            "success", isChange ? $"User {target.Username} changed" : $"User {target.Username} unchanged", found!));
     }
 
     private static Failure? FindFault(ChangeUserRequest request) => request switch

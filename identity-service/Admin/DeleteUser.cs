@@ -9,8 +9,8 @@ using Npgsql;
 namespace AuthMesh.Identity.Admin;
 
 /// <summary>
-/// Deletes a user with all sessions. The name is free afterwards; the id is never used again. The trigger <c>user_deleted</c> tells
-/// every verifier.
+/// Deletes a user and all their sessions. Afterwards the username is free; the id is never reused. The trigger <c>user_deleted</c>
+/// notifies every verifier.
 /// </summary>
 internal static class DeleteUser
 {

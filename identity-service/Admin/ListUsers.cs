@@ -15,16 +15,16 @@ namespace AuthMesh.Identity.Admin;
 public sealed record UsersResponse(string Status, string Message, IReadOnlyList<UserResponse> Users, string? Next);
 
 /// <summary>
-/// All users, or those whose names begin like the search, by name. A page goes on behind the last name of the one before: names never
-/// change, so nobody who stays is shown twice or left out, whoever comes and goes meanwhile.
+/// Lists the users whose names start with the search text, or all users, ordered by name. Each page continues after the last name of the
+/// previous one. Names never change, so concurrent registrations and deletions make no other user appear twice or go missing.
 /// </summary>
 internal static class ListUsers
 {
     private const int DefaultLimit = 50;
     private const int LargestLimit = 200;
 
-    // One more than the page has, to know whether there is another. The names are compared byte by byte (see the mapping), so one index
-    // serves the order, the place to go on from and the beginning.
+    // One row more than the page shows whether another page follows. Names compare byte by byte (see the mapping), so one index serves
+    // the order, the cursor and the prefix search.
     private const string Page =
         $"""
         {AdminCaller.With}
@@ -56,7 +56,7 @@ internal static class ListUsers
         return TypedResults.Ok(new UsersResponse("success", page.Count == 1 ? "1 user" : $"{page.Count} users", page, next));
     }
 
-    // What is empty counts as not given, as a form sends it.
+    // An empty parameter counts as absent, because a form sends it so.
     private static Dictionary<string,
         string[]> Read(IQueryCollection query, KeyRing ring, out string after, out string search, out int limit)
     {

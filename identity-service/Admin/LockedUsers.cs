@@ -15,12 +15,12 @@ internal sealed record LockedUser(Guid Id, string Username, string Role, bool Is
 }
 
 /// <summary>
-/// The user whom an admin acts on, with all active admins, the caller among them: locked until the transaction ends, in the order of
-/// their ids. So two admins who act on each other take turns, and none of them counts on an admin who is about to be none.
+/// Locks the target user and all active admins, the caller among them, in id order until the transaction ends. Two admins who act on each
+/// other therefore take turns. Neither counts an admin whom the other is about to demote, disable or delete.
 /// </summary>
 /// <remarks>
-/// The lock is for admins alone, so that nobody else holds them up. But it may have been waited for: the statement that changes something
-/// must ask again whether the caller's session is live.
+/// Only admins take the lock, so other callers cannot delay it. Taking it may still take time: the statement that changes the user must
+/// check again that the caller's session is live.
 /// </remarks>
 internal sealed record LockedUsers(LockedUser Target, bool IsLastAdmin)
 {
@@ -35,7 +35,7 @@ internal sealed record LockedUsers(LockedUser Target, bool IsLastAdmin)
         ORDER BY u.id FOR UPDATE OF u
         """;
 
-    /// <returns>Them, or why there is nobody whom this caller may act on.</returns>
+    /// <returns>The locked users, or why this caller may not act on the target.</returns>
     public static async Task<(LockedUsers? Users, Failure? Fault)> LockAsync(
         IdentityDb db, ClaimsPrincipal user, string id, CancellationToken cancellationToken)
     {

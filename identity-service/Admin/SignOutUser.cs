@@ -11,8 +11,8 @@ namespace AuthMesh.Identity.Admin;
 public sealed record SignOutUserResponse(string Status, string Message, int Ended);
 
 /// <summary>
-/// Signs a user out everywhere. By the epoch, so that a login which is under way yields nothing either. The trigger
-/// <c>user_epoch_raised</c> tells every verifier.
+/// Signs a user out everywhere. It raises the epoch, so a login in progress fails too. The trigger <c>user_epoch_raised</c> notifies every
+/// verifier.
 /// </summary>
 internal static class SignOutUser
 {

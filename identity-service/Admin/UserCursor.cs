@@ -5,10 +5,10 @@ using AuthMesh.Identity.Users;
 namespace AuthMesh.Identity.Admin;
 
 /// <summary>
-/// A <see cref="MacToken"/> that says where the next page begins. Callers cannot make one themselves, so its content can change, and a
-/// cursor from another search is refused.
+/// A <see cref="MacToken"/> that says where the next page begins. Callers cannot forge one, so a later version may change its content.
+/// A cursor from another search is refused.
 /// </summary>
-/// <param name="After">The normalized name at which the page before ended.</param>
+/// <param name="After">The normalized name at which the previous page ended.</param>
 /// <param name="Search">The search of that page.</param>
 internal sealed record UserCursor(string After, string Search)
 {

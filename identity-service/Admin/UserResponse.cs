@@ -9,13 +9,13 @@ namespace AuthMesh.Identity.Admin;
 
 /// <param name="Id">The <c>sub</c> of the user's tokens.</param>
 /// <param name="Username">As registered.</param>
-/// <param name="Role">What the next token will say.</param>
-/// <param name="Disabled">Whether the user is kept from signing in.</param>
-/// <param name="DisabledAt">Since when.</param>
-/// <param name="Demo">Whether the quick start made this user, with a password that everybody knows.</param>
+/// <param name="Role">The role in the user's next token.</param>
+/// <param name="Disabled">Whether the user is barred from signing in.</param>
+/// <param name="DisabledAt">When an admin disabled the user; null unless disabled.</param>
+/// <param name="Demo">Whether the quick start created this user, with a publicly known password.</param>
 /// <param name="CreatedAt">When the name was registered.</param>
-/// <param name="Sessions">How many are live.</param>
-/// <param name="LastUsedAt">When one of these was used last.</param>
+/// <param name="Sessions">The number of live sessions.</param>
+/// <param name="LastUsedAt">The last use of any live session; null if none is live.</param>
 public sealed record UserResponse(
     Guid Id, string Username, string Role, bool Disabled,
     [property: JsonPropertyName("disabled_at")] DateTimeOffset? DisabledAt,
@@ -28,7 +28,7 @@ public sealed record ShowUserResponse(string Status, string Message, UserRespons
 
 internal static class UserRow
 {
-    /// <summary>Where <c>u</c> is the user, joined with <see cref="Live"/>.</summary>
+    /// <summary>Needs <c>u</c>, the user, and a join with <see cref="Live"/>.</summary>
     public const string Columns =
         """
         u.id AS "Id", u.username AS "Username", u.role AS "Role", u.disabled_at IS NOT NULL AS "Disabled", u.disabled_at AS "DisabledAt",
@@ -41,7 +41,7 @@ internal static class UserRow
             SELECT count(*)::int AS sessions, max(s.last_used_at) AS last_used_at FROM sessions s WHERE {LiveSession.IsLive}) live
         """;
 
-    /// <summary>Runs a statement that gives <see cref="Columns"/> for one user at most.</summary>
+    /// <summary>Runs a statement that returns <see cref="Columns"/> for at most one user.</summary>
     public static async Task<UserResponse?> FindAsync(
         IdentityDb db, string sql, CancellationToken cancellationToken, params NpgsqlParameter[] parameters) =>
         await db.Database.SqlQueryRaw<UserResponse>(sql, [.. parameters]).ToListAsync(cancellationToken) is [var user] ? user : null;

@@ -12,16 +12,16 @@ public sealed record HoldKeysRequest(string? Name = null, [property: JsonPropert
 
 /// <param name="Status">"success".</param>
 /// <param name="Message">For people.</param>
-/// <param name="Missing">Keys of the ring that the verifier does not hold yet; it asks for them and reports again.</param>
-/// <param name="Gone">Keys that the verifier holds and the ring does not, or not any more.</param>
+/// <param name="Missing">Keys of the ring that the verifier does not hold yet; it fetches them and reports again.</param>
+/// <param name="Gone">Keys that the verifier holds but the ring does not, or no longer.</param>
 public sealed record HoldKeysResponse(string Status, string Message, IReadOnlyList<string> Missing, IReadOnlyList<string> Gone);
 
-/// <summary>A verifier says which signing keys it holds.</summary>
+/// <summary>Records which signing keys a verifier holds.</summary>
 internal static class HoldKeys
 {
     private const int MaximumKeys = 1000;
 
-    // That many ids of 43 characters, and room.
+    // 64 KiB: 1000 key ids of 43 characters, with room to spare.
     public static void Map(IEndpointRouteBuilder group) =>
         group.MapPut("/verifiers/{instance}", HandleAsync).WithMetadata(new RequestSizeLimitAttribute(64 * 1024));
 
@@ -50,7 +50,7 @@ internal static class HoldKeys
             .ToListAsync(cancellationToken);
         if (stored.Except(ring.KeyIds).Any())
         {
-            // another replica's news came to the verifier first, and it asks us for the key next
+            // The verifier heard of another replica's change before this replica did, and it asks this replica for the key next.
             await ring.ReloadAsync(db, cancellationToken);
         }
 

@@ -10,14 +10,14 @@ using Microsoft.IdentityModel.Tokens;
 namespace AuthMesh.Identity.Keys;
 
 /// <summary>
-/// The opened keys, as one immutable snapshot that is replaced as a whole: signing and verifying take no lock and never see half a change.
-/// <see cref="StoredRing"/> creates the keys, <see cref="KeyRingSnapshot"/> holds the opened ones; this class answers with them, and
+/// The opened keys, in one immutable snapshot that a reload replaces as a whole. Signing and verifying take no lock and never see a partial
+/// change. <see cref="StoredRing"/> creates the keys and <see cref="KeyRingSnapshot"/> holds the opened ones. This class serves them and
 /// decides whether they may still sign.
 /// </summary>
 internal sealed partial class KeyRing(MasterKey masterKey, TimeProvider clock, ILogger<KeyRing> logger) : IDisposable
 {
-    // A retired key verifies for 70 minutes, and a token lives for an hour at most: a replica that has not heard for longer which key
-    // signs might make tokens that outlive their key.
+    // A retired key verifies for 70 minutes and a token lives for at most an hour, which leaves 10 minutes. A replica that has been out of
+    // touch for longer might issue tokens that outlive their key.
     private static readonly TimeSpan LongestIgnorance = TimeSpan.FromMinutes(10);
 
     /// <summary>The operator's command that replaces every signing key at once.</summary>
@@ -28,14 +28,14 @@ internal sealed partial class KeyRing(MasterKey masterKey, TimeProvider clock, I
     private volatile FrozenSet<string> distrusted = FrozenSet<string>.Empty;
     private volatile TaskCompletionSource changed = NewSignal();
     private long confirmedAt;
-    private string lastUnopened = "", lastDistrusted = ""; // what was complained of; once is enough
+    private string lastUnopened = "", lastDistrusted = ""; // already logged; each is logged once
 
     public bool IsOpen => snapshot is not null;
 
-    /// <summary>Whether there is a key to sign with that verifiers will trust.</summary>
+    /// <summary>Whether the ring has a signing key that verifiers trust.</summary>
     public bool CanSign => snapshot?.Credentials is { } credentials && MaySign(credentials);
 
-    /// <exception cref="CannotSignException">There is no key to sign with, or verifiers would refuse what it signs.</exception>
+    /// <exception cref="CannotSignException">The ring has no signing key, or verifiers would refuse its tokens.</exception>
     public SigningCredentials SigningCredentials => Current.Credentials is { } credentials && MaySign(credentials)
         ? credentials
         : throw new CannotSignException();
@@ -44,23 +44,23 @@ internal sealed partial class KeyRing(MasterKey masterKey, TimeProvider clock, I
 
     public (string Id, byte[] Secret) CurrentMacKey => Current.MacKeys.Current;
 
-    /// <summary>The signing keys that this replica opened, as verifiers name them.</summary>
+    /// <summary>The ids (<c>kid</c>) of the signing keys that this replica opened.</summary>
     public IReadOnlyList<string> KeyIds => Current.SigningKeys.Keys;
 
-    /// <summary>In one order, so that every replica publishes the same document.</summary>
+    /// <summary>Sorted by <c>kid</c>, so that every replica publishes the same document.</summary>
     public IEnumerable<JwkResponse> PublicKeys =>
         Current.SigningKeys.Values.Select(key => key.Jwk).OrderBy(key => key.Kid, StringComparer.Ordinal);
 
-    /// <summary>What time it is for PostgreSQL, as far as that is known without asking.</summary>
+    /// <summary>PostgreSQL's time, estimated from the last reading without a query.</summary>
     public DateTimeOffset DatabaseTime => Current.ReadAt + clock.GetElapsedTime(Current.ReadAtTimestamp);
 
-    /// <summary>Since when the current key signs; null where the ring has none.</summary>
+    /// <summary>When the current key began to sign; null if the ring has none.</summary>
     public DateTimeOffset? SigningSince => Current.SigningSince;
 
-    /// <summary>When the key retired that is retired for longest; null where there is none.</summary>
+    /// <summary>The earliest retirement among the stored signing keys; null if none is retired.</summary>
     public DateTimeOffset? OldestRetirement => Current.OldestRetirement;
 
-    /// <summary>Ends when the ring is read again.</summary>
+    /// <summary>Completes at the next reload of the ring.</summary>
     public Task Changed => changed.Task;
 
     public byte[]? FindPepper(string id) => Current.Peppers.All.GetValueOrDefault(id);
@@ -69,12 +69,12 @@ internal sealed partial class KeyRing(MasterKey masterKey, TimeProvider clock, I
 
     public ECDsaSecurityKey? FindSigningKey(string id) => Current.SigningKeys.GetValueOrDefault(id)?.Security;
 
-    /// <summary>Whether the stored ring holds this key and this replica cannot open it.</summary>
+    /// <summary>Whether the stored ring holds this key but this replica cannot open it.</summary>
     public bool IsSealed(string id) => Current.Unopened.Contains(id);
 
     private KeyRingSnapshot Current => snapshot ?? throw new InvalidOperationException("The key ring is not open yet.");
 
-    /// <summary>Opens every stored key, and creates the keys that a ring must have. Only one replica at a time does this.</summary>
+    /// <summary>Opens every stored key and creates any required key that is missing. Only one replica at a time does this.</summary>
     /// <exception cref="StartRefusedException">The stored ring does not open or has lost keys: see <see cref="StoredRing"/>.</exception>
     public async Task OpenAsync(IdentityDb db, CancellationToken cancellationToken)
     {
@@ -89,8 +89,8 @@ internal sealed partial class KeyRing(MasterKey masterKey, TimeProvider clock, I
     }
 
     /// <summary>
-    /// Takes over what another replica, or an operator's command, did to the ring. A key that does not open, for example since it was
-    /// resealed under a master key that this replica was not given, stays what it was here; one that is gone is dropped.
+    /// Loads changes that another replica or an operator's command made to the ring. If a key does not open, this replica keeps its earlier
+    /// copy; that happens after a reseal under a master key that this replica lacks. Deleted keys are dropped.
     /// </summary>
     public async Task ReloadAsync(IdentityDb db, CancellationToken cancellationToken)
     {
@@ -112,10 +112,12 @@ internal sealed partial class KeyRing(MasterKey masterKey, TimeProvider clock, I
         }
     }
 
-    /// <summary>Nothing that was done to the ring until a moment ago is missing here.</summary>
+    /// <summary>Records that this replica is up to date with the stored ring, up to a moment ago.</summary>
     public void Confirm() => Interlocked.Exchange(ref confirmedAt, clock.GetTimestamp());
 
-    /// <summary>Verifiers trust these keys no more. Where the ring's own current key is among them, only an operator can help.</summary>
+    /// <summary>
+    /// Marks keys that verifiers no longer trust. If the current key is among them, signing stops until an operator replaces the key.
+    /// </summary>
     public void Distrust(IReadOnlyCollection<string> keyIds)
     {
         distrusted = distrusted.Union(keyIds).ToFrozenSet();
@@ -170,12 +172,12 @@ internal sealed partial class KeyRing(MasterKey masterKey, TimeProvider clock, I
     private partial void LogReloaded(string keyIds, string signing);
 
     [LoggerMessage(LogLevel.Error,
-        "Keys of the ring that this replica cannot open: {KeyIds}. It goes on with those that it opened before. Give it the master key "
-        + "that the others have, Identity:MasterKey, and restart it")]
+        "This replica cannot open these keys of the ring: {KeyIds}. It continues with the keys that it opened before. Set "
+        + "Identity:MasterKey to the master key of the other replicas and restart this one")]
     private partial void LogUnopened(string keyIds);
 
     [LoggerMessage(LogLevel.Critical,
-        "The signing key {KeyId} was distrusted and is in the ring again, as after a restore from an older copy: verifiers refuse what it "
-        + "signs, so nothing is signed. Replace it: dotnet identity-service.dll " + EmergencyCommand)]
+        "The distrusted signing key {KeyId} is back in the ring, as after a restore from an older backup. Verifiers refuse its tokens, so "
+        + "this replica issues none. Replace it: dotnet identity-service.dll " + EmergencyCommand)]
     private partial void LogDistrusted(string keyId);
 }

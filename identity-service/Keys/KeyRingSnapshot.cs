@@ -3,15 +3,15 @@ using Microsoft.IdentityModel.Tokens;
 
 namespace AuthMesh.Identity.Keys;
 
-/// <summary>What the ring held when it was read last, as far as this replica can open it.</summary>
+/// <summary>The ring at its last reading, with the keys that this replica can open.</summary>
 internal sealed class KeyRingSnapshot
 {
     /// <param name="rows">The stored ring.</param>
-    /// <param name="masterKey">What opens it.</param>
-    /// <param name="held">The ring as it was before, whose keys stay the same objects; null where this is the first, and every key
+    /// <param name="masterKey">The key that opens it.</param>
+    /// <param name="held">The previous snapshot, whose key objects are reused. Null for the first snapshot, in which every key
     /// opens.</param>
-    /// <param name="readAt">When that was, by PostgreSQL's clock.</param>
-    /// <param name="readAtTimestamp">The same moment by ours.</param>
+    /// <param name="readAt">When the rows were read, by PostgreSQL's clock.</param>
+    /// <param name="readAtTimestamp">The same moment as a timestamp of the local clock.</param>
     public KeyRingSnapshot(List<RingKey> rows, MasterKey masterKey, KeyRingSnapshot? held, DateTimeOffset readAt, long readAtTimestamp)
     {
         var opened = rows.ToDictionary(row => row.Id, row => row.TryOpen(masterKey));
@@ -44,7 +44,7 @@ internal sealed class KeyRingSnapshot
 
     public FrozenDictionary<string, SigningKey> SigningKeys { get; }
 
-    /// <summary>Null where the current key is not to be had.</summary>
+    /// <summary>Null if this replica does not have the current key.</summary>
     public SigningCredentials? Credentials { get; }
 
     public DateTimeOffset? SigningSince { get; }
@@ -62,7 +62,7 @@ internal sealed class KeyRingSnapshot
     public long ReadAtTimestamp { get; }
 }
 
-/// <summary>The symmetric keys of one purpose: one that is used for what is new, all that may have been used before.</summary>
+/// <summary>The symmetric keys of one purpose: the current key for new data, and all keys that older data may use.</summary>
 internal sealed record RingSecrets((string Id, byte[] Secret) Current, FrozenDictionary<string, byte[]> All)
 {
     public static RingSecrets Of(List<RingKey> rows, Dictionary<string, byte[]?> opened, RingSecrets? held)
@@ -73,6 +73,6 @@ internal sealed record RingSecrets((string Id, byte[] Secret) Current, FrozenDic
             .ToFrozenDictionary(key => key.Key, key => key.Value!);
         return rows.Find(row => row.State == RingKeyState.Current) is { } current && all.TryGetValue(current.Id, out var secret)
             ? new RingSecrets((current.Id, secret), all)
-            : held!; // rows were lost: here may be the last place where their keys are
+            : held!; // the table lost rows: this replica may hold the last copy of their keys
     }
 }

@@ -6,8 +6,8 @@ using Microsoft.Extensions.Options;
 namespace AuthMesh.Identity.Keys;
 
 /// <summary>
-/// Rotates the signing key when its time has come. Every replica runs this, and whichever comes first does it. When the time has come is
-/// read off the ring in memory: until then the database is not asked.
+/// Rotates the signing key when it is due. Every replica runs this, and the first one rotates. The due time comes from the ring in memory,
+/// so waiting for it costs no query.
 /// </summary>
 internal sealed partial class KeyRotation(
     KeyRing ring, Preparation preparation, IServiceScopeFactory scopes, IOptions<KeyOptions> options, TimeProvider clock,
@@ -16,7 +16,7 @@ internal sealed partial class KeyRotation(
     private static readonly TimeSpan RetryInterval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestSleep = TimeSpan.FromDays(1); // a timer takes 49 days at most
 
-    // Longer than who left is still seen.
+    // Longer than the 10 s for which VerifierRegister still counts a verifier that left.
     private static readonly TimeSpan Noticeable = TimeSpan.FromSeconds(12);
 
     private readonly HashSet<string> named = [];
@@ -49,7 +49,7 @@ internal sealed partial class KeyRotation(
         return RetryInterval;
     }
 
-    /// <summary>When there is something to do next: the current key gives way, or an old one is gone.</summary>
+    /// <summary>When the next action is due: the rotation of the current key, or the removal of a retired one.</summary>
     private DateTimeOffset DueAt()
     {
         var rotation = ring.SigningSince + options.Value.RotationInterval ?? DateTimeOffset.MinValue;
@@ -90,18 +90,18 @@ internal sealed partial class KeyRotation(
         }
     }
 
-    [LoggerMessage(LogLevel.Information, "The signing key {KeyId} signs from now on; {AnnouncedKeyId} is announced as the next")]
+    [LoggerMessage(LogLevel.Information, "The signing key {KeyId} signs from now on; {AnnouncedKeyId} is announced as its successor")]
     private partial void LogRotated(string keyId, string announcedKeyId);
 
     [LoggerMessage(LogLevel.Warning,
-        "The signing key {KeyId} signs from now on; {AnnouncedKeyId} is announced as the next. For {Ceiling} these verifiers did not say "
-        + "that they hold it, and may refuse its tokens: {Verifiers}")]
+        "The signing key {KeyId} signs from now on; {AnnouncedKeyId} is announced as its successor. For {Ceiling} these verifiers did not "
+        + "acknowledge the key, so they may refuse its tokens: {Verifiers}")]
     private partial void LogRotatedRegardless(string keyId, string announcedKeyId, TimeSpan ceiling, string verifiers);
 
     [LoggerMessage(LogLevel.Warning,
-        "The signing key {KeyId} waits for verifiers that do not say that they hold it: {Verifiers}. It waits for {Ceiling} at most")]
+        "The signing key {KeyId} waits for verifiers that have not acknowledged it: {Verifiers}. It waits for at most {Ceiling}")]
     private partial void LogAwaiting(string keyId, string verifiers, TimeSpan ceiling);
 
-    [LoggerMessage(LogLevel.Warning, "The signing key cannot be rotated: {Reason}")]
+    [LoggerMessage(LogLevel.Warning, "Signing key rotation failed: {Reason}")]
     private partial void LogPutOff(string reason);
 }

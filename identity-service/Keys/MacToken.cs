@@ -5,22 +5,22 @@ using AuthMesh.Identity.Platform;
 namespace AuthMesh.Identity.Keys;
 
 /// <summary>
-/// What a <see cref="MacToken"/> is for. A token of one purpose never passes for another: each purpose has a key of its own.
+/// The purpose of a <see cref="MacToken"/>. A token of one purpose never passes for another, because each purpose has its own key.
 /// </summary>
 /// <param name="Label">
-/// Derives the purpose's key (RFC 5869 §2.3). Null takes the ring's key itself: refresh tokens did so before there were purposes.
+/// Derives the purpose's key (RFC 5869 §2.3). Null uses the ring's key itself, as refresh tokens did before purposes existed.
 /// </param>
-/// <param name="PayloadBytes">The payload's length, or its greatest length where <paramref name="IsFixed"/> is false.</param>
-/// <param name="IsFixed">Whether every payload is that long.</param>
-/// <param name="Prefix">Stands before the token, so that people and scanners for leaked secrets recognise it.</param>
+/// <param name="PayloadBytes">The payload's length, or its maximum length if <paramref name="IsFixed"/> is false.</param>
+/// <param name="IsFixed">Whether every payload has exactly that length.</param>
+/// <param name="Prefix">Precedes the token, so that people and secret scanners recognise it.</param>
 internal sealed record MacPurpose(string? Label, int PayloadBytes, bool IsFixed = true, string Prefix = "")
 {
     public bool Fits(int payloadBytes) => IsFixed ? payloadBytes == PayloadBytes : payloadBytes > 0 && payloadBytes <= PayloadBytes;
 }
 
 /// <summary>
-/// A payload that only this mesh can have written, as text: an HMAC-SHA-256 under a key of the ring covers all of it. The database stores
-/// nothing for it, and a forged token is refused without asking the database.
+/// A payload as text that only this mesh can write: an HMAC-SHA-256 under a key of the ring covers all of it. The database stores nothing
+/// for it, and refusing a forged token costs no query.
 /// </summary>
 /// <param name="Purpose">What the token is for.</param>
 /// <param name="KeyId">The HMAC key of the ring: 8 hexadecimal digits.</param>
@@ -32,7 +32,7 @@ internal sealed record MacToken(MacPurpose Purpose, string KeyId, byte[] Payload
     // version, key, payload, HMAC.
     private const int KeyAt = 1, PayloadAt = 5, MacBytes = HMACSHA256.HashSizeInBytes;
 
-    /// <summary>A token under the ring's current key.</summary>
+    /// <summary>Creates a token under the ring's current key.</summary>
     public static MacToken Create(MacPurpose purpose, byte[] payload, KeyRing ring) => new(purpose, ring.CurrentMacKey.Id, payload);
 
     /// <summary>The same token gives the same text, on every replica.</summary>
@@ -80,7 +80,7 @@ internal sealed record MacToken(MacPurpose Purpose, string KeyId, byte[] Payload
             ? new MacToken(purpose, keyId, bytes[PayloadAt..macAt].ToArray()) : null;
     }
 
-    /// <summary>A key for one use, derived from a key of the ring.</summary>
+    /// <summary>Derives a key for one use from a key of the ring.</summary>
     public static byte[] DeriveKey(byte[] key, string label) => HKDF.Expand(
         HashAlgorithmName.SHA256, key, HMACSHA256.HashSizeInBytes, System.Text.Encoding.ASCII.GetBytes(label));
 

@@ -5,8 +5,8 @@ using AuthMesh.Settings;
 namespace AuthMesh.Identity.Keys;
 
 /// <summary>
-/// The one secret that is not in the database: it seals all others with AES-256-GCM (NIST SP 800-38D), so that a copy of the database
-/// alone can neither mint a token nor guess at a password. While it is being changed, the one from before opens what it sealed.
+/// The only secret outside the database. It seals all others with AES-256-GCM (NIST SP 800-38D), so a copy of the database alone does not
+/// suffice to mint a token or guess a password. During a change of the master key, the previous one still opens what it sealed.
 /// </summary>
 internal sealed class MasterKey(byte[] key, byte[]? previous = null)
 {
@@ -18,9 +18,9 @@ internal sealed class MasterKey(byte[] key, byte[]? previous = null)
         Decode(Secret.Read(options.MasterKey, options.MasterKeyFile))!,
         Decode(Secret.Read(options.PreviousMasterKey, options.PreviousMasterKeyFile))); // null where none is set
 
-    /// <param name="secret">What to hide.</param>
-    /// <param name="context">What the secret is for; a sealed secret opens in no other place.</param>
-    /// <returns>Nonce, tag and ciphertext in a row.</returns>
+    /// <param name="secret">The bytes to seal.</param>
+    /// <param name="context">The secret's use, authenticated with it; a sealed secret opens in no other context.</param>
+    /// <returns>Nonce, tag and ciphertext, concatenated.</returns>
     public byte[] Seal(ReadOnlySpan<byte> secret, string context)
     {
         var sealedSecret = new byte[NonceBytes + TagBytes + secret.Length];
@@ -33,7 +33,7 @@ internal sealed class MasterKey(byte[] key, byte[]? previous = null)
         return sealedSecret;
     }
 
-    /// <returns>The secret, or null where it was sealed with another key, for another place, or was changed since.</returns>
+    /// <returns>The secret, or null if it was sealed with another key or in another context, or if somebody changed it.</returns>
     public byte[]? TryOpen(ReadOnlySpan<byte> sealedSecret, string context) =>
         TryOpen(key, sealedSecret, context) ?? (previous is null ? null : TryOpen(previous, sealedSecret, context));
 

@@ -6,14 +6,14 @@ namespace AuthMesh.Identity.Keys;
 /// <summary>The settings of the <see cref="MasterKey"/>, directly in the section <c>Identity</c>.</summary>
 public class MasterKeyOptions
 {
-    /// <summary>Base64 of 32 random bytes that seal the key ring; or see <see cref="MasterKeyFile"/>.</summary>
+    /// <summary>Base64 of 32 random bytes that seal the key ring. Alternative: <see cref="MasterKeyFile"/>.</summary>
     public string MasterKey { get; set; } = "";
 
     /// <summary>A file with the <see cref="MasterKey"/>.</summary>
     public string MasterKeyFile { get; set; } = "";
 
     /// <summary>
-    /// The former master key, for keys that <c>reseal</c> has not reached yet; or see <see cref="PreviousMasterKeyFile"/>.
+    /// The former master key, for keys that <c>reseal</c> has not reached yet. Alternative: <see cref="PreviousMasterKeyFile"/>.
     /// </summary>
     public string PreviousMasterKey { get; set; } = "";
 
@@ -36,7 +36,7 @@ public class MasterKeyOptions
             "is the preset one of the quick start, which is public. Make your own: openssl rand -base64 32.");
     }
 
-    // It may be the preset key: it seals nothing new, and an operator gives it in order to leave it behind.
+    // The previous key may be the preset one: it seals nothing new, and an operator sets it to migrate away from it.
     private void CheckPrevious(SettingProblems problems)
     {
         const string Key = nameof(PreviousMasterKey);
@@ -44,6 +44,6 @@ public class MasterKeyOptions
         var isUnset = PreviousMasterKey.Length == 0 && PreviousMasterKeyFile.Length == 0;
         problems.Unless(
             text is null || isUnset || Keys.MasterKey.Decode(text) is not null, Key,
-            "(or PreviousMasterKeyFile) must be base64 of 32 bytes: the former master key. Leave it out where there is none.");
+            "(or PreviousMasterKeyFile) must be base64 of 32 bytes: the former master key. Leave it out if you have none.");
     }
 }

@@ -5,8 +5,8 @@ using Microsoft.EntityFrameworkCore.Storage;
 namespace AuthMesh.Identity.Keys;
 
 /// <summary>
-/// A transaction that changes the stored ring: one at a time, whichever replica or command it belongs to. What is read in it is what
-/// the one before left. The trigger <c>keys_changed</c> tells every replica and verifier.
+/// A transaction that changes the stored ring. An advisory lock serializes these transactions across all replicas and commands, so each
+/// one reads what the previous one committed. The trigger <c>keys_changed</c> notifies every replica and verifier.
 /// </summary>
 internal sealed class RingChange : IAsyncDisposable
 {
@@ -16,7 +16,7 @@ internal sealed class RingChange : IAsyncDisposable
 
     private RingChange(IDbContextTransaction transaction, DateTimeOffset now) => (this.transaction, Now) = (transaction, now);
 
-    /// <summary>By PostgreSQL's clock, after the wait for the turn.</summary>
+    /// <summary>PostgreSQL's time after the wait for the lock.</summary>
     public DateTimeOffset Now { get; }
 
     public static async Task<RingChange> BeginAsync(IdentityDb db, CancellationToken cancellationToken)
@@ -25,7 +25,7 @@ internal sealed class RingChange : IAsyncDisposable
         try
         {
             await db.Database.ExecuteSqlAsync($"SELECT pg_advisory_xact_lock({Lock})", cancellationToken);
-            db.ChangeTracker.Clear(); // what was read before the turn would hide what is stored now
+            db.ChangeTracker.Clear(); // entities tracked before the lock would hide the stored values
             return new RingChange(transaction, await DatabaseClock.ReadAsync(db, cancellationToken));
         }
         catch

@@ -14,7 +14,8 @@ internal enum RingKeyPurpose
 }
 
 /// <summary>
-/// A signing pair is announced, signs, verifies what it signed, and is gone. A pepper or an HMAC key is the current one or an old one.
+/// A signing pair is first announced, then current, then retired (it only verifies), then deleted. A pepper or an HMAC key is current or
+/// retired.
 /// </summary>
 internal enum RingKeyState
 {
@@ -41,10 +42,10 @@ internal sealed class RingKey
 
     public DateTimeOffset CreatedAt { get; private set; }
 
-    /// <summary>Since when it signs, or is what new hashes and tokens use; null while it is only announced.</summary>
+    /// <summary>When it began to sign, or to serve new hashes and tokens; null while it is only announced.</summary>
     public DateTimeOffset? ActivatedAt { get; private set; }
 
-    /// <summary>Since when it only verifies what it made before.</summary>
+    /// <summary>When it became a key that only verifies.</summary>
     public DateTimeOffset? RetiredAt { get; private set; }
 
     public static RingKey CreateSigningPair(MasterKey masterKey, RingKeyState state, DateTimeOffset now)
@@ -53,21 +54,21 @@ internal sealed class RingKey
         return Create(masterKey, SigningKey.Thumbprint(pair), RingKeyPurpose.Signing, state, pair.ExportPkcs8PrivateKey(), now);
     }
 
-    /// <summary>SHA-384's own size.</summary>
+    /// <summary>Creates a pepper of 48 bytes, the output size of SHA-384.</summary>
     public static RingKey CreatePepper(MasterKey masterKey, DateTimeOffset now) => CreateSecret(masterKey, RingKeyPurpose.Pepper, 48, now);
 
-    /// <summary>SHA-256's own size.</summary>
+    /// <summary>Creates an HMAC key of 32 bytes, the output size of SHA-256.</summary>
     public static RingKey CreateMacKey(MasterKey masterKey, DateTimeOffset now) =>
         CreateSecret(masterKey, RingKeyPurpose.Mac, 32, now);
 
-    /// <summary>An announced pair begins to sign. The one that signed until now must have retired, and be stored so.</summary>
+    /// <summary>Lets an announced pair sign. The previous current pair must already be stored as retired.</summary>
     public void Activate(DateTimeOffset now) => (State, ActivatedAt) = (RingKeyState.Current, now);
 
-    /// <summary>From now on it only verifies what it signed.</summary>
+    /// <summary>Stops a pair from signing. It still verifies the tokens that it signed.</summary>
     public void Retire(DateTimeOffset now) => (State, RetiredAt) = (RingKeyState.Retired, now);
 
-    /// <summary>Seals it anew, with the master key of now whichever opened it.</summary>
-    /// <returns>False, and nothing is changed, where it does not open.</returns>
+    /// <summary>Seals the key again under the current master key, whether the current or the previous one opened it.</summary>
+    /// <returns>False if the key does not open; nothing changes then.</returns>
     public bool TryReseal(MasterKey masterKey)
     {
         if (TryOpen(masterKey) is not { } secret)
@@ -96,7 +97,7 @@ internal sealed class RingKey
             ActivatedAt = state == RingKeyState.Current ? now : null,
         };
 
-    // Somebody who can write to the table cannot make one key pass for another.
+    // An attacker with write access to the table cannot pass one key off as another.
     private static string Context(string id, RingKeyPurpose purpose) => $"authmesh key ring 1 {RingKeyMapping.StoredName(purpose)} {id}";
 }
 
@@ -115,7 +116,7 @@ internal sealed class RingKeyMapping : IEntityTypeConfiguration<RingKey>
         key.HasKey(k => k.Id);
         key.Property(k => k.Purpose).HasConversion(purpose => StoredName(purpose), name => ReadPurpose(name));
         key.Property(k => k.State).HasConversion<string>();
-        // Several replicas agree on one key that signs and one pepper that new hashes use.
+        // The index makes all replicas agree on one current key for each purpose.
         key.HasIndex(k => k.Purpose).IsUnique().HasFilter("state = 'Current'").HasDatabaseName("ux_ring_keys_current");
     }
 }

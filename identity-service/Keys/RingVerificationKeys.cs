@@ -6,13 +6,13 @@ using Microsoft.IdentityModel.Tokens;
 namespace AuthMesh.Identity.Keys;
 
 /// <summary>
-/// Where the identity service itself takes keys from to check a token: its ring, and for a key that is not in it the stored ring, which
-/// another replica may just have changed.
+/// The keys with which the identity service itself checks tokens. It looks in its opened ring first. For an unknown key it reloads the
+/// stored ring, which another replica may just have changed.
 /// </summary>
 internal sealed class RingVerificationKeys(KeyRing ring, RevokedAccess revoked, IServiceScopeFactory scopes, TimeProvider clock)
     : IVerificationKeys
 {
-    // As in every other service: a storm of forged key ids costs the database one query in that time.
+    // The same pause as in every other service: a flood of forged key ids costs the database one query per pause.
     private static readonly TimeSpan UnknownKeyPause = TimeSpan.FromSeconds(5);
 
     private readonly Lock gate = new();
@@ -31,7 +31,7 @@ internal sealed class RingVerificationKeys(KeyRing ring, RevokedAccess revoked, 
         }
 
         var isReachable = await LookUnlessRecent().WaitAsync(cancellationToken);
-        var mayLackKeys = !revoked.IsAwaited; // before the second look, which thereby sees all that a "no" is said of
+        var mayLackKeys = !revoked.IsAwaited; // read before the second Find, so that "unknown" is never said about a key not yet loaded
         return new KeyLookup(Find(keyId), IsUnavailable: !isReachable || mayLackKeys || ring.IsSealed(keyId));
     }
 
@@ -54,7 +54,7 @@ internal sealed class RingVerificationKeys(KeyRing ring, RevokedAccess revoked, 
         try
         {
             await using var scope = scopes.CreateAsyncScope();
-            await ring.ReloadAsync(scope.ServiceProvider.GetRequiredService<IdentityDb>(), CancellationToken.None); // for all who wait
+            await ring.ReloadAsync(scope.ServiceProvider.GetRequiredService<IdentityDb>(), CancellationToken.None); // all callers share it
             return true;
         }
         catch (Exception exception) when (DatabaseUnavailable.FindCause(exception) is not null)

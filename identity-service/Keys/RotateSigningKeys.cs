@@ -6,17 +6,18 @@ using Microsoft.Extensions.Options;
 namespace AuthMesh.Identity.Keys;
 
 /// <summary>
-/// The life of a signing pair: announced, it waits until everybody can know it; then it signs; then it verifies what it signed; and
-/// when nothing of that can be alive any more, it is gone. Everything is decided inside one transaction, from what is stored then.
+/// Moves signing pairs through their life. An announced pair waits until every verifier can know it, then it signs, then it only verifies.
+/// It is deleted once all its tokens have expired. One transaction decides everything from the stored state.
 /// </summary>
 internal sealed class RotateSigningKeys(IdentityDb db, MasterKey masterKey, IOptions<KeyOptions> options)
 {
-    /// <summary>Does what is due.</summary>
-    /// <param name="isDue">Whether the current key has to go whatever its age.</param>
-    /// <param name="awaited">The key that the caller already waits for: if it signs by now, somebody else was quicker and nothing is
-    /// due.</param>
-    /// <param name="overdue">The key that has waited for silent verifiers long enough, and signs without their word; null where none has.</param>
-    /// <param name="cancellationToken">Ends it, and nothing was done.</param>
+    /// <summary>Takes the steps that are due.</summary>
+    /// <param name="isDue">Whether to rotate the current key regardless of its age.</param>
+    /// <param name="awaited">The key that the caller already waits for. If it already signs, another replica rotated first and nothing
+    /// is due.</param>
+    /// <param name="overdue">The key that has waited for silent verifiers for the whole ceiling and is activated without their
+    /// acknowledgement; null if none has.</param>
+    /// <param name="cancellationToken">Cancels the attempt and rolls it back.</param>
     public async Task<Rotation> TryAsync(bool isDue, string? awaited, string? overdue, CancellationToken cancellationToken)
     {
         await using var change = await RingChange.BeginAsync(db, cancellationToken);
@@ -50,23 +51,23 @@ internal sealed class RotateSigningKeys(IdentityDb db, MasterKey masterKey, IOpt
         }
         else if (next.TryOpen(masterKey) is null)
         {
-            return new Rotation.NotDue(); // here: a replica with the right master key will do it
+            return new Rotation.NotDue(); // a replica with the right master key will rotate
         }
 
-        // 1. Everybody who may cache the key set has had to ask again since the key is in it.
+        // 1. Wait until every cached key set from before the announcement has expired.
         if (next.CreatedAt + options.Value.MaxAge is var until && until > now)
         {
             return new Rotation.Announced(next.Id, until);
         }
 
-        // 2. Everybody who listens has said that it holds the key.
+        // 2. Wait until every connected verifier has acknowledged the key.
         var silent = await VerifierRegister.FindSilentAsync(db, next.Id, now, cancellationToken);
         if (silent.Count > 0 && next.Id != overdue)
         {
             return new Rotation.Awaiting(next.Id, silent);
         }
 
-        // 3. Two keys that sign are never stored, not even for a moment.
+        // 3. Retire the old key first: a unique index allows only one current key, even within the transaction.
         if (current is not null)
         {
             current.Retire(now);
@@ -80,25 +81,25 @@ internal sealed class RotateSigningKeys(IdentityDb db, MasterKey masterKey, IOpt
     }
 }
 
-/// <summary>What came of an attempt.</summary>
+/// <summary>The outcome of an attempt.</summary>
 internal abstract record Rotation
 {
     private Rotation()
     {
     }
 
-    /// <summary>The current key goes on.</summary>
+    /// <summary>The current key continues to sign.</summary>
     public sealed record NotDue : Rotation;
 
-    /// <summary>The key that was waited for signs already.</summary>
+    /// <summary>The awaited key already signs.</summary>
     public sealed record DoneByAnother(string KeyId) : Rotation;
 
-    /// <summary>The next key is not known for long enough.</summary>
+    /// <summary>The next key has not been announced for long enough.</summary>
     public sealed record Announced(string KeyId, DateTimeOffset Until) : Rotation;
 
-    /// <summary>These verifiers do not hold it yet.</summary>
+    /// <summary>These verifiers have not acknowledged the key yet.</summary>
     public sealed record Awaiting(string KeyId, IReadOnlyList<string> Verifiers) : Rotation;
 
-    /// <summary>It signs; these verifiers did not say that they hold it.</summary>
+    /// <summary>The key signs now; the silent verifiers did not acknowledge it.</summary>
     public sealed record Done(string KeyId, string AnnouncedKeyId, IReadOnlyList<string> Silent) : Rotation;
 }

@@ -10,7 +10,7 @@ internal sealed class SigningKey
 {
     public SigningKey(byte[] pkcs8)
     {
-        var pair = ECDsa.Create(); // kept for the life of the process: tokens may be signed with it at any moment
+        var pair = ECDsa.Create(); // never disposed: a request may sign with it at any moment
         pair.ImportPkcs8PrivateKey(pkcs8, out _);
         var (x, y) = Coordinates(pair);
         var id = Thumbprint(pair);
@@ -22,7 +22,7 @@ internal sealed class SigningKey
 
     public JwkResponse Jwk { get; }
 
-    /// <summary>The key's name is what it is (RFC 7638 §3.2), so a new key has a new name.</summary>
+    /// <summary>Derives the key id from the public key (RFC 7638 §3.2), so a new key has a new id.</summary>
     public static string Thumbprint(ECDsa pair)
     {
         var (x, y) = Coordinates(pair);

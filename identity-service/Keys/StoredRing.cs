@@ -4,7 +4,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace AuthMesh.Identity.Keys;
 
-/// <summary>The stored ring at a start: every key must open, and a ring that is empty or incomplete is filled.</summary>
+/// <summary>Loads the stored ring at startup: every key must open, and missing keys are created.</summary>
 /// <param name="Keys">All keys of the ring.</param>
 /// <param name="Created">Those that did not exist before.</param>
 /// <param name="ReadAt">The time of the reading, by PostgreSQL's clock.</param>
@@ -12,8 +12,8 @@ internal sealed record StoredRing(List<RingKey> Keys, IReadOnlyList<RingKey> Cre
 {
     /// <summary>Only one replica at a time may call this: the caller holds the <see cref="PreparationLock"/>.</summary>
     /// <exception cref="StartRefusedException">
-    /// The master key does not open the ring, or the ring is gone while users exist. Nothing was created: new keys beside keys that
-    /// cannot be opened would sign tokens and hash passwords that no other replica understands.
+    /// The master key does not open the ring, or the ring is missing while users exist. No key is created then: with new keys beside
+    /// unopened ones, this replica would sign tokens and hash passwords that no other replica understands.
     /// </exception>
     public static async Task<StoredRing> OpenOrCreateAsync(IdentityDb db, MasterKey masterKey, CancellationToken cancellationToken)
     {
@@ -22,18 +22,17 @@ internal sealed record StoredRing(List<RingKey> Keys, IReadOnlyList<RingKey> Cre
         if (keys.Find(key => key.TryOpen(masterKey) is null) is { } unopened)
         {
             throw new StartRefusedException(
-                $"The master key does not open the stored key ring (key {unopened.Id}). Nothing was changed. Start with the master key "
-                + "that this database was first started with, Identity:MasterKey or Identity:MasterKeyFile, or with the one that it was "
-                + "resealed under since. While you change it, give the old one as Identity:PreviousMasterKey or "
-                + "Identity:PreviousMasterKeyFile.");
+                $"The master key does not open the stored key ring (key {unopened.Id}). Nothing was changed. Set Identity:MasterKey or "
+                + "Identity:MasterKeyFile to the master key of the first start, or to the one of the last reseal. While you change the "
+                + "master key, set Identity:PreviousMasterKey or Identity:PreviousMasterKeyFile to the old one.");
         }
 
         var missing = CreateMissing(keys, masterKey, now);
         if (missing.Exists(key => key.Purpose == RingKeyPurpose.Pepper) && await AreThereUsersAsync(db, cancellationToken))
         {
             throw new StartRefusedException(
-                "There are users but no pepper to check their passwords with: the table ring_keys has lost rows. Nothing was changed. "
-                + "Restore it from the backup that the users come from.");
+                "Users exist, but the pepper that checks their passwords is missing: the table ring_keys has lost rows. Nothing was "
+                + "changed. Restore ring_keys from the same backup as the users.");
         }
 
         if (missing.Count > 0)
@@ -55,7 +54,7 @@ internal sealed record StoredRing(List<RingKey> Keys, IReadOnlyList<RingKey> Cre
             missing.Add(RingKey.CreateSigningPair(masterKey, RingKeyState.Current, now));
         }
 
-        // One key is always announced ahead, so that verifiers know it long before it signs.
+        // The ring always announces the next key, so that verifiers know it long before it signs.
         if (!Has(RingKeyPurpose.Signing, RingKeyState.Announced))
         {
             missing.Add(RingKey.CreateSigningPair(masterKey, RingKeyState.Announced, now));

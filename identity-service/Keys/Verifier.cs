@@ -20,16 +20,16 @@ internal sealed class Verifier
     {
     }
 
-    /// <summary>Made anew at each start of the process.</summary>
+    /// <summary>A new id at each start of the process.</summary>
     public Guid Instance { get; private set; }
 
-    /// <summary>What a person would look for: the service and its machine.</summary>
+    /// <summary>The service and its machine, for people.</summary>
     public string Name { get; private set; } = null!;
 
-    /// <summary>The signing keys that it holds. A key signs only when every verifier holds it.</summary>
+    /// <summary>The signing keys that it holds. A new key signs only after every verifier holds it.</summary>
     public string[] KeyIds { get; private set; } = [];
 
-    /// <summary>When a replica of the identity service last had it on its feed.</summary>
+    /// <summary>When it was last connected to the feed of an identity service replica.</summary>
     public DateTimeOffset SeenAt { get; private set; }
 
     public static bool IsName([NotNullWhen(true)] string? name) => name is { Length: > 0 and <= MaximumNameLength }

@@ -6,19 +6,19 @@ using NpgsqlTypes;
 
 namespace AuthMesh.Identity.Keys;
 
-/// <summary>Which processes check tokens at the moment, and which signing keys each of them holds.</summary>
+/// <summary>Records which processes currently check tokens, and which signing keys each of them holds.</summary>
 internal sealed class VerifierRegister(NpgsqlDataSource dataSource, IHostEnvironment environment)
 {
-    // One that listens is seen every 5 s. One that is not seen has left, or is about to come back and to ask for the keys first.
+    // A connected verifier is recorded at least every 5 s. An unrecorded one has left, or will fetch the keys first when it reconnects.
     private static readonly TimeSpan Seen = TimeSpan.FromSeconds(10);
 
     private readonly ConcurrentDictionary<Guid, int> connected = new();
     private readonly Guid self = Guid.NewGuid();
 
-    /// <summary>Those that listen to this replica, and this replica itself.</summary>
+    /// <summary>The verifiers connected to this replica's feed, and this replica itself.</summary>
     public Guid[] Connected => [self, .. connected.Keys];
 
-    /// <summary>Enters a verifier that begins to listen; from now on no key signs that it does not hold.</summary>
+    /// <summary>Registers a verifier that connects. From then on, a new key waits until this verifier holds it.</summary>
     public async Task<IDisposable> EnterAsync(Guid instance, string name, CancellationToken cancellationToken)
     {
         await using (var connection = await dataSource.OpenConnectionAsync(cancellationToken))
@@ -31,7 +31,7 @@ internal sealed class VerifierRegister(NpgsqlDataSource dataSource, IHostEnviron
         return new Leaving(this, instance);
     }
 
-    /// <summary>The verifiers that are there and have not said that they hold the key.</summary>
+    /// <summary>Finds the connected verifiers that have not acknowledged the key.</summary>
     /// <returns>Their names.</returns>
     public static async Task<IReadOnlyList<string>> FindSilentAsync(
         IdentityDb db, string keyId, DateTimeOffset databaseTime, CancellationToken cancellationToken)
@@ -56,7 +56,7 @@ internal sealed class VerifierRegister(NpgsqlDataSource dataSource, IHostEnviron
         keepsKeys: false,
         cancellationToken);
 
-    // Each start of each process makes a row; whoever comes clears away those of the gone.
+    // Each process start inserts a row, so each registration deletes the rows of verifiers that left.
     private static async Task ForgetAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand("DELETE FROM verifiers WHERE seen_at < now() - interval '1 minute'", connection);
@@ -82,7 +82,7 @@ internal sealed class VerifierRegister(NpgsqlDataSource dataSource, IHostEnviron
 
     private void Leave(Guid instance)
     {
-        // It may listen twice for a moment, after a connection that broke unnoticed.
+        // A verifier may briefly be connected twice, if its old connection broke unnoticed.
         if (connected.AddOrUpdate(instance, 0, (_, count) => count - 1) <= 0)
         {
             connected.TryRemove(KeyValuePair.Create(instance, 0));

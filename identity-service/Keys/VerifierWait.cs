@@ -1,8 +1,8 @@
 namespace AuthMesh.Identity.Keys;
 
 /// <summary>
-/// How long one announced key has waited for verifiers that do not say that they hold it. A wait for another key starts at zero: a replica
-/// that waited while another one rotated must not take its old wait for a wait for the next key.
+/// Measures how long one announced key has waited for verifiers to acknowledge it. The wait for another key starts at zero. Otherwise a
+/// replica that waited while another replica rotated would activate the next key at once, without any acknowledgement.
 /// </summary>
 internal sealed class VerifierWait(TimeProvider clock, TimeSpan ceiling)
 {
@@ -10,10 +10,10 @@ internal sealed class VerifierWait(TimeProvider clock, TimeSpan ceiling)
 
     public TimeSpan Elapsed => current is { } wait ? clock.GetElapsedTime(wait.Since) : TimeSpan.Zero;
 
-    /// <summary>The key that has waited for the whole ceiling; null where none has.</summary>
+    /// <summary>The key that has waited for the whole ceiling; null if none has.</summary>
     public string? Overdue => Elapsed >= ceiling ? current?.KeyId : null;
 
-    /// <summary>The key has to wait, or to wait longer.</summary>
+    /// <summary>Call it each time that the key has to wait.</summary>
     /// <returns>Whether this begins a new wait.</returns>
     public bool Continue(string keyId)
     {

@@ -4,11 +4,11 @@ using System.CommandLine.Invocation;
 namespace AuthMesh.Identity.Operator;
 
 /// <summary>
-/// The arguments of the process: settings, as ASP.NET Core reads them (<c>--Identity:Keys:MaxAge=00:05:00</c>), and perhaps a command.
+/// The arguments of the process: settings in ASP.NET Core's form (<c>--Identity:Keys:MaxAge=00:05:00</c>) and optionally a command.
 /// </summary>
 internal sealed class CommandLine
 {
-    // The host's own settings, which have no section.
+    // The settings of the host itself have no section.
     private static readonly string[] HostSettings = ["environment", "urls", "http_ports", "https_ports"];
 
     private readonly ParseResult? parsed;
@@ -18,20 +18,20 @@ internal sealed class CommandLine
     /// <summary>The arguments that are settings.</summary>
     public string[] Settings { get; }
 
-    /// <summary>The command to run, or null where the service itself shall run.</summary>
+    /// <summary>The command to run, or null to run the service itself.</summary>
     public OperatorCommand? Command => parsed?.CommandResult.Command as OperatorCommand;
 
     public static CommandLine Read(string[] args)
     {
         var (words, settings) = Split(args);
 
-        // An '@' is part of a name here, never a file of arguments.
+        // An '@' belongs to a username and never names a response file.
         var grammar = new ParserConfiguration { ResponseFileTokenReplacer = null };
         return new CommandLine(settings, words.Length == 0 ? null : Define().Parse(words, grammar));
     }
 
-    /// <summary>Prints the help that was asked for, or what is wrong with the arguments.</summary>
-    /// <returns>The exit code of the process, or null where there is work to do.</returns>
+    /// <summary>Prints the requested help, or the mistakes in the arguments.</summary>
+    /// <returns>The exit code of the process, or null if a command or the service has to run.</returns>
     public int? Explain()
     {
         if (parsed is null || (Command is not null && parsed.Action is null))
@@ -54,8 +54,8 @@ internal sealed class CommandLine
         DemoUsers.Define(),
     };
 
-    // Configuration ignores an option that it does not know, and a mistyped option of ours must not run another command than the one that
-    // was meant. So only options with a section, or the host's own, are settings; everything else must be part of a command.
+    // The configuration ignores unknown options, so a mistyped option of a command would be ignored too and the wrong command would run.
+    // Only options with a section, and the host's own, are therefore settings. Everything else must be part of a command.
     private static (string[] Words, string[] Settings) Split(string[] args)
     {
         List<string> words = [], settings = [];

@@ -14,7 +14,7 @@ public sealed class DemoUserOptions
     public bool AreWanted { get; set; }
 }
 
-/// <summary>The users of the quick start. Everybody knows their passwords, so they exist in Development or not at all.</summary>
+/// <summary>The users of the quick start. Their passwords are public, so they may exist only in Development.</summary>
 internal sealed partial class DemoUsers(
     IdentityDb db, PasswordHashing passwords, IOptions<DemoUserOptions> options, IHostEnvironment environment, TimeProvider clock,
     ILogger<DemoUsers> logger)
@@ -37,20 +37,20 @@ internal sealed partial class DemoUsers(
         else if (!environment.IsDevelopment() && await db.Users.AnyAsync(user => user.IsDemo, cancellationToken))
         {
             throw new StartRefusedException(
-                "The database holds demo users, whose passwords everybody knows, and this is not Development. Remove them first: "
+                "The database holds demo users with publicly known passwords, and this is not Development. Remove them first: "
                 + $"dotnet identity-service.dll {RemoveCommand}");
         }
     }
 
     public static OperatorCommand Define() => new(RemoveCommand, "Deletes the demo users", async (services, _, cancellationToken) =>
     {
-        // The trigger user_deleted tells every verifier.
+        // The trigger user_deleted notifies every verifier.
         var users = services.GetRequiredService<IdentityDb>().Users;
         var removed = await users.Where(user => user.IsDemo).ExecuteDeleteAsync(cancellationToken);
         return $"Removed {removed} demo users.";
     });
 
-    // A name that is taken stays as it is: neither its password nor its role is touched.
+    // An existing user of that name keeps its password and role.
     private async Task CreateAsync(CancellationToken cancellationToken)
     {
         var taken = await db.Users
@@ -63,6 +63,6 @@ internal sealed partial class DemoUsers(
         LogDemoUsers();
     }
 
-    [LoggerMessage(LogLevel.Warning, "Demo users alice, bob and admin exist with passwords that everybody knows. Never expose this mesh")]
+    [LoggerMessage(LogLevel.Warning, "Demo users alice, bob and admin exist with publicly known passwords. Never expose this mesh")]
     private partial void LogDemoUsers();
 }

@@ -9,16 +9,16 @@ using Microsoft.Extensions.Options;
 
 namespace AuthMesh.Identity.Operator;
 
-/// <summary>The section <c>Identity:FirstAdmin</c>: who may administer a mesh in which nobody may yet.</summary>
+/// <summary>The section <c>Identity:FirstAdmin</c>: the admin that the service creates if none exists.</summary>
 public sealed class FirstAdminOptions
 {
     public string Username { get; set; } = "admin";
 
-    /// <summary>A file with the password. Without it one is generated.</summary>
+    /// <summary>A file with the password. If it is unset, the service generates a password.</summary>
     public string PasswordFile { get; set; } = "";
 
     /// <summary>
-    /// Where a generated password goes, readable by the service's own user alone; below the working directory unless absolute.
+    /// The file for a generated password, readable only by the service's own user. A relative path starts at the working directory.
     /// </summary>
     public string GeneratedPasswordFile { get; set; } = "first-admin-password";
 
@@ -51,8 +51,7 @@ internal sealed partial class FirstAdmin(
         if (await db.Users.AnyAsync(user => user.NormalizedUsername == username.Normalized, cancellationToken))
         {
             throw new StartRefusedException(
-                $"There is no admin yet, and the name {username.Value} already belongs to an ordinary user, who is not promoted by a "
-                + "setting. "
+                $"No admin exists yet, and the name {username.Value} already belongs to an ordinary user, whom a setting does not promote. "
                 + "Set Identity:FirstAdmin:Username to another name.");
         }
 
@@ -60,7 +59,7 @@ internal sealed partial class FirstAdmin(
         var password = isGenerated ? GeneratePassword() : Secret.Read("", settings.PasswordFile);
         if (isGenerated)
         {
-            KeepForOwner(settings.GeneratedPasswordFile, password); // before the row: a row whose password nobody knows helps nobody
+            KeepForOwner(settings.GeneratedPasswordFile, password); // before the row: if this fails, no admin with a lost password exists
         }
 
         db.Users.Add(User.Create(username, passwords.Hash(password), clock.GetUtcNow(), Roles.Admin));
@@ -75,7 +74,7 @@ internal sealed partial class FirstAdmin(
     {
         try
         {
-            File.Delete(path); // one left behind may be readable by others, or a link to somewhere else
+            File.Delete(path); // a leftover file may be readable by others, or be a link
             var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
             if (!OperatingSystem.IsWindows())
             {
@@ -88,9 +87,9 @@ internal sealed partial class FirstAdmin(
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             throw new StartRefusedException(
-                $"There is no admin yet, and a generated password cannot be kept: {exception.Message} Set Identity:FirstAdmin:PasswordFile "
-                + "to "
-                + "a file with a password, or Identity:FirstAdmin:GeneratedPasswordFile to a place that can be written.");
+                $"No admin exists yet, and the service cannot store a generated password: {exception.Message} Set "
+                + "Identity:FirstAdmin:PasswordFile to a file with a password, or Identity:FirstAdmin:GeneratedPasswordFile to a writable "
+                + "path.");
         }
     }
 

@@ -6,16 +6,16 @@ using AuthMesh.Settings;
 namespace AuthMesh.Identity.Operator;
 
 /// <summary>
-/// Something that an operator does on the identity service's own machine, with its own settings: <c>identity-service NAME</c>. It runs in
-/// place of the service.
+/// A command that an operator runs on the identity service's own machine, with its settings: <c>identity-service NAME</c>. It runs instead
+/// of the service.
 /// </summary>
-/// <param name="name">The word that calls it.</param>
+/// <param name="name">The command's name.</param>
 /// <param name="description">For the help text.</param>
-/// <param name="work">Does it, and returns what to print.</param>
+/// <param name="work">Does the work and returns the text to print.</param>
 internal sealed class OperatorCommand(
     string name, string description, Func<IServiceProvider, ParseResult, CancellationToken, Task<string>> work) : Command(name, description)
 {
-    /// <summary>Whether the work may wait for long. Then it does not hold the lock that starting replicas wait for.</summary>
+    /// <summary>Whether the work may wait for long. It then runs without the lock that starting replicas wait for.</summary>
     public bool TakesItsTime { get; init; }
 
     public Task<int> RunAsync(WebApplication app, ParseResult parsed) => app.RunCommandAsync(async (services, cancellationToken) =>

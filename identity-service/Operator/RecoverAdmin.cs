@@ -9,7 +9,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace AuthMesh.Identity.Operator;
 
-/// <summary>Gives a lost admin account back, or makes one, with a new password that is printed once.</summary>
+/// <summary>Gives an admin a new password, or creates an admin, and prints the password once.</summary>
 internal static class RecoverAdmin
 {
     private static readonly Argument<string> Name = new("NAME") { Description = "The admin's username, or a free name for a new admin" };
@@ -30,7 +30,7 @@ internal static class RecoverAdmin
         {
             if (Username.FindFault(parsed.GetRequiredValue(Name)) is { } fault)
             {
-                throw new StartRefusedException($"There is no admin {username.Value}, and the name of a new one {fault}.");
+                throw new StartRefusedException($"No admin {username.Value} exists, and the name of a new one {fault}.");
             }
 
             user = User.Create(username, hash, services.GetRequiredService<TimeProvider>().GetUtcNow(), Roles.Admin);
@@ -43,7 +43,7 @@ internal static class RecoverAdmin
         else
         {
             throw new StartRefusedException(
-                $"{user.Username} is an ordinary user, who is not promoted this way. Name an admin, or a name that is free.");
+                $"{user.Username} is an ordinary user, and this command promotes nobody. Give the name of an admin, or a free name.");
         }
 
         await db.SaveChangesAsync(cancellationToken);

@@ -8,12 +8,12 @@ using Microsoft.EntityFrameworkCore;
 namespace AuthMesh.Identity.Operator;
 
 /// <summary>
-/// Wraps every key of the ring anew under the master key of now, so that nobody needs the one from before any more. The keys themselves
-/// stay what they are: nobody is signed out.
+/// Seals every key of the ring again under the current master key, after which no replica needs the previous one. The keys themselves do
+/// not change, so nobody is signed out.
 /// </summary>
 internal static class Reseal
 {
-    public static OperatorCommand Define() => new("reseal", "Seals every key anew under Identity:MasterKey", RunAsync);
+    public static OperatorCommand Define() => new("reseal", "Seals every key again under Identity:MasterKey", RunAsync);
 
     private static async Task<string> RunAsync(IServiceProvider services, ParseResult parsed, CancellationToken cancellationToken)
     {
@@ -29,7 +29,7 @@ internal static class Reseal
         await db.SaveChangesAsync(cancellationToken);
         await change.CommitAsync(cancellationToken);
         services.GetRequiredService<SecurityEvents>().Write(SecurityEvent.RingResealed(), context: null);
-        return $"Resealed {keys.Count} keys under Identity:MasterKey. No replica needs Identity:PreviousMasterKey any more; "
-            + "a backup of the database from before still needs the key that it was made under.";
+        return $"Resealed {keys.Count} keys under Identity:MasterKey. No replica needs Identity:PreviousMasterKey any more. "
+            + "Earlier backups of the database still need the master key of their time.";
     }
 }

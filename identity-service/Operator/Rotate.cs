@@ -6,15 +6,15 @@ using Microsoft.Extensions.Options;
 
 namespace AuthMesh.Identity.Operator;
 
-/// <summary>The signing key gives way before its time, in the same way as when its time has come: nobody notices.</summary>
+/// <summary>Rotates the signing key ahead of schedule, with the same steps as a scheduled rotation. Existing tokens stay valid.</summary>
 internal static class Rotate
 {
     private static readonly Option<bool> Emergency = new("--emergency")
     {
-        Description = "A key is in wrong hands: distrust every signing key at once, without waiting for anybody",
+        Description = "For a leaked key: distrust every signing key at once, without waiting for verifiers",
     };
 
-    public static OperatorCommand Define() => new("rotate", "Replaces the signing key without anybody noticing", RunAsync)
+    public static OperatorCommand Define() => new("rotate", "Replaces the signing key; existing tokens stay valid", RunAsync)
     {
         Options = { Emergency },
         TakesItsTime = true,
@@ -40,19 +40,19 @@ internal static class Rotate
             {
                 case Rotation.Done done:
                     services.GetRequiredService<SecurityEvents>().Write(SecurityEvent.SigningKeyRotated(done.KeyId), context: null);
-                    return $"{done.KeyId} signs now; {done.AnnouncedKeyId} is announced as the next. Tokens from before stay good."
+                    return $"{done.KeyId} signs now; {done.AnnouncedKeyId} is announced as its successor. Existing tokens stay valid."
                         + DescribeSilent(done.Silent);
                 case Rotation.DoneByAnother done:
                     return $"The identity service has rotated by itself meanwhile: {done.KeyId} signs now.";
                 case Rotation.Announced announced:
                     expected = announced.KeyId;
-                    Say($"{expected} was announced just now. Until {announced.Until:HH:mm:ss} UTC somebody may use a copy of the key set "
-                        + "without it: waiting.");
+                    Say($"{expected} was announced just now. Waiting until {announced.Until:HH:mm:ss} UTC, when the last cached key set "
+                        + "without it expires.");
                     break;
                 case Rotation.Awaiting waiting:
                     expected = waiting.KeyId;
                     wait.Continue(expected);
-                    Say($"Waiting, {ceiling:c} at most, for verifiers that do not say that they hold {expected}: "
+                    Say($"Waiting for at most {ceiling:c} for verifiers that have not acknowledged {expected}: "
                         + $"{string.Join("; ", waiting.Verifiers)}");
                     break;
                 default:
@@ -73,5 +73,5 @@ internal static class Rotate
     }
 
     private static string DescribeSilent(IReadOnlyList<string> silent) =>
-        silent.Count == 0 ? "" : $" These verifiers did not say that they hold it, and may refuse its tokens: {string.Join("; ", silent)}";
+        silent.Count == 0 ? "" : $" These verifiers did not acknowledge it, so they may refuse its tokens: {string.Join("; ", silent)}";
 }

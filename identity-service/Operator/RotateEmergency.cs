@@ -8,14 +8,14 @@ using Microsoft.EntityFrameworkCore;
 namespace AuthMesh.Identity.Operator;
 
 /// <summary>
-/// A signing key is in wrong hands: no verifier trusts any signing key from before. All of them, for whoever got one had its process or
-/// its database, where all are.
+/// Replaces every signing key after a leak, and no verifier trusts the old ones. All are replaced because a thief who got one had access
+/// to the process or the database, which hold them all.
 /// </summary>
 internal static class RotateEmergency
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(250);
 
-    // Verifiers that are well need a fraction of a second. Those that are not, nobody could tell in any time.
+    // Healthy verifiers need a fraction of a second. Waiting longer would not reach the others.
     private static readonly TimeSpan LongestLook = TimeSpan.FromSeconds(10);
 
     public static async Task<string> RunAsync(IServiceProvider services, CancellationToken cancellationToken)
@@ -31,15 +31,15 @@ internal static class RotateEmergency
         Console.WriteLine(
             $"""
             Distrusted everywhere and removed: {string.Join(", ", removed)}.
-            {current} signs now; {announced} is announced as the next.
-            Every access token from before is refused. Refresh tokens, cookies and passwords keep working: clients get new tokens by
+            {current} signs now; {announced} is announced as its successor.
+            Verifiers refuse all earlier access tokens. Refresh tokens, cookies and passwords keep working: clients get new tokens by
             themselves.
             """);
 
         var silent = await AwaitVerifiersAsync(db, current, services.GetRequiredService<TimeProvider>(), cancellationToken);
         return silent.Count == 0
-            ? "Every verifier that listens has heard of it."
-            : "These verifiers have not said yet that they have heard of it; see that they are well, or stop them: "
+            ? "Every connected verifier has acknowledged the new key."
+            : "These verifiers have not acknowledged the new key yet; repair or stop them: "
             + string.Join("; ", silent);
     }
 
@@ -49,15 +49,15 @@ internal static class RotateEmergency
         await using var change = await RingChange.BeginAsync(db, cancellationToken);
         var removed = await db.RingKeys.Where(key => key.Purpose == RingKeyPurpose.Signing).ToListAsync(cancellationToken);
 
-        // 1. The distrust comes before the news of the new keys, which the trigger keys_changed writes at the commit: verifiers hear
-        //    both at once, and none is sent for keys while it still believes in the old ones.
+        // 1. Write the distrust first. The trigger keys_changed announces the new keys at the commit, so verifiers receive both together
+        //    and none fetches keys while it still trusts the old ones.
         foreach (var key in removed)
         {
             await db.Database.ExecuteSqlAsync(
                 $"SELECT write_revocation({RevocationKind.KeyDistrusted}, {key.Id}, NULL)", cancellationToken);
         }
 
-        // 2. First they go: two keys that sign are never stored, not even for a moment.
+        // 2. Delete the old keys first: a unique index allows only one current key, even within the transaction.
         db.RingKeys.RemoveRange(removed);
         await db.SaveChangesAsync(cancellationToken);
 

@@ -1,17 +1,18 @@
 namespace AuthMesh.Identity.Passwords;
 
 /// <summary>
-/// The places of one kind of caller; whoever calls holds the lane's lock. Next is the network whose turn is the longest ago, in it the
-/// account whose turn is, in it whoever came first. Each look is at all places: a few microseconds beside the 250,000 of a hash.
+/// A fair queue of the places of one kind of caller; the caller holds the lane's lock. The next turn goes to the network whose last turn is
+/// longest ago, within it to the account whose last turn is longest ago, within that to the first arrival. Each choice scans all places:
+/// a few microseconds, against 250,000 for a hash.
 /// </summary>
 /// <remarks>
-/// The account of a known device is one wherever its requests come from, for its cookie can be sent from as many networks as somebody has.
-/// A stranger's is only what was typed, and is one in each network, so that no guesser elsewhere takes its owner's turn.
+/// A known device's account counts as one party across all networks, because its cookie can be sent from any number of networks. A
+/// stranger's account is only a typed name. It counts separately in each network, so a guesser elsewhere cannot take the owner's turn.
 /// </remarks>
 internal sealed class FairQueue
 {
-    private readonly List<HashingPlace> places = []; // in the order in which they were taken
-    private readonly Dictionary<(string? Network, string? Account), Party> parties = []; // of those who hold a place, no others
+    private readonly List<HashingPlace> places = []; // in order of arrival
+    private readonly Dictionary<(string? Network, string? Account), Party> parties = []; // only parties that hold a place
     private long turn;
 
     public int Places => places.Count;
@@ -35,8 +36,8 @@ internal sealed class FairQueue
         }
     }
 
-    /// <summary>Begins with the next one.</summary>
-    /// <returns>Which one that is, or null where nobody waits.</returns>
+    /// <summary>Starts the turn of the next place.</summary>
+    /// <returns>That place, or null if none waits.</returns>
     public HashingPlace? TakeNext()
     {
         var next = places.Where(place => place.State == PlaceState.Waiting).MinBy(
@@ -50,9 +51,11 @@ internal sealed class FairQueue
         return next;
     }
 
-    /// <summary>Of those that had no hash yet, the newest of the network, or of the known device's account, that holds most.</summary>
-    /// <param name="newcomer">Who would be let in instead, and must then hold less than the loser did; null for one who may in any
-    /// case.</param>
+    /// <summary>
+    /// Finds the place to evict: the newest unserved place of the network, or of the known device's account, that holds the most places.
+    /// </summary>
+    /// <param name="newcomer">The applicant for the place, who must then hold less than the loser held. Null for an applicant who is
+    /// entitled to a place in any case.</param>
     public HashingPlace? FindLoser(Applicant? newcomer = null)
     {
         var network = newcomer is null ? null : parties.GetValueOrDefault((newcomer.Network, null));
@@ -76,7 +79,7 @@ internal sealed class FairQueue
 
     private Party Join((string?, string?) key)
     {
-        // Whoever is new stands behind all who are here; else leaving and coming again would be the way to the front.
+        // A new party queues behind all present ones. Otherwise leaving and coming back would be a way to the front.
         if (!parties.TryGetValue(key, out var party))
         {
             parties[key] = party = new Party(key) { LastTurn = ++turn };
@@ -94,7 +97,7 @@ internal sealed class FairQueue
         }
     }
 
-    /// <summary>A network, or an account: a stranger's as seen from one, a known device's as such.</summary>
+    /// <summary>A network, a stranger's account within one network, or a known device's account.</summary>
     internal sealed class Party((string? Network, string? Account) key)
     {
         public (string?, string?) Key { get; } = key;

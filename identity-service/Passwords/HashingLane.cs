@@ -5,18 +5,18 @@ using Microsoft.Extensions.Options;
 namespace AuthMesh.Identity.Passwords;
 
 /// <summary>
-/// A few threads that do nothing but hash, behind a bounded number of places. On the thread pool a flood of logins would hold every thread
-/// for a quarter of a second, and with them the requests that need no hash. Known devices and strangers have half of the places and of the
-/// turns each, and what one half does not use, the other has. Within a half, networks take turns; within a network, accounts.
+/// A few threads that only hash, behind a bounded number of places. On the thread pool, a flood of logins would block every thread for a
+/// quarter of a second, and with them the requests that need no hash. Known devices and strangers each get half of the places and turns,
+/// and either half may use what the other leaves free. Within a half, networks take turns; within a network, accounts.
 /// </summary>
 internal sealed class HashingLane : IDisposable
 {
     public static readonly Failure Full = CommonFailures.Unavailable(
         "overloaded", "Too many passwords are being checked right now", TimeSpan.FromSeconds(2));
 
-    // Who hears no at once asks again at once, and a flood of such answers takes more processor time than the hashes.
+    // A caller who is refused at once retries at once, and a flood of such answers takes more processor time than the hashes.
     private static readonly TimeSpan HoldBack = TimeSpan.FromMilliseconds(250);
-    private const int MostHeldBack = 1_000; // with about 20 KB each; whoever comes beyond hears no at once
+    private const int MostHeldBack = 1_000; // at about 20 KB each; the lane refuses any further caller at once
 
     private readonly Lock gate = new();
     private readonly FairQueue known = new(), strangers = new();
@@ -42,9 +42,9 @@ internal sealed class HashingLane : IDisposable
             meters, isKnown => Count(isKnown, queue => queue.Places), isKnown => Count(isKnown, queue => queue.Waiting));
     }
 
-    /// <summary>Takes a place, before anything is spent on whoever asks for one.</summary>
-    /// <returns>The place, or null where there is none; to say so takes a while.</returns>
-    /// <exception cref="OperationCanceledException">The caller left during that while.</exception>
+    /// <summary>Takes a place, before the service spends anything else on the caller.</summary>
+    /// <returns>The place, or null, after a delay, if the lane is full.</returns>
+    /// <exception cref="OperationCanceledException">The caller left during that delay.</exception>
     public async Task<HashingPlace?> EnterAsync(Applicant applicant, CancellationToken cancellationToken)
     {
         lock (gate)
@@ -71,7 +71,7 @@ internal sealed class HashingLane : IDisposable
         }
     }
 
-    /// <returns>Whether the work was done. Otherwise the wait was too long, or the place was lost.</returns>
+    /// <returns>True if the work ran. False if the wait was too long or the place was evicted.</returns>
     internal async Task<bool> RunAsync(HashingPlace place, Action work, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
@@ -102,7 +102,7 @@ internal sealed class HashingLane : IDisposable
         }
     }
 
-    /// <summary>Finishes what is being hashed. Those who wait are refused.</summary>
+    /// <summary>Finishes the hashes in progress and refuses all waiting callers.</summary>
     public void Dispose()
     {
         lock (gate)
@@ -124,7 +124,7 @@ internal sealed class HashingLane : IDisposable
 
     private FairQueue QueueOf(Applicant applicant) => applicant.IsKnownDevice ? known : strangers;
 
-    // Where all places are taken, a newcomer whose part is not used up has that of somebody who holds more than theirs.
+    // If all places are taken, a newcomer who holds less than its share takes the place of a party that holds more than its own.
     private bool MakeRoom(Applicant newcomer)
     {
         if (known.Places + strangers.Places < capacity)

@@ -2,15 +2,15 @@ using System.Diagnostics.Metrics;
 
 namespace AuthMesh.Identity.Passwords;
 
-/// <summary>What the lane tells about itself, for known devices and for strangers apart.</summary>
+/// <summary>The lane's metrics, separately for known devices and strangers.</summary>
 internal sealed class HashingMetrics
 {
     private readonly Histogram<double> wait;
     private readonly Counter<long> refusals;
 
-    /// <param name="meters">Makes the meter.</param>
-    /// <param name="places">Counts the places of known devices, or else of strangers.</param>
-    /// <param name="waiting">Counts those of them who wait for a thread.</param>
+    /// <param name="meters">Creates the meter.</param>
+    /// <param name="places">Counts the places of known devices (true) or strangers (false).</param>
+    /// <param name="waiting">Counts those of them that wait for a thread.</param>
     public HashingMetrics(IMeterFactory meters, Func<bool, int> places, Func<bool, int> waiting)
     {
         var meter = meters.Create("AuthMesh.Identity");
@@ -18,15 +18,15 @@ internal sealed class HashingMetrics
             "authmesh.hashing.places", () => OfEach(places), "{place}", "Places taken in the hashing lane.");
         meter.CreateObservableUpDownCounter(
             "authmesh.hashing.queue.length", () => OfEach(waiting), "{password}", "Passwords that wait for a thread.");
-        wait = meter.CreateHistogram("authmesh.hashing.wait", "s", "How long a password that was hashed had waited for it.",
+        wait = meter.CreateHistogram("authmesh.hashing.wait", "s", "How long a password waited before it was hashed.",
             advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 7.5, 10] });
-        refusals = meter.CreateCounter<long>("authmesh.hashing.refusals", "{refusal}", "Callers who were sent away unserved, by reason.");
+        refusals = meter.CreateCounter<long>("authmesh.hashing.refusals", "{refusal}", "Callers refused without a hash, by reason.");
     }
 
     public void RecordWait(TimeSpan time, bool isKnown) => wait.Record(time.TotalSeconds, Device(isKnown));
 
     /// <param name="reason"><c>full</c>, <c>pushed_out</c> or <c>deadline</c>.</param>
-    /// <param name="isKnown">Whether the device is.</param>
+    /// <param name="isKnown">Whether the device is known.</param>
     public void CountRefusal(string reason, bool isKnown) =>
         refusals.Add(1, new KeyValuePair<string, object?>("reason", reason), Device(isKnown));
 

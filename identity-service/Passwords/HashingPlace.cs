@@ -1,13 +1,13 @@
 
 namespace AuthMesh.Identity.Passwords;
 
-/// <summary>Who wants a password hashed, as far as the lane must know to be fair.</summary>
-/// <param name="Network">Where the request began, as <see cref="CallerAddress.NetworkOf"/> says.</param>
-/// <param name="Account">The name that was typed, without case, or the id of who is signed in.</param>
-/// <param name="IsKnownDevice">Whether the request comes from a device or a session that has shown the account's password before.</param>
+/// <summary>A caller who wants a password hashed, with the facts that the lane needs to be fair.</summary>
+/// <param name="Network">The request's origin, from <see cref="CallerAddress.NetworkOf"/>.</param>
+/// <param name="Account">The typed name in lower case, or the id of the signed-in user.</param>
+/// <param name="IsKnownDevice">Whether the request comes from a device or session that has proved the account's password before.</param>
 internal sealed record Applicant(string Network, string Account, bool IsKnownDevice);
 
-/// <summary>A place in the lane, for one hash after another. Disposing it makes room for the next.</summary>
+/// <summary>A place in the lane, for one hash after another. Disposing it frees the place.</summary>
 internal sealed class HashingPlace(HashingLane lane, Applicant applicant, CancellationToken cancellationToken) : IDisposable
 {
     private TaskCompletionSource<bool>? done;
@@ -17,7 +17,7 @@ internal sealed class HashingPlace(HashingLane lane, Applicant applicant, Cancel
     public Applicant Applicant { get; } = applicant;
 
     /// <summary>Runs <paramref name="work"/> in its turn.</summary>
-    /// <returns>Its result, or null where the wait would be too long.</returns>
+    /// <returns>Its result, or null if the wait was too long.</returns>
     /// <exception cref="OperationCanceledException">The caller left before the work began.</exception>
     public async Task<T?> RunAsync<T>(Func<T> work)
         where T : class
@@ -28,7 +28,7 @@ internal sealed class HashingPlace(HashingLane lane, Applicant applicant, Cancel
 
     public void Dispose() => lane.Leave(this);
 
-    /// <summary>Does the work, on a thread of the lane.</summary>
+    /// <summary>Runs the work on a thread of the lane.</summary>
     internal void Hash()
     {
         try
@@ -41,11 +41,11 @@ internal sealed class HashingPlace(HashingLane lane, Applicant applicant, Cancel
         }
     }
 
-    // What follows is read and changed under the lane's lock.
+    // All members below are read and changed under the lane's lock.
 
     internal PlaceState State { get; private set; }
 
-    /// <summary>Whether it had a hash. Then it is not pushed out any more: what was spent on it would be lost.</summary>
+    /// <summary>Whether it has had a hash. The lane does not evict it after that, because the spent hash would be wasted.</summary>
     internal bool WasServed { get; private set; }
 
     internal long WaitsSince { get; private set; }
@@ -90,10 +90,10 @@ internal sealed class HashingPlace(HashingLane lane, Applicant applicant, Cancel
 
 internal enum PlaceState
 {
-    /// <summary>With no work: before the first, between two, after the last.</summary>
+    /// <summary>Without work: before the first hash, between two, or after the last.</summary>
     Idle,
     Waiting,
     Running,
-    /// <summary>Left, or pushed out.</summary>
+    /// <summary>The caller left, or the lane evicted the place.</summary>
     Gone,
 }

@@ -4,9 +4,9 @@ using System.Runtime.InteropServices;
 namespace AuthMesh.Identity.Passwords;
 
 /// <summary>
-/// The threads that hash, on Linux at the lowest priority that there is: they have all processor time that nobody else wants. Whatever is
-/// done besides hashing is done by one more thread, at the usual priority. A thread at the lowest one that held a lock would keep others
-/// waiting for it, and one that wakes the thread pool may create a thread there, which inherits its priority for good.
+/// The threads that hash. On Linux they run at the lowest priority, so they use only processor time that no other thread wants. One more
+/// thread at normal priority does everything besides hashing, for two reasons. A lowest-priority thread that holds a lock would keep others
+/// waiting. One that wakes the thread pool may create a pool thread, which inherits its priority for good.
 /// </summary>
 internal sealed partial class HashingThreads : IDisposable
 {
@@ -52,7 +52,7 @@ internal sealed partial class HashingThreads : IDisposable
 
     private void Hash()
     {
-        // On Linux a priority belongs to a thread, whatever POSIX says (setpriority(2)); elsewhere this would be the whole process.
+        // On Linux, priorities belong to threads, contrary to POSIX (setpriority(2)). Elsewhere the call would change the whole process.
         if (!(OperatingSystem.IsLinux() && SetPriority(which: 0, OwnThread, Lowest) == 0) && Interlocked.Exchange(ref saidNormal, 1) == 0)
         {
             LogNormalPriority(logger);
@@ -69,6 +69,6 @@ internal sealed partial class HashingThreads : IDisposable
     private static extern int SetPriority(int which, int who, int priority);
 
     [LoggerMessage(
-        LogLevel.Warning, "This system does not let passwords be hashed at a lower priority. Many logins at once may slow other requests")]
+        LogLevel.Warning, "Cannot lower the priority of the hashing threads on this system. Many logins at once may slow other requests")]
     private static partial void LogNormalPriority(ILogger logger);
 }

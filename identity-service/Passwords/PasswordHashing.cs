@@ -8,9 +8,9 @@ using Bcrypt = BCrypt.Net.BCrypt;
 namespace AuthMesh.Identity.Passwords;
 
 /// <summary>
-/// bcrypt over base64(HMAC-SHA-384(pepper, password)), as the OWASP Password Storage Cheat Sheet describes it: bcrypt reads no more
-/// than 72 bytes and stumbles over NUL, 64 characters of base64 have neither problem, and without the pepper a stolen table cannot
-/// be guessed at.
+/// bcrypt over base64(HMAC-SHA-384(pepper, password)), as the OWASP Password Storage Cheat Sheet describes it. bcrypt reads at most 72
+/// bytes and mishandles NUL; 64 characters of base64 avoid both problems. Without the pepper, a stolen table does not help to guess
+/// passwords.
 /// </summary>
 internal sealed class PasswordHashing
 {
@@ -24,7 +24,7 @@ internal sealed class PasswordHashing
     {
         this.ring = ring;
         workFactor = options.Value.WorkFactor;
-        // Right in form and equal to nothing: checking against it costs what checking against a user's hash costs.
+        // A well-formed hash that matches no password. Checking against it costs as much as checking against a user's hash.
         nobodys = new StoredHash(null, Bcrypt.GenerateSalt(workFactor) + new string('.', 31), workFactor);
         var meter = meters.Create("AuthMesh.Identity");
         rounds = meter.CreateCounter<long>(
@@ -32,21 +32,21 @@ internal sealed class PasswordHashing
         guesses = meter.CreateCounter<long>("authmesh.password.guesses", "{guess}", "Passwords checked, right or wrong.");
     }
 
-    /// <returns>The text to store, or null where the wait in the lane would be too long.</returns>
+    /// <returns>The text to store, or null if the wait in the lane was too long.</returns>
     public Task<string?> HashAsync(HashingPlace place, string password) => place.RunAsync(() => Hash(password));
 
-    /// <summary>Checks a password, at the same cost whatever the outcome.</summary>
-    /// <param name="place">Whoever checks one stands in the lane.</param>
+    /// <summary>Checks a password. Every outcome costs the same.</summary>
+    /// <param name="place">The caller's place in the lane.</param>
     /// <param name="password">As typed.</param>
-    /// <param name="stored">The user's hash, or null where there is no such user.</param>
-    /// <returns>The verdict, or null where the wait in the lane would be too long.</returns>
+    /// <param name="stored">The user's hash, or null if no such user exists.</param>
+    /// <returns>The verdict, or null if the wait in the lane was too long.</returns>
     public Task<PasswordVerdict?> VerifyAsync(HashingPlace place, string password, string? stored) => place.RunAsync(() =>
     {
         guesses.Add(1);
         return Verify(password, stored);
     });
 
-    /// <summary>Hashes here and now, for the start and for commands, where nobody stands in line.</summary>
+    /// <summary>Hashes immediately, without the lane: for startup and commands, where no callers wait.</summary>
     /// <returns>The text to store.</returns>
     public string Hash(string password)
     {
@@ -71,7 +71,7 @@ internal sealed class PasswordHashing
             isMatch = Bcrypt.Verify(pepper is null ? password : Key(pepper, password), hash.Bcrypt)
                 && hash != nobodys && !IsAliasOfAnother(password, hash);
         }
-        // Two kinds of exception for text that is no bcrypt hash behind a form that looked like one.
+        // bcrypt throws two kinds of exception for text that only looks like a bcrypt hash.
         catch (Exception exception) when (exception is ArgumentException or global::BCrypt.Net.SaltParseException)
         {
             return Refuse(password, "bcrypt cannot read it");
@@ -88,17 +88,17 @@ internal sealed class PasswordHashing
         return new PasswordVerdict(false, false);
     }
 
-    // Plain bcrypt repeats the password behind a NUL until it has 72 bytes, so "abc" and "abc\0abc" have one hash.
+    // Plain bcrypt repeats the password with a NUL after it until it has 72 bytes, so "abc" and "abc\0abc" have the same hash.
     private static bool IsAliasOfAnother(string password, StoredHash hash) => hash.PepperId is null
         && password.Contains('\0', StringComparison.Ordinal);
 
-    // Plain bcrypt reads 72 bytes. What was typed behind them was not checked, so it must not become part of a new hash.
+    // Plain bcrypt reads 72 bytes. It does not check the rest, so the rest must not become part of a new hash.
     private static bool IsCut(string password, StoredHash hash) => hash.PepperId is null && Encoding.UTF8.GetByteCount(password) > 72;
 
-    // A hash that cannot be used costs what any other does.
+    // An unusable hash costs as much as any other.
     private PasswordVerdict Refuse(string password, string fault) => Verify(password, stored: null) with { Fault = fault };
 
-    /// <summary>Spends what a cheaper hash saved, so that time does not tell it from today's: 2^n + … + 2^(m-1) = 2^m - 2^n.</summary>
+    /// <summary>Spends the rounds that a cheaper hash saved, so that timing does not reveal it: 2^n + … + 2^(m-1) = 2^m - 2^n.</summary>
     private void TopUp(int spentWorkFactor)
     {
         for (var missing = spentWorkFactor; missing < workFactor; missing++)
@@ -115,9 +115,9 @@ internal sealed class PasswordHashing
 }
 
 /// <param name="IsMatch">Whether it is the user's password.</param>
-/// <param name="IsOutdated">Whether the hash that matched is of an older scheme, pepper or cost and can be replaced by a new one.</param>
+/// <param name="IsOutdated">Whether the matching hash has an older scheme, pepper or cost, and a new hash can replace it.</param>
 internal sealed record PasswordVerdict(bool IsMatch, bool IsOutdated)
 {
-    /// <summary>Why the stored hash could not be used at all, so that its user cannot sign in; null where it could.</summary>
+    /// <summary>Why the stored hash is unusable, which keeps its user from signing in; null if it is usable.</summary>
     public string? Fault { get; init; }
 }

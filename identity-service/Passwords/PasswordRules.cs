@@ -4,18 +4,18 @@ using AuthMesh.Identity.Tokens;
 namespace AuthMesh.Identity.Passwords;
 
 /// <summary>
-/// What a new password may be: any text that is not among the first to be guessed, as typed and never cut (NIST SP 800-63B-4 §3.1.1.2).
-/// No mixture of characters is asked for: it makes passwords that are hard to remember and easy to guess.
+/// The rules for new passwords: any text that is not among the first guesses, as typed and never truncated (NIST SP 800-63B-4 §3.1.1.2).
+/// The rules demand no mixture of characters, because that yields passwords that are hard to remember and easy to guess.
 /// </summary>
 internal sealed class PasswordRules(PasswordOptions options, TokenOptions tokens)
 {
     private const string Product = "authmesh";
 
-    // Of what is left without the name. "alice2024!" and "my-alice" are tried at once by whoever knows the name.
+    // The letters that must remain without the name. An attacker who knows the name tries "alice2024!" and "my-alice" first.
     private const int FewestOtherLetters = 4;
     private const int ShortestName = 3;
 
-    /// <returns>What is wrong with it and what to do, or null. It never holds the password.</returns>
+    /// <returns>The fault and its cure, or null. The text never contains the password.</returns>
     public string? FindFault(string password, string username)
     {
         var (minimum, maximum) = (options.MinimumLength, options.MaximumLength);
@@ -56,13 +56,13 @@ internal sealed class PasswordRules(PasswordOptions options, TokenOptions tokens
 }
 
 /// <summary>
-/// The list that ships with the service; common-passwords.LICENSE.txt says where it is from. Compared without case and in no other
-/// spelling.
+/// The list that ships with the service; common-passwords.LICENSE.txt names its source. The comparison ignores case and no other
+/// difference in spelling.
 /// </summary>
 internal static class CommonPasswords
 {
-    // 168 KB from the first question on, nothing before; as a frozen set of strings it would be 2.2 MB (measured). A search by bytes
-    // takes 50 µs, and a hash of the password follows that takes a quarter of a second.
+    // 168 KB, loaded at the first use; a frozen set of strings would take 2.2 MB (measured). A search by bytes takes 50 µs, against a
+    // quarter of a second for the hash that follows.
     private static readonly Lazy<byte[]> Lines = new(Read);
 
     public static bool Contains(string folded) => Lines.Value.AsSpan().IndexOf(Encoding.UTF8.GetBytes($"\n{folded}\n")) >= 0;

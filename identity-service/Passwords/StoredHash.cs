@@ -3,8 +3,8 @@ using System.Globalization;
 namespace AuthMesh.Identity.Passwords;
 
 /// <summary>
-/// A password hash as it stands in the table. Ours names its scheme and its pepper: <c>hmac-sha384+bcrypt:PEPPER:$2a$12$…</c>.
-/// A bare <c>$2a$…</c>, <c>$2b$…</c> or <c>$2y$…</c> is plain bcrypt, brought along from another system.
+/// A password hash as the table stores it. Our own form names its scheme and pepper: <c>hmac-sha384+bcrypt:PEPPER:$2a$12$…</c>.
+/// A bare <c>$2a$…</c>, <c>$2b$…</c> or <c>$2y$…</c> is plain bcrypt, imported from another system.
 /// </summary>
 /// <param name="PepperId">The pepper that the password was keyed with, or null for plain bcrypt.</param>
 /// <param name="Bcrypt">The bcrypt part.</param>

@@ -3,7 +3,7 @@ using System.Text.Json.Serialization;
 
 namespace AuthMesh.Identity.Platform;
 
-/// <summary>Takes any JSON string. What is no text at all becomes one that no user's name or secret can equal.</summary>
+/// <summary>Accepts any JSON string. A string that is not valid text becomes one that equals no user's name or secret.</summary>
 internal sealed class AnyTextConverter : JsonConverter<string>
 {
     private const string Nobodys = "\0"; // refused at registration
@@ -19,7 +19,7 @@ internal sealed class AnyTextConverter : JsonConverter<string>
         {
             return reader.GetString();
         }
-        catch (InvalidOperationException) // a lone surrogate, or bytes that are no UTF-8
+        catch (InvalidOperationException) // a lone surrogate, or invalid UTF-8
         {
             return Nobodys;
         }

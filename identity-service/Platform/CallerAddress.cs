@@ -3,14 +3,14 @@ using AuthMesh.Requests;
 
 namespace AuthMesh.Identity.Platform;
 
-/// <summary>Where a request began. The gateway writes it down from the connection; from anybody else it is a claim.</summary>
+/// <summary>The client address of a request, as the gateway forwards it. From any other sender it is only a claim and is ignored.</summary>
 internal sealed class CallerAddress(ServiceCredential credential)
 {
-    /// <returns>The address as a person would write it, or nothing where nobody trustworthy said.</returns>
+    /// <returns>The address in its usual notation, or an empty text if no trusted service sent it.</returns>
     public string Of(HttpContext context) => Find(context)?.ToString() ?? "";
 
-    /// <summary>What is counted as one caller.</summary>
-    /// <returns>The network, or nothing where nobody trustworthy said; all of those are one.</returns>
+    /// <summary>The network that counts as one caller.</summary>
+    /// <returns>The network, or an empty text if no trusted service sent it; all those requests count as one caller.</returns>
     public string NetworkOf(HttpContext context) => Find(context) is { } address ? ClientNetwork.Of(address).ToString() : "";
 
     private IPAddress? Find(HttpContext context) =>

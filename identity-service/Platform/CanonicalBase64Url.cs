@@ -4,13 +4,13 @@ using System.Buffers.Text;
 namespace AuthMesh.Identity.Platform;
 
 /// <summary>
-/// Base64url in its one spelling: no padding, no white space, no bits left over. Two texts for one secret help nobody but a thief.
+/// Canonical base64url: no padding, no white space, no left-over bits. A second spelling of a secret would help only an attacker.
 /// </summary>
 internal static class CanonicalBase64Url
 {
-    /// <returns>Whether the text is what the encoder would write for just as many bytes as there is room for.</returns>
+    /// <returns>Whether the text is exactly the encoding of as many bytes as <paramref name="bytes"/> has.</returns>
     public static bool TryDecode(ReadOnlySpan<char> text, Span<byte> bytes) =>
         text.Length == Base64Url.GetEncodedLength(bytes.Length)
-        && Base64Url.DecodeFromChars(text, bytes, out _, out var written) == OperationStatus.Done // which it is not with bits left over
+        && Base64Url.DecodeFromChars(text, bytes, out _, out var written) == OperationStatus.Done // fails on left-over bits
         && written == bytes.Length;
 }

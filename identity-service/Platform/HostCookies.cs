@@ -4,7 +4,7 @@ using Microsoft.Extensions.Options;
 
 namespace AuthMesh.Identity.Platform;
 
-/// <summary>Cookies that no script reads, no other host gets and, on https, no plain connection carries.</summary>
+/// <summary>Sets cookies that are hidden from scripts, bound to this host and, on https, never sent over plain connections.</summary>
 internal sealed class HostCookies(IOptions<AuthMeshOptions> mesh)
 {
     private readonly bool isHttps = mesh.Value.Issuer.StartsWith("https://", StringComparison.Ordinal);
@@ -18,7 +18,7 @@ internal sealed class HostCookies(IOptions<AuthMeshOptions> mesh)
         response.Cookies.Append(name, value, new CookieOptions
         {
             HttpOnly = true,
-            SameSite = SameSiteMode.Lax, // a link from elsewhere finds its user signed in, a form from elsewhere does not
+            SameSite = SameSiteMode.Lax, // the browser sends the cookie with links from other sites, not with their forms
             Secure = isHttps,
             Path = "/",
             MaxAge = maxAge,

@@ -14,7 +14,7 @@ internal static class InternalEndpoints
     public static IServiceCollection AddInternal(this IServiceCollection services)
     {
         services.AddSingleton<ServiceCredential>();
-        // A second AddAuthentication() would start data protection again, which the defaults removed.
+        // A second AddAuthentication() would bring back data protection, which the defaults removed.
         new AuthenticationBuilder(services).AddScheme<AuthenticationSchemeOptions,
             ServiceAuthentication>(ServiceAuthentication.SchemeName, null);
         services.AddAuthorizationBuilder().AddPolicy(

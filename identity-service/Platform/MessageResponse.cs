@@ -1,4 +1,4 @@
 namespace AuthMesh.Identity.Platform;
 
-/// <summary>Done, and nothing more to say.</summary>
+/// <summary>The answer of an operation that returns no data.</summary>
 public sealed record MessageResponse(string Status, string Message);

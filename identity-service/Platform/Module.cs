@@ -3,8 +3,8 @@ using Microsoft.EntityFrameworkCore;
 namespace AuthMesh.Identity.Platform;
 
 /// <summary>
-/// What one folder of the service brings along. <c>Modules.cs</c> lists them all; the program and the tests that pin endpoints, entities
-/// and settings read that list.
+/// The services, endpoints, entities and settings of one folder. <c>Modules.cs</c> lists all modules; the program and the tests that pin
+/// endpoints, entities and settings read that list.
 /// </summary>
 /// <param name="Name">The folder's name.</param>
 internal sealed record Module(string Name)
@@ -18,6 +18,6 @@ internal sealed record Module(string Name)
     /// <summary>Adds the folder's entities to the model of the database.</summary>
     public Action<ModelBuilder> MapEntities { get; init; } = _ => { };
 
-    /// <summary>The options classes whose settings stand below <c>Identity</c>.</summary>
+    /// <summary>The options classes whose settings are below <c>Identity</c>.</summary>
     public IReadOnlyList<Type> Settings { get; init; } = [];
 }

@@ -6,7 +6,7 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 namespace AuthMesh.Identity.Platform;
 
 /// <summary>
-/// Work that a module does once at start, before the first request. All steps run one after the other, in the order of the modules,
+/// Work that a module does once at startup, before the first request. All steps run one after the other, in the order of the modules,
 /// and only one replica runs them at a time. A step must be safe to repeat.
 /// </summary>
 internal sealed record PreparationStep(Func<IServiceProvider, CancellationToken, Task> RunAsync);
@@ -19,10 +19,10 @@ internal sealed partial class Preparation(
     IServiceScopeFactory scopes, PendingRefusal refusal, DatabaseHealth database, TimeProvider clock, ILogger<Preparation> logger)
     : BackgroundService, IHealthCheck
 {
-    // every request waits for this, and an attempt is cheap
+    // Every request waits for this, and an attempt is cheap.
     private static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(100);
 
-    // People are slower, and PostgreSQL logs each wrong password.
+    // Longer, because a repair by hand takes time and PostgreSQL logs each wrong password.
     private static readonly TimeSpan RetryIntervalOfRepairs = TimeSpan.FromSeconds(1);
 
     private readonly TaskCompletionSource completed = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -30,7 +30,7 @@ internal sealed partial class Preparation(
 
     public bool IsComplete => completed.Task.IsCompleted;
 
-    /// <summary>Completes when everything is prepared. It never completes when the start is refused.</summary>
+    /// <summary>Completes when everything is prepared. It never completes if the service refuses to start.</summary>
     public Task Completed => completed.Task;
 
     public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
@@ -62,7 +62,7 @@ internal sealed partial class Preparation(
         }
     }
 
-    /// <returns>The reason to wait, or null where waiting cures nothing.</returns>
+    /// <returns>The reason to wait, or null if waiting cures nothing.</returns>
     private Setback? Explain(Exception exception)
     {
         if (database.Judge(exception) is not { Kind: FaultKind.Passing or FaultKind.Repairable } fault)
@@ -86,7 +86,7 @@ internal sealed partial class Preparation(
     {
         await using var scope = scopes.CreateAsyncScope();
         var services = scope.ServiceProvider;
-        // building the model takes as long as PostgreSQL's start and need not wait for it
+        // Building the model takes as long as PostgreSQL's start, so it does not wait for it.
         _ = services.GetRequiredService<IdentityDb>().Model;
 
         // Replicas that start together take turns. The second one finds everything done.
@@ -125,7 +125,7 @@ internal static class PreparationServices
     public static void UsePreparedGate(this WebApplication app)
     {
         var notReady = CommonFailures.Unavailable("not_ready", "The identity service is starting");
-        // Resolved with the first request: by then the settings have been checked, which the database is built from.
+        // Resolved at the first request: by then the service has checked the settings that the database is built from.
         app.Use((context, next) =>
             context.RequestServices.GetRequiredService<Preparation>().IsComplete ? next(context) : notReady.ExecuteAsync(context));
     }

@@ -4,9 +4,8 @@ using System.Globalization;
 namespace AuthMesh.Identity.Platform;
 
 /// <summary>
-/// Something that a person who looks into an incident wants to know. The methods below are the closed list of events;
-/// docs/security-events.md describes them, pinned by a test. An event holds ids and reasons only: never a name, password, token, cookie or
-/// key.
+/// An event for the investigation of incidents. The methods below are the closed list of events; docs/security-events.md describes them,
+/// pinned by a test. An event holds only ids and reasons: never a name, password, token, cookie or key.
 /// </summary>
 internal sealed record SecurityEvent
 {
@@ -17,17 +16,17 @@ internal sealed record SecurityEvent
 
     public LogLevel Level { get; }
 
-    /// <summary>The account that the event is about. Null where there is none, for example a login with an unknown name.</summary>
+    /// <summary>The account that the event is about. Null if none is, for example for a login with an unknown name.</summary>
     public Guid? UserId { get; private init; }
 
-    /// <summary>The admin who acted, where that is not the account itself.</summary>
+    /// <summary>The admin who acted; null if users acted on their own account.</summary>
     public Guid? AdminId { get; private init; }
 
     public Guid? SessionId { get; private init; }
 
     public string? KeyId { get; private init; }
 
-    /// <summary>Why, or what changed.</summary>
+    /// <summary>The cause or the change.</summary>
     public string? Reason { get; private init; }
 
     /// <summary>How many sessions ended.</summary>
@@ -40,11 +39,11 @@ internal sealed record SecurityEvent
 
     public static SecurityEvent LoginFailed(Guid? userId, string reason) => new("login_failed") { UserId = userId, Reason = reason };
 
-    /// <summary>Too many wrong passwords: the attempt was refused before its password was looked at.</summary>
+    /// <summary>Too many wrong passwords: the service refused the attempt before it checked the password.</summary>
     public static SecurityEvent LoginBlocked(Guid? userId, string limit) =>
         new("login_blocked") { UserId = userId, Reason = "too many for " + limit };
 
-    /// <summary>A signed-in caller was asked for the password again and gave a wrong one.</summary>
+    /// <summary>A signed-in caller had to give the password again and gave a wrong one.</summary>
     public static SecurityEvent ReauthenticationFailed(Guid userId, Guid sessionId, string reason) =>
         new("reauthentication_failed") { UserId = userId, SessionId = sessionId, Reason = reason };
 
@@ -55,7 +54,7 @@ internal sealed record SecurityEvent
     public static SecurityEvent OtherSessionsEnded(Guid userId, Guid sessionId, int count) =>
         new("other_sessions_ended") { UserId = userId, SessionId = sessionId, SessionCount = count };
 
-    /// <summary>A refresh token was presented that had been replaced more than 30 seconds before. The session ended.</summary>
+    /// <summary>A caller presented a refresh token that was replaced more than 30 seconds before. The session ended.</summary>
     public static SecurityEvent RefreshReused(Guid userId, Guid sessionId, int counter, int currentCounter) =>
         new("refresh_reused", LogLevel.Warning)
         {
@@ -74,7 +73,7 @@ internal sealed record SecurityEvent
 
     public static SecurityEvent UserEnabled(Guid adminId, Guid userId) => new("user_enabled") { AdminId = adminId, UserId = userId };
 
-    /// <param name="adminId">Null where users deleted their own account.</param>
+    /// <param name="adminId">Null if users deleted their own account.</param>
     /// <param name="userId">The account.</param>
     public static SecurityEvent UserDeleted(Guid? adminId, Guid userId) => new("user_deleted") { AdminId = adminId, UserId = userId };
 
@@ -91,7 +90,7 @@ internal sealed record SecurityEvent
 
     public static SecurityEvent RingResealed() => new("ring_resealed");
 
-    /// <summary>An operator gave an admin a new password, or made an admin.</summary>
+    /// <summary>An operator gave an admin a new password, or created an admin.</summary>
     public static SecurityEvent AdminRecovered(Guid userId) => new("admin_recovered", LogLevel.Warning) { UserId = userId };
 }
 
@@ -103,8 +102,7 @@ internal sealed class SecurityEvents(ILoggerFactory loggers, CallerAddress calle
     private readonly ILogger logger = loggers.CreateLogger(Category);
 
     /// <param name="securityEvent">The event.</param>
-    /// <param name="context">The request that caused it, whose network is written down; null where an operator or the service itself
-    /// acted.</param>
+    /// <param name="context">The request that caused it, whose network is logged; null if an operator or the service itself acted.</param>
     public void Write(SecurityEvent securityEvent, HttpContext? context)
     {
         if (logger.IsEnabled(securityEvent.Level))
@@ -116,7 +114,7 @@ internal sealed class SecurityEvents(ILoggerFactory loggers, CallerAddress calle
         }
     }
 
-    /// <summary>The fields that have a value, by the names that structured logs show.</summary>
+    /// <summary>The fields that have a value, under their names in structured logs.</summary>
     private sealed class Line : IReadOnlyList<KeyValuePair<string, object?>>
     {
         private readonly List<KeyValuePair<string, object?>> fields = [];

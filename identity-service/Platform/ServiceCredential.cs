@@ -6,13 +6,13 @@ using Microsoft.Extensions.Options;
 
 namespace AuthMesh.Identity.Platform;
 
-/// <summary>The secret that all services of a mesh share. The identity service demands it from them.</summary>
+/// <summary>The secret that all services of a mesh share and must present to the identity service.</summary>
 internal sealed class ServiceCredential(IOptions<AuthMeshOptions> options)
 {
-    // Hashes are compared, so the time reveals neither a common prefix nor the length.
+    // Comparing hashes keeps the timing from revealing a common prefix or the length.
     private readonly byte[] expected = Hash(Secret.Read(options.Value.ServiceKey, options.Value.ServiceKeyFile));
 
-    /// <summary>Whether the request comes from a service of the mesh. Then its statements about its own caller can be trusted.</summary>
+    /// <summary>Whether the request comes from a service of the mesh. Its statements about its own caller are then trusted.</summary>
     public bool IsOn(HttpRequest request) =>
         request.Headers.TryGetValue(IssuerConnection.ServiceKeyHeader, out var values) && values is [{ } value]
         && CryptographicOperations.FixedTimeEquals(Hash(value), expected);

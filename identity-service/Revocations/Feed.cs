@@ -10,8 +10,8 @@ using Microsoft.AspNetCore.Mvc;
 namespace AuthMesh.Identity.Revocations;
 
 /// <summary>
-/// The log as Server-Sent Events (HTML Living Standard §9.2), for as long as the listener stays: what it has not seen yet, then what
-/// comes, and a beat whenever PostgreSQL has confirmed that nothing is missing. The first beat says that the listener has caught up.
+/// Streams the log to a verifier as Server-Sent Events (HTML Living Standard §9.2): first the entries that it has missed, then new ones.
+/// A beat follows whenever PostgreSQL has confirmed that nothing is missing. The first beat tells the verifier that it has caught up.
 /// </summary>
 internal static class Feed
 {
@@ -34,7 +34,7 @@ internal static class Feed
 
         var presence = await verifiers.EnterAsync(id, name, cancellationToken);
         http.Response.RegisterForDispose(presence);
-        // A feed never ends by itself, and a shutdown waits for requests that are under way.
+        // A feed never ends by itself, and a shutdown waits for running requests.
         var leaving = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, lifetime.ApplicationStopping);
         http.Response.RegisterForDispose(leaving);
         return TypedResults.ServerSentEvents(TellAsync(log, clock, LogPosition.TryParse(lastEventId), leaving.Token));

@@ -8,8 +8,8 @@ using Npgsql;
 namespace AuthMesh.Identity.Revocations;
 
 /// <summary>
-/// Keeps this replica's copy of the log complete, and confirms so every 2 seconds by asking PostgreSQL. A notification only says that
-/// asking pays off earlier; where one is lost, the next beat brings the news.
+/// Keeps this replica's copy of the log complete, and confirms that every 2 seconds with a query to PostgreSQL. A notification only
+/// triggers an earlier query. If one is lost, the next beat catches up.
 /// </summary>
 internal sealed partial class FollowRevocations(
     NpgsqlDataSource dataSource, RevocationLog log, RevokedAccess revoked, VerifierRegister verifiers, KeyRing ring,
@@ -19,8 +19,8 @@ internal sealed partial class FollowRevocations(
     private static readonly TimeSpan Beat = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(250);
 
-    private IReadOnlyList<Revocation> lost = []; // by the database, and not made again yet
-    private volatile CancellationTokenSource? listening; // of the connection that listens now
+    private IReadOnlyList<Revocation> lost = []; // entries that the database lost and this replica has not written again yet
+    private volatile CancellationTokenSource? listening; // cancels the current LISTEN connection
     private Repeating? following;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -32,7 +32,7 @@ internal sealed partial class FollowRevocations(
             following.RunAsync(FollowAsync, stoppingToken));
     }
 
-    // A connection of its own: on it the server speaks first.
+    // LISTEN needs its own connection, because the server sends notifications unasked.
     private async Task<TimeSpan?> ListenAsync(CancellationToken stoppingToken)
     {
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
@@ -53,7 +53,7 @@ internal sealed partial class FollowRevocations(
 
     private async Task<TimeSpan?> FollowAsync(CancellationToken stoppingToken)
     {
-        // Held: a flood that waits for connections of the pool must not delay a logout.
+        // Held open, because a flood of requests that wait for pooled connections must not delay a logout.
         await using var connection = await dataSource.OpenConnectionAsync(stoppingToken);
         await verifiers.RegisterSelfAsync(connection, ring.KeyIds, stoppingToken);
         while (true)
@@ -81,7 +81,7 @@ internal sealed partial class FollowRevocations(
         revoked.WarnIfStale();
         if (fault.IsOfConnection)
         {
-            StopListening(); // after a fail-over the old server may keep that connection, and it has no news
+            StopListening(); // after a fail-over, the old server may keep that connection and would send no notifications
         }
 
         return new Setback(DatabaseUnavailable.FindCause(exception)!.Message, RetryInterval);
@@ -102,7 +102,7 @@ internal sealed partial class FollowRevocations(
     {
         var number = log.BeginConfirmation();
         var tail = log.Tail;
-        var isOtherHistory = false; // and with it, another ring
+        var isOtherHistory = false; // a restored database also has another ring
         var (found, databaseTime) = await ReadFromAsync(connection, tail?.Position ?? 0, cancellationToken);
         if (tail is not null)
         {
@@ -112,7 +112,8 @@ internal sealed partial class FollowRevocations(
             }
             else
             {
-                // Restored from an older copy; or it was away for so long that the tail was cleared out, and nothing that matters is lost.
+                // The database was restored from an older backup. Or it was unreachable for so long that cleanup removed the tail; then
+                // nothing relevant is lost.
                 (found, databaseTime) = await ReadFromAsync(connection, 0, cancellationToken);
                 lost = [.. log.StartAnew().Except(found).Where(entry => databaseTime - entry.WrittenAt <= AccessTokenLifetime.Remembered)];
                 if (lost.Count > 0)
@@ -144,7 +145,7 @@ internal sealed partial class FollowRevocations(
 
         if (isOtherHistory || entries.Exists(entry => entry.Kind == RevocationKind.KeysChanged))
         {
-            // Before it is passed on, so that whoever then asks for the keys gets them.
+            // Reload before passing the entry on, so that verifiers that then ask for the keys get them.
             await using var scope = scopes.CreateAsyncScope();
             await ring.ReloadAsync(scope.ServiceProvider.GetRequiredService<IdentityDb>(), cancellationToken);
             await verifiers.RegisterSelfAsync(connection, ring.KeyIds, cancellationToken);
@@ -153,14 +154,14 @@ internal sealed partial class FollowRevocations(
         ring.Confirm();
         if (entries.FindAll(entry => entry.Kind == RevocationKind.KeyDistrusted) is { Count: > 0 } distrusted)
         {
-            ring.Distrust([.. distrusted.Select(entry => entry.Subject)]); // after the ring was read: what replaced the key is in it
+            ring.Distrust([.. distrusted.Select(entry => entry.Subject)]); // after the reload, when the ring holds the replacement
         }
     }
 
     private async Task<(List<Revocation> Entries, DateTimeOffset DatabaseTime)> ReadFromAsync(
         NpgsqlConnection connection, long position, CancellationToken cancellationToken)
     {
-        // One statement, and the only one that an idle mesh sends: it also says which verifiers are still there, every fourth second.
+        // An idle mesh sends only this statement. It also records the connected verifiers, every fourth second.
         await using var command = new NpgsqlCommand(
             """
             WITH seen AS (
@@ -198,8 +199,7 @@ internal sealed partial class FollowRevocations(
     private partial void LogFollowing();
 
     [LoggerMessage(LogLevel.Critical,
-        "The database is not the one that it was: it lacks a revocation that was acknowledged, as after a restore from an older copy. "
-        + "{Count} revocations of the last {Minutes} minutes are made again; sessions that ended earlier, passwords and roles are as in "
-        + "the copy")]
+        "The database lost an acknowledged revocation, as after a restore from an older backup. This replica repeats {Count} revocations "
+        + "of the last {Minutes} minutes. Sessions that ended earlier, passwords and roles are as in the backup")]
     private partial void LogOtherHistory(int count, double minutes);
 }

@@ -5,16 +5,16 @@ using Microsoft.EntityFrameworkCore.Metadata.Builders;
 namespace AuthMesh.Identity.Revocations;
 
 /// <summary>
-/// One entry of the ordered log of what verifiers must know. Triggers write the rows (<c>revocations.sql</c>), in the
-/// transaction that makes the change, so that no code path and no operator at a psql prompt can forget one.
+/// One entry of the ordered log that verifiers follow. Triggers write the rows (<c>revocations.sql</c>) in the transaction that makes the
+/// change, so no code path and no operator at a psql prompt can forget one.
 /// </summary>
 /// <param name="Position">
-/// Its place in the log. It is given under a lock that is held until the commit, so the order of numbers is the order of commits and
-/// a reader who has seen one number has seen all below it.
+/// The entry's place in the log. It is assigned under a lock that is held until the commit, so the numbers follow the order of commits. A
+/// reader who has seen one number has seen all lower ones.
 /// </param>
 /// <param name="Mark">
-/// Random. Position and mark together name the entry: in a database that was restored from an older copy, another entry gets the
-/// same position, but never the same mark.
+/// A random id. Position and mark together identify the entry: after a restore from an older backup, another entry may get the same
+/// position, but never the same mark.
 /// </param>
 /// <param name="Kind">The name of a <see cref="RevocationKind"/>.</param>
 /// <param name="Subject">The session's id, the user's id or the key's id; empty for <see cref="RevocationKind.KeysChanged"/>.</param>
@@ -28,6 +28,6 @@ internal sealed class RevocationMapping : IEntityTypeConfiguration<Revocation>
     {
         revocation.ToTable("revocations");
         revocation.HasKey(r => r.Position);
-        revocation.Property(r => r.Position).ValueGeneratedNever(); // the trigger's to give
+        revocation.Property(r => r.Position).ValueGeneratedNever(); // the trigger assigns it
     }
 }

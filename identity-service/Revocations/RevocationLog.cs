@@ -4,8 +4,8 @@ using AuthMesh.Tokens;
 namespace AuthMesh.Identity.Revocations;
 
 /// <summary>
-/// This replica's copy of the log, from which it feeds the verifiers that listen to it. <see cref="FollowRevocations"/> writes it;
-/// listeners read it without asking the database.
+/// This replica's copy of the log, from which it feeds its connected verifiers. <see cref="FollowRevocations"/> writes it; the feeds read
+/// it without a database query.
 /// </summary>
 internal sealed class RevocationLog
 {
@@ -16,7 +16,7 @@ internal sealed class RevocationLog
     private long lastBegun;
     private long lastConfirmed;
 
-    /// <summary>The newest entry, or null where there was none yet.</summary>
+    /// <summary>The newest entry, or null if the log is empty.</summary>
     public Revocation? Tail
     {
         get
@@ -28,7 +28,7 @@ internal sealed class RevocationLog
         }
     }
 
-    /// <summary>Ends when somebody wants to know whether this copy is complete.</summary>
+    /// <summary>Completes when a caller asks for a confirmation.</summary>
     public Task Asked
     {
         get
@@ -41,17 +41,17 @@ internal sealed class RevocationLog
     }
 
     /// <summary>Asks for a confirmation without waiting for the next beat.</summary>
-    /// <returns>The number that confirmations must reach for everything committed before this call to be in here.</returns>
+    /// <returns>The number of the first confirmation that covers everything committed before this call.</returns>
     public long AskForConfirmation()
     {
         lock (gate)
         {
             asked.TrySetResult();
-            return lastBegun + 1; // one that is under way may have looked before
+            return lastBegun + 1; // a confirmation in progress may have read the database before this call
         }
     }
 
-    /// <summary>To be called before the database is asked.</summary>
+    /// <summary>Begins a confirmation. Call it before querying the database.</summary>
     public long BeginConfirmation()
     {
         lock (gate)
@@ -61,13 +61,13 @@ internal sealed class RevocationLog
         }
     }
 
-    /// <summary>The database was asked, and these entries are all that follows the tail.</summary>
+    /// <summary>Completes a confirmation with all entries that the database has after the tail.</summary>
     public void Confirm(long number, IReadOnlyList<Revocation> news, DateTimeOffset databaseTime)
     {
         lock (gate)
         {
             entries.AddRange(news);
-            // The newest stays however old it is: it is the name of the position.
+            // Keep the newest entry at any age, because it marks the position.
             var outdated = entries.FindIndex(entry => databaseTime - entry.WrittenAt <= AccessTokenLifetime.Remembered);
             entries.RemoveRange(0, outdated < 0 ? Math.Max(0, entries.Count - 1) : outdated);
             lastConfirmed = number;
@@ -75,8 +75,8 @@ internal sealed class RevocationLog
         }
     }
 
-    /// <summary>The database does not know the tail: what is known here was another history of it.</summary>
-    /// <returns>What it does not know any more.</returns>
+    /// <summary>Empties the copy, because the database no longer has its tail and therefore has another history.</summary>
+    /// <returns>The removed entries.</returns>
     public IReadOnlyList<Revocation> StartAnew()
     {
         lock (gate)
@@ -87,7 +87,7 @@ internal sealed class RevocationLog
         }
     }
 
-    /// <summary>What a listener has not seen yet: all that follows its position, or everything where the position is not known.</summary>
+    /// <summary>Returns all entries after a listener's position, or all entries if the position is unknown.</summary>
     public Unseen ReadAfter(LogPosition? position)
     {
         lock (gate)
@@ -109,10 +109,10 @@ internal sealed class RevocationLog
 
 /// <param name="Entries">In the order of the log.</param>
 /// <param name="Confirmed">The number of the last confirmation.</param>
-/// <param name="Changed">Ends with the next one.</param>
+/// <param name="Changed">Completes with the next confirmation.</param>
 internal sealed record Unseen(IReadOnlyList<Revocation> Entries, long Confirmed, Task Changed);
 
-/// <summary>The name of an entry, as listeners repeat it in <c>Last-Event-ID</c>.</summary>
+/// <summary>The id of an entry, which listeners send back in <c>Last-Event-ID</c>.</summary>
 internal readonly record struct LogPosition(long Position, Guid Mark)
 {
     public override string ToString() => $"{Position}-{Mark:N}";
@@ -120,7 +120,7 @@ internal readonly record struct LogPosition(long Position, Guid Mark)
     public static LogPosition? TryParse(string? text) =>
         text?.Split('-') is [var position, var mark]
         && RequestText.TryReadNumber(position, out var number)
-        && Guid.TryParseExact(mark, "N", out var guid) && guid.ToString("N") == mark // one spelling
+        && Guid.TryParseExact(mark, "N", out var guid) && guid.ToString("N") == mark // lower case only
             ? new LogPosition(number, guid)
             : null;
 }

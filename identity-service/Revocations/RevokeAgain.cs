@@ -4,8 +4,8 @@ using Npgsql;
 namespace AuthMesh.Identity.Revocations;
 
 /// <summary>
-/// A restore from an older copy brings back sessions that ended after the copy was made. What this replica still remembers of that is
-/// done again: the sessions end, the epochs rise, and verifiers that start later hear of it.
+/// A restore from an older backup brings back sessions that ended after the backup. This replica repeats the revocations that it still
+/// remembers: it ends the sessions, raises the epochs and writes the log entries again for verifiers that start later.
 /// </summary>
 internal static class RevokeAgain
 {
@@ -14,7 +14,7 @@ internal static class RevokeAgain
         await using var batch = new NpgsqlBatch(connection);
         var entries = lost.Where(entry => entry.Kind != RevocationKind.KeysChanged).ToList();
 
-        // 1. The rows, where they are still there. The triggers session_ended and user_epoch_raised write the log.
+        // 1. Change the rows that still exist. The triggers session_ended and user_epoch_raised write the log.
         foreach (var entry in entries)
         {
             switch (entry.Kind)
@@ -28,7 +28,8 @@ internal static class RevokeAgain
             }
         }
 
-        // 2. The entries, for tokens whose rows the copy never had. After all rows: the lock of the log is the last that anybody takes.
+        // 2. Write the entries too, for tokens whose rows the backup never had. This follows all rows: every transaction takes the log's
+        //    lock last.
         foreach (var entry in entries)
         {
             Add("SELECT write_revocation($1, $2, $3::integer)", entry.Kind, entry.Subject, entry.Epoch is { } epoch ? epoch : DBNull.Value);

@@ -1,13 +1,13 @@
--- The revocation log's functions and triggers, as they are now. Migrations apply this file; a test compares it with the database.
--- It can run again and again, on a database that has an older text or none.
+-- The current functions and triggers of the revocation log. Migrations apply this file; a test compares it with the database.
+-- It can run repeatedly, on a database with an older text or none.
 --
--- Triggers write the log, so no code path and no operator at a psql prompt can forget an entry. They are deferred: they run as the
--- last act before the commit. The lock that the first of them takes is held until the commit is visible, so entries become visible
--- in the order of their positions.
+-- Triggers write the log, so no code path and no operator at a psql prompt can forget an entry. The triggers are deferred: they run
+-- last before the commit. The first one takes a lock and holds it until the commit is visible, so entries become visible in the order
+-- of their positions.
 
 CREATE SEQUENCE IF NOT EXISTS revocation_positions;
 
--- A subject that is no id would stop every reader, so no hand can write one.
+-- A malformed subject would stop every reader, so the table rejects it even when written by hand.
 ALTER TABLE revocations DROP CONSTRAINT IF EXISTS ck_revocations;
 ALTER TABLE revocations ADD CONSTRAINT ck_revocations CHECK (CASE kind
     WHEN 'session-ended' THEN subject ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
@@ -35,7 +35,7 @@ DROP TRIGGER IF EXISTS session_ended ON sessions;
 CREATE CONSTRAINT TRIGGER session_ended AFTER UPDATE OF ended_at ON sessions DEFERRABLE INITIALLY DEFERRED
 FOR EACH ROW WHEN (OLD.ended_at IS NULL AND NEW.ended_at IS NOT NULL) EXECUTE FUNCTION revoke_session();
 
--- Cleanup deletes dead sessions, whose tokens are refused already; they need no entry.
+-- Cleanup deletes dead sessions without an entry, because verifiers already refuse their tokens.
 DROP TRIGGER IF EXISTS session_deleted ON sessions;
 CREATE CONSTRAINT TRIGGER session_deleted AFTER DELETE ON sessions DEFERRABLE INITIALLY DEFERRED
 FOR EACH ROW WHEN (OLD.ended_at IS NULL AND OLD.expires_at > now()) EXECUTE FUNCTION revoke_session();

@@ -7,14 +7,14 @@ using Npgsql;
 namespace AuthMesh.Identity.Sessions;
 
 /// <summary>
-/// Whom a request's access token speaks for. The token was good when it was minted; what is asked about an account is asked of the
-/// tables anyway, so these say whether it still is, and no feed has to have been heard.
+/// The user and session of a request's access token. The token was valid when it was minted. Account endpoints query the tables anyway, so
+/// the same statement checks that the session is still live, without waiting for the revocation feed.
 /// </summary>
 internal sealed record Caller(Guid UserId, Guid SessionId, int Epoch)
 {
     /// <summary>
-    /// The start of a statement that does nothing for a caller whose session is not live any more: a table <c>caller</c> of one row or
-    /// none.
+    /// The start of a statement for live sessions only: a table <c>caller</c> with one row, or none if the caller's session is no longer
+    /// live.
     /// </summary>
     public const string With =
         $"""

@@ -7,7 +7,7 @@ namespace AuthMesh.Identity.Sessions;
 
 public sealed record EndOtherSessionsResponse(string Status, string Message, int Ended);
 
-/// <summary>Signs the caller out everywhere but here. The trigger <c>session_ended</c> tells every verifier.</summary>
+/// <summary>Ends all other sessions of the caller. The trigger <c>session_ended</c> notifies every verifier.</summary>
 internal static class EndOtherSessions
 {
     private const string EndOthers =

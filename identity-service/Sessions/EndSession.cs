@@ -9,7 +9,7 @@ using Npgsql;
 
 namespace AuthMesh.Identity.Sessions;
 
-/// <summary>Signs the caller out in one place. The trigger <c>session_ended</c> tells every verifier.</summary>
+/// <summary>Ends one session of the caller. The trigger <c>session_ended</c> notifies every verifier.</summary>
 internal static class EndSession
 {
     private static readonly Failure SessionNotFound = new(
@@ -30,7 +30,7 @@ internal static class EndSession
         CancellationToken cancellationToken)
     {
         var caller = Caller.Of(context.User);
-        var sessionId = RequestText.TryReadId(id, out var parsed) ? parsed : Guid.Empty; // nobody's
+        var sessionId = RequestText.TryReadId(id, out var parsed) ? parsed : Guid.Empty; // no session has this id
         var outcome = await EndedSessions.RunAsync(db, End, [.. caller.Parameters, new("id", sessionId)], cancellationToken);
         if (!outcome.IsCallerLive)
         {

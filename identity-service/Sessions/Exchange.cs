@@ -12,7 +12,7 @@ public sealed record ExchangeRequest([property: JsonConverter(typeof(AnyTextConv
 public sealed record ExchangeResponse(string Token, [property: JsonPropertyName("expires_in")] int ExpiresInSeconds);
 
 /// <summary>
-/// Trades a session cookie for an access token: the gateway's way of turning a browser's request into one that services understand.
+/// Exchanges a session cookie for an access token. The gateway uses it to forward a browser's request with a token.
 /// </summary>
 internal static class Exchange
 {

@@ -16,7 +16,7 @@ public sealed record SessionResponse(
     [property: JsonPropertyName("expires_at")] DateTimeOffset ExpiresAt,
     bool Current);
 
-/// <summary>Where the caller is signed in, the session used last first.</summary>
+/// <summary>Lists the caller's live sessions, most recently used first.</summary>
 internal static class ListSessions
 {
     private const string Live =

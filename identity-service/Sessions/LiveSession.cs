@@ -4,48 +4,48 @@ using Npgsql;
 namespace AuthMesh.Identity.Sessions;
 
 /// <summary>
-/// A session as a statement found it usable, with all that its tokens say. Every statement that lets a session do something has
-/// <see cref="IsLive"/> in it, so that nothing is decided on what an earlier one saw.
+/// A session that a statement found live, with the content of its tokens. Every statement that acts for a session contains
+/// <see cref="IsLive"/>, so that no decision relies on an earlier read.
 /// </summary>
 /// <remarks>
 /// <para>
-/// A statement sees all that was committed before it began, so whoever was told that a session ended, or an account changed, is told
-/// the truth. What is committed while it runs may be missed. A token that is minted then carries the session's id and epoch like any
-/// other, and the entry in the revocation log, written by that very commit, ends it too; its time counts from before the statement,
-/// so it is gone before the entry is.
+/// A statement sees everything committed before it began. A session that has ended, or an account that has changed, therefore gets no new
+/// token afterwards. A statement may miss a commit that happens while it runs. A token minted then still carries the session's id and
+/// epoch, so the revocation log entry of that commit ends it too. Its lifetime counts from before the statement, so the token expires
+/// before the entry does.
 /// </para>
 /// <para>
-/// Locks, for whoever adds a statement: the user's row before any of its sessions; several users in the order of their ids; more than
-/// one session only with the user's row in hand. And never FOR SHARE on a user: those who share one come and go without a gap, and
-/// eight callers that refresh in a loop kept a change of the password waiting until it timed out. FOR NO KEY UPDATE queues.
+/// Lock order for new statements: lock the user's row before any of its sessions. Lock several users in the order of their ids. Lock more
+/// than one session only while holding the user's row. Never lock a user FOR SHARE: sharers come and go without a gap, and eight callers
+/// that refreshed in a loop kept a password change waiting until it timed out. FOR NO KEY UPDATE queues.
 /// </para>
 /// </remarks>
-/// <param name="FoundAt">When it was looked for, by our clock: before the statement saw it. Tokens begin here.</param>
+/// <param name="FoundAt">The time by our clock just before the statement ran. Tokens count their lifetime from here.</param>
 internal sealed record LiveSession(
     Guid Id, Guid UserId, string Username, string Role, int Epoch, int RefreshCounter, TimeSpan Remaining, DateTimeOffset FoundAt)
 {
-    /// <summary>What an access token says of this session.</summary>
+    /// <summary>The session's content for an access token.</summary>
     public TokenSession ForToken => new(UserId, Id, Epoch, Username, Role, FoundAt, Remaining);
 
-    /// <summary>However much it is used; then the password is asked for again.</summary>
+    /// <summary>The limit for a session in constant use; then the user must give the password again.</summary>
     public static readonly TimeSpan LongestLifetime = TimeSpan.FromDays(90);
 
     /// <summary>
-    /// The condition, where <c>s</c> is a session and <c>u</c> a user. What is not live now never will be again, unless the user is
-    /// disabled.
+    /// The condition for a live session <c>s</c> of a user <c>u</c>. A session that is not live never becomes live again, unless it is dead
+    /// only because the user is disabled.
     /// </summary>
     public const string IsLive =
         "s.ended_at IS NULL AND s.expires_at > now() AND u.id = s.user_id AND u.epoch = s.epoch AND u.disabled_at IS NULL";
 
-    /// <summary>How long it lives if nobody uses it any more, and in any case.</summary>
+    /// <summary>The expiry: 14 days after the last use, and at most 90 days after the sign-in.</summary>
     public const string Expiry = "LEAST(now() + interval '14 days', s.created_at + interval '90 days')";
 
     public const string Columns =
         "s.id, s.user_id, u.username, u.role, s.epoch, s.refresh_counter, s.expires_at - now() AS remaining";
 
     /// <summary>
-    /// Runs a statement that gives <see cref="Columns"/> for one session at most. Not by Entity Framework, which would take longer to make
-    /// a query of it than PostgreSQL takes to answer: every refresh comes through here.
+    /// Runs a statement that returns <see cref="Columns"/> for at most one session. It bypasses Entity Framework, which would take longer
+    /// to build the query than PostgreSQL takes to answer: every refresh runs through here.
     /// </summary>
     public static async Task<LiveSession?> FindAsync(
         NpgsqlCommand command, TimeProvider clock, CancellationToken cancellationToken, params NpgsqlParameter[] parameters)
@@ -60,7 +60,7 @@ internal sealed record LiveSession(
                     rows.GetGuid(0), rows.GetGuid(1), rows.GetString(2), rows.GetString(3), rows.GetInt32(4), rows.GetInt32(5),
                     rows.GetTimeSpan(6), foundAt)
                 : null;
-            await rows.NextResultAsync(cancellationToken); // there is none; but until PostgreSQL says so, nothing is committed
+            await rows.NextResultAsync(cancellationToken); // no second result exists, but only its absence confirms the commit
             return session;
         }
     }

@@ -11,7 +11,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace AuthMesh.Identity.Sessions;
 
-/// <summary>The body is optional, and so is its type where there is none: a browser's form says one also of nothing.</summary>
+/// <summary>The body is optional. An empty body may have any content type, because a browser's form always sends one.</summary>
 public sealed record LogoutRequest(
     [property: JsonPropertyName("refresh_token")][property: JsonConverter(typeof(AnyTextConverter))] string? RefreshToken = null)
 {
@@ -19,7 +19,7 @@ public sealed record LogoutRequest(
     {
         var request = context.Request;
         var start = await request.BodyReader.ReadAsync(context.RequestAborted);
-        request.BodyReader.AdvanceTo(start.Buffer.Start); // nothing is taken yet
+        request.BodyReader.AdvanceTo(start.Buffer.Start); // consumes nothing
         if (start is { IsCompleted: true, Buffer.IsEmpty: true })
         {
             return new LogoutRequest();
@@ -43,17 +43,16 @@ public sealed record LogoutRequest(
 }
 
 /// <summary>
-/// Ends every session that a presented credential names: session cookie, bearer token, refresh token. An unusable credential beside them is
-/// ignored, and so are expiry and revocation: leaving needs no permission, and leaving twice is leaving.
+/// Ends the session of every presented credential: session cookies, bearer tokens, a refresh token. It ignores unusable credentials. It
+/// also accepts expired and revoked ones, because a logout needs no permission and may be repeated.
 /// </summary>
 /// <remarks>
-/// A credential that cannot be checked now, for want of its key, makes the answer a 503: nobody is told to have left who may not have. The
-/// sessions of the others have ended all the same. The trigger <c>session_ended</c> writes each into the log of revocations, in the same
-/// commit.
+/// If a credential cannot be checked now because its key is missing, the answer is 503, since its session may not have ended. The sessions
+/// of the other credentials have still ended. The trigger <c>session_ended</c> writes each one to the revocation log in the same commit.
 /// </remarks>
 internal static class Logout
 {
-    // More bearer tokens or cookies than a client ever has; each costs a look-up.
+    // More bearer tokens or cookies than any client has. The limit exists because each costs a look-up.
     private const int MostPresented = 10;
 
     public static void Map(IEndpointRouteBuilder group) => group.MapPost("/logout", HandleAsync).AllowAnonymous();
@@ -62,7 +61,7 @@ internal static class Logout
         LogoutRequest request, HttpContext context, IdentityDb db, KeyRing ring, AccessTokenReader accessTokens, SessionCookies cookies,
         SecurityEvents events, CancellationToken cancellationToken)
     {
-        // 1. The sessions that are named.
+        // 1. Collect the sessions of the credentials.
         var (ids, cannotCheck) = await ReadBearerTokensAsync(context.Request, accessTokens);
         if (request.RefreshToken is { } text && RefreshToken.TryParse(text, ring) is { } refreshToken)
         {
@@ -75,7 +74,7 @@ internal static class Logout
                 .ToListAsync(cancellationToken));
         }
 
-        // 2. Each ends by a statement of its own, so that two sessions are never locked together.
+        // 2. End each session in its own statement, so that no statement locks two sessions.
         foreach (var id in ids)
         {
             if (await db.Database.ExecuteSqlAsync(
@@ -85,7 +84,7 @@ internal static class Logout
             }
         }
 
-        // 3. The answer.
+        // 3. Answer.
         cannotCheck?.Throw();
         cookies.Clear(context.Response);
         return TypedResults.Ok(new MessageResponse("success", "Logged out successfully"));
@@ -97,7 +96,7 @@ internal static class Logout
         const string Scheme = "Bearer ";
         HashSet<Guid> ids = [];
         ExceptionDispatchInfo? cannotCheck = null;
-        // The gateway joins doubled headers with commas (RFC 9110 §5.3), and no token holds one.
+        // The gateway joins repeated headers with commas (RFC 9110 §5.3), and no token contains one.
         foreach (var credential in request.Headers.Authorization.OfType<string>()
             .SelectMany(header => header.Split(',', StringSplitOptions.TrimEntries))
             .Where(credential => credential.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)).Take(MostPresented))
@@ -109,7 +108,7 @@ internal static class Logout
                     ids.Add(Guid.Parse(caller.FindFirstValue(AccessTokenClaims.SessionId)!));
                 }
             }
-            catch (Exception exception) // left for the end: it becomes the answer
+            catch (Exception exception) // rethrown at the end, as the answer
             {
                 cannotCheck ??= ExceptionDispatchInfo.Capture(exception);
             }

@@ -11,26 +11,26 @@ public sealed record RefreshRequest(
     [property: JsonPropertyName("refresh_token")][property: JsonConverter(typeof(AnyTextConverter))] string? RefreshToken = null);
 
 /// <summary>
-/// Trades a refresh token for its successor and a new access token. A session moves one step in 30 s at most, and until they are over
-/// the token from before the step and the one from after it get the same answer: who lost a race, or the answer, is not signed out.
+/// Rotates a refresh token: exchanges it for its successor and a new access token. A session rotates at most once in 30 s. For those 30 s,
+/// the old and the new token get the same answer, so a client that loses a race or an answer stays signed in.
 /// </summary>
 /// <remarks>
-/// Accepted weakness: a thief who presents a stolen token within those 30 s gets the owner's next token and is not noticed. He is when
-/// either of the two presents a token that the other has moved on from, 30 s after that step or later.
+/// Accepted weakness: a thief who presents a stolen token within those 30 s gets the owner's next token undetected. Reuse detection catches
+/// the theft when thief or owner presents a token that the other rotated at least 30 s before.
 /// </remarks>
 internal static partial class Refresh
 {
-    // One answer for every reason.
+    // Every reason gets the same answer.
     private static readonly Failure InvalidRefreshToken = new(
         StatusCodes.Status401Unauthorized, "invalid_refresh_token", "Invalid or expired refresh token");
 
-    // Longer than a retry after a lost answer takes, and than a tab that slept needs to find what another tab has stored.
+    // Long enough for a retry after a lost answer, and for a sleeping tab to find the token that another tab has stored.
     private const string JustNow = "now() - interval '30 seconds'";
 
     private const string IsDue = $"s.refresh_counter = @counter AND (s.refreshed_at IS NULL OR s.refreshed_at <= {JustNow})";
 
-    // One statement decides and moves. Whoever waits for another's step sees it done: PostgreSQL evaluates both conditions and the
-    // values anew on the row that it waited for, so of any number one moves, and all others read where it went.
+    // One statement both decides and rotates. After a wait for a concurrent rotation, PostgreSQL evaluates the conditions and values again
+    // on the changed row. So of any number of concurrent calls one rotates, and all others return its result.
     private const string Step =
         $"""
         UPDATE sessions s SET
@@ -43,9 +43,9 @@ internal static partial class Refresh
         RETURNING {LiveSession.Columns}
         """;
 
-    // A token that has been replaced for longer is in two hands, and nobody can tell whose are the owner's (RFC 9700 §4.14.2). A token
-    // of another epoch is only out of date; one ahead of its session can only be of a database that was restored: neither ends anything.
-    // The trigger session_ended tells every verifier.
+    // Two parties hold a token that was replaced longer ago, and the service cannot tell which one is the owner (RFC 9700 §4.14.2), so the
+    // session ends. A token of another epoch is only outdated, and one ahead of its session comes from a restored database: neither ends a
+    // session. The trigger session_ended notifies every verifier.
     private const string EndReplayed =
         $"""
         UPDATE sessions s SET ended_at = now()
@@ -101,6 +101,6 @@ internal static partial class Refresh
     [LoggerMessage(LogLevel.Information, "Refresh refused for session {SessionId}: it ended or expired, or the token is of another epoch")]
     private static partial void LogRefused(ILogger logger, Guid sessionId);
 
-    [LoggerMessage(LogLevel.Information, "Refresh refused: not a token of ours")]
+    [LoggerMessage(LogLevel.Information, "Refresh refused: this mesh did not issue the token")]
     private static partial void LogForeign(ILogger logger);
 }

@@ -3,7 +3,7 @@ using AuthMesh.Identity.Keys;
 
 namespace AuthMesh.Identity.Sessions;
 
-/// <summary>A <see cref="MacToken"/> that names a session, its epoch, and how often its refresh token was rotated.</summary>
+/// <summary>A <see cref="MacToken"/> that holds a session's id, its epoch and its rotation counter.</summary>
 /// <param name="KeyId">The HMAC key of the ring.</param>
 /// <param name="SessionId">The session.</param>
 /// <param name="Epoch">The session's epoch when the token was written.</param>
@@ -15,13 +15,13 @@ internal sealed record RefreshToken(string KeyId, Guid SessionId, int Epoch, int
 
     private static readonly MacPurpose Purpose = new(Label: null, Bytes, Prefix: "authmesh_rt_");
 
-    /// <summary>The first token of a session or of an epoch. It uses the ring's current key.</summary>
+    /// <summary>Creates the first token of a session or of an epoch, under the ring's current key.</summary>
     public static RefreshToken For(LiveSession session, KeyRing ring) =>
         new(ring.CurrentMacKey.Id, session.Id, session.Epoch, session.RefreshCounter);
 
     /// <summary>
-    /// The token of the same session with another counter, under the same key: every caller gets the same successor byte for byte, even
-    /// when the ring's current key changed between two calls. A session lives 90 days at most, so no token needs a key for longer.
+    /// Returns the token of the same session with another counter, under the same key. Every caller therefore gets the same successor byte
+    /// for byte, even if the ring's current key changes between two calls. A session lives at most 90 days, so no token needs a key longer.
     /// </summary>
     public RefreshToken At(int counter) => this with { Counter = counter };
 

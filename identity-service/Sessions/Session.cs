@@ -5,8 +5,8 @@ using Microsoft.EntityFrameworkCore.Metadata.Builders;
 namespace AuthMesh.Identity.Sessions;
 
 /// <summary>
-/// One sign-in. Its id is the <c>sid</c> of every token that is minted for it. Begun by <see cref="StartSession"/> and changed by single
-/// statements; <see cref="LiveSession"/> says what these have in common.
+/// One sign-in. Its id is the <c>sid</c> of every token minted for it. <see cref="StartSession"/> creates it and single statements change
+/// it; <see cref="LiveSession"/> documents their common rules.
 /// </summary>
 internal sealed class Session
 {
@@ -18,7 +18,7 @@ internal sealed class Session
 
     public Guid UserId { get; private set; }
 
-    /// <summary>The user's epoch when the password was checked. A session of an older epoch mints nothing.</summary>
+    /// <summary>The user's epoch when the password was checked. A session of an older epoch gets no tokens.</summary>
     public int Epoch { get; private set; }
 
     public DateTimeOffset CreatedAt { get; private set; }
@@ -30,16 +30,16 @@ internal sealed class Session
     /// <summary>The caller's User-Agent, by which the user may recognise the device.</summary>
     public string Device { get; private set; } = null!;
 
-    /// <summary>The address that the sign-in came from, as the gateway saw it; empty where nobody trustworthy said.</summary>
+    /// <summary>The client address of the sign-in, as the gateway saw it; empty if no trusted service sent it.</summary>
     public string Network { get; private set; } = "";
 
-    /// <summary>How often the refresh token was rotated. The newest token carries this number, the one before it is the previous.</summary>
+    /// <summary>How often the refresh token was rotated. The newest token carries this number, the previous token one less.</summary>
     public int RefreshCounter { get; private set; }
 
-    /// <summary>When it was rotated last; null before the first time.</summary>
+    /// <summary>The time of the last rotation; null before the first.</summary>
     public DateTimeOffset? RefreshedAt { get; private set; }
 
-    /// <summary>SHA-256 of the session cookie. Nothing derives the cookie from what a token or a table shows.</summary>
+    /// <summary>SHA-256 of the session cookie. The cookie cannot be derived from any token or table.</summary>
     public byte[] CookieHash { get; private set; } = [];
 
     public DateTimeOffset? EndedAt { get; private set; }
@@ -58,7 +58,7 @@ internal sealed class SessionMapping : IEntityTypeConfiguration<Session>
         session.Property(s => s.Network).HasMaxLength(MaximumNetworkLength).HasDefaultValue("");
         session.Property(s => s.RefreshCounter).HasDefaultValue(0);
         session.HasIndex(s => s.CookieHash).IsUnique().HasFilter("cookie_hash <> ''").HasDatabaseName("ux_sessions_cookie_hash");
-        session.Property(s => s.CookieHash).HasDefaultValueSql("''::bytea"); // what sessions from before the cookie have
+        session.Property(s => s.CookieHash).HasDefaultValueSql("''::bytea"); // for sessions older than the cookie
         session.HasOne<User>().WithMany().HasForeignKey(s => s.UserId).OnDelete(DeleteBehavior.Cascade);
     }
 }

@@ -5,7 +5,7 @@ using AuthMesh.Identity.Platform;
 
 namespace AuthMesh.Identity.Sessions;
 
-/// <summary>What a browser keeps: 256 random bits that say nothing. The session's row has their SHA-256.</summary>
+/// <summary>A browser's session cookie: 256 random bits without content. The session's row has their SHA-256.</summary>
 internal sealed class SessionCookie
 {
     private const int SecretBytes = 32;
@@ -14,13 +14,13 @@ internal sealed class SessionCookie
 
     private SessionCookie(byte[] secret) => this.secret = secret;
 
-    public byte[] Hash => SHA256.HashData(secret); // no salt and no cost: nobody guesses 256 bits
+    public byte[] Hash => SHA256.HashData(secret); // 256 random bits cannot be guessed, so they need neither salt nor cost
 
     public string Text => Base64Url.EncodeToString(secret);
 
     public static SessionCookie Create() => new(RandomNumberGenerator.GetBytes(SecretBytes));
 
-    /// <returns>The cookie, or null where the text is none that we would have written.</returns>
+    /// <returns>The cookie, or null if this service cannot have written the text.</returns>
     public static SessionCookie? TryParse(string text)
     {
         var secret = new byte[SecretBytes];
@@ -28,13 +28,13 @@ internal sealed class SessionCookie
     }
 }
 
-/// <summary>Gives the cookie to a browser and takes it away again. The gateway exchanges it for a token.</summary>
+/// <summary>Sets and clears the browser's session cookie. The gateway exchanges the cookie for a token.</summary>
 internal sealed class SessionCookies(HostCookies cookies)
 {
     public void Set(HttpResponse response, SessionCookie cookie) =>
         cookies.Append(response, cookies.SessionName, cookie.Text, LiveSession.LongestLifetime);
 
-    /// <summary>The session cookies that a request brings; only the gateway passes any on, and only to a logout.</summary>
+    /// <summary>Finds the session cookies of a request. The gateway passes them on only to a logout.</summary>
     public IEnumerable<SessionCookie> FindAll(HttpRequest request, int limit) =>
         CookieHeader.Find(request.Headers.Cookie, cookies.SessionName, limit)
             .Select(value => SessionCookie.TryParse(value!)).OfType<SessionCookie>();

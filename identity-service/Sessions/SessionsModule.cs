@@ -7,8 +7,8 @@ namespace AuthMesh.Identity.Sessions;
 
 internal static class SessionsModule
 {
-    // A dead session never lives again, so a session that was dead in the snapshot is dead now. Replicas skip each other's rows, and rows
-    // that a request has locked. The trigger session_deleted writes no entry for them: a dead session's tokens are refused already.
+    // A dead session never becomes live again, so a session that is dead in the snapshot stays dead. Replicas skip each other's rows, and
+    // rows that a request has locked. The trigger session_deleted writes no entry: verifiers already refuse a dead session's tokens.
     private static readonly PruneStatement Dead = new(
         "dead sessions",
         """

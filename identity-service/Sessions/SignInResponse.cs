@@ -2,7 +2,7 @@ using System.Text.Json.Serialization;
 
 namespace AuthMesh.Identity.Sessions;
 
-/// <summary>What a caller gets to go on with. RFC 6749 §5.1 names the members about tokens.</summary>
+/// <summary>The tokens of a sign-in or a refresh. RFC 6749 §5.1 names the token members.</summary>
 public sealed record SignInResponse(
     string Status, string Message, string Token,
     [property: JsonPropertyName("token_type")] string TokenType,

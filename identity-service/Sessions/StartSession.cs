@@ -6,14 +6,14 @@ using Npgsql;
 namespace AuthMesh.Identity.Sessions;
 
 /// <summary>
-/// Writes a session, provided that the user is still who the password was checked for. The check and the row are one statement, and
-/// its lock makes a change of the user wait for it or be seen by it, so a login that raced one yields nothing.
+/// Inserts a session, unless the user changed after the password check. One statement checks and inserts. Its lock makes a concurrent
+/// change of the user wait, or the statement sees the change, so a login that races such a change fails.
 /// </summary>
 internal sealed class StartSession(IdentityDb db, CallerAddress callerAddress, TimeProvider clock)
 {
-    public const int MaximumDeviceLength = 200; // what browsers send is about 120 long
+    public const int MaximumDeviceLength = 200; // browsers send about 120 characters
 
-    // The lock also has logins of one user take turns, so that each counts the sessions of all before it.
+    // The lock also serializes logins of one user, so that each counts the sessions of all before it.
     private const string Insert =
         $"""
         WITH u AS (
@@ -26,8 +26,8 @@ internal sealed class StartSession(IdentityDb db, CallerAddress callerAddress, T
         SELECT {LiveSession.Columns} FROM s, u
         """;
 
-    // A hundred are more devices than a person has; beyond that it is a program that signs in and never out.
-    // The trigger session_ended tells every verifier.
+    // No person has 100 devices; a program that signs in and never out would exceed this limit. The trigger session_ended notifies every
+    // verifier.
     private const string EndOldest =
         $"""
         UPDATE sessions SET ended_at = now() WHERE id IN (
@@ -35,7 +35,7 @@ internal sealed class StartSession(IdentityDb db, CallerAddress callerAddress, T
             ORDER BY s.created_at DESC, s.id DESC OFFSET 100)
         """;
 
-    /// <returns>The session and its cookie, or null where the user's epoch moved on, or the user is disabled or gone.</returns>
+    /// <returns>The session and its cookie, or null if the user's epoch rose, or if the user is disabled or deleted.</returns>
     public async Task<(LiveSession Session, SessionCookie Cookie)?> RunAsync(
         Guid userId, int epoch, HttpContext context, CancellationToken cancellationToken)
     {
@@ -55,7 +55,7 @@ internal sealed class StartSession(IdentityDb db, CallerAddress callerAddress, T
         return (session, cookie);
     }
 
-    // Without what a terminal would obey, and never through the middle of a surrogate pair: half a character cannot be stored.
+    // Removes control characters, which a terminal would obey. Never cuts through a surrogate pair: half a character cannot be stored.
     private static string Describe(string userAgent)
     {
         var text = string.Concat(userAgent.Where(c => !char.IsControl(c)));

@@ -8,7 +8,7 @@ namespace AuthMesh.Identity.SignIn;
 internal sealed class CompleteSignIn(
     StartSession startSession, IssueTokens issueTokens, SessionCookies cookies, DeviceCookies deviceCookies, SecurityEvents events)
 {
-    /// <returns>The answer, or null where the account changed since the ticket's epoch was read.</returns>
+    /// <returns>The answer, or null if the account changed after the ticket's epoch was read.</returns>
     public async Task<SignInResponse?> RunAsync(SignInTicket ticket, HttpContext context, CancellationToken cancellationToken)
     {
         if (await startSession.RunAsync(ticket.UserId, ticket.Epoch, context, cancellationToken) is not var (session, cookie))
@@ -21,7 +21,7 @@ internal sealed class CompleteSignIn(
         return Answer($"Welcome {session.Username}!", session, cookie, ticket.KnownDevice, context);
     }
 
-    /// <summary>Gives the caller all that belongs to a session which is new, or which continues in a new epoch.</summary>
+    /// <summary>Sets the cookies and issues the tokens of a session that is new or continues in a new epoch.</summary>
     public SignInResponse Answer(string message, LiveSession session, SessionCookie cookie, DeviceCookie? knownDevice, HttpContext context)
     {
         cookies.Set(context.Response, cookie);

@@ -33,7 +33,7 @@ internal static class Login
         };
     }
 
-    // Only a missing value is refused for its form; every value takes the path of a failed login.
+    // Only a missing value gets a 400. Any other malformed value fails like a wrong password.
     private static Failure? FindFault(LoginRequest request)
     {
         var errors = new Dictionary<string, string[]>();

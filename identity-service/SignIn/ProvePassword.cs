@@ -11,25 +11,25 @@ using Microsoft.EntityFrameworkCore;
 namespace AuthMesh.Identity.SignIn;
 
 /// <summary>
-/// The only way to check a password: the caller gets a place in the hashing lane, the guess counts against its budget, and then the hash is
-/// computed. A right password, and a guess that was never hashed, do not count.
+/// The only way to check a password. The caller takes a place in the hashing lane, the guess counts against its budget, and then the
+/// lane computes the hash. A right password does not count, nor does a guess that was never hashed.
 /// </summary>
 internal sealed partial class ProvePassword(
     IdentityDb db, HashingLane lane, PasswordHashing passwords, CallerAddress callerAddress, DeviceCookies deviceCookies, Budgets budgets,
     Throttle throttle, SecurityEvents events, ILogger<ProvePassword> logger)
 {
-    // One answer for every reason, so that it does not tell which names exist (OWASP Authentication Cheat Sheet).
+    // Every reason gets the same answer, so that it does not reveal which names exist (OWASP Authentication Cheat Sheet).
     public static readonly Failure InvalidCredentials = new(
         StatusCodes.Status401Unauthorized, "invalid_credentials", "Invalid credentials");
 
-    // Not a 401: the token is good, and a new sign-in would not help.
+    // Not a 401: the token is valid, and a new sign-in would not help.
     private static readonly Failure WrongPassword = new(StatusCodes.Status403Forbidden, "wrong_password", "The current password is wrong");
 
-    /// <summary>A step of a sign-in: somebody gives a name and a password.</summary>
+    /// <summary>A sign-in step: checks a name and a password.</summary>
     public async Task<SignInStep> ForNameAsync(string name, string password, HttpContext context, CancellationToken cancellationToken)
     {
-        // 1. A place in the lane, before the database is asked. A device uses its account's share, whatever name is typed on it. A text
-        //    that is no name stays as it is: in lower case it could be somebody's name, and its guesses would count against them.
+        // 1. Take a place in the lane before the first query. A known device uses its account's share, for any typed name. A text that is
+        //    not a valid name is not lowercased: the result could be another user's name, and the guesses would count against that user.
         var username = Username.TryParse(name);
         var (account, network) = (username?.Normalized ?? name, callerAddress.NetworkOf(context));
         var device = deviceCookies.Find(context.Request);
@@ -40,14 +40,14 @@ internal sealed partial class ProvePassword(
             return new SignInStep.Refuse(HashingLane.Full);
         }
 
-        // 2. The user of that name. A name that cannot exist is looked up all the same, so that both take the same time.
+        // 2. Look the user up. An impossible name is looked up too, so that both cases take the same time.
         var normalized = username?.Normalized ?? "";
         var user = await db.Users.AsNoTracking()
             .Where(user => user.NormalizedUsername == normalized)
             .Select(user => new { user.Id, user.Epoch, user.PasswordHash, IsDisabled = user.DisabledAt != null })
             .FirstOrDefaultAsync(cancellationToken);
 
-        // 3. The same hash work for an unknown user, a disabled user and a wrong password.
+        // 3. Verify the password. An unknown user, a disabled user and a wrong password cost the same hash work.
         var knownDevice = user is not null && device?.IsFor(user.Id, user.Epoch) is true ? device : null;
         var hash = user is { IsDisabled: false } ? user.PasswordHash : null;
         var (verdict, refusal) = await VerifyAsync(
@@ -65,7 +65,7 @@ internal sealed partial class ProvePassword(
             return new SignInStep.Refuse(InvalidCredentials);
         }
 
-        // 4. A hash of an older scheme or cost is replaced while the password is at hand. If the lane is full, the next login does it.
+        // 4. Replace a hash of an older scheme or cost while the password is available. If the lane is full, the next login does it.
         if (verdict.IsOutdated && await passwords.HashAsync(place, password) is { } upgraded)
         {
             await db.Users.Where(row => row.Id == user.Id && row.PasswordHash == user.PasswordHash)
@@ -75,8 +75,8 @@ internal sealed partial class ProvePassword(
         return new SignInStep.Complete(new SignInTicket(user.Id, user.Epoch, knownDevice));
     }
 
-    /// <summary>A signed-in caller gives the account's password again, before something that a stolen token alone must not do.</summary>
-    /// <returns>The proof, which the caller disposes of, or why there is none.</returns>
+    /// <summary>Checks the password of a signed-in caller again, before an action that a stolen token alone must not perform.</summary>
+    /// <returns>The proof, which the caller disposes, or the refusal.</returns>
     public async Task<(PasswordProof? Proof, Failure? Refusal)> ForCallerAsync(
         string password, HttpContext context, CancellationToken cancellationToken)
     {
@@ -167,17 +167,17 @@ internal sealed partial class ProvePassword(
     private partial void LogUnusableHash(Guid userId, string reason);
 }
 
-/// <summary>The caller knows the account's password. The proof holds the caller's place in the lane until it is disposed of.</summary>
+/// <summary>Proves that the caller knows the account's password. It holds the caller's place in the lane until it is disposed.</summary>
 internal sealed class PasswordProof(OwnAccount account, HashingPlace place, PasswordHashing passwords) : IDisposable
 {
     /// <summary>The account changed between the check of the password and the statement that relied on it.</summary>
     public static readonly Failure AccountChanged = new(
         StatusCodes.Status409Conflict, "account_changed", "The account was changed at this moment. Try again");
 
-    /// <summary>The account as it was when its password was checked.</summary>
+    /// <summary>The account at the time of the password check.</summary>
     public OwnAccount Account => account;
 
-    /// <returns>The text to store for a new password, or null where the wait in the lane would be too long.</returns>
+    /// <returns>The text to store for a new password, or null if the wait in the lane was too long.</returns>
     public Task<string?> HashAsync(string newPassword) => passwords.HashAsync(place, newPassword);
 
     public void Dispose() => place.Dispose();

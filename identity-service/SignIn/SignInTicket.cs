@@ -3,16 +3,16 @@ using AuthMesh.Identity.Throttling;
 
 namespace AuthMesh.Identity.SignIn;
 
-/// <summary>A sign-in that is under way. The caller has proved who they are, and no session exists yet.</summary>
+/// <summary>A sign-in in progress. The caller has proved their identity, and no session exists yet.</summary>
 /// <param name="UserId">The account that the proofs are for.</param>
-/// <param name="Epoch">The account's epoch, read together with what was proved. <see cref="CompleteSignIn"/> demands that it still
-/// holds.</param>
-/// <param name="KnownDevice">The device cookie that the caller brought, if it is for this account in this epoch.</param>
+/// <param name="Epoch">The account's epoch, read together with the proofs. <see cref="CompleteSignIn"/> fails if the epoch has
+/// changed.</param>
+/// <param name="KnownDevice">The caller's device cookie, if it is for this account in this epoch.</param>
 internal sealed record SignInTicket(Guid UserId, int Epoch, DeviceCookie? KnownDevice);
 
 /// <summary>
-/// What a step of a sign-in says comes next. A step never calls the next one: the endpoint does, so a step can be added, or asked again,
-/// in one place.
+/// The result of a sign-in step, which decides the next step. A step never calls the next one; the endpoint does, so steps are added or
+/// repeated in one place.
 /// </summary>
 internal abstract record SignInStep
 {

@@ -3,20 +3,20 @@ using Microsoft.EntityFrameworkCore.Metadata.Builders;
 
 namespace AuthMesh.Identity.Throttling;
 
-/// <summary>How many attempts one key has seen in its window. Written by the single statements of <see cref="Throttle"/> alone.</summary>
+/// <summary>The number of attempts of one key in its window. Only single statements of <see cref="Throttle"/> write it.</summary>
 internal sealed class AttemptCount
 {
     private AttemptCount()
     {
     }
 
-    /// <summary>A keyed hash of what is counted: the table tells neither names nor addresses.</summary>
+    /// <summary>A keyed hash of the counted name or address, so the table reveals neither.</summary>
     public byte[] Key { get; private set; } = [];
 
     public int Count { get; private set; }
 
     /// <summary>
-    /// When the window ends, by PostgreSQL's clock, and at the same time which window it is: no key has two that end together.
+    /// The end of the window, by PostgreSQL's clock. It also identifies the window, because no two windows of a key end together.
     /// </summary>
     public DateTimeOffset ResetsAt { get; private set; }
 }
@@ -25,7 +25,7 @@ internal sealed class AttemptCountMapping : IEntityTypeConfiguration<AttemptCoun
 {
     public void Configure(EntityTypeBuilder<AttemptCount> count)
     {
-        // No index but the key's, so that counting rewrites no index.
+        // No index besides the primary key, so that counting updates no index.
         count.ToTable("attempt_counts");
         count.HasKey(c => c.Key);
     }

@@ -7,24 +7,24 @@ using Microsoft.Extensions.Options;
 namespace AuthMesh.Identity.Throttling;
 
 /// <summary>One count that an attempt draws on.</summary>
-/// <param name="Limit">Which limit it is, for logs and metrics.</param>
-/// <param name="Key">What is counted, as <see cref="AttemptCount.Key"/>.</param>
-/// <param name="Attempts">How many there may be in a window.</param>
-/// <param name="Window">How long that is.</param>
+/// <param name="Limit">The limit's name, for logs and metrics.</param>
+/// <param name="Key">The <see cref="AttemptCount.Key"/> of the count.</param>
+/// <param name="Attempts">The maximum number of attempts in a window.</param>
+/// <param name="Window">The length of the window.</param>
 internal sealed record Allowance(string Limit, byte[] Key, int Attempts, TimeSpan Window);
 
-/// <param name="Allowances">What an attempt draws on: there must be room in each.</param>
-/// <param name="ForgivenKeys">The counts that the right password forgets, with the wrong ones of others in them.</param>
+/// <param name="Allowances">The counts that an attempt draws on; each must have room.</param>
+/// <param name="ForgivenKeys">The counts that the right password resets, including wrong guesses by others.</param>
 internal sealed record Budget(Allowance[] Allowances, params byte[][] ForgivenKeys);
 
-/// <summary>Which counts an attempt draws on.</summary>
+/// <summary>Chooses the counts that an attempt draws on.</summary>
 internal sealed class Budgets(KeyRing ring, IOptions<ThrottlingOptions> options)
 {
     private ThrottlingOptions Limits => options.Value;
 
     /// <summary>
-    /// A password for a name, as it was typed: whether there is such a user makes no difference. A device that is known to the account has
-    /// a count of its own instead, which strangers cannot use up (OWASP, Slow Down Online Guessing Attacks with Device Cookies).
+    /// The budget of a login with a typed name, whether or not the user exists. A device that the account knows has its own count instead,
+    /// which strangers cannot use up (OWASP, Slow Down Online Guessing Attacks with Device Cookies).
     /// </summary>
     public Budget ForLogin(string account, string network, DeviceCookie? knownDevice)
     {
@@ -39,8 +39,8 @@ internal sealed class Budgets(KeyRing ring, IOptions<ThrottlingOptions> options)
     }
 
     /// <summary>
-    /// The password of somebody who is signed in, on the budget of logins. Only the account's own count is not drawn on: it is strangers'
-    /// to use up, and nobody else has this session's. A stolen token guesses no faster from many networks.
+    /// The budget of a signed-in caller's password check. It shares the counts of logins except the account's, which strangers can use up.
+    /// Instead, it draws on a count for the session, so a stolen token guesses no faster from many networks.
     /// </summary>
     public Budget ForSession(string account, string network, Guid sessionId)
     {
@@ -53,13 +53,13 @@ internal sealed class Budgets(KeyRing ring, IOptions<ThrottlingOptions> options)
     private Allowance AccountAndNetwork(string account, string network) =>
         New("account and network", Limits.AccountAndNetwork, account, network);
 
-    // Never forgiven: whoever has an account of their own would sign in to it after every 199 guesses at others.
+    // Never reset: an attacker with an account of their own would sign in to it after every 199 guesses at others.
     private Allowance Network(string network) => New("network", Limits.Network, network);
 
     private Allowance New(string name, LimitOptions limit, params string[] parts) =>
         new(name, Key([name, .. parts]), limit.Attempts, limit.Window);
 
-    // Keyed, since all IPv4 addresses are hashed in a minute; each part with its length, so that no two lists are one text.
+    // The hash is keyed, because hashing all IPv4 addresses takes a minute. Each part follows its length, so that no two lists collide.
     private byte[] Key(string[] parts)
     {
         var key = MacToken.DeriveKey(ring.CurrentMacKey.Secret, "authmesh attempt counts 1");

@@ -6,12 +6,12 @@ using AuthMesh.Identity.Platform;
 namespace AuthMesh.Identity.Throttling;
 
 /// <summary>
-/// A <see cref="MacToken"/> that says: this device has signed in to this account before, in this epoch. It opens nothing; it only gives the
-/// device a guess limit of its own, apart from the guesses of strangers.
+/// A <see cref="MacToken"/> that proves that this device has signed in to this account before, in this epoch. It grants no access. It only
+/// gives the device a guess limit of its own, apart from strangers.
 /// </summary>
-/// <param name="UserId">The account's id: a later owner of the same name inherits no devices.</param>
-/// <param name="Epoch">The account's epoch at that sign-in: a new password makes the cookie void.</param>
-/// <param name="Nonce">The device.</param>
+/// <param name="UserId">The account's id, not its name, so that a later owner of the name inherits no devices.</param>
+/// <param name="Epoch">The account's epoch at that sign-in: a new password invalidates the cookie.</param>
+/// <param name="Nonce">Identifies the device.</param>
 internal sealed record DeviceCookie(Guid UserId, int Epoch, byte[] Nonce)
 {
     // user, epoch, nonce: big-endian.
@@ -21,11 +21,11 @@ internal sealed record DeviceCookie(Guid UserId, int Epoch, byte[] Nonce)
 
     /// <param name="userId">The user that signed in.</param>
     /// <param name="epoch">The session's epoch.</param>
-    /// <param name="known">The cookie that a known device brought. The device keeps its count, however often it signs in.</param>
+    /// <param name="known">The cookie of a known device. Its nonce is reused, so the device keeps its count across sign-ins.</param>
     public static DeviceCookie Create(Guid userId, int epoch, DeviceCookie? known = null) =>
         new(userId, epoch, known?.Nonce ?? RandomNumberGenerator.GetBytes(NonceBytes));
 
-    /// <summary>Whether the account is still the one, and in the state, that the device signed in to.</summary>
+    /// <summary>Whether the cookie is for this account in this epoch.</summary>
     public bool IsFor(Guid userId, int epoch) => UserId == userId && Epoch == epoch;
 
     public string ToText(KeyRing ring)
@@ -46,16 +46,16 @@ internal sealed record DeviceCookie(Guid UserId, int Epoch, byte[] Nonce)
             : null;
 }
 
-/// <summary>Gives the cookie to a device and takes it away again. It stays through a logout: the device is known all the same.</summary>
+/// <summary>Sets and clears the device cookie. A logout keeps it, because the device is still known.</summary>
 internal sealed class DeviceCookies(HostCookies cookies, KeyRing ring)
 {
-    private static readonly TimeSpan Lifetime = TimeSpan.FromDays(400); // what browsers keep at most (RFC 6265bis §5.5)
+    private static readonly TimeSpan Lifetime = TimeSpan.FromDays(400); // the browsers' maximum (RFC 6265bis §5.5)
 
     /// <summary>
-    /// The gateway passes on this one cookie and no other, so whatever else stands in the header, a second one too, makes it no cookie of
-    /// ours.
+    /// Finds the device cookie of a request. The gateway passes on this cookie alone, so a header with any other content, even a second
+    /// device cookie, is ignored.
     /// </summary>
-    /// <returns>The cookie, whoever it is for and whether or not it still counts; null where there is none.</returns>
+    /// <returns>The cookie, for any account and epoch; null if the request has none.</returns>
     public DeviceCookie? Find(HttpRequest request)
     {
         var start = cookies.DeviceName + "=";

@@ -4,11 +4,12 @@ using Npgsql;
 
 namespace AuthMesh.Identity.Throttling;
 
-/// <summary>An attempt that is counted. Whoever says nothing more has it stay so.</summary>
+/// <summary>A counted attempt. It stays counted unless it is given back or forgiven.</summary>
 internal sealed class Reservation(IdentityDb db, Budget budget, List<ReservedCount> counts)
 {
-    // What was counted in a window is taken from that window alone, so a count never falls below what is still in progress. What is
-    // forgiven gets a window that never was: it is counted anew, and those who drew on the old window and give back later miss it.
+    // An attempt is subtracted only from the window that counted it, so a count never falls below the attempts in progress. A forgiven
+    // count gets the window '-infinity', which no attempt has drawn on. It restarts from zero, and later returns to the old window find
+    // no match.
     private const string Return =
         """
         WITH returned AS (
@@ -21,10 +22,10 @@ internal sealed class Reservation(IdentityDb db, Budget budget, List<ReservedCou
         FROM returned r WHERE c.key = r.key
         """;
 
-    /// <summary>The attempt was not made.</summary>
+    /// <summary>Uncounts an attempt that was not made.</summary>
     public Task GiveBackAsync() => ReturnAsync([]);
 
-    /// <summary>The attempt was right: it counts nowhere, and the wrong ones before it are forgotten where that is safe.</summary>
+    /// <summary>Uncounts an attempt with the right password, and resets earlier wrong ones where that is safe.</summary>
     public Task ForgiveAsync() => ReturnAsync(budget.ForgivenKeys);
 
     private async Task ReturnAsync(byte[][] forgiven)
@@ -46,11 +47,11 @@ internal sealed class Reservation(IdentityDb db, Budget budget, List<ReservedCou
                         (DateTimeOffset[])[.. forgiven.Select(_ => default(DateTimeOffset)), .. others.Select(count => count.ResetsAt)]),
                     new NpgsqlParameter("forgiven", (bool[])[.. forgiven.Select(_ => true), .. others.Select(_ => false)]),
                 ],
-                CancellationToken.None); // whether or not the caller still waits
+                CancellationToken.None); // even if the caller has left
         }
         catch (Exception exception) when (DatabaseUnavailable.FindCause(exception) is not null)
         {
-            // It stays counted until the window ends.
+            // The attempt stays counted until the window ends.
         }
     }
 }

@@ -7,14 +7,13 @@ using Npgsql;
 namespace AuthMesh.Identity.Throttling;
 
 /// <summary>
-/// Counts attempts for all replicas together, and before they are made: of many that come at one moment no more get through than the limit
-/// has room for.
+/// Counts attempts across all replicas, before they are made: of many simultaneous attempts, no more get through than the limit allows.
 /// </summary>
 internal sealed class Throttle
 {
-    // Exhausted in the snapshot: nothing is written, so that a flood against one account costs reads. Otherwise each key is counted up, in
-    // one order, so that two that share keys never wait for each other crosswise; and the counts that come back decide between those who
-    // raced.
+    // If a count is exhausted in the snapshot, the statement writes nothing, so that a flood against one account costs only reads.
+    // Otherwise it increments each key, in key order, so that statements with common keys never deadlock. The returned counts decide
+    // between concurrent attempts.
     private const string Reserve =
         """
         WITH wanted AS (SELECT * FROM unnest(@keys, @attempts, @windows) AS w (key, attempts, window_length)),
@@ -41,13 +40,13 @@ internal sealed class Throttle
         this.db = db;
         refused = meters.Create("AuthMesh.Identity").CreateCounter<long>(
             "authmesh.attempts.refused", "{attempt}",
-            "Attempts refused unseen because there had been too many, by the limit that they met.");
+            "Attempts refused before the check because there had been too many, by limit.");
     }
 
-    /// <summary>Counts an attempt, where its budget has room for it.</summary>
-    /// <param name="budget">What it draws on.</param>
-    /// <param name="cancellationToken">The caller leaves.</param>
-    /// <returns>The reservation, or the refusal that says when to come back, with the limit that the attempt met.</returns>
+    /// <summary>Counts an attempt if its budget has room.</summary>
+    /// <param name="budget">The budget that it draws on.</param>
+    /// <param name="cancellationToken">Signals that the caller left.</param>
+    /// <returns>The reservation, or the refusal with a retry time and the limits that the attempt met.</returns>
     public async Task<(Reservation? Reservation, Failure? Refusal, string? Limit)> ReserveAsync(
         Budget budget, CancellationToken cancellationToken)
     {
@@ -74,7 +73,7 @@ internal sealed class Throttle
         return (null, TooManyAttempts(exhausted.Max(count => count.Wait)), string.Join(", ", met));
     }
 
-    // Whole seconds and rounded up, so that who comes back then is let in.
+    // Whole seconds, rounded up, so that a caller who retries then is admitted.
     private static Failure TooManyAttempts(TimeSpan wait)
     {
         var seconds = Math.Max(1, (int)Math.Ceiling(wait.TotalSeconds));
@@ -86,5 +85,5 @@ internal sealed class Throttle
     }
 }
 
-/// <summary>A count as the statement left it.</summary>
+/// <summary>A count after the statement.</summary>
 internal sealed record ReservedCount(byte[] Key, DateTimeOffset ResetsAt, TimeSpan Wait, bool IsExhausted, bool IsReserved);

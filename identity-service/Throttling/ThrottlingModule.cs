@@ -6,7 +6,7 @@ namespace AuthMesh.Identity.Throttling;
 
 internal static class ThrottlingModule
 {
-    // A count whose window is over counts for nothing. A row that an attempt starts anew at this moment is locked: it is skipped and stays.
+    // A count whose window is over is obsolete. A row whose window an attempt restarts at this moment is locked, so the cleanup skips it.
     private static readonly PruneStatement Over = new(
         "attempt counts",
         """

@@ -10,10 +10,10 @@ namespace AuthMesh.Identity.Tokens;
 /// <summary>The section <c>Identity:Tokens</c>.</summary>
 public sealed class TokenOptions
 {
-    /// <summary>How long an access token is good for: 1 minute to 1 hour.</summary>
+    /// <summary>How long an access token is valid: 1 minute to 1 hour.</summary>
     public TimeSpan AccessTokenLifetime { get; set; } = TimeSpan.FromMinutes(30);
 
-    /// <summary>The <c>client_id</c> of the tokens (RFC 9068 §2.2): the mesh is its own only client.</summary>
+    /// <summary>The <c>client_id</c> of the tokens (RFC 9068 §2.2). The mesh itself is the only client.</summary>
     public string ClientId { get; set; } = "authmesh";
 
     internal void Check(SettingProblems problems)
@@ -27,20 +27,20 @@ public sealed class TokenOptions
 
 internal sealed record AccessToken(string Value, TimeSpan Lifetime);
 
-/// <summary>The session that a token speaks for.</summary>
+/// <summary>The session that a token is minted for.</summary>
 /// <param name="IssuedAt">The time, by our clock, at which the session was read.</param>
 /// <param name="Remaining">How long the session still lives.</param>
 internal sealed record TokenSession(
     Guid UserId, Guid SessionId, int Epoch, string Username, string Role, DateTimeOffset IssuedAt, TimeSpan Remaining);
 
-/// <summary>Mints access tokens: a JWT as RFC 9068 §2 profiles it, signed with the ring's signing key.</summary>
+/// <summary>Mints access tokens: JWTs in the profile of RFC 9068 §2, signed with the ring's signing key.</summary>
 internal sealed class AccessTokens(KeyRing ring, IOptions<AuthMeshOptions> mesh, IOptions<TokenOptions> options)
 {
-    // iat and exp are among the claims, by our clock.
+    // The claims below set iat and exp by our clock.
     private static readonly JsonWebTokenHandler Handler = new() { SetDefaultTimesOnTokenCreation = false };
 
     /// <summary>
-    /// A token for the session, which it never outlives: an entry of the revocation log is for sessions that could still be used.
+    /// Mints a token that never outlives its session, because an expired session gets no entry in the revocation log.
     /// </summary>
     public AccessToken Mint(TokenSession session)
     {

@@ -8,7 +8,7 @@ using System.Text.Json.Serialization;
 
 namespace AuthMesh.Identity.Tokens;
 
-/// <summary>What the mesh has of OpenID Connect Discovery 1.0 §3 and RFC 8414 §2: enough for a library to verify tokens.</summary>
+/// <summary>The part of OpenID Connect Discovery 1.0 §3 and RFC 8414 §2 that a library needs to verify tokens.</summary>
 public sealed record DiscoveryResponse(
     string Issuer,
     [property: JsonPropertyName("jwks_uri")] string JwksUri,

@@ -10,22 +10,22 @@ internal sealed class User
     {
     }
 
-    /// <summary>The subject of tokens; never given to another user, also after deletion.</summary>
+    /// <summary>The subject of tokens; never reused, even after deletion.</summary>
     public Guid Id { get; private set; }
 
     public string Username { get; private set; } = null!;
 
-    /// <summary>The name without case, which is what must be unique.</summary>
+    /// <summary>The name in lower case, which must be unique.</summary>
     public string NormalizedUsername { get; private set; } = null!;
 
     public string PasswordHash { get; private set; } = null!;
 
     public string Role { get; private set; } = null!;
 
-    /// <summary>Raised by whatever must end all that was issued before; a session of an older epoch mints nothing.</summary>
+    /// <summary>Raising it ends all earlier sessions and tokens; a session of an older epoch gets no tokens.</summary>
     public int Epoch { get; private set; }
 
-    /// <summary>Whether the quick start made this user, with a password that everybody knows.</summary>
+    /// <summary>Whether the quick start created this user, with a publicly known password.</summary>
     public bool IsDemo { get; private set; }
 
     public DateTimeOffset? DisabledAt { get; private set; }
@@ -45,14 +45,14 @@ internal sealed class User
         };
 
     /// <summary>
-    /// Gives access back to somebody who proved to be the owner by other means. What was issued before ends: the trigger
-    /// <c>user_epoch_raised</c> tells every verifier.
+    /// Gives access back to an owner who proved their identity by other means. All earlier sessions and tokens end: the trigger
+    /// <c>user_epoch_raised</c> notifies every verifier.
     /// </summary>
     public void Recover(string passwordHash)
     {
         PasswordHash = passwordHash;
         DisabledAt = null;
-        IsDemo = false; // the password is nobody else's any more
+        IsDemo = false; // the password is no longer public
         Epoch++;
     }
 }
@@ -67,7 +67,7 @@ internal sealed class UserMapping : IEntityTypeConfiguration<User>
         user.HasKey(u => u.Id);
         user.Property(u => u.Id).ValueGeneratedNever();
         user.Property(u => u.Username).HasMaxLength(Users.Username.MaximumLength);
-        // Byte by byte, whatever the database's own order is: lists of users go by it, and an upgrade of the system's does not shift it.
+        // Byte order, whatever the database's collation: user lists use it, and an upgrade of the system's collation cannot change it.
         user.Property(u => u.NormalizedUsername).HasMaxLength(Users.Username.MaximumLength).UseCollation("C");
         user.HasIndex(u => u.NormalizedUsername).IsUnique().HasDatabaseName(UniqueUsername);
     }

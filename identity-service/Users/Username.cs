@@ -12,8 +12,8 @@ internal sealed record Username
 
     private const int DigitsOfAnId = 32;
 
-    // Phones and spreadsheets add white space around a name, and no name can hold any. The five characters of ASCII white space, which
-    // browsers strip from an <input type="email"> too (HTML standard §4.10.5.1.5). Any other space is a wrong character.
+    // Phones and spreadsheets add white space around a name, and no name can contain any. These are the five characters of ASCII white
+    // space, which browsers also strip from an <input type="email"> (HTML standard §4.10.5.1.5). Any other space is an invalid character.
     private const string WhiteSpace = "\t\n\f\r ";
 
     private static readonly SearchValues<char> Allowed =
@@ -34,11 +34,11 @@ internal sealed record Username
         || (Value.Count(char.IsAsciiHexDigit) == DigitsOfAnId
             && !Value.Any(character => char.IsAsciiLetter(character) && !char.IsAsciiHexDigit(character)));
 
-    /// <returns>Whether some name begins like this. Nothing is how all of them begin.</returns>
+    /// <returns>Whether a valid name can start with this text. The empty text qualifies.</returns>
     public static bool CanBegin(string text) => text.Length <= MaximumLength && !text.AsSpan().ContainsAnyExcept(Allowed);
 
-    /// <summary>White space around the name is ignored.</summary>
-    /// <returns>The name, or null where the text does not follow <see cref="Rule"/>. Users from before <see cref="IdRule"/> keep their
+    /// <summary>Parses a name and ignores white space around it.</summary>
+    /// <returns>The name, or null if the text does not follow <see cref="Rule"/>. Users from before <see cref="IdRule"/> keep their
     /// names.</returns>
     public static Username? TryParse(string text)
     {

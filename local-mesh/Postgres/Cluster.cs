@@ -6,16 +6,19 @@ using Npgsql;
 
 namespace AuthMesh.LocalMesh;
 
-/// <summary>What is done to a cluster besides running it: making it, finding the version that fits, waiting until it answers.</summary>
+/// <summary>Creates clusters, finds the matching PostgreSQL version, and waits until a server answers.</summary>
 internal static class Cluster
 {
     internal const string User = "authmesh";
     internal const string Database = "authmesh";
 
-    /// <summary>A password even on loopback: every local user reaches the port. UTF8 and C make it the same on every machine.</summary>
+    /// <summary>
+    /// A password is needed even on loopback, because every local user reaches the port. UTF8 and C make the cluster the same on every
+    /// machine.
+    /// </summary>
     internal static readonly string[] InitDbOptions = ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"];
 
-    /// <summary>Small, for one person's machine. Durability keeps its defaults: an acknowledged write survives a crash.</summary>
+    /// <summary>Small settings for a developer's machine. Durability keeps its defaults: an acknowledged write survives a crash.</summary>
     internal static readonly string[] Settings =
     [
         "-c", "shared_buffers=64MB",
@@ -32,12 +35,12 @@ internal static class Cluster
         var major = int.Parse(File.ReadAllText(Path.Combine(folder.Data, "PG_VERSION")), CultureInfo.InvariantCulture);
         var others = string.Join(", ", installed.Select(found => found.Major));
         return installed.FirstOrDefault(found => found.Major == major) ?? throw new MeshException($"""
-            The cluster in {folder.Data} was made by PostgreSQL {major}, and this machine has PostgreSQL {others}.
+            The cluster in {folder.Data} was created by PostgreSQL {major}, but this machine has PostgreSQL {others}.
             One of these helps:
               install PostgreSQL {major} beside it;
               start with another folder: --data DIR;
-              carry the data over with pg_upgrade or pg_dump (PostgreSQL's manual, "Upgrading a PostgreSQL Cluster");
-              remove {folder.Path}, if its users may be lost.
+              migrate the data with pg_upgrade or pg_dump (PostgreSQL's manual, "Upgrading a PostgreSQL Cluster");
+              remove {folder.Path}, if you do not need its users.
             """);
     }
 
@@ -50,12 +53,15 @@ internal static class Cluster
         folder.HandOver(folder.PasswordFile);
         string[] command = [binaries.InitDb, "--pgdata", unfinished, "--username", User, "--pwfile", folder.PasswordFile, .. InitDbOptions];
         var made = await Command.RunAsync(command, folder.RunAs, folder.Path);
-        if (!made.Succeeded) throw new MeshException($"initdb could not make a cluster in {folder.Path}: {made.Output}");
+        if (!made.Succeeded) throw new MeshException($"initdb could not create a cluster in {folder.Path}: {made.Output}");
 
-        Directory.Move(unfinished, folder.Data); // whole or not at all, also when we are killed here
+        Directory.Move(unfinished, folder.Data); // atomic, even if this program is killed here
     }
 
-    /// <summary>PostgreSQL refuses to start where postmaster.pid names a living process of its user, whatever that process is.</summary>
+    /// <summary>
+    /// Ends an earlier postmaster, or removes its stale postmaster.pid. PostgreSQL refuses to start if that file names any living process
+    /// of its user.
+    /// </summary>
     internal static async Task FreeFromEarlierPostmasterAsync(ClusterFolder folder)
     {
         var file = Path.Combine(folder.Data, "postmaster.pid");
@@ -63,19 +69,19 @@ internal static class Cluster
 
         if (!int.TryParse(File.ReadLines(file).FirstOrDefault(), CultureInfo.InvariantCulture, out var pid))
         {
-            File.Delete(file); // cut short by a crash of the machine; PostgreSQL leaves the decision to us
+            File.Delete(file); // truncated by a crash of the machine; PostgreSQL does not remove it by itself
             return;
         }
 
         if (ProcessIdentity.Of("PostgreSQL", pid, $"postgres -D {folder.Data}") is not { } running) return;
 
-        // A postmaster's working folder is its cluster, so our file seen from there is the same file.
+        // A postmaster's working directory is its cluster. If the process is our postmaster, that directory holds the same file.
         var seenFromThere = $"/proc/{pid}/cwd/postmaster.pid";
         if (!File.Exists(seenFromThere) || File.ReadAllText(seenFromThere) != File.ReadAllText(file)) File.Delete(file);
         else await running.EndAsync(Signal.Interrupt, TimeSpan.FromSeconds(30));
     }
 
-    /// <summary>Waits until the server answers and its database exists; stops one that does not get there.</summary>
+    /// <summary>Waits until the server answers and its database exists; stops the server if that fails.</summary>
     internal static async Task WaitUntilAnswersAsync(IPostgres server)
     {
         var waited = Stopwatch.StartNew();
@@ -84,7 +90,7 @@ internal static class Cluster
             var isWorthWaiting = reason is not PostgresException { SqlState: PostgresErrorCodes.InvalidPassword };
             if (isWorthWaiting && !server.Exited.IsCompleted && waited.Elapsed < TimeSpan.FromSeconds(60))
             {
-                await Task.WhenAny(server.Exited, Task.Delay(50)); // not listening yet, or still replaying its log after a crash
+                await Task.WhenAny(server.Exited, Task.Delay(50)); // the server does not listen yet, or replays its log after a crash
                 continue;
             }
 

@@ -4,12 +4,12 @@ using AuthMesh.LocalMesh.Processes;
 namespace AuthMesh.LocalMesh;
 
 /// <summary>
-/// The folder of one cluster: its files in `data`, beside them its password and log. PostgreSQL refuses to run as root, so for root
-/// it belongs to another user, and where that user cannot reach it, a link there points to a place that it can.
+/// The folder of one cluster: its files in `data`, beside them its password and log. PostgreSQL refuses to run as root, so under root the
+/// folder belongs to another user. If that user cannot reach the folder, a link replaces it and points to a reachable place.
 /// </summary>
 internal sealed record ClusterFolder(string Path, string? RunAs)
 {
-    /// <summary>Its name in a data folder.</summary>
+    /// <summary>The cluster folder's name in a data folder.</summary>
     internal const string Name = "postgres";
 
     private const string ReachableByEverybody = "/var/lib/authmesh-local";
@@ -47,7 +47,7 @@ internal sealed record ClusterFolder(string Path, string? RunAs)
         return new(GiveTo(user, folder), user);
     }
 
-    /// <summary>Lets the user that PostgreSQL runs as read a file which we made.</summary>
+    /// <summary>Gives a file to the user that PostgreSQL runs as.</summary>
     internal void HandOver(string file)
     {
         if (RunAs is not null) Chown(RunAs, file);
@@ -59,17 +59,17 @@ internal sealed record ClusterFolder(string Path, string? RunAs)
         Chown(user, folder);
         if (Command.Run(["test", "-w", folder], user).Succeeded) return folder;
 
-        // Random, not derived from the folder's path: a data folder that was removed and made again must not meet its old cluster.
+        // Random, not derived from the folder's path: a data folder that was removed and created again must not find its old cluster.
         var reachable = System.IO.Path.Combine(ReachableByEverybody, Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(6)));
         Directory.CreateDirectory(reachable);
         Chown(user, reachable);
         if (!Command.Run(["test", "-w", reachable], user).Succeeded)
         {
-            throw new MeshException($"PostgreSQL does not run as root, and the user {user} reaches neither {folder} nor {reachable}. " +
+            throw new MeshException($"PostgreSQL does not run as root, and the user {user} can reach neither {folder} nor {reachable}. " +
                 "Choose a folder that it can reach with --data.");
         }
 
-        Directory.Delete(folder); // empty: no cluster has been made in it
+        Directory.Delete(folder); // empty, because it has no cluster yet
         Directory.CreateSymbolicLink(folder, reachable);
         return reachable;
     }
@@ -79,7 +79,7 @@ internal sealed record ClusterFolder(string Path, string? RunAs)
         if (Command.Run(["chown", user, path]) is { Succeeded: false } failed) throw new MeshException(failed.Output);
     }
 
-    // .NET does not tell the owner; `ls -ld` is the same everywhere: mode, links, owner.
+    // .NET does not expose the owner. `ls -ld` prints the same everywhere: mode, links, owner.
     private static string OwnerOf(string path) =>
         Command.Run(["ls", "-ld", path]).Output.Split(' ', StringSplitOptions.RemoveEmptyEntries)[2];
 }

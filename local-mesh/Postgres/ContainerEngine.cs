@@ -10,7 +10,7 @@ internal static class ContainerEngine
 
     internal static Task<CommandResult> TryAsync(params string[] arguments) => Command.RunAsync(["docker", .. arguments]);
 
-    /// <summary>Stops the container and waits until its name is free again; does nothing where there is none.</summary>
+    /// <summary>Stops the container, if it exists, and waits until its name is free again.</summary>
     internal static async Task RemoveAsync(string container)
     {
         await TryAsync("stop", "-t", "30", container);

@@ -7,14 +7,14 @@ namespace AuthMesh.LocalMesh;
 /// <summary>An installed PostgreSQL server: `postgres` and `initdb` of one version in one folder.</summary>
 public sealed partial record PostgresBinaries(string Folder, int Major)
 {
-    /// <summary>15 is the oldest version that the project is tested on.</summary>
+    /// <summary>The oldest version that the project is tested on.</summary>
     public const int OldestMajor = 15;
 
     internal string Postgres => Path.Combine(Folder, "postgres");
 
     internal string InitDb => Path.Combine(Folder, "initdb");
 
-    /// <summary>What this machine has, the highest version first; empty if nothing is installed or all of it is too old.</summary>
+    /// <summary>Finds the installed versions, highest first; empty if none is installed or all are too old.</summary>
     public static IReadOnlyList<PostgresBinaries> Find() =>
     [
         .. Places().Select(Look).OfType<PostgresBinaries>().Where(found => found.Major >= OldestMajor)

@@ -6,8 +6,8 @@ using Npgsql;
 namespace AuthMesh.LocalMesh;
 
 /// <summary>
-/// PostgreSQL in a container, for a machine with an engine and no server binaries. Its files are in a named volume: a folder of ours
-/// would be owned by the container's user, and nobody but root could remove it.
+/// PostgreSQL in a container, for a machine with an engine but no server binaries. Its files are in a named volume: in a folder, they would
+/// belong to the container's user, and only root could remove them.
 /// </summary>
 internal sealed class PostgresContainer : IPostgres
 {
@@ -39,11 +39,11 @@ internal sealed class PostgresContainer : IPostgres
 
     public string LogFile { get; }
 
-    public string Description => $"{Image} in the container {name}, its files in the volume of that name";
+    public string Description => $"{Image} in the container {name}, with its files in the volume of that name";
 
     public Task<int> Exited { get; private set; } = Task.FromResult(0);
 
-    /// <summary>Which volume (and container) is this data folder's.</summary>
+    /// <summary>The file with the name of this data folder's volume and container.</summary>
     internal static string VolumeFile(string dataFolder) => Path.Combine(dataFolder, ClusterFolder.Name, "volume");
 
     internal static async Task<PostgresContainer> StartAsync(string dataFolder, int port)
@@ -65,7 +65,7 @@ internal sealed class PostgresContainer : IPostgres
 
     public async Task StartAgainAsync()
     {
-        await ContainerEngine.RemoveAsync(name); // left by a mesh that was killed
+        await ContainerEngine.RemoveAsync(name); // left over from a killed mesh
         var started = await Command.RunAsync(
             [
                 "docker", "run", "--detach", "--rm", "--name", name, "--volume", $"{name}:/var/lib/postgresql/data",
@@ -77,7 +77,7 @@ internal sealed class PostgresContainer : IPostgres
             secret: ("POSTGRES_PASSWORD", password));
         if (!started.Succeeded) throw new MeshException($"The container engine could not start {Image}: {started.Output}");
 
-        // Follows the log to the container's end, so this one process is both the log file's writer and the notice of the end.
+        // Follows the log until the container ends, so this one process writes the log file and signals the end.
         var log = await ChildProcess.StartAsync(new ChildCommand("docker logs", ["docker", "logs", "--follow", name], "/", LogFile));
         Exited = log.Exited;
         await Cluster.WaitUntilAnswersAsync(this);

@@ -4,7 +4,7 @@ using Npgsql;
 
 namespace AuthMesh.LocalMesh;
 
-/// <summary>PostgreSQL from the server binaries on this machine, in a folder of its own, on loopback alone.</summary>
+/// <summary>PostgreSQL from the server binaries on this machine, in its own folder, listening only on loopback.</summary>
 public sealed class PostgresServer : IPostgres
 {
     /// <summary>Room for twenty identity services with a full pool each. The tests, four meshes at a time, have been seen to use 180.</summary>
@@ -44,10 +44,10 @@ public sealed class PostgresServer : IPostgres
 
     internal ProcessIdentity? Identity => process.Identity;
 
-    /// <summary>Starts the cluster in `postgres` under this folder, making it first if there is none.</summary>
-    /// <param name="folder">Null makes one for this run and deletes it with the server.</param>
-    /// <param name="port">0 takes a free one.</param>
-    /// <exception cref="MeshException">No server binaries of a fitting version, or the server does not start.</exception>
+    /// <summary>Starts the cluster in `postgres` under this folder, and creates it first if it does not exist.</summary>
+    /// <param name="folder">Null creates one for this run and deletes it with the server.</param>
+    /// <param name="port">0 takes a free port.</param>
+    /// <exception cref="MeshException">This machine has no server binaries of a suitable version, or the server does not start.</exception>
     public static async Task<PostgresServer> StartAsync(string? folder = null, int port = 0)
     {
         var server = await LaunchAsync(folder, port);
@@ -55,11 +55,11 @@ public sealed class PostgresServer : IPostgres
         return server;
     }
 
-    /// <summary>The same without waiting until it answers.</summary>
+    /// <summary>Does the same without waiting until the server answers.</summary>
     internal static async Task<PostgresServer> LaunchAsync(string? folder = null, int port = 0)
     {
         var installed = PostgresBinaries.Find();
-        if (installed.Count == 0) throw new MeshException($"No PostgreSQL server binaries, {PostgresBinaries.OldestMajor} or newer, here.");
+        if (installed.Count == 0) throw new MeshException($"This machine has no PostgreSQL {PostgresBinaries.OldestMajor} or newer.");
 
         var toDelete = folder is null ? TemporaryFolder.Create() : null;
         var cluster = ClusterFolder.OpenIn(Path.GetFullPath(folder ?? toDelete!));
@@ -87,14 +87,14 @@ public sealed class PostgresServer : IPostgres
         folder.Path, LogFile)
     {
         User = folder.RunAs,
-        SignalWhenWeDie = "INT", // a fast shutdown,
+        SignalWhenWeDie = "INT", // a fast shutdown
     });
 
     public Task StopAsync() => process.StopAsync(Signal.Interrupt, TimeSpan.FromSeconds(30));
 
     public async Task KillAsync()
     {
-        // All at once: a backend left alone may still finish the statement it is in, which a power cut would not let it.
+        // Stop everything at once: a surviving backend could still finish its statement, which a power failure would not allow.
         process.Send(Signal.Stop);
         var backends = ProcessIdentity.ChildrenOf(process.Pid).Select(pid => ProcessIdentity.Of("backend", pid, "postgres")).ToList();
         process.Send(Signal.Kill);

@@ -1,6 +1,6 @@
 namespace AuthMesh.LocalMesh;
 
-/// <summary>Where PostgreSQL comes from, where no connection string names one.</summary>
+/// <summary>The source of PostgreSQL if no connection string names a server.</summary>
 public enum PostgresSource
 {
     /// <summary>Server binaries on this machine, else a container engine.</summary>
@@ -13,7 +13,7 @@ internal static class PostgresSources
 {
     internal static bool HasCluster(string dataFolder) => MadeWith(dataFolder) != PostgresSource.Any;
 
-    /// <summary>It need not answer yet.</summary>
+    /// <summary>Starts PostgreSQL and returns before it answers.</summary>
     internal static async Task<IPostgres> StartAsync(string dataFolder, PostgresSource wish, int port, Action<string> report)
     {
         if (await ChooseAsync(dataFolder, wish) == PostgresSource.Binaries)
@@ -22,18 +22,21 @@ internal static class PostgresSources
             return await PostgresServer.LaunchAsync(dataFolder, port);
         }
 
-        report("Starting PostgreSQL in a container; the first time its image is fetched");
+        report("Starting PostgreSQL in a container; the first start downloads its image");
         return await PostgresContainer.StartAsync(dataFolder, port);
     }
 
-    /// <summary>A data folder stays with the source that made its cluster: from another its users would seem to be gone.</summary>
-    /// <exception cref="MeshException">There is none, with what to install.</exception>
+    /// <summary>
+    /// Chooses the source. A data folder keeps the source that created its cluster: with another one, its users would seem to be lost.
+    /// </summary>
+    /// <exception cref="MeshException">No source is available; the message says what to install.</exception>
     internal static async Task<PostgresSource> ChooseAsync(string dataFolder, PostgresSource wish)
     {
         var made = MadeWith(dataFolder);
         if (made != PostgresSource.Any && wish != PostgresSource.Any && wish != made)
         {
-            throw new MeshException($"The cluster of {dataFolder} was made with --postgres {made}. Keep to it, or choose another --data.");
+            throw new MeshException(
+                $"The cluster of {dataFolder} was created with --postgres {made}. Use that again, or choose another folder with --data.");
         }
 
         var wanted = made == PostgresSource.Any ? wish : made;
@@ -41,9 +44,9 @@ internal static class PostgresSources
         if (wanted != PostgresSource.Binaries && await ContainerEngine.AnswersAsync()) return PostgresSource.Container;
         throw new MeshException(wanted switch
         {
-            PostgresSource.Container => $"PostgreSQL is to run in a container, and no engine answers (docker version). {Cure}",
-            PostgresSource.Binaries => $"PostgreSQL is to run from server binaries, and this machine has none. {Cure}",
-            _ => $"There is no PostgreSQL to start. {Cure}",
+            PostgresSource.Container => $"PostgreSQL should run in a container, but no engine answers (docker version). {Cure}",
+            PostgresSource.Binaries => $"PostgreSQL should run from server binaries, but this machine has none. {Cure}",
+            _ => $"This machine has no PostgreSQL to start. {Cure}",
         });
     }
 

@@ -5,18 +5,18 @@ namespace AuthMesh.LocalMesh.Processes;
 
 internal sealed record ChildCommand(string Name, IReadOnlyList<string> Command, string WorkingDirectory, string LogFile)
 {
-    /// <summary>The whole environment; null passes ours on.</summary>
+    /// <summary>The whole environment; null inherits this program's.</summary>
     internal IReadOnlyDictionary<string, string>? Environment { get; init; }
 
-    /// <summary>Another user to run as; only root may.</summary>
+    /// <summary>Another user to run as; only root may set it.</summary>
     internal string? User { get; init; }
 
-    /// <summary>The signal, by name, that the child gets when this program dies, however it dies; null lets it live on.</summary>
+    /// <summary>The name of the signal that the child gets when this program dies for any reason; null lets the child live on.</summary>
     internal string? SignalWhenWeDie { get; init; } = "KILL";
 }
 
 /// <summary>
-/// A process of ours that writes straight into its log file: through a pipe of ours it would lose its output when we are killed.
+/// A child process that writes directly to its log file. Through a pipe, its output would be lost when this program is killed.
 /// </summary>
 internal sealed class ChildProcess
 {
@@ -31,7 +31,7 @@ internal sealed class ChildProcess
 
     internal int Pid => process.Id;
 
-    /// <summary>Null if it ended before we could look.</summary>
+    /// <summary>Null if the process ended before its identity could be read.</summary>
     internal ProcessIdentity? Identity { get; }
 
     /// <summary>Its exit code; 128 + n if signal n ended it.</summary>
@@ -39,7 +39,7 @@ internal sealed class ChildProcess
 
     internal static Task<ChildProcess> StartAsync(ChildCommand command)
     {
-        // `exec` keeps the pid, so the process we hold is the program itself and not a shell around it.
+        // `exec` keeps the pid, so the process is the program itself and not a shell around it.
         string[] arguments = ["-c", "exec \"$@\" </dev/null >>\"$0\" 2>&1", command.LogFile, .. Detached(command), .. command.Command];
         var start = new ProcessStartInfo("/bin/sh", arguments) { WorkingDirectory = command.WorkingDirectory, UserName = command.User };
         if (command.Environment is { } environment)
@@ -59,7 +59,7 @@ internal sealed class ChildProcess
     internal async Task<int> StopAsync(int signal, TimeSpan patience)
     {
         Send(signal);
-        Send(Signal.Continue); // a suspended one would heed nothing but SIGKILL
+        Send(Signal.Continue); // a suspended process reacts only to SIGKILL
         await Task.WhenAny(Exited, Task.Delay(patience));
         Send(Signal.Kill);
         return await Exited;
@@ -71,8 +71,8 @@ internal sealed class ChildProcess
         return process.ExitCode;
     }
 
-    // setsid: Ctrl-C in a terminal reaches its whole process group, and PostgreSQL would go before the services have drained.
-    // Both tools come with util-linux. Where they are missing (macOS), the terminal's signal does reach the children.
+    // setsid: Ctrl-C in a terminal reaches its whole process group, so PostgreSQL would stop before the services have drained.
+    // setsid and setpriv come with util-linux. Without them (macOS), the terminal's signal does reach the children.
     private static string[] Detached(ChildCommand command) => (CanDetach.Value, command.SignalWhenWeDie) switch
     {
         (false, _) => [],
@@ -83,7 +83,10 @@ internal sealed class ChildProcess
     private static readonly Lazy<bool> CanDetach = new(() =>
         OperatingSystem.IsLinux() && Command.Run(["setsid", "setpriv", "--pdeathsig", "KILL", "true"]).Succeeded);
 
-    /// <summary>prctl(2): the death signal comes when the *thread* that started the child ends; this one lives as long as we do.</summary>
+    /// <summary>
+    /// Starts all children on one thread that lives as long as the program. prctl(2): the kernel sends the death signal when the *thread*
+    /// that started the child ends.
+    /// </summary>
     private static class StarterThread
     {
         private static readonly Lazy<BlockingCollection<Action>> Work = new(() =>

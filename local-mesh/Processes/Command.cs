@@ -8,7 +8,7 @@ internal sealed record CommandResult(int ExitCode, string Output)
     internal bool Succeeded => ExitCode == 0;
 }
 
-/// <summary>Runs a short command to its end. A program that does not exist is exit code 127, as in a shell.</summary>
+/// <summary>Runs a short command to its end. A missing program gives exit code 127, as in a shell.</summary>
 internal static class Command
 {
     internal static CommandResult Run(IReadOnlyList<string> command, string? user = null, string? workingDirectory = null) =>

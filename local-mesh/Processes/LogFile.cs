@@ -1,6 +1,6 @@
 namespace AuthMesh.LocalMesh.Processes;
 
-/// <summary>One log file per process and run; the run before is kept beside it as `.1`.</summary>
+/// <summary>One log file per process and run; the previous run's is kept beside it as `.1`.</summary>
 internal static class LogFile
 {
     internal static void Rotate(string path)
@@ -10,7 +10,7 @@ internal static class LogFile
 
     internal static string Read(string path) => File.Exists(path) ? File.ReadAllText(path) : "";
 
-    /// <summary>The end of a log as it is shown to a person, with the place of the rest.</summary>
+    /// <summary>Formats the end of a log for people, with the path of the whole file.</summary>
     internal static string Tail(string path, int lines = 20)
     {
         var all = Read(path).TrimEnd().Split('\n');

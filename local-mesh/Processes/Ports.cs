@@ -7,8 +7,8 @@ namespace AuthMesh.LocalMesh.Processes;
 
 internal static class Ports
 {
-    // Below every system's ephemeral range (Linux: from 32768): an outgoing connection must not take the port of a service
-    // that is being restarted. Above the ports that people choose by hand.
+    // Below every system's ephemeral range (Linux: from 32768), so that no outgoing connection takes the port of a restarting service.
+    // Above the ports that people choose by hand.
     private const int First = 15_000, Last = 31_999;
 
     private static readonly ConcurrentDictionary<int, bool> HandedOut = new();
@@ -24,7 +24,7 @@ internal static class Ports
         throw new MeshException($"No free port between {First} and {Last} on this machine.");
     }
 
-    /// <summary>The wish if it can be had, a free port for 0.</summary>
+    /// <summary>Returns the wished port if it is free, or a free port for 0.</summary>
     internal static int FreeOr(int wish)
     {
         if (wish == 0) return Free();
@@ -32,7 +32,8 @@ internal static class Ports
         return wish;
     }
 
-    /// <param name="option">What a person changes to wish for another.</param>
+    /// <param name="wish">The port; 0 is never taken.</param>
+    /// <param name="option">The command-line option for another port.</param>
     internal static void RefuseTaken(int wish, string? option = null)
     {
         if (wish == 0 || IsFree(wish)) return;

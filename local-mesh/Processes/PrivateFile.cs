@@ -1,6 +1,6 @@
 namespace AuthMesh.LocalMesh.Processes;
 
-/// <summary>A secret in a file that only its owner reads. It appears whole or not at all.</summary>
+/// <summary>Writes a secret to a file that only its owner can read. The file appears complete or not at all.</summary>
 internal static class PrivateFile
 {
     internal static void Write(string path, string content)

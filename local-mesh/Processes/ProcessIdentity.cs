@@ -4,20 +4,20 @@ using System.Globalization;
 namespace AuthMesh.LocalMesh.Processes;
 
 /// <summary>
-/// Which process exactly: a pid alone may belong to somebody else by the next start, together with the moment it began it cannot.
+/// Identifies one process exactly: by the next start, its pid may belong to another process, but pid and start time together cannot.
 /// </summary>
 internal sealed record ProcessIdentity(string Name, int Pid, string Started, string Command)
 {
-    // Start times on Linux count from boot, so the boot is part of them.
+    // Start times on Linux count from boot, so the identity includes the boot id.
     private static readonly Lazy<string> Boot = new(() => File.ReadAllText("/proc/sys/kernel/random/boot_id").Trim());
 
     internal bool IsAlive => StartOf(Pid) == Started;
 
-    /// <summary>Null where the process has ended already.</summary>
+    /// <summary>Returns null if the process has already ended.</summary>
     internal static ProcessIdentity? Of(string name, int pid, string command) =>
         StartOf(pid) is { } started ? new(name, pid, started, command) : null;
 
-    /// <summary>Ends the process and waits until it is gone; killed if it does not heed the signal in time.</summary>
+    /// <summary>Ends the process and waits until it is gone. If it does not react to the signal in time, it is killed.</summary>
     internal async Task EndAsync(int signal, TimeSpan patience)
     {
         var waited = Stopwatch.StartNew();
@@ -38,7 +38,7 @@ internal sealed record ProcessIdentity(string Name, int Pid, string Started, str
                 return process.StartTime.ToUniversalTime().Ticks.ToString(CultureInfo.InvariantCulture);
             }
 
-            // proc(5): the name in parentheses may hold spaces; behind it come state (field 3) and, as field 22, the start in ticks.
+            // proc(5): the name in parentheses may contain spaces; after it come the state (field 3) and the start in ticks (field 22).
             var fields = AfterName(File.ReadAllText($"/proc/{pid}/stat"));
             return fields[0] is "Z" or "X" ? null : $"{fields[19]}@{Boot.Value}"; // a zombie has ended; only its parent has not looked yet
         }
@@ -48,7 +48,7 @@ internal sealed record ProcessIdentity(string Name, int Pid, string Started, str
         }
     }
 
-    /// <summary>The children of a process, where /proc tells; elsewhere none.</summary>
+    /// <summary>Returns the children of a process from /proc, or none on systems without it.</summary>
     internal static IReadOnlyList<int> ChildrenOf(int parent)
     {
         if (!OperatingSystem.IsLinux()) return [];
@@ -63,14 +63,14 @@ internal sealed record ProcessIdentity(string Name, int Pid, string Started, str
             }
             catch (Exception e) when (HasEnded(e))
             {
-                // It cannot be a child that is left to kill.
+                // The process has ended, so it is not a child to kill.
             }
         }
 
         return children;
     }
 
-    // What reading a process gives that ended before or while we looked.
+    // Reading a process throws these if it ended before or during the read.
     private static bool HasEnded(Exception e) =>
         e is IOException or UnauthorizedAccessException or ArgumentException or InvalidOperationException;
 

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace AuthMesh.LocalMesh.Processes;
 
-/// <summary>The signals that we send. STOP and CONT have other numbers on macOS than on Linux.</summary>
+/// <summary>The signals that the mesh sends. STOP and CONT have other numbers on macOS than on Linux.</summary>
 internal static class Signal
 {
     internal const int Interrupt = 2;
@@ -12,7 +12,7 @@ internal static class Signal
     internal static readonly int Stop = OperatingSystem.IsMacOS() ? 17 : 19;
     internal static readonly int Continue = OperatingSystem.IsMacOS() ? 19 : 18;
 
-    /// <summary>False where no such process exists (any more).</summary>
+    /// <summary>Returns false if the process does not exist or has ended.</summary>
     internal static bool Send(int pid, int signal) => SendSignal(pid, signal) == 0;
 
     [DllImport("libc", EntryPoint = "kill")]

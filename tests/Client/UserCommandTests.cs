@@ -64,7 +64,7 @@ public sealed class UserCommandTests(TwoReplicas mesh) : IAsyncLifetime
         Assert.Equal($"Ended 1 session of {name}\n", (await admin.RunAsync("users", "sign-out", name)).Output);
         Assert.Equal($"User {name} changed\n", (await admin.RunAsync("users", "role", name, "admin")).Output);
         Assert.Equal("admin", (await admin.RunAsync("users", "show", name, "--json")).Document().GetProperty("user").Member("role"));
-        Assert.Equal($"User {name} is so already\n", (await admin.RunAsync("users", "role", name, "admin")).Output);
+        Assert.Equal($"User {name} unchanged\n", (await admin.RunAsync("users", "role", name, "admin")).Output);
         Assert.Equal($"User {name} changed\n", (await admin.RunAsync("users", "disable", name)).Output);
         Assert.Contains("\nstate     disabled since 2", (await admin.RunAsync("users", "show", name)).Output, StringComparison.Ordinal);
         Assert.Equal(401, (await mesh.Gateway.LoginAsync(name, user.Password)).Status);
@@ -100,7 +100,7 @@ public sealed class UserCommandTests(TwoReplicas mesh) : IAsyncLifetime
         Assert.Equal(401, (await mesh.Gateway.RefreshAsync(victim.RefreshToken)).Status);
 
         Assert.Equal($"User {id} changed\n", (await admin.RunAsync("users", "role", "--id", impostorId, "admin")).Output);
-        Assert.Equal($"User {id} is so already\n", (await admin.RunAsync("users", "role", id, "admin")).Output);
+        Assert.Equal($"User {id} unchanged\n", (await admin.RunAsync("users", "role", id, "admin")).Output);
         (await admin.RunAsync("users", "role", "--id", impostorId, "root")).AssertFailed(2, "The role must be admin or user");
         (await admin.RunAsync("users", "role", "--id", impostorId)).AssertFailed(2, "The role must be admin or user");
         (await admin.RunAsync("users", "role", victim.Username, "admin", "--id", id)).AssertFailed(2, "Give the name or --id, not both");

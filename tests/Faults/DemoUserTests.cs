@@ -31,7 +31,7 @@ public sealed class DemoUserTests(ProductionMesh mesh)
         Assert.Equal(DemoUsers.Length, await own.Database.CountUsersAsync());
         Assert.Contains(" warn ", service.Output, StringComparison.Ordinal);
         Assert.Contains(
-            "Demo users alice, bob and admin exist with passwords that everybody knows", service.Output, StringComparison.Ordinal);
+            "Demo users alice, bob and admin exist with publicly known passwords", service.Output, StringComparison.Ordinal);
 
         Assert.Equal(200, (await identity.RegisterAsync("carol", "a password of her own")).Status);
         Assert.False(await own.Database.ScalarAsync<bool>("SELECT is_demo FROM users WHERE username = 'carol'"));

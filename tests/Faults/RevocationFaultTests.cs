@@ -203,7 +203,7 @@ public sealed class RevocationFaultTests(ReplicatedMesh mesh) : IClassFixture<Re
         await AssertAcceptedAsync(await mesh.Gateways[0].TokenAsync(name, password));
         await AssertAcceptedAsync(await mesh.Gateways[0].TokenAsync(raisedName, raisedPassword));
         Assert.Contains(
-            mesh.Mesh.Identities, replica => replica.Output.Contains("The database is not the one that it was", StringComparison.Ordinal));
+            mesh.Mesh.Identities, replica => replica.Output.Contains("lost an acknowledged revocation", StringComparison.Ordinal));
     }
 
     private async Task<(string Username, string Password, string Token)> SignUpAndEndAsync()

@@ -169,7 +169,7 @@ public sealed class UnusableDatabaseTests(ProductionMesh mesh, LimitedService li
         var refused = await own.RunAsync("Production");
 
         refused.AssertExited(1);
-        Assert.Contains($"The database has the encoding {encoding}, and the service stores UTF8", refused.Errors, StringComparison.Ordinal);
+        Assert.Contains($"The database has the encoding {encoding}, but the service stores UTF8", refused.Errors, StringComparison.Ordinal);
         Assert.Contains("TEMPLATE template0 ENCODING 'UTF8'", refused.Errors, StringComparison.Ordinal);
         Assert.Equal(0, await new Database(other).ScalarAsync<long>("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"));
     }

@@ -638,7 +638,7 @@ public sealed class SessionCookieTests : IClassFixture<LoneGateway>
         (await gateway.GetAsync("/protected", cookie)).AssertError(503, "sessions_unavailable");
 
         Assert.Contains("Session cookie refused: its session has ended", gateway.Log, StringComparison.Ordinal);
-        await Patience.UntilAsync(() => gateway.Log.Contains("No access tokens for session cookies", StringComparison.Ordinal));
+        await Patience.UntilAsync(() => gateway.Log.Contains("Cannot exchange session cookies", StringComparison.Ordinal));
         Assert.DoesNotContain(cookie, gateway.Log, StringComparison.Ordinal);
         Assert.DoesNotContain("eyJ", gateway.Log, StringComparison.Ordinal);
         Assert.DoesNotContain(ProductionMesh.ServiceKey, gateway.Log, StringComparison.Ordinal);

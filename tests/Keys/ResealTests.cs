@@ -99,7 +99,7 @@ public sealed class ResealTests(ProductionMesh production) : IAsyncLifetime
         (await RunAsNewAsync("reseal")).AssertExited(0);
         (await RunAsNewAsync("rotate")).AssertExited(0);
         await Patience.UntilAsync(
-            () => service.Output.Contains("Keys of the ring that this replica cannot open", StringComparison.Ordinal));
+            () => service.Output.Contains("This replica cannot open these keys of the ring", StringComparison.Ordinal));
         await AssertAcceptedAsync(user.Token);
         await AssertAcceptedAsync((await identity.SignInAgainAsync(user)).Token);
 

@@ -22,7 +22,7 @@ public sealed class RotateCommandTests(ProductionMesh production)
         Assert.NotEqual(first, second);
         var patient = await mesh.Own.RunAsync("Production", "rotate");
         var third = await mesh.SigningKeyAsync();
-        Assert.Contains($"{third} was announced just now. Until", patient.Output, StringComparison.Ordinal);
+        Assert.Contains($"{third} was announced just now. Waiting until", patient.Output, StringComparison.Ordinal);
         Assert.Contains($"{third} signs now; ", patient.Output, StringComparison.Ordinal);
         Assert.DoesNotContain("may refuse", patient.Output, StringComparison.Ordinal);
         Assert.True(
@@ -45,7 +45,7 @@ public sealed class RotateCommandTests(ProductionMesh production)
             3, await mesh.Database.ScalarAsync<long>("SELECT count(*) FROM ring_keys WHERE state = 'Retired' AND purpose = 'Signing'"));
         var winner = Assert.Single(both, rotation => rotation.Output.Contains($"{fourth} signs now; ", StringComparison.Ordinal));
         Assert.Contains(
-            $"Waiting, 00:00:03 at most, for verifiers that do not say that they hold {fourth}: a silent one", winner.Output,
+            $"Waiting for at most 00:00:03 for verifiers that have not acknowledged {fourth}: a silent one", winner.Output,
             StringComparison.Ordinal);
         Assert.Contains("may refuse its tokens: a silent one", winner.Output, StringComparison.Ordinal);
         Assert.Single(

@@ -114,10 +114,10 @@ public sealed class RotationTests(RotatingMesh rotating) : IClassFixture<Rotatin
                     // the interval, and the ceiling
                     "SELECT retired_at - activated_at >= interval '1 hour 14 seconds' FROM ring_keys WHERE id = $1", first));
                 Assert.All(
-                    mesh.TimesLogged($"The signing key {next} waits for verifiers that do not say that they hold it: {name}"),
+                    mesh.TimesLogged($"The signing key {next} waits for verifiers that have not acknowledged it: {name}"),
                     times => Assert.Equal(1, times));
                 await Patience.UntilAsync(
-                    () => mesh.TimesLogged($"did not say that they hold it, and may refuse its tokens: {name}").Sum() == rotations);
+                    () => mesh.TimesLogged($"did not acknowledge the key, so they may refuse its tokens: {name}").Sum() == rotations);
             }
         }
         finally

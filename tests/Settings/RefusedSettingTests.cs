@@ -91,7 +91,7 @@ public sealed class RefusedSettingTests
         { "identity-service", "Identity:Keys:AcknowledgementCeiling", "00:00:00", "must be 00:00:01 to 1.00:00:00" },
         { "identity-service", Password, "/nowhere/password", "names a file that cannot be read" },
         { "identity-service", "Identity:Database:ConnectionString", "", "must name the server and the database" },
-        { "identity-service", "Identity:Database:ConnectionString", "Host=h;Nonsense=1", "is no Npgsql connection string" },
+        { "identity-service", "Identity:Database:ConnectionString", "Host=h;Nonsense=1", "is not an Npgsql connection string" },
         { "identity-service", "Identity:Database:ConnectionString", "Host=h;Database=d;Password=authmesh-development",
             "has the preset password" },
         { "identity-service", "Identity:Database:PasswordFile", PresetPasswordFile, "has the preset password" },

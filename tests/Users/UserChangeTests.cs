@@ -117,7 +117,7 @@ public sealed class UserChangeTests(TwoReplicas mesh, ITestOutputHelper output) 
         {
             var answer = await PatchAsync(user.UserId, body);
             Assert.Equal(200, answer.Status);
-            Assert.Equal($"User {user.Username} is so already", answer.Message);
+            Assert.Equal($"User {user.Username} unchanged", answer.Message);
         }
 
         Assert.Equal(before, await mesh.Database.ScalarAsync<string>("SELECT u::text FROM users u WHERE id = $1", user.UserId));

@@ -1,4 +1,4 @@
-// YARP in front of one service, as its documentation begins: no authentication, no limits, no rules.
+// YARP in front of one service, as in its getting-started guide: no authentication, no limits, no rules.
 var builder = WebApplication.CreateBuilder(args);
 builder.Logging.SetMinimumLevel(LogLevel.Warning);
 builder.Services.AddReverseProxy().LoadFromConfig(builder.Configuration.GetSection("ReverseProxy"));

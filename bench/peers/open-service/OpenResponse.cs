@@ -1,6 +1,6 @@
 using System.Text.Json.Serialization;
 
-/// <summary>What the resource service answers at /protected, but for the name.</summary>
+/// <summary>The answer of the resource service at /protected, with a fixed name.</summary>
 internal sealed record OpenResponse(string Status, string Message, string Role)
 {
     public static OpenResponse Answer => new("success", "You are viewing protected content, somebody!", "user");

@@ -1,4 +1,4 @@
-// What the resource service answers, to everybody, on the bare framework: what proxies are compared in front of.
+// The resource service's answer, without authentication, on the bare framework. The compared proxies stand in front of it.
 var builder = WebApplication.CreateSlimBuilder(args);
 builder.Logging.SetMinimumLevel(LogLevel.Warning);
 builder.Services.ConfigureHttpJsonOptions(json => json.SerializerOptions.TypeInfoResolverChain.Insert(0, OpenJson.Default));

@@ -1,4 +1,4 @@
-// YARP that lets only signed-in callers pass.
+// YARP that admits only signed-in callers.
 var builder = WebApplication.CreateBuilder(args);
 builder.Logging.SetMinimumLevel(LogLevel.Warning);
 await builder.AddStockBearerAsync();

@@ -1,4 +1,4 @@
-// ASP.NET Core's own identity endpoints on PostgreSQL, as the documentation has them.
+// ASP.NET Core's own identity endpoints on PostgreSQL, as in the documentation.
 using Microsoft.AspNetCore.Identity;
 using Microsoft.AspNetCore.Identity.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore;
@@ -11,7 +11,7 @@ var app = builder.Build();
 app.MapIdentityApi<IdentityUser>();
 app.MapGet("/", async (AccountsDb db) => await db.Users.CountAsync()).AllowAnonymous();
 
-// The tables as the model has them; migrations would ask the same of the database, and more.
+// Creates the tables from the model. Migrations would send at least as many queries.
 using (var scope = app.Services.CreateScope())
 {
     await scope.ServiceProvider.GetRequiredService<AccountsDb>().Database.EnsureCreatedAsync();

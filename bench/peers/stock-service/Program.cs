@@ -1,4 +1,4 @@
-// What the resource service answers, to signed-in callers only.
+// The resource service's answer, for signed-in callers only.
 using System.Security.Claims;
 
 var builder = WebApplication.CreateBuilder(args);

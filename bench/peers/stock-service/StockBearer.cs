@@ -1,6 +1,6 @@
 using Microsoft.IdentityModel.Tokens;
 
-/// <summary>JwtBearer as its documentation has it.</summary>
+/// <summary>JwtBearer as in its documentation.</summary>
 internal static class StockBearer
 {
     public static async Task AddStockBearerAsync(this WebApplicationBuilder builder)

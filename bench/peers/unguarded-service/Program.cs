@@ -1,4 +1,4 @@
-// A service of the mesh as the resource service is one, with the same answer on a route that is open.
+// A service of the mesh like the resource service, with the same answer on an anonymous route.
 using AuthMesh;
 
 var builder = WebApplication.CreateSlimBuilder(args);

@@ -5,23 +5,23 @@ using Npgsql;
 namespace AuthMesh.Identity.Platform.Database;
 
 /// <summary>
-/// What PostgreSQL did to this replica lately, for its readiness. Nothing asks PostgreSQL for it: the loop that follows the revocation log
-/// asks every 2 seconds anyway, and requests tell what they met.
+/// PostgreSQL's recent faults on this replica, for its readiness. The check sends no query of its own: the loop that follows the revocation
+/// log sends one every 2 seconds anyway, and requests report the faults that they meet.
 /// </summary>
 internal sealed class DatabaseHealth(NpgsqlDataSource dataSource, TimeProvider clock) : IHealthCheck
 {
-    // The loop's connection may be well while requests are refused: rights on one table, a full tablespace, a new password. Nobody tells
-    // when that ends, so what a request met counts for a while.
+    // Requests may fail while the loop's connection works: rights on one table, a full tablespace, a new password. Nothing signals the end
+    // of such a fault, so each one counts for a while.
     private static readonly TimeSpan Remembered = TimeSpan.FromSeconds(10);
 
-    // While a database is read-only every request fails, and each would otherwise have all others connect anew.
+    // While a database is read-only, every request fails. Without this pause, each failure would force all others to reconnect.
     private static readonly TimeSpan ClearPause = TimeSpan.FromSeconds(1);
 
     private readonly Lock gate = new();
     private DatabaseFault? lost, met;
     private long metAt, clearedAt;
 
-    /// <summary>Which answer an exception gives a caller. A fault that needs an operator is remembered for the readiness.</summary>
+    /// <summary>Maps an exception to the caller's answer. A fault that needs an operator is remembered for the readiness.</summary>
     public FailureRule Rule => new(exception =>
     {
         if (Judge(exception) is not { Kind: not FaultKind.Ours } fault)
@@ -41,8 +41,8 @@ internal sealed class DatabaseHealth(NpgsqlDataSource dataSource, TimeProvider c
     });
 
     /// <summary>
-    /// Tells what an exception means, null where the database had no part in it. Connections that stay unusable are dropped, so that the
-    /// next statement gets a new one: a pooled connection would stay on a read-only server, or read-only, for good.
+    /// Classifies an exception; null if the database had no part in it. It drops connections that stay unusable, so that the next statement
+    /// gets a new one: a pooled connection would stay read-only, or on a read-only server, for good.
     /// </summary>
     public DatabaseFault? Judge(Exception exception)
     {
@@ -55,7 +55,7 @@ internal sealed class DatabaseHealth(NpgsqlDataSource dataSource, TimeProvider c
         return fault;
     }
 
-    /// <summary>The loop that asks every 2 seconds got no answer.</summary>
+    /// <summary>Records that the loop's query, sent every 2 seconds, failed.</summary>
     public void Lose(DatabaseFault fault)
     {
         lock (gate)
@@ -64,7 +64,7 @@ internal sealed class DatabaseHealth(NpgsqlDataSource dataSource, TimeProvider c
         }
     }
 
-    /// <summary>The loop that asks every 2 seconds, with a statement that writes, got its answer.</summary>
+    /// <summary>Records that the loop's query, sent every 2 seconds, succeeded. The query writes, so the database accepts writes.</summary>
     public void Confirm()
     {
         lock (gate)
@@ -74,8 +74,8 @@ internal sealed class DatabaseHealth(NpgsqlDataSource dataSource, TimeProvider c
     }
 
     /// <summary>
-    /// Degraded, never unready: the database is shared, so every replica would go at once, and with them the keys, which are served from
-    /// memory.
+    /// Reports degraded, never unhealthy. The database is shared, so all replicas would become unready at once, and nobody would serve the
+    /// keys, which come from memory.
     /// </summary>
     public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
     {

@@ -6,29 +6,31 @@ namespace AuthMesh.Identity.Platform.Database;
 /// <summary>The section <c>Identity:Database</c>.</summary>
 public sealed class DatabaseOptions
 {
-    // A caller hears 503 at once when PostgreSQL is gone, and within three seconds when it is slow: three to get a connection, or two
-    // to run a command and half a second to cancel it. One that accepts connections and never answers costs the first caller five,
-    // since the cancellation waits for a connection too. Keepalive finds a peer that vanished without a word; a failover is noticed
-    // after a second, not ten. Twenty connections for each replica leave room for four beside PostgreSQL's default of 100. What is asked
-    // often is prepared, since to plan a refresh takes PostgreSQL longer than to do it; and a connection goes back to the pool as it is:
-    // whoever locks here unlocks, who listens gives back a lost connection only, and the statements that would undo what nobody did would
-    // cost more than the plan. Kerberos, which Npgsql would try first,
-    // wants a library that the service's image does not hold; without it, that is a complaint in the log and a round trip.
+    // - Timeouts: a caller gets 503 at once if PostgreSQL is gone, and within three seconds if it is slow. Getting a connection may take
+    //   three seconds, a command two, and its cancellation half a second. A server that accepts connections and never answers costs the
+    //   first caller five seconds, because the cancellation waits for a connection too.
+    // - Keepalive detects a peer that vanished silently. Host Recheck Seconds notices a failover after one second instead of ten.
+    // - Maximum Pool Size: with 20 connections for each replica, four replicas fit into PostgreSQL's default of 100.
+    // - Max Auto Prepare: planning a refresh takes PostgreSQL longer than running it.
+    // - No Reset On Close: a reset would cost more than the plan and has nothing to undo. Code that locks also unlocks, and a listening
+    //   connection returns to the pool only when it is lost.
+    // - GSS Encryption Mode: Npgsql would try Kerberos first. The service's image lacks the library, so each try would cost a round trip
+    //   and a complaint in the log.
     private const string Defaults =
         "Timeout=3;Command Timeout=2;Cancellation Timeout=500;Keepalive=15;Host Recheck Seconds=1;Maximum Pool Size=20;"
         + "Max Auto Prepare=50;No Reset On Close=true;GSS Encryption Mode=Disable;Application Name=identity-service;";
 
     private const string PatientDefaults = Defaults + "Timeout=15;Command Timeout=30;";
 
-    /// <summary>An Npgsql connection string; what it sets wins over the defaults above.</summary>
+    /// <summary>An Npgsql connection string; it overrides the defaults above.</summary>
     public string ConnectionString { get; set; } = "";
 
     public string ConnectionStringFile { get; set; } = "";
 
-    /// <summary>A file with the password, where the connection string has none.</summary>
+    /// <summary>A file with the password, if the connection string has none.</summary>
     public string PasswordFile { get; set; } = "";
 
-    /// <summary>Whether nobody waits for an answer by HTTP, so that slow statements may finish.</summary>
+    /// <summary>Whether slow statements may finish, because no HTTP caller waits for an answer.</summary>
     internal bool IsPatient { get; set; }
 
     internal NpgsqlConnectionStringBuilder Read()
@@ -70,7 +72,7 @@ public sealed class DatabaseOptions
         }
         catch (Exception exception) when (exception is ArgumentException or FormatException or KeyNotFoundException)
         {
-            problems.Unless(false, Key, "is no Npgsql connection string. An example: Host=postgres;Database=authmesh;Username=authmesh.");
+            problems.Unless(false, Key, "is not an Npgsql connection string. Example: Host=postgres;Database=authmesh;Username=authmesh.");
         }
     }
 }

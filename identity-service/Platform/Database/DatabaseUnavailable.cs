@@ -4,35 +4,35 @@ using Npgsql;
 
 namespace AuthMesh.Identity.Platform.Database;
 
-/// <summary>What a fault of PostgreSQL asks of this service.</summary>
+/// <summary>How this service reacts to a fault of PostgreSQL.</summary>
 internal enum FaultKind
 {
-    /// <summary>It ends without anybody's help. Requests are 503, and the start waits.</summary>
+    /// <summary>It ends by itself. Requests get 503, and the start waits.</summary>
     Passing,
 
     /// <summary>
-    /// An operator must repair something. Requests are 503. The start waits and names the reason: a role, a password, a database or disk
-    /// space can be provided while the service waits, and a deployment starts its parts in any order.
+    /// An operator must repair something. Requests get 503. The start waits and names the reason: an operator can provide a role, a
+    /// password, a database or disk space meanwhile, and a deployment starts its parts in any order.
     /// </summary>
     Repairable,
 
     /// <summary>
-    /// An operator must choose or build another database, schema or set of rights. Requests are 503. The start is refused with the cure,
-    /// since a service that waits for this looks like one that waits for PostgreSQL.
+    /// An operator must provide another database, schema or set of rights. Requests get 503. The service refuses to start and names the
+    /// cure: if it waited, it would look like a service that waits for PostgreSQL.
     /// </summary>
     Permanent,
 
-    /// <summary>One of our statements is wrong. Requests are 500, and the start is refused.</summary>
+    /// <summary>One of our statements is wrong. Requests get 500, and the service refuses to start.</summary>
     Ours,
 }
 
-/// <param name="Code">The SQLSTATE; empty where PostgreSQL was not reached.</param>
-/// <param name="Description">What is wrong and what cures it, without a host, user, database or secret: readiness shows it.</param>
-/// <param name="IsOfConnection">The fault stays with the connection for as long as that lives, even when the server is well again.</param>
+/// <param name="Code">The SQLSTATE; empty if PostgreSQL was not reached.</param>
+/// <param name="Description">The fault and its cure, without a host, user, database or secret, because readiness shows it.</param>
+/// <param name="IsOfConnection">Whether the fault lasts as long as the connection, even after the server recovers.</param>
 internal sealed record DatabaseFault(FaultKind Kind, string Code, string Description, bool IsOfConnection);
 
 /// <summary>
-/// Tells what a database did to a statement. A database that cannot be reached or used is a 503, not a fault of ours. The table follows
+/// Classifies the faults of PostgreSQL. A database that cannot be reached or used is a 503, not a fault of ours. The table follows
 /// "PostgreSQL Error Codes", appendix A of PostgreSQL's documentation.
 /// </summary>
 internal static class DatabaseUnavailable
@@ -40,7 +40,7 @@ internal static class DatabaseUnavailable
     public static readonly Failure Failure = CommonFailures.Unavailable(
         "database_unavailable", "Accounts are not available right now", TimeSpan.FromSeconds(2));
 
-    /// <summary>What an operator does about a database whose encoding is not UTF8.</summary>
+    /// <summary>The cure for a database whose encoding is not UTF8.</summary>
     public const string EncodingCure =
         "Create a database with: CREATE DATABASE … TEMPLATE template0 ENCODING 'UTF8'; and name it in Identity:Database:ConnectionString.";
 
@@ -55,7 +55,7 @@ internal static class DatabaseUnavailable
 
     private static readonly Meaning Unknown = Repairable("answers with a code that its documentation does not have", ServerLog);
 
-    // By SQLSTATE, or by its first two characters for the rest of the class.
+    // The key is a SQLSTATE, or its first two characters for the rest of the class.
     private static readonly Dictionary<string, Meaning> Meanings = new(StringComparer.Ordinal)
     {
         ["00"] = Ours, // successful completion
@@ -126,7 +126,7 @@ internal static class DatabaseUnavailable
 
     private static Meaning Ours => new(FaultKind.Ours, "refuses a statement of this service");
 
-    /// <returns>What it means for this service; null where the database had no part in the exception.</returns>
+    /// <returns>The fault, or null if the database had no part in the exception.</returns>
     public static DatabaseFault? Classify(Exception? exception) => FindCause(exception) switch
     {
         null => null,
@@ -134,7 +134,7 @@ internal static class DatabaseUnavailable
         var unanswered => OfUnanswered(unanswered).ToFault(""),
     };
 
-    /// <summary>What Npgsql threw, which Entity Framework wraps; null where the database had no part in it.</summary>
+    /// <summary>Finds Npgsql's exception, which Entity Framework wraps; null if the database had no part in it.</summary>
     public static NpgsqlException? FindCause(Exception? exception) => exception switch
     {
         null => null,
@@ -147,7 +147,7 @@ internal static class DatabaseUnavailable
 
     private static Meaning Of(PostgresException answered) => answered switch
     {
-        // "cached plan must not change result type": another replica migrated a table under a statement that this connection has prepared.
+        // "cached plan must not change result type": another replica migrated a table that a prepared statement of this connection uses.
         { SqlState: PostgresErrorCodes.FeatureNotSupported, Routine: "RevalidateCachedQuery" } => OfConnection("has changed a table"),
         _ => Find(answered.SqlState) ?? Unknown,
     };
@@ -155,7 +155,7 @@ internal static class DatabaseUnavailable
     private static Meaning? Find(string sqlState) =>
         Meanings.GetValueOrDefault(sqlState) ?? (sqlState.Length == 5 ? Meanings.GetValueOrDefault(sqlState[..2]) : null);
 
-    // Npgsql has no codes for what it refuses by itself; a test pins the text.
+    // Npgsql has no codes for its own refusals; a test pins their texts.
     private static Meaning OfUnanswered(NpgsqlException cause) => cause switch
     {
         { InnerException: AuthenticationException } => Repairable(

@@ -16,7 +16,7 @@ internal sealed partial class IdentityDb(DbContextOptions<IdentityDb> options, E
     {
         mappings.Apply(modelBuilder);
 
-        // snake_case, as people write it in SQL by hand.
+        // snake_case, the usual style of hand-written SQL.
         foreach (var property in modelBuilder.Model.GetEntityTypes().SelectMany(entity => entity.GetProperties()))
         {
             property.SetColumnName(WordStart().Replace(property.Name, "_$0").ToLowerInvariant());
@@ -48,7 +48,7 @@ internal static class DatabaseServices
             var connection = provider.GetRequiredService<IOptions<DatabaseOptions>>().Value.Read();
             var builder = new NpgsqlDataSourceBuilder(connection.ConnectionString);
             builder.UseLoggerFactory(provider.GetRequiredService<ILoggerFactory>());
-            // Of several hosts (a primary and its standbys), only the one that accepts writes is of use.
+            // With several hosts (a primary and its standbys), the service needs the one that accepts writes.
             return connection.Host!.Contains(',', StringComparison.Ordinal)
                 ? builder.BuildMultiHost().WithTargetSession(TargetSessionAttributes.Primary)
                 : builder.Build();

@@ -7,7 +7,7 @@ namespace AuthMesh.Identity.Platform.Database;
 /// <summary>Brings the schema to the version of this build. The caller holds the <see cref="PreparationLock"/>.</summary>
 internal sealed partial class Migrate(IdentityDb db, NpgsqlDataSource dataSource, ILogger<Migrate> logger)
 {
-    private const int OldestVersion = 15; // the oldest that Debian and the tests have
+    private const int OldestVersion = 15; // the oldest version in Debian and in the tests
 
     public async Task RunAsync(CancellationToken cancellationToken)
     {
@@ -18,11 +18,12 @@ internal sealed partial class Migrate(IdentityDb db, NpgsqlDataSource dataSource
                 $"PostgreSQL {connection.PostgreSqlVersion} is too old: version {OldestVersion} or newer is needed.");
         }
 
-        // PostgreSQL reports it with each new connection. Other encodings refuse characters, and SQL_ASCII counts bytes for characters.
+        // PostgreSQL reports the encoding with each new connection. Other encodings refuse characters, and SQL_ASCII counts bytes as
+        // characters.
         if (connection.PostgresParameters.GetValueOrDefault("server_encoding") is { } encoding and not "UTF8")
         {
             throw new StartRefusedException(
-                $"The database has the encoding {encoding}, and the service stores UTF8. The encoding of a database cannot be changed. "
+                $"The database has the encoding {encoding}, but the service stores UTF8. The encoding of a database cannot be changed. "
                 + DatabaseUnavailable.EncodingCure);
         }
 
@@ -31,8 +32,8 @@ internal sealed partial class Migrate(IdentityDb db, NpgsqlDataSource dataSource
         if (applied.Except(known).FirstOrDefault() is { } newer)
         {
             throw new StartRefusedException(
-                $"The database has the schema of a newer version (migration {newer}). Start that version, or restore the database from "
-                + "before it.");
+                $"The database has the schema of a newer version (migration {newer}). Start that version, or restore an older backup of "
+                + "the database.");
         }
 
         if (known.Except(applied).ToList() is { Count: > 0 } pending)
@@ -43,7 +44,7 @@ internal sealed partial class Migrate(IdentityDb db, NpgsqlDataSource dataSource
         }
     }
 
-    // Entity Framework's own way builds a model of this one table first, at every start.
+    // Entity Framework's own method would build a model of this one table first, at every start.
     private static async Task<List<string>> ReadAppliedAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand("SELECT \"MigrationId\" FROM \"__EFMigrationsHistory\"", connection);

@@ -3,14 +3,14 @@ using Npgsql;
 namespace AuthMesh.Identity.Platform.Database;
 
 /// <summary>
-/// One replica at a time. Entity Framework's own lock is taken for each migration, after a history table that two replicas on an
-/// empty database both try to create.
+/// Lets one replica at a time prepare the database. Entity Framework's own lock comes too late: it is taken for each migration, after the
+/// creation of the history table, which two replicas on an empty database would both attempt.
 /// </summary>
 internal sealed class PreparationLock(NpgsqlDataSource dataSource)
 {
     private const long Key = 0x61757468_6d657368; // "authmesh"
 
-    /// <summary>Waits for the turn. Disposing of the result, or losing the connection, gives it up.</summary>
+    /// <summary>Waits for the lock. Disposing the result, or losing the connection, releases it.</summary>
     public async Task<IAsyncDisposable> TakeAsync(CancellationToken cancellationToken)
     {
         var connection = await dataSource.OpenConnectionAsync(cancellationToken);
@@ -32,7 +32,7 @@ internal sealed class PreparationLock(NpgsqlDataSource dataSource)
     {
         public async ValueTask DisposeAsync()
         {
-            // Back in the pool the connection would keep the lock: nothing is reset there.
+            // The pool resets nothing, so a returned connection would keep the lock.
             await using var command = new NpgsqlCommand("SELECT pg_advisory_unlock($1)", connection);
             command.Parameters.AddWithValue(Key);
             try
@@ -41,7 +41,7 @@ internal sealed class PreparationLock(NpgsqlDataSource dataSource)
             }
             catch (Exception exception) when (exception is NpgsqlException or InvalidOperationException) // lost just now, or earlier
             {
-                dataSource.Clear(); // where the connection lives on after all, it ends when it is given back, and the lock with it
+                dataSource.Clear(); // closes the connection on return even if it is still alive, which releases the lock
             }
 
             await connection.DisposeAsync();

@@ -3,11 +3,11 @@ using Npgsql;
 
 namespace AuthMesh.Identity.Platform.Database;
 
-/// <summary>A module's statement that deletes rows which are of no use any more.</summary>
+/// <summary>A module's statement that deletes obsolete rows.</summary>
 /// <param name="Rows">The rows, for the log: "dead sessions".</param>
 /// <param name="Sql">
-/// Deletes at most <c>@batch</c> rows; it runs again while it deletes that many. Replicas run it side by side, so it locks with
-/// <c>SKIP LOCKED</c> or tolerates the other's deletes.
+/// Deletes at most <c>@batch</c> rows; it runs again while it deletes that many. Replicas run it concurrently, so it locks with
+/// <c>SKIP LOCKED</c> or tolerates the deletes of others.
 /// </param>
 internal sealed record PruneStatement(string Rows, string Sql);
 
@@ -18,9 +18,9 @@ internal sealed partial class Prune(
 {
     private static readonly TimeSpan Interval = TimeSpan.FromHours(1);
 
-    private const int BatchSize = 1_000; // a statement holds that many row locks, and a session may add an entry to the revocation log
+    private const int BatchSize = 1_000; // one statement holds as many row locks, and each session may add an entry to the revocation log
 
-    /// <returns>The number of rows that were deleted, by <see cref="PruneStatement.Rows"/>.</returns>
+    /// <returns>The number of deleted rows for each <see cref="PruneStatement.Rows"/>.</returns>
     public static async Task<IReadOnlyDictionary<string, int>> RunAsync(
         IdentityDb db, IEnumerable<PruneStatement> statements, CancellationToken cancellationToken)
     {

@@ -2,7 +2,7 @@ using Microsoft.EntityFrameworkCore.Migrations;
 
 namespace AuthMesh.Identity.Platform.Database;
 
-/// <summary>SQL in a file of a module: the present text of functions and triggers. The file is embedded under its name.</summary>
+/// <summary>SQL in a file of a module: the current text of functions and triggers. The file is embedded under its name.</summary>
 internal static class SqlFile
 {
     public static string Read(string name)
@@ -14,8 +14,8 @@ internal static class SqlFile
     }
 
     /// <summary>
-    /// Applies the present text of a file. Only the newest migration that applies a file does so: an older one would meet a text that needs
-    /// tables of a newer one.
+    /// Applies the current text of a file. Only the newest migration that changes a file may apply it: in an older migration, the text
+    /// could need tables that a newer one creates.
     /// </summary>
     public static void ApplySql(this MigrationBuilder migration, string name) => migration.Sql(Read(name));
 }
