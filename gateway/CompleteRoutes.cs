@@ -45,18 +45,18 @@ internal sealed class CompleteRoutes : IProxyConfigFilter
         }
 
         if (route.Metadata?.GetValueOrDefault(SessionCookies.Metadata) is { } use and not SessionCookies.IfUsable
-            && (use != SessionCookies.Passed || !ServiceCredential.IsFor(cluster)))
+            && (use != SessionCookies.Passed || !SendServiceKey.IsFor(cluster)))
         {
             throw new InvalidOperationException(
                 $"{key}:Metadata:{SessionCookies.Metadata} is {use}. Write {SessionCookies.IfUsable}, or leave it out: routes that are not "
                 + $"anonymous take the cookie anyway. {SessionCookies.Passed} is only for the logout of the identity service.");
         }
 
-        if (route.Metadata?.GetValueOrDefault(DeviceCookie.Metadata) is { } isPassed
-            && (isPassed != "true" || !ServiceCredential.IsFor(cluster)))
+        if (route.Metadata?.GetValueOrDefault(PassDeviceCookie.Metadata) is { } isPassed
+            && (isPassed != "true" || !SendServiceKey.IsFor(cluster)))
         {
             throw new InvalidOperationException(
-                $"{key}:Metadata:{DeviceCookie.Metadata} is {isPassed}. Write true on routes where the identity service signs users in, or "
+                $"{key}:Metadata:{PassDeviceCookie.Metadata} is {isPassed}. Write true on routes where the identity service signs users in, or "
                 + "leave it out: no other service may see the cookie.");
         }
 

@@ -33,10 +33,10 @@ internal static class GatewayBuilder
             .AddConfigFilter<CompleteRoutes>()
             .AddConfigFilter<ListedOrigins>()
             .AddTransforms<PassedHeaders>()
-            .AddTransforms<ServiceCredential>()
+            .AddTransforms<SendServiceKey>()
             .AddTransforms<OwnCookies>()
             .AddTransforms<PassedSessionCookies>()
-            .AddTransforms<DeviceCookie>();
+            .AddTransforms<PassDeviceCookie>();
         // The pipeline has no session affinity, but YARP's affinity cookies would load data protection and write a key to the home folder.
         services.RemoveAll<ISessionAffinityPolicy>();
         services.RemoveDataProtectionStart();

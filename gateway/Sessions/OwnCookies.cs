@@ -24,7 +24,7 @@ internal sealed class OwnCookies : ITransformProvider
 
     public void Apply(TransformBuilderContext context)
     {
-        if (!ServiceCredential.IsFor(context.Cluster))
+        if (!SendServiceKey.IsFor(context.Cluster))
         {
             context.AddResponseTransform(response =>
             {

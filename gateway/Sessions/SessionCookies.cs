@@ -138,5 +138,5 @@ internal sealed partial class SessionCookies(
 internal static class SessionCookieServices
 {
     public static void AddSessionCookies(this IServiceCollection services) =>
-        services.AddSingleton<Exchange>().AddSingleton<SessionTokens>();
+        services.AddSingleton<ExchangeClient>().AddSingleton<SessionTokens>();
 }

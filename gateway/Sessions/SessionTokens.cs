@@ -9,7 +9,7 @@ namespace AuthMesh.Gateway.Sessions;
 /// once, and again only after the token expires or is revoked. It does not cache a refusal: a flood with an invalid cookie causes one
 /// exchange at a time.
 /// </summary>
-internal sealed class SessionTokens(Exchange exchange, RevokedAccess revoked, IOptions<GatewayOptions> options, TimeProvider clock)
+internal sealed class SessionTokens(ExchangeClient exchange, RevokedAccess revoked, IOptions<GatewayOptions> options, TimeProvider clock)
 {
     private readonly TwoGenerationCache<TokenDigest, SessionToken> held = new(options.Value.SessionTokens, clock);
     private readonly Dictionary<TokenDigest, Flight> underWay = [];

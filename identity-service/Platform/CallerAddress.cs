@@ -4,7 +4,7 @@ using AuthMesh.Requests;
 namespace AuthMesh.Identity.Platform;
 
 /// <summary>The client address of a request, as the gateway forwards it. From any other sender it is only a claim and is ignored.</summary>
-internal sealed class CallerAddress(ServiceCredential credential)
+internal sealed class CallerAddress(ServiceKey serviceKey)
 {
     /// <returns>The address in its usual notation, or an empty text if no trusted service sent it.</returns>
     public string Of(HttpContext context) => Find(context)?.ToString() ?? "";
@@ -14,7 +14,7 @@ internal sealed class CallerAddress(ServiceCredential credential)
     public string NetworkOf(HttpContext context) => Find(context) is { } address ? ClientNetwork.Of(address).ToString() : "";
 
     private IPAddress? Find(HttpContext context) =>
-        credential.IsOn(context.Request) && IPAddress.TryParse(context.Request.Headers["X-Forwarded-For"], out var address)
+        serviceKey.IsOn(context.Request) && IPAddress.TryParse(context.Request.Headers["X-Forwarded-For"], out var address)
             ? address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address
             : null;
 }

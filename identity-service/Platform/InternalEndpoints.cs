@@ -13,7 +13,7 @@ internal static class InternalEndpoints
 
     public static IServiceCollection AddInternal(this IServiceCollection services)
     {
-        services.AddSingleton<ServiceCredential>();
+        services.AddSingleton<ServiceKey>();
         // A second AddAuthentication() would bring back data protection, which the defaults removed.
         new AuthenticationBuilder(services).AddScheme<AuthenticationSchemeOptions,
             ServiceAuthentication>(ServiceAuthentication.SchemeName, null);
@@ -28,10 +28,10 @@ internal static class InternalEndpoints
 }
 
 /// <summary>
-/// Authenticates a caller that presents the <see cref="ServiceCredential"/>. Only the endpoints below <c>/internal</c> use it.
+/// Authenticates a caller that presents the <see cref="ServiceKey"/>. Only the endpoints below <c>/internal</c> use it.
 /// </summary>
 internal sealed class ServiceAuthentication(
-    ServiceCredential credential, IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory loggers, UrlEncoder encoder)
+    ServiceKey serviceKey, IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory loggers, UrlEncoder encoder)
     : AuthenticationHandler<AuthenticationSchemeOptions>(options, loggers, encoder)
 {
     public const string SchemeName = "ServiceKey";
@@ -39,7 +39,7 @@ internal sealed class ServiceAuthentication(
     private static readonly Failure InvalidKey = new(
         StatusCodes.Status401Unauthorized, "invalid_service_key", "This path is for the services of the mesh");
 
-    protected override Task<AuthenticateResult> HandleAuthenticateAsync() => Task.FromResult(credential.IsOn(Request)
+    protected override Task<AuthenticateResult> HandleAuthenticateAsync() => Task.FromResult(serviceKey.IsOn(Request)
         ? AuthenticateResult.Success(new AuthenticationTicket(new ClaimsPrincipal(new ClaimsIdentity(SchemeName)), SchemeName))
         : AuthenticateResult.NoResult());
 

@@ -10,7 +10,7 @@ namespace AuthMesh.Gateway.Sessions;
 /// Passes on only the cookie by which the identity service recognises a device, on routes that ask for it with <see cref="Metadata"/>. If a
 /// request has two, it passes on neither, because it cannot tell which one is genuine.
 /// </summary>
-internal sealed class DeviceCookie(IOptions<AuthMeshOptions> mesh) : ITransformProvider
+internal sealed class PassDeviceCookie(IOptions<AuthMeshOptions> mesh) : ITransformProvider
 {
     public const string Metadata = "DeviceCookie";
 

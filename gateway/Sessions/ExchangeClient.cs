@@ -30,7 +30,7 @@ internal readonly record struct Exchanged(SessionToken? Token, Failure? Failure 
 }
 
 /// <summary>Asks the identity service for the access token that belongs to a cookie.</summary>
-internal sealed partial class Exchange(IssuerConnection issuer, TimeProvider clock, ILogger<Exchange> logger)
+internal sealed partial class ExchangeClient(IssuerConnection issuer, TimeProvider clock, ILogger<ExchangeClient> logger)
 {
     private static readonly Uri Path = new("/internal/exchange", UriKind.Relative);
 

@@ -7,7 +7,7 @@ using Microsoft.Extensions.Options;
 namespace AuthMesh.Identity.Platform;
 
 /// <summary>The secret that all services of a mesh share and must present to the identity service.</summary>
-internal sealed class ServiceCredential(IOptions<AuthMeshOptions> options)
+internal sealed class ServiceKey(IOptions<AuthMeshOptions> options)
 {
     // Comparing hashes keeps the timing from revealing a common prefix or the length.
     private readonly byte[] expected = Hash(Secret.Read(options.Value.ServiceKey, options.Value.ServiceKeyFile));

@@ -11,7 +11,7 @@ namespace AuthMesh.Gateway;
 /// Sends the mesh's service key to the identity service, which then trusts the client address that the gateway forwards. No other cluster
 /// gets it, because its holder can act as a service of the mesh.
 /// </summary>
-internal sealed class ServiceCredential(IOptions<AuthMeshOptions> mesh) : ITransformProvider
+internal sealed class SendServiceKey(IOptions<AuthMeshOptions> mesh) : ITransformProvider
 {
     private const string Metadata = "ServiceCredential";
 
