@@ -30,6 +30,7 @@ public sealed class LoneGateway : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
+        Identity.Publish();
         await Identity.StartAsync();
         await Service.StartAsync();
         var all = new Dictionary<string, string>(Service.RouteSettings())

@@ -354,7 +354,7 @@ public sealed class SessionCookieTests : IClassFixture<LoneGateway>
         Assert.Equal(200, (await gateway.GetAsync("/protected", cookie)).Status);
         var old = (Identity.Key.KeyId, Token: Identity.Sign(claims));
 
-        Identity.Rotate();
+        Identity.Publish();
         await Patience.UntilAsync(async () => (await gateway.Caller.GetAsync("/protected", Identity.Sign(claims))).Status == 200);
         Identity.Tell("key-distrusted", new { kid = old.KeyId });
         await gateway.UntilRefusedAsync(old.Token);

@@ -12,26 +12,49 @@ using Microsoft.Extensions.Logging;
 namespace AuthMesh.Tests.Harness;
 
 /// <summary>
-/// An identity service that does as a test says: it has sessions but no users and no tables. Exchanges can be counted, held back and
-/// refused, and what it tells the feed is what verifiers hear. To every other request it answers with the request as it arrived.
+/// An identity service without users or tables, which does what the test says. The test publishes and withdraws keys, counts, delays and
+/// refuses exchanges, and writes the feed. The service answers every other request with the request as it arrived.
 /// </summary>
-internal sealed class FakeIdentity : IAsyncDisposable
+/// <param name="replica">Another one whose ring and reports this one shares, as replicas share a database.</param>
+internal sealed class FakeIdentity(FakeIdentity? replica = null) : IAsyncDisposable
 {
+    private readonly List<Forge> ring = replica?.ring ?? [];
     private readonly ConcurrentDictionary<string, JsonObject> sessions = new();
     private readonly ConcurrentDictionary<string, int> exchanges = new();
-    private readonly ConcurrentBag<Channel<string>> listeners = [];
+    private readonly ConcurrentDictionary<Guid, Channel<string>> listeners = new();
     private readonly ConcurrentBag<string> serviceKeys = [];
-    private readonly ConcurrentQueue<Forge> keys = new([NewKey()]);
     private WebApplication app = null!;
-    private int requests;
-    private (int Status, string Body)? instead;
+    private IReadOnlyList<Forge>? published; // while it lags behind the ring
+    private int requests, timesAsked, timesListened;
+    private (int Status, string Body)? instead, insteadOfKeys;
     private Func<string, Task>? beforeAnswering;
     private Func<string, Task>? afterMinting;
 
     public Uri Address { get; private set; } = null!;
 
-    /// <summary>The one that signs.</summary>
-    public Forge Key => keys.Last();
+    /// <summary>The newest key of the ring. It signs.</summary>
+    public Forge Key
+    {
+        get
+        {
+            lock (ring)
+            {
+                return ring[^1];
+            }
+        }
+    }
+
+    /// <summary>How often the key set was fetched here.</summary>
+    public int TimesAsked => Volatile.Read(ref timesAsked);
+
+    /// <summary>How often a verifier began to listen here.</summary>
+    public int TimesListened => Volatile.Read(ref timesListened);
+
+    /// <summary>The ids of the keys that verifiers reported to hold, here or at a replica, in this order.</summary>
+    public ConcurrentQueue<string[]> Reports { get; } = replica?.Reports ?? new();
+
+    /// <summary>Whether the feed says nothing, not even a beat.</summary>
+    public bool IsSilent { get; set; }
 
     /// <summary>What the next tokens live; less than nothing, down to 30 s, is what clocks that differ make of a short time.</summary>
     public TimeSpan TokenLifetime { get; set; } = TimeSpan.FromMinutes(10);
@@ -55,11 +78,11 @@ internal sealed class FakeIdentity : IAsyncDisposable
         app.Urls.Add(Loopback.Origin(port));
         app.Run(context => context.Request.Path.Value switch
         {
-            "/.well-known/jwks.json" => context.Response.WriteAsync(KeySet()),
+            "/.well-known/jwks.json" => PublishAsync(context),
+            "/elsewhere" => context.Response.WriteAsync(KeySet()), // a redirect must not lead here
             "/internal/exchange" => ExchangeAsync(context),
             "/internal/revocations" => FeedAsync(context),
-            var path when path!.StartsWith("/internal/verifiers/", StringComparison.Ordinal) =>
-            context.Response.WriteAsync("""{"missing":[],"gone":[]}"""),
+            var path when path!.StartsWith("/internal/verifiers/", StringComparison.Ordinal) => TakeReportAsync(context),
             "/health/live" => Task.CompletedTask,
             _ => EchoAsync(context),
         });
@@ -94,12 +117,48 @@ internal sealed class FakeIdentity : IAsyncDisposable
         return Key.Sign(Key.Header(), fresh);
     }
 
-    /// <summary>From now on another key signs; the old one stays published.</summary>
-    public void Rotate()
+    /// <summary>A new key joins the ring and signs from now on. The feed says so.</summary>
+    public Forge Publish(string? keyId = null)
     {
-        keys.Enqueue(NewKey());
-        Tell("keys-changed", new { });
+        var key = new Forge(keyId ?? Guid.NewGuid().ToString("N"), ECDsa.Create(ECCurve.NamedCurves.nistP256));
+        Publish(key);
+        return key;
     }
+
+    public void Publish(Forge key)
+    {
+        lock (ring)
+        {
+            ring.Add(key);
+        }
+
+        Tell("keys-changed");
+    }
+
+    /// <summary>A key leaves the ring. The feed says so.</summary>
+    public void Withdraw(Forge key)
+    {
+        lock (ring)
+        {
+            ring.Remove(key);
+        }
+
+        Tell("keys-changed");
+    }
+
+    /// <summary>This one publishes the keys of this moment from now on, even when the ring changes.</summary>
+    public void FallBehind()
+    {
+        lock (ring)
+        {
+            published = [.. ring];
+        }
+    }
+
+    public void CatchUp() => published = null;
+
+    /// <summary>Answers every request for the key set with this from now on.</summary>
+    public void AnswerKeysInstead(int status, string body) => insteadOfKeys = (status, body);
 
     public int ExchangesOf(string cookie) => exchanges.GetValueOrDefault(cookie);
 
@@ -114,12 +173,12 @@ internal sealed class FakeIdentity : IAsyncDisposable
     /// <summary>Done when the token is made and not sent.</summary>
     public void AfterMinting(Func<string, Task> wait) => afterMinting = wait;
 
-    /// <summary>Tells every verifier; that it was told, only what it does then can show.</summary>
-    public void Tell(string eventType, object data)
+    /// <summary>Writes an event to the feed of every verifier. Only their behavior shows whether it arrived.</summary>
+    public void Tell(string eventType, object? data = null)
     {
-        foreach (var listener in listeners)
+        foreach (var listener in listeners.Values)
         {
-            listener.Writer.TryWrite($"event: {eventType}\ndata: {JsonSerializer.Serialize(data)}\n\n");
+            listener.Writer.TryWrite($"event: {eventType}\ndata: {JsonSerializer.Serialize(data ?? new { })}\n\n");
         }
     }
 
@@ -129,8 +188,6 @@ internal sealed class FakeIdentity : IAsyncDisposable
         await app.StopAsync(now.Token);
         await app.DisposeAsync();
     }
-
-    private static Forge NewKey() => new(Guid.NewGuid().ToString("N"), ECDsa.Create(ECCurve.NamedCurves.nistP256));
 
     private Task EchoAsync(HttpContext context)
     {
@@ -156,32 +213,65 @@ internal sealed class FakeIdentity : IAsyncDisposable
 
     private async Task FeedAsync(HttpContext context)
     {
-        var news = Channel.CreateUnbounded<string>();
-        listeners.Add(news);
+        Interlocked.Increment(ref timesListened);
         context.Response.ContentType = "text/event-stream";
-        using var timer = new PeriodicTimer(TimeSpan.FromSeconds(1));
-        var beat = Task.FromResult(true);
-        while (true)
+        await context.Response.Body.FlushAsync(context.RequestAborted);
+        var (id, events) = (Guid.NewGuid(), Channel.CreateUnbounded<string>());
+        listeners[id] = events;
+        try
         {
-            if (beat.IsCompleted)
+            using var timer = new Timer(_ => events.Writer.TryWrite(Beat()), null, TimeSpan.Zero, TimeSpan.FromSeconds(0.5));
+            await foreach (var text in events.Reader.ReadAllAsync(context.RequestAborted))
             {
-                beat = timer.WaitForNextTickAsync(context.RequestAborted).AsTask();
-                await context.Response.WriteAsync($"event: beat\ndata: {Beat()}\n\n", context.RequestAborted);
+                if (!IsSilent)
+                {
+                    await context.Response.WriteAsync(text, context.RequestAborted);
+                    await context.Response.Body.FlushAsync(context.RequestAborted);
+                }
             }
-
-            while (news.Reader.TryRead(out var text))
-            {
-                await context.Response.WriteAsync(text, context.RequestAborted);
-            }
-
-            await context.Response.Body.FlushAsync(context.RequestAborted);
-            await Task.WhenAny(beat, news.Reader.WaitToReadAsync(context.RequestAborted).AsTask());
+        }
+        finally
+        {
+            listeners.TryRemove(id, out _);
         }
     }
 
-    private string Beat() => JsonSerializer.Serialize(new { time = (TimeProvider.System.GetUtcNow() + ClockOffset).UtcDateTime });
+    private string Beat()
+    {
+        var time = (TimeProvider.System.GetUtcNow() + ClockOffset).UtcDateTime;
+        return $"event: beat\ndata: {JsonSerializer.Serialize(new { time })}\n\n";
+    }
 
-    private string KeySet() => JsonSerializer.Serialize(new { keys = keys.Select(Jwk) });
+    private async Task TakeReportAsync(HttpContext context)
+    {
+        var report = (await JsonNode.ParseAsync(context.Request.Body))!;
+        var held = report["key_ids"]!.AsArray().Select(id => id!.GetValue<string>()).ToArray();
+        string[] stored;
+        lock (ring)
+        {
+            stored = [.. ring.Select(key => key.KeyId)];
+        }
+
+        Reports.Enqueue(held);
+        await context.Response.WriteAsync(JsonSerializer.Serialize(new { missing = stored.Except(held), gone = held.Except(stored) }));
+    }
+
+    private async Task PublishAsync(HttpContext context)
+    {
+        Interlocked.Increment(ref timesAsked);
+        var (status, body) = insteadOfKeys ?? (200, KeySet());
+        context.Response.StatusCode = status;
+        context.Response.Headers.Location = "/elsewhere";
+        await context.Response.WriteAsync(body);
+    }
+
+    private string KeySet()
+    {
+        lock (ring)
+        {
+            return JsonSerializer.Serialize(new { keys = (published ?? ring).Select(Jwk) });
+        }
+    }
 
     private static object Jwk(Forge key)
     {

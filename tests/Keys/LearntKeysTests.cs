@@ -10,12 +10,12 @@ namespace AuthMesh.Tests.Keys;
 /// </summary>
 public sealed class LearntKeysTests : IAsyncLifetime
 {
-    private readonly PretendedIssuer one = new();
-    private readonly PretendedIssuer two;
+    private readonly FakeIdentity one = new();
+    private readonly FakeIdentity two;
     private ServiceProcess resource = null!;
     private Caller caller = null!;
 
-    public LearntKeysTests() => two = new PretendedIssuer(one);
+    public LearntKeysTests() => two = new FakeIdentity(one);
 
     [Fact]
     public async Task A_change_that_the_feed_tells_is_fetched_at_once_although_a_forgery_was_the_last_to_make_it_ask()
@@ -79,7 +79,7 @@ public sealed class LearntKeysTests : IAsyncLifetime
         await Patience.UntilAsync(() => caller.GetAsync("/protected", Sign(next)), answer => answer.Status == 200);
 
         two.FallBehind();
-        two.AnswerInstead(500, ""); // so that it is the other one that is asked
+        two.AnswerKeysInstead(500, ""); // so that it is the other one that is asked
         var before = one.TimesAsked;
 
         await Patience.UntilAsync(async () =>

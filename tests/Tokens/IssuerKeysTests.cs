@@ -7,7 +7,7 @@ namespace AuthMesh.Tests.Tokens;
 /// <summary>A verifier and an issuer whose keys the test changes.</summary>
 public sealed class IssuerKeysTests : IAsyncLifetime
 {
-    private readonly PretendedIssuer issuer = new();
+    private readonly FakeIdentity issuer = new();
     private ServiceProcess resource = null!;
     private Caller caller = null!;
 
@@ -76,7 +76,7 @@ public sealed class IssuerKeysTests : IAsyncLifetime
         var known = issuer.Publish();
         await UntilAsync(async () => (await caller.GetAsync("/protected", Sign(known))).Status == 200);
 
-        issuer.AnswerInstead(status, body);
+        issuer.AnswerKeysInstead(status, body);
         var unknown = new Forge("not yet known", ECDsa.Create(ECCurve.NamedCurves.nistP256));
         await UntilAsync(async () => (await caller.GetAsync("/protected", Sign(unknown))).Status == 503);
 
