@@ -5,20 +5,20 @@ using Microsoft.IdentityModel.JsonWebTokens;
 
 namespace AuthMesh.Tests.Keys;
 
-/// <summary>Signing keys that rotate by themselves every ten seconds, for as long as the class runs.</summary>
+/// <summary>Signing keys that rotate automatically every ten seconds while the class runs.</summary>
 public sealed class RotationTests(RotatingMesh rotating) : IClassFixture<RotatingMesh>
 {
     private readonly KeyMesh mesh = rotating.Mesh;
 
     [Fact]
-    public async Task A_pair_is_announced_signs_verifies_and_is_gone_and_no_caller_notices()
+    public async Task A_key_pair_is_announced_signs_verifies_and_is_deleted_after_its_tokens_have_expired()
     {
         var (first, next) = (await mesh.SigningKeyAsync(), await AnnouncedAsync());
         var token = await mesh.SignUpAsync();
         Assert.Equal(first, KeyOf(token));
         await AssertPublishedAsync(first, next);
 
-        // 1. The announced one signs; the one before verifies what it signed.
+        // 1. The announced key signs, and the previous key still verifies its tokens.
         Assert.Equal(next, await mesh.UntilRotatedAsync(first));
         var later = await Patience.UntilAsync(mesh.SignUpAsync, token => KeyOf(token) != first);
         await mesh.AssertAcceptedEverywhereAsync(later);
@@ -26,9 +26,9 @@ public sealed class RotationTests(RotatingMesh rotating) : IClassFixture<Rotatin
         await AssertPublishedAsync(first, next);
         Assert.Equal("Retired", await mesh.Database.ScalarAsync<string>("SELECT state FROM ring_keys WHERE id = $1", first));
 
-        // 2. It is gone when nothing that it signed can be alive. Only the time is moved, and the token outlives it.
+        // 2. The ring deletes a key once all its tokens must have expired. Only the stored time moves, so the token outlives its key.
         await mesh.Database.ExecuteAsync("UPDATE ring_keys SET retired_at = now() - interval '69 minutes' WHERE id = $1", first);
-        await mesh.UntilRotatedAsync(await mesh.SigningKeyAsync()); // which clears away what is old enough
+        await mesh.UntilRotatedAsync(await mesh.SigningKeyAsync()); // a rotation also deletes old keys
         await mesh.AssertAcceptedEverywhereAsync(token);
         await mesh.Database.ExecuteAsync("UPDATE ring_keys SET retired_at = now() - interval '70 minutes' WHERE id = $1", first);
         await Patience.UntilAsync(
@@ -56,7 +56,7 @@ public sealed class RotationTests(RotatingMesh rotating) : IClassFixture<Rotatin
             await mesh.UntilRotatedAsync(await mesh.SigningKeyAsync());
         }
 
-        // 1. Each key began to sign when the one before ended, after it had been announced for the max-age, and never two at a time.
+        // 1. Each key began to sign when the previous one ended, after the max-age of its announcement. Two never signed at a time.
         Assert.Equal(0, await mesh.Database.ScalarAsync<long>(
             """
             SELECT count(*) FROM ring_keys ended LEFT JOIN ring_keys began ON began.activated_at = ended.retired_at
@@ -71,11 +71,11 @@ public sealed class RotationTests(RotatingMesh rotating) : IClassFixture<Rotatin
         Assert.Equal("Announced, Current", await mesh.Database.ScalarAsync<string>(
             "SELECT string_agg(state, ', ' ORDER BY state) FROM ring_keys WHERE purpose = 'Signing' AND state <> 'Retired'"));
 
-        // 2. One replica did it, and the other noticed.
+        // 2. One replica rotated, and the other noticed.
         foreach (var key in await KeysThatSignedAsync())
         {
             Assert.Equal(1, mesh.TimesLogged($"The signing key {key} signs from now on").Sum());
-            // again whenever the set changes
+            // logged again whenever the set changes
             await Patience.UntilAsync(() => mesh.TimesLogged($"new tokens are signed by {key}").All(times => times >= 1));
         }
 
@@ -86,7 +86,7 @@ public sealed class RotationTests(RotatingMesh rotating) : IClassFixture<Rotatin
     }
 
     [Fact]
-    public async Task A_verifier_that_leaves_is_not_waited_for_and_forgotten()
+    public async Task A_verifier_that_left_does_not_delay_a_rotation_and_is_forgotten()
     {
         var (name, first) = ("leaver " + Guid.NewGuid(), await mesh.SigningKeyAsync());
         await AddVerifierAsync(name, "now()");
@@ -101,10 +101,10 @@ public sealed class RotationTests(RotatingMesh rotating) : IClassFixture<Rotatin
     }
 
     [Fact]
-    public async Task A_verifier_that_stays_silent_delays_a_key_for_as_long_as_is_set_and_is_named()
+    public async Task A_silent_verifier_delays_a_rotation_up_to_the_ceiling_and_is_named()
     {
         var (name, first, next) = ("silent " + Guid.NewGuid(), await mesh.SigningKeyAsync(), await AnnouncedAsync());
-        await AddVerifierAsync(name, "now() + interval '1 hour'"); // seen, whenever somebody looks
+        await AddVerifierAsync(name, "now() + interval '1 hour'"); // always counts as seen
         try
         {
             await mesh.UntilRotatedAsync(first);
@@ -115,7 +115,7 @@ public sealed class RotationTests(RotatingMesh rotating) : IClassFixture<Rotatin
         }
 
         Assert.True(await mesh.Database.ScalarAsync<bool>(
-            // the interval, and the ceiling
+            // the interval plus the ceiling
             "SELECT retired_at - activated_at >= interval '24 seconds' FROM ring_keys WHERE id = $1", first));
         Assert.All(
             mesh.TimesLogged($"The signing key {next} waits for verifiers that do not say that they hold it: {name}"),
@@ -124,7 +124,7 @@ public sealed class RotationTests(RotatingMesh rotating) : IClassFixture<Rotatin
     }
 
     [Fact]
-    public async Task A_verifier_that_was_suspended_meanwhile_accepts_the_new_key_or_says_that_it_cannot_tell()
+    public async Task A_verifier_suspended_during_rotations_accepts_the_new_key_or_answers_503()
     {
         var first = await mesh.SigningKeyAsync();
         mesh.Mesh.Resource.Suspend();
@@ -132,7 +132,7 @@ public sealed class RotationTests(RotatingMesh rotating) : IClassFixture<Rotatin
         try
         {
             next = await mesh.UntilRotatedAsync(first);
-            next = await mesh.UntilRotatedAsync(next); // by now it signs with a key that this one cannot know
+            next = await mesh.UntilRotatedAsync(next); // the signing key is now one that this verifier cannot know
         }
         finally
         {
@@ -178,7 +178,7 @@ public sealed class RotatingMesh(ProductionMesh production) : IAsyncLifetime
     {
         ["RotationInterval"] = "00:00:10",
         ["MaxAge"] = "00:00:02",
-        ["AcknowledgementCeiling"] = "00:00:14", // longer than who left is seen, and than it takes until a silent one is named
+        ["AcknowledgementCeiling"] = "00:00:14", // longer than a verifier that left counts as seen, and than a silent one stays unnamed
     });
 
     public ValueTask DisposeAsync() => Mesh.DisposeAsync();
