@@ -12,8 +12,8 @@ using Microsoft.Extensions.Logging;
 namespace AuthMesh.Tests.Harness;
 
 /// <summary>
-/// An identity service that does as a test says: it has sessions but no users and no tables. Exchanges can be counted, held back and
-/// refused, and what it tells the feed is what verifiers hear. To every other request it answers with the request as it arrived.
+/// A fake identity service that a test controls: it has sessions but no users and no tables. A test can count, delay and refuse
+/// exchanges, and send events to the verifiers' feed. It answers every other request with the request as it arrived.
 /// </summary>
 internal sealed class FakeIdentity : IAsyncDisposable
 {
@@ -30,19 +30,19 @@ internal sealed class FakeIdentity : IAsyncDisposable
 
     public Uri Address { get; private set; } = null!;
 
-    /// <summary>The one that signs.</summary>
+    /// <summary>The key that signs.</summary>
     public Forge Key => keys.Last();
 
-    /// <summary>What the next tokens live; less than nothing, down to 30 s, is what clocks that differ make of a short time.</summary>
+    /// <summary>The lifetime of the next tokens. Down to -30 s they are still accepted, within the clock skew.</summary>
     public TimeSpan TokenLifetime { get; set; } = TimeSpan.FromMinutes(10);
 
-    /// <summary>How far this clock is ahead of every other one of the test.</summary>
+    /// <summary>How far this clock is ahead of the test's other clocks.</summary>
     public TimeSpan ClockOffset { get; set; }
 
-    /// <summary>How many requests of any kind but the inner ones have arrived.</summary>
+    /// <summary>How many requests have arrived, without the internal ones.</summary>
     public int Requests => Volatile.Read(ref requests);
 
-    /// <summary>Every service key that an exchange came with.</summary>
+    /// <summary>The service keys of all exchanges.</summary>
     public IReadOnlyCollection<string> ServiceKeys => serviceKeys;
 
     public int TotalExchanges => exchanges.Values.Sum();
@@ -67,14 +67,14 @@ internal sealed class FakeIdentity : IAsyncDisposable
         Address = new Uri(app.Urls.First());
     }
 
-    /// <summary>A new session of a new user.</summary>
+    /// <summary>Starts a new session of a new user.</summary>
     public (string Cookie, JsonObject Claims) SignIn()
     {
         var cookie = Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(32));
         return (cookie, sessions[cookie] = Forge.Claims());
     }
 
-    /// <summary>Changes what the next token for this cookie says.</summary>
+    /// <summary>Changes a claim of the next token for this cookie.</summary>
     public void Change(string cookie, string claim, JsonNode value)
     {
         var changed = sessions[cookie].DeepClone().AsObject();
@@ -94,7 +94,7 @@ internal sealed class FakeIdentity : IAsyncDisposable
         return Key.Sign(Key.Header(), fresh);
     }
 
-    /// <summary>From now on another key signs; the old one stays published.</summary>
+    /// <summary>Makes another key sign from now on. The old one stays published.</summary>
     public void Rotate()
     {
         keys.Enqueue(NewKey());
@@ -103,18 +103,18 @@ internal sealed class FakeIdentity : IAsyncDisposable
 
     public int ExchangesOf(string cookie) => exchanges.GetValueOrDefault(cookie);
 
-    /// <summary>What every exchange is answered from now on.</summary>
+    /// <summary>Sets the answer to every exchange from now on.</summary>
     public void AnswerInstead(int status, string body) => instead = (status, body);
 
     public void AnswerAsUsual() => (instead, beforeAnswering, afterMinting, TokenLifetime) = (null, null, null, TimeSpan.FromMinutes(10));
 
-    /// <summary>Done when an exchange has arrived and nothing has been looked up.</summary>
+    /// <summary>Runs when an exchange has arrived, before the lookup.</summary>
     public void BeforeAnswering(Func<string, Task> wait) => beforeAnswering = wait;
 
-    /// <summary>Done when the token is made and not sent.</summary>
+    /// <summary>Runs when the token is made, before it is sent.</summary>
     public void AfterMinting(Func<string, Task> wait) => afterMinting = wait;
 
-    /// <summary>Tells every verifier; that it was told, only what it does then can show.</summary>
+    /// <summary>Sends an event to every verifier. Only a verifier's behaviour shows that it arrived.</summary>
     public void Tell(string eventType, object data)
     {
         foreach (var listener in listeners)

@@ -12,14 +12,14 @@ using Microsoft.Extensions.Logging;
 namespace AuthMesh.Tests.Harness;
 
 /// <summary>
-/// An identity service of which only the key set, the reports of verifiers and a feed exist, all of them in the test's hands. Another one
-/// that shares its ring is its replica.
+/// A fake identity service that has only the key set, the reports of verifiers and a feed, all controlled by the test. Another one that
+/// shares its ring is its replica.
 /// </summary>
 internal sealed class PretendedIssuer(PretendedIssuer? replica = null) : IAsyncDisposable
 {
-    private readonly List<Forge> ring = replica?.ring ?? []; // as in the database
+    private readonly List<Forge> ring = replica?.ring ?? []; // shared, as in the database
     private readonly ConcurrentDictionary<Guid, Channel<string>> listeners = new();
-    private IReadOnlyList<Forge>? published; // where it lags behind the ring
+    private IReadOnlyList<Forge>? published; // set while it lags behind the ring
     private (int Status, string Body)? instead;
     private WebApplication app = null!;
     private int timesAsked, timesListened;
@@ -29,13 +29,13 @@ internal sealed class PretendedIssuer(PretendedIssuer? replica = null) : IAsyncD
     /// <summary>How often the key set was fetched here.</summary>
     public int TimesAsked => Volatile.Read(ref timesAsked);
 
-    /// <summary>How often somebody began to listen here.</summary>
+    /// <summary>How often a verifier opened the feed here.</summary>
     public int TimesListened => Volatile.Read(ref timesListened);
 
-    /// <summary>What verifiers reported here or at a replica, in this order: the ids of the keys that they hold.</summary>
+    /// <summary>The ids of the keys that verifiers hold, as reported here or at a replica, in order of arrival.</summary>
     public ConcurrentQueue<string[]> Reports { get; } = replica?.Reports ?? new();
 
-    /// <summary>Whether the feed says nothing, not even that there is nothing to say.</summary>
+    /// <summary>Whether the feed sends nothing, not even beats.</summary>
     public bool IsSilent { get; set; }
 
     public async Task StartAsync()
@@ -52,7 +52,7 @@ internal sealed class PretendedIssuer(PretendedIssuer? replica = null) : IAsyncD
         Address = new Uri(app.Urls.First());
     }
 
-    /// <summary>A key joins the ring; the feed says so.</summary>
+    /// <summary>Adds a key to the ring and announces it in the feed.</summary>
     public Forge Publish(string? keyId = null)
     {
         var key = new Forge(keyId ?? Guid.NewGuid().ToString("N"), ECDsa.Create(ECCurve.NamedCurves.nistP256));
@@ -70,7 +70,7 @@ internal sealed class PretendedIssuer(PretendedIssuer? replica = null) : IAsyncD
         Say("keys-changed");
     }
 
-    /// <summary>A key leaves the ring; the feed says so.</summary>
+    /// <summary>Removes a key from the ring and announces it in the feed.</summary>
     public void Withdraw(Forge key)
     {
         lock (ring)
@@ -81,7 +81,7 @@ internal sealed class PretendedIssuer(PretendedIssuer? replica = null) : IAsyncD
         Say("keys-changed");
     }
 
-    /// <summary>From now on this one publishes the keys of this moment, whatever becomes of the ring.</summary>
+    /// <summary>Makes this one publish the keys of this moment from now on, although the ring may change.</summary>
     public void FallBehind()
     {
         lock (ring)
