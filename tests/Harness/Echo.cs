@@ -51,7 +51,7 @@ public sealed class Echo : IAsyncDisposable
 
     public async ValueTask DisposeAsync() => await app.DisposeAsync();
 
-    /// <summary>The request as it arrived. A test puts the headers that it wants in the answer into the query: <c>?Set-Cookie=a%3Db</c>.</summary>
+    /// <summary>The request as it arrived. The query holds headers for the answer: <c>?Set-Cookie=a%3Db</c>.</summary>
     public static async Task AnswerAsync(HttpContext context)
     {
         if (context.Request.Path == "/slow")

@@ -32,5 +32,5 @@ public sealed class RequestTextTests
     [InlineData("-1", false)]
     [InlineData("١", false)]
     [InlineData("", false)]
-    public void A_number_has_only_ASCII_digits(string text, bool isNumber) => Assert.Equal(isNumber, RequestText.TryReadNumber(text, out _));
+    public void A_number_is_only_ASCII_digits(string text, bool isNumber) => Assert.Equal(isNumber, RequestText.TryReadNumber(text, out _));
 }
