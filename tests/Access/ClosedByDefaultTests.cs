@@ -14,7 +14,7 @@ using Microsoft.Extensions.Options;
 
 namespace AuthMesh.Tests.Access;
 
-/// <summary>A team's service with the one line, in which much was forgotten and some was added that weakens other services.</summary>
+/// <summary>A team's service with the one line, with forgotten policies and with additions that would weaken other services.</summary>
 public sealed class ClosedByDefaultTests(ProductionMesh mesh) : IAsyncLifetime
 {
     private WebApplication app = null!;
@@ -24,16 +24,16 @@ public sealed class ClosedByDefaultTests(ProductionMesh mesh) : IAsyncLifetime
     [InlineData("GET", "/notes")]
     [InlineData("GET", "/notes/admin")]
     [InlineData("GET", "/file")]
-    public async Task Without_a_token_nothing_opens_that_does_not_say_so(string method, string path) =>
+    public async Task An_endpoint_without_AllowAnonymous_needs_a_token(string method, string path) =>
         (await caller.SendAsync(new HttpMethod(method), path)).AssertError(401, "missing_token");
 
     [Fact]
-    public async Task An_endpoint_that_says_so_is_open_to_everybody() => Assert.Equal("open", (await caller.GetAsync("/open")).Text);
+    public async Task An_endpoint_with_AllowAnonymous_needs_no_token() => Assert.Equal("open", (await caller.GetAsync("/open")).Text);
 
     [Theory]
-    [InlineData("POST", "/file", 405, "method_not_allowed")] // an endpoint of routing's own stands here, which names no policy
-    [InlineData("GET", "/elsewhere", 404, "not_found")] // and here none at all
-    public async Task What_middleware_serves_behind_the_authorization_stays_closed_too(string method, string path, int status, string code)
+    [InlineData("POST", "/file", 405, "method_not_allowed")] // routing adds its own endpoint here, which names no policy
+    [InlineData("GET", "/elsewhere", 404, "not_found")] // no endpoint at all
+    public async Task Middleware_behind_the_authorization_needs_a_token_too(string method, string path, int status, string code)
     {
         var answer = await caller.SendAsync(new HttpMethod(method), path);
 
@@ -48,7 +48,7 @@ public sealed class ClosedByDefaultTests(ProductionMesh mesh) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task With_a_token_the_caller_is_who_the_token_says()
+    public async Task A_token_gives_the_caller_its_name_and_role()
     {
         var (name, _, token) = await mesh.SignUpAsync();
 
@@ -58,7 +58,7 @@ public sealed class ClosedByDefaultTests(ProductionMesh mesh) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task HEAD_works_where_GET_does_and_methods_have_case()
+    public async Task HEAD_works_where_GET_does_and_methods_are_case_sensitive()
     {
         var (_, _, token) = await mesh.SignUpAsync();
 
@@ -71,7 +71,7 @@ public sealed class ClosedByDefaultTests(ProductionMesh mesh) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Compressed_JSON_is_called_what_it_is_unless_the_service_decodes_it()
+    public async Task Compressed_JSON_is_415_with_a_Content_Encoding_and_400_without()
     {
         foreach (var (coding, status, code) in new[] { (null, 400, "invalid_request"), ("gzip", 415, "unsupported_media_type") })
         {
@@ -86,7 +86,7 @@ public sealed class ClosedByDefaultTests(ProductionMesh mesh) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_caller_without_the_role_is_told_that_another_token_would_do_and_other_rules_are_not_about_the_token()
+    public async Task A_missing_role_is_insufficient_scope_and_another_failed_rule_is_a_plain_403()
     {
         var (_, _, token) = await mesh.SignUpAsync();
 
@@ -99,7 +99,7 @@ public sealed class ClosedByDefaultTests(ProductionMesh mesh) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task An_exception_is_a_500_in_the_one_shape_and_keeps_its_detail_to_itself()
+    public async Task An_exception_is_a_500_in_the_common_shape_without_its_details()
     {
         var (_, _, token) = await mesh.SignUpAsync();
 
@@ -113,7 +113,7 @@ public sealed class ClosedByDefaultTests(ProductionMesh mesh) : IAsyncLifetime
     [InlineData("iss", "https://elsewhere.example")]
     [InlineData("aud", "elsewhere")]
     [InlineData("exp", 1000000000)]
-    public async Task No_other_section_of_the_settings_loosens_the_validation(string claim, object value)
+    public async Task The_frameworks_own_settings_do_not_loosen_the_validation(string claim, object value)
     {
         var good = mesh.Forge.Sign(mesh.Forge.Header(), Forge.Claims());
         var bad = mesh.Forge.Sign(
@@ -124,7 +124,7 @@ public sealed class ClosedByDefaultTests(ProductionMesh mesh) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_second_scheme_lets_nobody_pass_for_a_caller_of_the_mesh_and_serves_the_endpoints_that_name_it()
+    public async Task A_second_scheme_serves_only_the_endpoints_that_name_it()
     {
         (await caller.GetAsync("/notes")).AssertError(401, "missing_token");
         (await caller.GetAsync("/notes/admin")).AssertError(401, "missing_token");
@@ -133,13 +133,13 @@ public sealed class ClosedByDefaultTests(ProductionMesh mesh) : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        // No settings of another service that lie beside the tests.
+        // Keeps out the settings of another service in the tests' output folder.
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = Path.GetTempPath() });
         builder.Logging.SetMinimumLevel(LogLevel.Critical);
         builder.Configuration["AuthMesh:Issuer"] = ProductionMesh.Issuer;
         builder.Configuration["AuthMesh:ServiceKey"] = ProductionMesh.ServiceKey;
         builder.Configuration["AuthMesh:IdentityUrl"] = mesh.Identity.Address.ToString();
-        // What "dotnet user-jwts" writes, at its worst: the framework would read it over the mesh's validation.
+        // The worst that "dotnet user-jwts" could write: the framework would let it override the mesh's validation.
         builder.Configuration["Authentication:Schemes:Bearer:ValidateIssuer"] = "false";
         builder.Configuration["Authentication:Schemes:Bearer:ValidateAudience"] = "false";
         builder.Configuration["Authentication:Schemes:Bearer:ValidIssuer"] = "https://elsewhere.example";

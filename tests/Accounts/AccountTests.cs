@@ -7,7 +7,7 @@ namespace AuthMesh.Tests.Accounts;
 public sealed class AccountTests(ProductionMesh mesh)
 {
     [Fact]
-    public async Task The_account_shows_who_the_caller_is()
+    public async Task The_account_shows_the_callers_id_name_role_and_creation_time()
     {
         var user = await mesh.Gateway.SignUpAsync();
 
@@ -33,7 +33,7 @@ public sealed class AccountTests(ProductionMesh mesh)
             "UPDATE sessions SET expires_at = now() WHERE id = $1",
             "UPDATE users SET epoch = epoch + 1 WHERE id = (SELECT user_id FROM sessions WHERE id = $1)",
             "UPDATE users SET disabled_at = now() WHERE id = (SELECT user_id FROM sessions WHERE id = $1)",
-            // The session goes on in a new epoch; the token is of the old one.
+            // The session continues in a new epoch, but the token has the old one.
             """
             WITH u AS (UPDATE users SET epoch = epoch + 1 WHERE id = (SELECT user_id FROM sessions WHERE id = $1) RETURNING epoch)
             UPDATE sessions SET epoch = u.epoch FROM u WHERE id = $1
@@ -51,14 +51,14 @@ public sealed class AccountTests(ProductionMesh mesh)
 
     [Theory]
     [MemberData(nameof(Dead))]
-    public async Task No_endpoint_about_an_account_serves_a_token_whose_session_or_epoch_is_over(string how, string call)
+    public async Task Every_account_endpoint_refuses_a_token_whose_session_or_epoch_has_ended(string how, string call)
     {
         var user = await mesh.Gateway.SignUpAsync();
         var other = await mesh.Gateway.SignInAgainAsync(user);
         Assert.Equal(1, await mesh.Database.ExecuteAsync(how, user.SessionId));
         var before = await RowsAsync(user);
 
-        // At the identity service itself, before any feed could have told it.
+        // Asks the identity service itself, which does not depend on the feed.
         var (method, path) = (call.Split(' ')[0], call.Split(' ')[1].Replace("OTHER", other.SessionId.ToString(), StringComparison.Ordinal)
             .Replace("OWN", user.SessionId.ToString(), StringComparison.Ordinal));
         object? body = call switch
@@ -83,7 +83,7 @@ public sealed class AccountTests(ProductionMesh mesh)
     [InlineData("GET", "/account/sessions")]
     [InlineData("DELETE", "/account/sessions")]
     [InlineData("DELETE", "/account/sessions/01a206df-fd48-7e5c-bf0e-4b06949bffdd")]
-    public async Task Without_a_token_nothing_about_an_account_opens(string method, string path)
+    public async Task Every_account_endpoint_refuses_a_call_without_a_token(string method, string path)
     {
         foreach (var service in new[] { mesh.Gateway, mesh.Identity })
         {
@@ -92,7 +92,7 @@ public sealed class AccountTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task A_deleted_account_is_gone_with_all_its_sessions_and_its_name_is_free()
+    public async Task Deleting_an_account_removes_its_sessions_and_frees_its_name()
     {
         var user = await mesh.Gateway.SignUpAsync();
         var other = await mesh.Gateway.SignInAgainAsync(user);
@@ -114,12 +114,12 @@ public sealed class AccountTests(ProductionMesh mesh)
         Assert.Equal(200, (await mesh.Gateway.RegisterAsync(user.Username, user.Password)).Status);
         var successor = await mesh.Gateway.SignInAgainAsync(user);
         Assert.NotEqual(user.UserId, successor.UserId);
-        // a token of the old owner opens nothing of the new
+        // the old owner's token does not open the new account
         (await mesh.Identity.GetAsync("/account", user.Token)).AssertError(401, "invalid_token");
     }
 
     [Fact]
-    public async Task An_account_is_not_deleted_with_a_wrong_password()
+    public async Task A_wrong_password_does_not_delete_an_account()
     {
         var user = await mesh.Gateway.SignUpAsync();
 
@@ -140,7 +140,7 @@ public sealed class AccountTests(ProductionMesh mesh)
     [InlineData("""{"current_password":1}""", "current_password")]
     [InlineData("""{"current_password":"a\ud800"}""", "current_password")]
     [InlineData("""{"current_password":"x","sure":true}""", "sure")]
-    public async Task An_account_is_not_deleted_without_a_password(string body, string member)
+    public async Task A_body_without_a_valid_password_does_not_delete_an_account(string body, string member)
     {
         var user = await mesh.Gateway.SignUpAsync();
 

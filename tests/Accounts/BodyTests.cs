@@ -2,7 +2,7 @@ using AuthMesh.Tests.Harness;
 
 namespace AuthMesh.Tests.Accounts;
 
-/// <summary>What is no name and password at all, on both routes that take one. Nothing of it is stored, and nothing is a 500.</summary>
+/// <summary>Malformed bodies on both routes that take a name and a password. None is stored, and none causes a 500.</summary>
 public sealed class BodyTests(ProductionMesh mesh)
 {
     public static TheoryData<string, string> Routes => new(
@@ -20,7 +20,7 @@ public sealed class BodyTests(ProductionMesh mesh)
 
     [Theory]
     [MemberData(nameof(Routes))]
-    public async Task A_body_that_is_no_JSON_object_is_refused(string route, string body)
+    public async Task A_body_other_than_one_JSON_object_is_refused(string route, string body)
     {
         (await mesh.Gateway.PostRawAsync(route, body)).AssertError(400, "invalid_request");
     }
@@ -52,7 +52,7 @@ public sealed class BodyTests(ProductionMesh mesh)
 
     [Theory]
     [MemberData(nameof(Members))]
-    public async Task A_member_of_the_wrong_type_unknown_or_doubled_is_named(string route, string body, string member)
+    public async Task A_member_that_is_unknown_duplicate_or_of_a_wrong_type_is_named(string route, string body, string member)
     {
         (await mesh.Gateway.PostRawAsync(route, body)).AssertError(400, "invalid_request", fields: member);
     }
@@ -61,7 +61,7 @@ public sealed class BodyTests(ProductionMesh mesh)
     [InlineData("""{"username":"","password":""}""", "username", "password")]
     [InlineData("""{"username":"abc"}""", "password")]
     [InlineData("""{"username":null,"password":"12345678"}""", "username")]
-    public async Task A_registration_without_name_or_password_says_which_is_missing(string body, params string[] fields)
+    public async Task A_registration_without_a_name_or_password_names_the_missing_field(string body, params string[] fields)
     {
         (await mesh.Gateway.PostRawAsync("/register", body))
             .AssertError(400, "invalid_request", "Username and password are required", fields);
@@ -72,15 +72,15 @@ public sealed class BodyTests(ProductionMesh mesh)
     [InlineData("""{"username":"a\ud800bc","password":"12345678"}""", "username")]
     [InlineData("""{"username":"abc","password":"1234\u00005678"}""", "password")]
     [InlineData("""{"username":"abc","password":"1234\udfff5678"}""", "password")]
-    public async Task Text_that_cannot_be_stored_as_it_is_is_refused_at_registration(string body, string field)
+    public async Task A_registration_with_a_NUL_or_lone_surrogate_is_refused(string body, string field)
     {
         (await mesh.Gateway.PostRawAsync("/register", body)).AssertError(400, "invalid_request", fields: field);
     }
 
     [Theory]
     [InlineData("/register", 400, "invalid_request")]
-    [InlineData("/login", 401, "invalid_credentials")] // a value like any other
-    public async Task Bytes_that_are_no_UTF8_are_refused(string route, int status, string code)
+    [InlineData("/login", 401, "invalid_credentials")] // a wrong password like any other
+    public async Task Invalid_UTF8_is_refused(string route, int status, string code)
     {
         var bytes = "{\"username\":\"abc\",\"password\":\"1234"u8.ToArray().Concat(new byte[] { 0xff, 0xfe })
             .Concat("5678\"}"u8.ToArray()).ToArray();
@@ -142,7 +142,7 @@ public sealed class BodyTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task Of_no_body_the_coding_means_nothing() => Assert.Equal(200, (await mesh.Gateway.SendAsync(
+    public async Task An_empty_body_may_have_any_content_coding() => Assert.Equal(200, (await mesh.Gateway.SendAsync(
         HttpMethod.Post, "/logout", new ByteArrayContent([]) { Headers = { ContentEncoding = { "gzip" } } })).Status);
 
     [Theory]
@@ -150,7 +150,7 @@ public sealed class BodyTests(ProductionMesh mesh)
     [InlineData("application/json; charset=UTF-8")]
     [InlineData("application/json; charset=\"utf-8\"")]
     [InlineData("APPLICATION/JSON")]
-    public async Task JSON_in_UTF8_is_read_however_its_type_is_spelt(string contentType)
+    public async Task Every_spelling_of_the_JSON_UTF8_content_type_is_accepted(string contentType)
     {
         var answer = await mesh.Gateway.PostRawAsync("/login", """{"username":"nobody-at-all","password":"12345678"}""", contentType);
 
@@ -162,7 +162,7 @@ public sealed class BodyTests(ProductionMesh mesh)
     [InlineData("/register", true)]
     [InlineData("/login", false)]
     [InlineData("/login", true)]
-    public async Task A_megabyte_is_refused_however_its_length_is_told(string route, bool isChunked)
+    public async Task A_body_of_a_megabyte_is_refused_with_or_without_a_length(string route, bool isChunked)
     {
         var body = $$"""{"username":"abc","password":"{{new string('x', 1_000_000)}}"}""";
         for (var i = 0; i < 50; i++) // the answer must reach a client that is still sending
@@ -176,9 +176,9 @@ public sealed class BodyTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task Nothing_that_was_refused_left_a_trace()
+    public async Task Refused_bodies_create_no_user()
     {
-        // Names in this class's bodies that would be valid.
+        // The valid names in this class's bodies.
         Assert.Equal(0, await mesh.Database.ScalarAsync<long>("SELECT count(*) FROM users WHERE normalized_username IN ('abc', 'abd')"));
         Assert.Equal(1, await mesh.Database.ScalarAsync<long>("SELECT count(*) FROM users WHERE role = 'admin'"));
         (await mesh.Gateway.PostRawAsync("/register", """{"username":"abc","password":"12345678","role":"admin"}"""))

@@ -8,14 +8,14 @@ public sealed class ChangePasswordTests(ProductionMesh mesh)
     private const string NewPassword = "another password";
 
     [Fact]
-    public async Task A_new_password_goes_on_in_this_session_and_ends_all_others()
+    public async Task A_password_change_continues_this_session_and_ends_all_others()
     {
         var user = await mesh.Gateway.SignUpAsync();
         var other = await mesh.Gateway.SignInAgainAsync(user);
 
         var answer = await mesh.Gateway.ChangePasswordAsync(user.Token, user.Password, NewPassword);
 
-        // 1. As a login answers, for the same session in a new epoch.
+        // 1. The answer is like a login's, for the same session in a new epoch.
         Assert.Equal(200, answer.Status);
         Assert.Equal("Password changed", answer.Message);
         Assert.Equal(
@@ -29,7 +29,7 @@ public sealed class ChangePasswordTests(ProductionMesh mesh)
         Assert.Equal(200, (await mesh.Identity.ExchangeAsync(new { cookie = answer.Cookie() })).Status);
         Assert.Equal(200, (await mesh.Gateway.RefreshAsync(answer.RefreshToken())).Status);
 
-        // 2. What was handed out before is void, here and everywhere else.
+        // 2. Every earlier token and cookie of every session is void.
         foreach (var session in new[] { user, other })
         {
             (await mesh.Gateway.RefreshAsync(session.RefreshToken)).AssertError(401, "invalid_refresh_token");
@@ -39,16 +39,16 @@ public sealed class ChangePasswordTests(ProductionMesh mesh)
         }
 
         Assert.False(await mesh.Database.IsRevokedAsync(answer.AccessToken()));
-        Assert.False(await mesh.Database.HasEndedAsync(user.SessionId)); // an old refresh token was no replay
+        Assert.False(await mesh.Database.HasEndedAsync(user.SessionId)); // an old refresh token does not count as a replay
         Assert.Equal(1, (await mesh.Gateway.GetAsync("/account/sessions", answer.Token)).Json.GetProperty("sessions").GetArrayLength());
 
-        // 3. And so is the old password.
+        // 3. The old password is void too.
         Assert.Equal(401, (await mesh.Gateway.LoginAsync(user.Username, user.Password)).Status);
         Assert.Equal(200, (await mesh.Gateway.LoginAsync(user.Username, NewPassword)).Status);
     }
 
     [Fact]
-    public async Task The_first_refresh_afterwards_leads_on()
+    public async Task The_refresh_token_of_a_password_change_rotates_normally()
     {
         var user = await mesh.Gateway.SignUpAsync();
         var changed = await mesh.Gateway.ChangePasswordAsync(user.Token, user.Password, NewPassword);
@@ -81,14 +81,14 @@ public sealed class ChangePasswordTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task The_current_password_is_no_new_one()
+    public async Task The_current_password_is_refused_as_the_new_one()
     {
         var user = await mesh.Gateway.SignUpAsync();
         var before = await UserAsync(user);
 
         (await mesh.Gateway.ChangePasswordAsync(user.Token, user.Password, user.Password))
             .AssertError(400, "invalid_request", "new_password: must differ from the current password", "new_password");
-        // it is not the current one
+        // this is not the current password
         (await mesh.Gateway.ChangePasswordAsync(user.Token, NewPassword, NewPassword)).AssertError(403, "wrong_password");
 
         Assert.Equal(before, await UserAsync(user));
@@ -104,7 +104,7 @@ public sealed class ChangePasswordTests(ProductionMesh mesh)
     [InlineData("""{"current_password":"a password for a test","new_password":"1234\u00005678"}""", "new_password")]
     [InlineData("""{"current_password":"a password for a test","new_password":12345678}""", "new_password")]
     [InlineData("""{"current_password":"a password for a test","new_password":"12345678","epoch":0}""", "epoch")]
-    public async Task What_is_missing_or_no_password_is_named(string body, params string[] fields)
+    public async Task A_missing_or_invalid_member_is_named(string body, params string[] fields)
     {
         var user = await mesh.Gateway.SignUpAsync();
         var before = await UserAsync(user);
@@ -119,7 +119,7 @@ public sealed class ChangePasswordTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task Of_many_changes_at_once_one_holds()
+    public async Task Only_one_of_many_concurrent_password_changes_succeeds()
     {
         var user = await mesh.Gateway.SignUpAsync();
 
@@ -134,7 +134,7 @@ public sealed class ChangePasswordTests(ProductionMesh mesh)
             }
             else
             {
-                answer.AssertError(401, "invalid_token"); // it came when all was over
+                answer.AssertError(401, "invalid_token"); // it arrived after the winning change
             }
         });
         Assert.Equal(1, await mesh.Database.ScalarAsync<int>("SELECT epoch FROM users WHERE id = $1", user.UserId));
@@ -143,7 +143,7 @@ public sealed class ChangePasswordTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task A_stored_hash_that_cannot_be_used_is_a_wrong_password()
+    public async Task An_unusable_stored_hash_counts_as_a_wrong_password()
     {
         var user = await mesh.Gateway.SignUpAsync();
         await mesh.Database.ExecuteAsync("UPDATE users SET password_hash = 'plain text' WHERE id = $1", user.UserId);

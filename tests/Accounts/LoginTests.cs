@@ -7,7 +7,7 @@ namespace AuthMesh.Tests.Accounts;
 public sealed class LoginTests(ProductionMesh mesh)
 {
     [Fact]
-    public async Task A_login_answers_with_a_token_and_writes_the_session_that_it_names()
+    public async Task A_login_returns_a_token_and_stores_the_session_that_it_names()
     {
         var (name, password, _) = await mesh.SignUpAsync();
 
@@ -51,7 +51,7 @@ public sealed class LoginTests(ProductionMesh mesh)
     [InlineData("🦊 browser/1.0")]
     [InlineData("200 characters and the last is half an emoji")]
     [InlineData("a thousand")]
-    public async Task Any_User_Agent_signs_in(string userAgent)
+    public async Task Any_User_Agent_can_sign_in_and_is_stored_cut_to_200_characters(string userAgent)
     {
         var (name, password, _) = await mesh.SignUpAsync();
         userAgent = userAgent.StartsWith("200", StringComparison.Ordinal) ? new string('a', 199) + "🦊"
@@ -72,7 +72,7 @@ public sealed class LoginTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task What_a_terminal_would_obey_does_not_become_part_of_a_devices_name()
+    public async Task Terminal_control_characters_are_removed_from_a_devices_name()
     {
         var (name, password, _) = await mesh.SignUpAsync();
         var body = $$"""{"username":"{{name}}","password":"{{password}}"}""";
@@ -89,7 +89,7 @@ public sealed class LoginTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task Every_login_is_a_session_of_its_own()
+    public async Task Every_login_starts_its_own_session()
     {
         var (name, password, first) = await mesh.SignUpAsync();
 
@@ -101,7 +101,7 @@ public sealed class LoginTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task Login_with_unknown_user_is_indistinguishable_from_wrong_password()
+    public async Task Login_with_an_unknown_user_looks_like_a_wrong_password()
     {
         var (name, password, _) = await mesh.SignUpAsync();
         var (disabled, disabledPassword, _) = await mesh.SignUpAsync();
@@ -131,7 +131,7 @@ public sealed class LoginTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task A_text_that_is_no_text_equals_no_password_that_looks_like_its_replacement()
+    public async Task A_lone_surrogate_does_not_match_the_replacement_character()
     {
         var name = ProductionMesh.NewName();
         Assert.Equal(200, (await mesh.Gateway.RegisterAsync(name, "password\ufffd")).Status);
@@ -147,7 +147,7 @@ public sealed class LoginTests(ProductionMesh mesh)
     [InlineData("""{"username":"abc"}""", "password")]
     [InlineData("""{"password":"12345678"}""", "username")]
     [InlineData("""{"username":null,"password":null}""", "username", "password")]
-    public async Task A_login_without_name_or_password_says_which_is_missing(string body, params string[] fields)
+    public async Task A_login_without_a_name_or_password_names_the_missing_field(string body, params string[] fields)
     {
         var answer = await mesh.Gateway.PostRawAsync("/login", body);
 
@@ -155,7 +155,7 @@ public sealed class LoginTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task A_plain_bcrypt_hash_from_elsewhere_verifies_and_is_upgraded()
+    public async Task An_imported_bcrypt_hash_verifies_and_is_upgraded()
     {
         var (name, _, _) = await mesh.SignUpAsync();
         var imported = BCrypt.Net.BCrypt.HashPassword("imported password", 5);
@@ -177,7 +177,7 @@ public sealed class LoginTests(ProductionMesh mesh)
     [InlineData("hmac-sha384+bcrypt:nosuchpepper:$2a$06$......................###############################")]
     [InlineData("$2a$06$!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!")]
     [InlineData("$2a$99$abcdefghijklmnopqrstuuabcdefghijklmnopqrstuabcdefghijk")]
-    public async Task A_stored_hash_that_cannot_be_used_is_a_failed_login(string stored)
+    public async Task An_unusable_stored_hash_is_a_failed_login(string stored)
     {
         var (name, password, _) = await mesh.SignUpAsync();
         var good = await StoredHashAsync(name);
@@ -190,7 +190,7 @@ public sealed class LoginTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task The_first_admin_has_the_password_of_the_file()
+    public async Task The_first_admin_signs_in_with_the_password_of_the_file()
     {
         var token = await mesh.AdminTokenAsync();
 

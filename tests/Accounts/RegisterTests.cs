@@ -5,7 +5,7 @@ namespace AuthMesh.Tests.Accounts;
 public sealed class RegisterTests(ProductionMesh mesh)
 {
     [Fact]
-    public async Task A_new_user_is_registered_and_can_sign_in()
+    public async Task A_registered_user_can_sign_in()
     {
         var name = ProductionMesh.NewName();
 
@@ -18,7 +18,7 @@ public sealed class RegisterTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task A_name_is_taken_whatever_its_case()
+    public async Task A_taken_name_is_refused_in_any_case()
     {
         var name = ProductionMesh.NewName();
         Assert.Equal(200, (await mesh.Gateway.RegisterAsync(name, "correct horse")).Status);
@@ -31,7 +31,7 @@ public sealed class RegisterTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task Of_fifty_at_once_one_gets_the_name()
+    public async Task Only_one_of_fifty_concurrent_registrations_gets_the_name()
     {
         var name = ProductionMesh.NewName();
         var spellings = Enumerable.Range(0, 50).Select(i => i % 2 == 0 ? name : name.ToUpperInvariant());
@@ -47,7 +47,7 @@ public sealed class RegisterTests(ProductionMesh mesh)
     [InlineData("abc")]
     [InlineData("A.b_c-d@e+f")]
     [InlineData("0123456789012345678901234567890123456789012345678901234567890123")]
-    public async Task Every_allowed_form_of_name_is_accepted(string form)
+    public async Task Every_allowed_form_of_a_name_is_accepted(string form)
     {
         var name = form.Length == 64 ? Guid.NewGuid().ToString("N") + form[32..] : form + ProductionMesh.NewName();
 
@@ -71,7 +71,7 @@ public sealed class RegisterTests(ProductionMesh mesh)
     [InlineData("abc/def")]
     [InlineData("abc:def")]
     [InlineData("01234567890123456789012345678901234567890123456789012345678901234")]
-    public async Task Any_other_form_of_name_is_refused(string name)
+    public async Task Any_other_form_of_a_name_is_refused(string name)
     {
         var answer = await mesh.Gateway.RegisterAsync(name, "correct horse");
 
@@ -82,7 +82,7 @@ public sealed class RegisterTests(ProductionMesh mesh)
     [InlineData(" NAME")]
     [InlineData("NAME ")]
     [InlineData("\t\r\n\f NAME \f\n\r\t")]
-    public async Task White_space_around_a_name_is_not_part_of_it(string form)
+    public async Task White_space_around_a_name_is_ignored(string form)
     {
         var name = ProductionMesh.NewName();
         var padded = form.Replace("NAME", name, StringComparison.Ordinal);
@@ -102,10 +102,10 @@ public sealed class RegisterTests(ProductionMesh mesh)
     [InlineData("01A206DF-FD48-7E5C-BF0E-4B06949BFFDD")]
     [InlineData(" 01a206df-fd48-7e5c-bf0e-4b06949bffdd ")]
     [InlineData("01a206dffd487e5cbf0e4b06949bffdd")]
-    [InlineData("01a206df-fd487e5c-bf0e4b06-949bffdd")] // PostgreSQL takes a hyphen after any four digits
+    [InlineData("01a206df-fd487e5c-bf0e4b06-949bffdd")] // PostgreSQL accepts a hyphen after any four digits
     [InlineData("01a206df.fd48.7e5c.bf0e.4b06949bffdd")]
     [InlineData("01a206df_fd48_7e5c_bf0e_4b06949bffdd@")]
-    [InlineData("0x000001-fd48-7e5c-bf0e-4b06949bffdd")] // as .NET takes them
+    [InlineData("0x000001-fd48-7e5c-bf0e-4b06949bffdd")] // .NET accepts these forms
     [InlineData("+0000001-fd48-7e5c-bf0e-4b06949bffdd")]
     public async Task A_name_in_the_form_of_an_id_is_refused(string name)
     {
@@ -118,14 +118,14 @@ public sealed class RegisterTests(ProductionMesh mesh)
     [InlineData("{01a206df-fd48-7e5c-bf0e-4b06949bffdd}")]
     [InlineData("(01a206df-fd48-7e5c-bf0e-4b06949bffdd)")]
     [InlineData("urn:uuid:01a206df-fd48-7e5c-bf0e-4b06949bffdd")]
-    public async Task Other_spellings_of_an_id_hold_characters_that_no_name_has(string name) =>
+    public async Task Spellings_of_an_id_with_braces_or_a_prefix_are_refused(string name) =>
         (await mesh.Gateway.RegisterAsync(name, "correct horse")).AssertError(400, "invalid_request", fields: "username");
 
     [Theory]
     [InlineData(31)]
     [InlineData(33)]
-    [InlineData(32, "g")] // no hexadecimal digit
-    public async Task What_an_id_cannot_be_is_a_name(int digits, string more = "")
+    [InlineData(32, "g")] // not a hexadecimal digit
+    public async Task A_name_that_is_almost_an_id_is_accepted(int digits, string more = "")
     {
         var name = (Guid.NewGuid().ToString("N") + "0")[..digits] + more;
 
@@ -133,7 +133,7 @@ public sealed class RegisterTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task Somebody_whose_name_has_the_form_of_an_id_from_before_still_signs_in()
+    public async Task An_existing_user_with_a_name_in_the_form_of_an_id_can_still_sign_in()
     {
         var (name, password, _) = await mesh.SignUpAsync();
         var old = Guid.NewGuid().ToString();
@@ -151,7 +151,7 @@ public sealed class RegisterTests(ProductionMesh mesh)
 
     [Theory]
     [MemberData(nameof(AcceptedPasswords))]
-    public async Task A_password_is_taken_as_typed_and_never_cut(string password)
+    public async Task A_password_is_used_exactly_as_typed(string password)
     {
         var name = ProductionMesh.NewName();
 
@@ -175,7 +175,7 @@ public sealed class RegisterTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task The_stored_hash_names_its_scheme_and_pepper_and_holds_no_password()
+    public async Task The_stored_hash_names_its_scheme_and_pepper_and_does_not_contain_the_password()
     {
         var (name, password, _) = await mesh.SignUpAsync();
 

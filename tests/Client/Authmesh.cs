@@ -3,7 +3,7 @@ using AuthMesh.Tests.Harness;
 
 namespace AuthMesh.Tests.Client;
 
-/// <summary>The built client as its users run it, with a configuration folder of its own.</summary>
+/// <summary>The built client as users run it, with its own configuration folder.</summary>
 internal sealed class Authmesh : IDisposable
 {
     private readonly string home = Directory.CreateTempSubdirectory("authmesh-tests-").FullName;
@@ -14,13 +14,13 @@ internal sealed class Authmesh : IDisposable
 
     public string LockFile => Path.Combine(Folder, "sessions.lock");
 
-    /// <summary>The file as it stands.</summary>
+    /// <summary>The text of the session file.</summary>
     public string Sessions => File.ReadAllText(SessionFile);
 
-    /// <summary>The session that is kept for a server.</summary>
+    /// <summary>The stored session of a server.</summary>
     public JsonElement Session(string server) => JsonElement.Parse(Sessions).GetProperty("servers").GetProperty(server);
 
-    /// <summary>Puts the file there, as an earlier run left it.</summary>
+    /// <summary>Writes the session file, as an earlier run would have left it.</summary>
     public void Keep(string sessions)
     {
         Directory.CreateDirectory(Folder);
@@ -29,8 +29,8 @@ internal sealed class Authmesh : IDisposable
 
     public Task<Finished> RunAsync(params string[] arguments) => PipeAsync("", arguments);
 
-    /// <param name="input">What is piped in, such as a password.</param>
-    /// <param name="arguments">As they are typed behind `authmesh`.</param>
+    /// <param name="input">The standard input, such as a password.</param>
+    /// <param name="arguments">The arguments after `authmesh`.</param>
     public Task<Finished> PipeAsync(string input, params string[] arguments) => Finished.RunAsync(
         [Checkout.DotNet, Checkout.Dll("client", "authmesh"), .. arguments],
         new Dictionary<string, string> { ["XDG_CONFIG_HOME"] = home, ["NO_COLOR"] = "1" },
@@ -41,7 +41,7 @@ internal sealed class Authmesh : IDisposable
 
 internal static class ClientAnswers
 {
-    /// <summary>The one document that `--json` promises: one line, nothing before or behind it, nothing on standard error.</summary>
+    /// <summary>The one document that `--json` promises: one line, with nothing around it and nothing on standard error.</summary>
     public static JsonElement Document(this Finished command)
     {
         Assert.Empty(command.Errors);

@@ -4,18 +4,18 @@ using AuthMesh.Tests.Harness;
 
 namespace AuthMesh.Tests.Client;
 
-/// <summary>What a person or a script meets: messages, exit codes, and where a password and a token go.</summary>
+/// <summary>What a person or a script sees: messages, exit codes, and where a password and a token go.</summary>
 public sealed class CommandTests(ProductionMesh mesh) : IDisposable
 {
     private const string Password = "a password, with spaces ";
-    private static readonly string Nobody = Loopback.Origin(9); // discard: nobody listens
+    private static readonly string Nobody = Loopback.Origin(9); // the discard port, on which nothing listens
 
     private readonly Authmesh authmesh = new();
 
     private string Server => mesh.Gateway.Address.GetLeftPart(UriPartial.Authority);
 
     [Fact]
-    public async Task Somebody_registers_signs_in_and_sees_what_a_user_may_see()
+    public async Task A_user_can_register_sign_in_and_see_protected_content_but_not_the_admin_panel()
     {
         var name = ProductionMesh.NewName();
 
@@ -29,7 +29,7 @@ public sealed class CommandTests(ProductionMesh mesh) : IDisposable
         var signedIn = await authmesh.PipeAsync(Password + "\n", "login", name, "--password-stdin", "--server", Server);
         Assert.Equal((0, $"Welcome {name}!\n", ""), (signedIn.ExitCode, signedIn.Output, signedIn.Errors));
 
-        // From here on without --server: the one of the last login.
+        // From here on without --server, so the client uses the server of the last login.
         var shown = await authmesh.RunAsync("protected");
         Assert.Equal((0, $"You are viewing protected content, {name}!\n"), (shown.ExitCode, shown.Output));
         (await authmesh.RunAsync("admin"))
@@ -40,7 +40,7 @@ public sealed class CommandTests(ProductionMesh mesh) : IDisposable
     }
 
     [Fact]
-    public async Task An_admin_sees_the_admin_panel()
+    public async Task An_admin_can_see_the_admin_panel()
     {
         await SignInAsync("admin", ProductionMesh.AdminPassword);
 
@@ -63,7 +63,7 @@ public sealed class CommandTests(ProductionMesh mesh) : IDisposable
     }
 
     [Fact]
-    public async Task The_first_line_of_standard_input_is_the_password_without_its_line_end_and_a_byte_order_mark()
+    public async Task The_password_is_the_first_line_of_standard_input_without_line_end_or_byte_order_mark()
     {
         var name = ProductionMesh.NewName();
         Assert.Equal(200, (await mesh.Gateway.RegisterAsync(name, Password)).Status);
@@ -79,7 +79,7 @@ public sealed class CommandTests(ProductionMesh mesh) : IDisposable
     }
 
     [Fact]
-    public async Task The_token_is_kept_in_a_file_that_its_owner_alone_reads()
+    public async Task The_token_is_stored_in_a_file_that_only_its_owner_can_read()
     {
         Directory.CreateDirectory(authmesh.Folder);
         File.SetUnixFileMode(authmesh.Folder, (UnixFileMode)0b111_101_101); // 0755, as other programs leave it
@@ -96,7 +96,7 @@ public sealed class CommandTests(ProductionMesh mesh) : IDisposable
     }
 
     [Fact]
-    public async Task A_password_is_no_argument()
+    public async Task A_password_as_an_argument_is_refused()
     {
         var (name, password, _) = await mesh.SignUpAsync();
 
@@ -112,7 +112,7 @@ public sealed class CommandTests(ProductionMesh mesh) : IDisposable
     [Theory]
     [InlineData("login")]
     [InlineData("register")]
-    public async Task Without_a_terminal_nobody_is_asked_and_the_hint_says_how_to_pipe_the_password_in(string command)
+    public async Task Without_a_terminal_the_command_fails_and_says_how_to_pipe_the_password_in(string command)
     {
         (await authmesh.RunAsync(command, "somebody", "--server", Server))
             .AssertFailed(
@@ -123,7 +123,7 @@ public sealed class CommandTests(ProductionMesh mesh) : IDisposable
     [InlineData("protected")]
     [InlineData("login somebody --password-stdin")]
     [InlineData("register somebody --password-stdin")]
-    public async Task A_server_that_does_not_answer_is_told_from_one_that_refuses(string command)
+    public async Task A_server_that_does_not_answer_has_its_own_exit_code_and_hint(string command)
     {
         authmesh.Keep("""{"servers":{"NOBODY":{"username":"somebody","token":"a.b.c","expires_at":"2100-01-01T00:00:00+00:00"}}}"""
             .Replace("NOBODY", Nobody, StringComparison.Ordinal));
@@ -165,7 +165,7 @@ public sealed class CommandTests(ProductionMesh mesh) : IDisposable
     }
 
     [Fact]
-    public async Task With_json_there_is_one_document_whatever_comes_of_the_command()
+    public async Task With_json_every_outcome_is_one_document()
     {
         var (name, password, _) = await mesh.SignUpAsync();
         string[] login = ["login", name, "--password-stdin", "--json", "--server"];
@@ -198,7 +198,7 @@ public sealed class CommandTests(ProductionMesh mesh) : IDisposable
     }
 
     [Fact]
-    public async Task A_token_goes_to_no_other_server_than_the_one_that_gave_it()
+    public async Task A_token_is_sent_only_to_the_server_that_issued_it()
     {
         await using var other = new RecordingServer();
         await other.StartAsync();
@@ -212,7 +212,7 @@ public sealed class CommandTests(ProductionMesh mesh) : IDisposable
     }
 
     [Fact]
-    public async Task A_password_follows_no_redirect()
+    public async Task A_login_does_not_follow_a_redirect()
     {
         await using var other = new RecordingServer();
         await other.StartAsync();
@@ -228,7 +228,7 @@ public sealed class CommandTests(ProductionMesh mesh) : IDisposable
     }
 
     [Fact]
-    public async Task A_session_that_the_server_no_longer_accepts_is_explained()
+    public async Task A_session_that_the_server_refuses_is_explained_and_kept()
     {
         var name = await SignUpAndInAsync();
         var session = authmesh.Session(Server);

@@ -6,7 +6,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace AuthMesh.Tests.Client;
 
-/// <summary>The client is one device: who signed in with it before is not locked out by strangers.</summary>
+/// <summary>The client is one device: strangers cannot lock out a user who has signed in with it before.</summary>
 [Collection<OnThrottledMesh>]
 public sealed class DeviceCookieTests(ThrottledMesh mesh) : IDisposable
 {
@@ -14,7 +14,7 @@ public sealed class DeviceCookieTests(ThrottledMesh mesh) : IDisposable
     private int logins;
 
     [Fact]
-    public async Task It_goes_to_the_login_of_the_user_and_server_that_it_is_from_and_outlives_a_logout()
+    public async Task The_device_cookie_is_sent_only_to_logins_of_its_user_and_server_and_survives_a_logout()
     {
         await using var server = new RecordingServer(AnswerAsync);
         await using var other = new RecordingServer(AnswerAsync);
@@ -36,7 +36,7 @@ public sealed class DeviceCookieTests(ThrottledMesh mesh) : IDisposable
     }
 
     [Fact]
-    public async Task A_new_password_replaces_it_and_a_deleted_account_takes_it_along()
+    public async Task A_password_change_replaces_the_device_cookie_and_deleting_the_account_removes_it()
     {
         await using var server = new RecordingServer(AnswerAsync);
         await server.StartAsync();
@@ -56,7 +56,7 @@ public sealed class DeviceCookieTests(ThrottledMesh mesh) : IDisposable
     [InlineData("__Host-authmesh-device=")]
     [InlineData("__Host-authmesh-device=a\"b")]
     [InlineData("authmesh=session")]
-    public async Task What_a_server_sets_that_could_not_be_sent_or_is_another_cookie_is_not_kept(string setCookie)
+    public async Task An_unusable_or_different_cookie_from_the_server_is_not_stored(string setCookie)
     {
         await using var server = new RecordingServer((_, response) =>
         {
@@ -72,7 +72,7 @@ public sealed class DeviceCookieTests(ThrottledMesh mesh) : IDisposable
     }
 
     [Fact]
-    public async Task Who_signed_in_here_before_signs_in_while_strangers_burn_the_account()
+    public async Task A_known_user_can_sign_in_while_strangers_use_up_the_accounts_limit()
     {
         var server = mesh.Gateway.Address.GetLeftPart(UriPartial.Authority);
         var user = await mesh.SignUpAsync(ThrottledMesh.NewNetwork());

@@ -2,7 +2,7 @@ using AuthMesh.Tests.Harness;
 
 namespace AuthMesh.Tests.Client;
 
-/// <summary>Streams and surroundings that are not a developer's terminal: cron jobs, containers, company machines, dotfiles.</summary>
+/// <summary>Streams and environments other than a developer's terminal: cron jobs, containers, company machines, dotfiles.</summary>
 public sealed class OddPlaceTests(ProductionMesh mesh) : IDisposable
 {
     private const string Written = "authmesh: Standard output cannot be written: ";
@@ -27,7 +27,7 @@ public sealed class OddPlaceTests(ProductionMesh mesh) : IDisposable
     [InlineData("authmesh login x --password-stdin <.", 2, "Standard input cannot be read: Is a directory")]
     [InlineData("authmesh login x --password-stdin 0>written", 2, "Standard input cannot be read")]
     [InlineData("authmesh --help | head -n 1; exit ${PIPESTATUS[0]}", 0)]
-    public async Task Whatever_the_streams_are_the_exit_code_tells_what_happened(string command, int exitCode, string said = "")
+    public async Task The_exit_code_is_right_even_with_closed_or_unusable_streams(string command, int exitCode, string said = "")
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "/proc tells a closed stream from an open one.");
 
@@ -39,7 +39,7 @@ public sealed class OddPlaceTests(ProductionMesh mesh) : IDisposable
     }
 
     [Fact]
-    public async Task A_result_that_cannot_be_shown_is_no_success_and_the_sign_in_holds()
+    public async Task Output_that_cannot_be_written_is_a_failure_and_the_sign_in_is_kept()
     {
         var (name, password, _) = await mesh.SignUpAsync();
 
@@ -57,7 +57,7 @@ public sealed class OddPlaceTests(ProductionMesh mesh) : IDisposable
     [InlineData("XDG_CONFIG_HOME=/dev/null", 2, "/dev/null/authmesh/sessions.lock cannot be opened", "hint: set XDG_CONFIG_HOME")]
     [InlineData("AUTHMESH_SERVER=http://authmesh.invalid http_proxy=http://user:secret@127.0.0.1:9", 3,
         "Cannot reach http://authmesh.invalid through the proxy http://127.0.0.1:9: ", "no_proxy=authmesh.invalid goes without one")]
-    public async Task What_the_environment_makes_impossible_is_named_with_the_cure(string environment, int exitCode, params string[] said)
+    public async Task An_unusable_environment_is_reported_with_the_cure(string environment, int exitCode, params string[] said)
     {
         var (name, password, _) = await mesh.SignUpAsync();
 
@@ -65,7 +65,7 @@ public sealed class OddPlaceTests(ProductionMesh mesh) : IDisposable
 
         refused.AssertFailed(exitCode, said);
         Assert.DoesNotContain("secret", refused.Errors, StringComparison.Ordinal);
-        Assert.Equal(1, await mesh.Database.ScalarAsync<long>( // that of the sign-up: a session whose tokens are lost could only expire
+        Assert.Equal(1, await mesh.Database.ScalarAsync<long>( // only the sign-up's: a session with lost tokens could only expire
             "SELECT count(*) FROM sessions s JOIN users u ON u.id = s.user_id WHERE u.normalized_username = $1", name));
     }
 
@@ -75,7 +75,7 @@ public sealed class OddPlaceTests(ProductionMesh mesh) : IDisposable
         "TERM= COLUMNS=-1 LINES=x NO_COLOR= LANG=xx_YY.nonsense LC_ALL=de_DE.ISO-8859-1 TZ=Nowhere/Nothing TZDIR=/nowhere TMPDIR=/nowhere")]
     [InlineData("http_proxy=http://127.0.0.1:9 https_proxy=nonsense all_proxy=socks5://127.0.0.1:9")] // loopback needs no proxy
     [InlineData("DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=0 DOTNET_SYSTEM_CONSOLE_ALLOW_ANSI_COLOR_REDIRECTION=1 DOTNET_gcServer=1")]
-    public async Task Other_odd_surroundings_change_nothing(string environment)
+    public async Task An_unusual_environment_changes_nothing(string environment)
     {
         var (name, password, _) = await mesh.SignUpAsync();
 
@@ -88,7 +88,7 @@ public sealed class OddPlaceTests(ProductionMesh mesh) : IDisposable
     }
 
     [Fact]
-    public async Task No_umask_takes_the_files_from_their_owner()
+    public async Task A_umask_does_not_lock_the_owner_out_of_the_files()
     {
         var (name, password, _) = await mesh.SignUpAsync();
 
@@ -103,7 +103,7 @@ public sealed class OddPlaceTests(ProductionMesh mesh) : IDisposable
     [InlineData(1, 1)]
     [InlineData(24, 3)]
     [InlineData(0, 0)]
-    public async Task Help_fits_no_terminal_so_narrow_and_is_shown_all_the_same(int rows, int columns)
+    public async Task Help_is_shown_even_on_a_tiny_terminal(int rows, int columns)
     {
         Assert.SkipUnless(File.Exists("/usr/bin/script"), "script(1) makes the terminal.");
 
@@ -117,8 +117,8 @@ public sealed class OddPlaceTests(ProductionMesh mesh) : IDisposable
     public void Dispose() => Directory.Delete(home, recursive: true);
 
     /// <param name="environment">NAME=VALUE, separated by spaces; HERE is the folder of this test.</param>
-    /// <param name="input">What is piped in.</param>
-    /// <param name="arguments">As they are typed behind `authmesh`.</param>
+    /// <param name="input">The standard input.</param>
+    /// <param name="arguments">The arguments after `authmesh`.</param>
     private Task<Finished> RunAsync(string environment, string input, params string[] arguments)
     {
         var variables = new Dictionary<string, string> { ["XDG_CONFIG_HOME"] = home };

@@ -3,7 +3,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace AuthMesh.Tests.Client;
 
-/// <summary>Answers a tour as a mesh does, apart from the faults that it is given: one user, one admin, one session each.</summary>
+/// <summary>Answers a tour like a mesh, except for the faults that a test sets: one user, one admin, one session each.</summary>
 internal sealed class PretendedMesh
 {
     private string? user;
@@ -12,7 +12,7 @@ internal sealed class PretendedMesh
     /// <summary>How many requests after a logout still pass; null for all.</summary>
     public int? LogoutIsHeardAfter { get; init; } = 0;
 
-    /// <summary>Whether a refresh brings the token that the client already has.</summary>
+    /// <summary>Whether a refresh returns the token that the client already has.</summary>
     public bool RefreshRepeatsItself { get; init; }
 
     public Task AnswerAsync(RecordedRequest request, HttpResponse response)

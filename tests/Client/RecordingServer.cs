@@ -8,7 +8,7 @@ namespace AuthMesh.Tests.Client;
 
 internal sealed record RecordedRequest(string Line, string? Authorization, string? Cookie, string Body);
 
-/// <summary>A server that is none of ours: it notes who comes, and answers what it is told to or nothing of use.</summary>
+/// <summary>A server that is not AuthMesh. It records requests and sends a given answer, or an empty one.</summary>
 internal sealed class RecordingServer(Func<RecordedRequest, HttpResponse, Task>? answer = null) : IAsyncDisposable
 {
     private readonly ConcurrentQueue<RecordedRequest> recorded = [];
@@ -55,7 +55,7 @@ internal sealed class RecordingServer(Func<RecordedRequest, HttpResponse, Task>?
 
 internal static class RecordingServerAnswers
 {
-    /// <summary>Answers with the JSON that is given.</summary>
+    /// <summary>Answers with this JSON.</summary>
     public static async Task SayAsync(this HttpResponse response, int status, string json)
     {
         response.StatusCode = status;

@@ -3,7 +3,7 @@ using AuthMesh.Tests.Harness;
 
 namespace AuthMesh.Tests.Client;
 
-/// <summary>The client renews by itself, and whatever comes of it no sign-in is lost that the server would still accept.</summary>
+/// <summary>The client renews its tokens by itself, and never loses a sign-in that the server would still accept.</summary>
 public sealed class RenewalTests : IDisposable
 {
     private readonly Authmesh authmesh = new();
@@ -32,7 +32,7 @@ public sealed class RenewalTests : IDisposable
             Assert.InRange(access, before.AddMinutes(30), TimeProvider.System.GetUtcNow().AddMinutes(30));
             Assert.Equal(TimeSpan.FromDays(14) - TimeSpan.FromMinutes(30), refresh - access);
             Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(authmesh.SessionFile));
-            Assert.Null(server.Recorded[0].Authorization); // the refresh token is what counts
+            Assert.Null(server.Recorded[0].Authorization); // only the refresh token is sent
         }
     }
 
@@ -60,7 +60,7 @@ public sealed class RenewalTests : IDisposable
     }
 
     [Fact]
-    public async Task What_is_refused_for_another_reason_than_its_token_is_not_repeated()
+    public async Task A_request_refused_for_another_reason_than_its_token_is_not_repeated()
     {
         await using var server = await StartAsync(
             (_, response) => response.RefuseAsync(403, "forbidden", "Admin access required"), validFor: 1800);
@@ -71,9 +71,9 @@ public sealed class RenewalTests : IDisposable
     }
 
     [Fact]
-    public async Task Clients_that_renew_at_once_trade_the_refresh_token_once_and_all_go_on()
+    public async Task Concurrent_clients_use_a_refresh_token_once_and_all_continue()
     {
-        // The first refresh is answered when a second one has come, which must not happen, or when it would have come long since.
+        // Answers the first refresh once a second one has arrived, which must not happen, or once a second one is long overdue.
         var second = new TaskCompletionSource();
         var refreshes = 0;
         var issuer = new StrictIssuer
@@ -98,7 +98,7 @@ public sealed class RenewalTests : IDisposable
     }
 
     [Fact]
-    public async Task A_login_waits_for_whoever_changes_the_file_and_keeps_what_stands_there_then()
+    public async Task A_login_waits_for_the_lock_and_keeps_what_another_client_wrote()
     {
         await using var server = new RecordingServer((_, response) => response.SayAsync(200, StrictIssuer.TokensOf(7)));
         await server.StartAsync();
@@ -108,7 +108,7 @@ public sealed class RenewalTests : IDisposable
         {
             login = authmesh.PipeAsync("a password\n", "login", "somebody", "--password-stdin", "--server", server.Origin);
             Assert.NotSame(login, await Task.WhenAny(login, Task.Delay(TimeSpan.FromSeconds(1), TestContext.Current.CancellationToken)));
-            Assert.Empty(server.Requests); // tokens that cannot be kept yet are not asked for
+            Assert.Empty(server.Requests); // the client does not request tokens that it cannot store yet
             authmesh.Keep(StrictIssuer.FileFor("http://another.example", validFor: 1800));
         }
 
@@ -119,7 +119,7 @@ public sealed class RenewalTests : IDisposable
     }
 
     [Fact]
-    public async Task A_lock_that_is_not_given_back_ends_in_a_clear_failure_and_nothing_is_sent()
+    public async Task A_lock_that_is_not_released_fails_clearly_and_sends_nothing()
     {
         await using var server = await StartAsync(new StrictIssuer(), validFor: -1);
         var kept = authmesh.Sessions;
@@ -132,11 +132,11 @@ public sealed class RenewalTests : IDisposable
 
         Assert.Empty(server.Requests);
         Assert.Equal(kept, authmesh.Sessions);
-        (await authmesh.RunAsync("protected")).AssertExited(0); // a lock file that nobody holds stops nobody
+        (await authmesh.RunAsync("protected")).AssertExited(0); // a lock file that nobody holds blocks nothing
     }
 
     [Fact]
-    public async Task An_answer_that_was_lost_is_asked_for_again_at_once()
+    public async Task A_refresh_whose_answer_is_lost_is_retried_at_once()
     {
         var issuer = new StrictIssuer();
         issuer.InsteadOfRefresh = response =>
@@ -165,7 +165,7 @@ public sealed class RenewalTests : IDisposable
     [InlineData(200, """{"status":"success","message":"Welcome!","token":"a\r\nb","expires_in":1}""", 5, "holds no usable token")]
     [InlineData(
         200, """{"status":"success","message":"Welcome!","token":"a","expires_in":1,"refresh_token":""}""", 5, "holds no usable token")]
-    public async Task A_refresh_that_brings_nothing_leaves_the_session_as_it_was(int status, string body, int exitCode, string said)
+    public async Task A_failed_refresh_leaves_the_session_unchanged(int status, string body, int exitCode, string said)
     {
         var issuer = new StrictIssuer { InsteadOfRefresh = response => response.SayAsync(status, body) };
         await using var server = await StartAsync(issuer, validFor: -1);
@@ -180,7 +180,7 @@ public sealed class RenewalTests : IDisposable
     }
 
     [Fact]
-    public async Task A_server_that_is_away_takes_no_session_with_it()
+    public async Task An_unreachable_server_leaves_the_session_unchanged()
     {
         string origin;
         await using (var server = await StartAsync(new StrictIssuer(), validFor: -1))
@@ -196,7 +196,7 @@ public sealed class RenewalTests : IDisposable
     }
 
     [Fact]
-    public async Task A_refresh_token_follows_no_redirect()
+    public async Task A_refresh_does_not_follow_a_redirect()
     {
         await using var other = new RecordingServer();
         await other.StartAsync();
@@ -210,7 +210,7 @@ public sealed class RenewalTests : IDisposable
     }
 
     [Fact]
-    public async Task A_file_of_the_first_version_serves_until_its_access_token_ends()
+    public async Task A_session_file_of_the_first_version_works_until_its_access_token_expires()
     {
         await using (var server = await StartAsync(new StrictIssuer { TakesFirstToken = true }, validFor: 1800, refreshToken: null))
         {
@@ -225,11 +225,11 @@ public sealed class RenewalTests : IDisposable
             Assert.Equal(["GET /protected"], server.Requests);
         }
 
-        Assert.False(File.Exists(authmesh.LockFile)); // there was nothing to write, so that a folder which is read only will do
+        Assert.False(File.Exists(authmesh.LockFile)); // nothing was written, so a read-only folder is enough
     }
 
     [Fact]
-    public async Task A_command_does_not_go_on_as_somebody_else_who_signed_in_meanwhile()
+    public async Task A_command_does_not_continue_as_another_user_who_signed_in_meanwhile()
     {
         await using var server = await StartAsync(
             (_, response) =>
@@ -247,7 +247,7 @@ public sealed class RenewalTests : IDisposable
     }
 
     [Fact]
-    public async Task Whoami_says_when_the_renewed_sign_in_ends()
+    public async Task Whoami_shows_when_the_renewed_sign_in_ends()
     {
         await using var server = await StartAsync(new StrictIssuer(), validFor: -1);
 

@@ -3,7 +3,7 @@ using AuthMesh.Tests.Harness;
 
 namespace AuthMesh.Tests.Client;
 
-/// <summary>Sessions, password and account of somebody who uses the client on two machines, at a real mesh.</summary>
+/// <summary>Sessions, password and account of a user with the client on two machines, at a real mesh.</summary>
 public sealed class SessionCommandTests(ProductionMesh mesh) : IDisposable
 {
     private readonly Authmesh here = new(), there = new();
@@ -13,7 +13,7 @@ public sealed class SessionCommandTests(ProductionMesh mesh) : IDisposable
     private string Server => mesh.Gateway.Address.GetLeftPart(UriPartial.Authority);
 
     [Fact]
-    public async Task Somebody_stays_signed_in_past_the_end_of_the_access_token()
+    public async Task A_user_stays_signed_in_after_the_access_token_expires()
     {
         await SignUpAndInAsync();
         var first = here.Session(Server);
@@ -28,7 +28,7 @@ public sealed class SessionCommandTests(ProductionMesh mesh) : IDisposable
         Assert.InRange(
             renewed.GetProperty("refresh_expires_at").GetDateTimeOffset() - TimeProvider.System.GetUtcNow(), TimeSpan.FromDays(13),
             TimeSpan.FromDays(90));
-        ExpireTheAccessToken(); // and again, with what the renewal brought
+        ExpireTheAccessToken(); // and again, with the renewed tokens
         (await here.RunAsync("protected")).AssertExited(0);
     }
 
@@ -43,7 +43,7 @@ public sealed class SessionCommandTests(ProductionMesh mesh) : IDisposable
     }
 
     [Fact]
-    public async Task After_logout_neither_token_is_worth_anything_and_others_stay_signed_in()
+    public async Task A_logout_revokes_both_tokens_and_leaves_the_other_machine_signed_in()
     {
         await SignUpAndInAsync();
         await SignInAsync(there, password);
@@ -60,7 +60,7 @@ public sealed class SessionCommandTests(ProductionMesh mesh) : IDisposable
     }
 
     [Fact]
-    public async Task An_expired_session_is_logged_out_of_too()
+    public async Task A_logout_works_with_an_expired_access_token()
     {
         await SignUpAndInAsync();
         ExpireTheAccessToken();
@@ -69,7 +69,7 @@ public sealed class SessionCommandTests(ProductionMesh mesh) : IDisposable
     }
 
     [Fact]
-    public async Task Somebody_sees_where_they_are_signed_in_and_signs_out_there()
+    public async Task A_user_can_list_sessions_and_end_another_one()
     {
         await SignUpAndInAsync();
         await SignInAsync(there, password);
@@ -92,7 +92,7 @@ public sealed class SessionCommandTests(ProductionMesh mesh) : IDisposable
     }
 
     [Fact]
-    public async Task Somebody_signs_out_everywhere_else()
+    public async Task A_user_can_end_all_other_sessions()
     {
         await SignUpAndInAsync();
         await SignInAsync(there, password);
@@ -105,7 +105,7 @@ public sealed class SessionCommandTests(ProductionMesh mesh) : IDisposable
     }
 
     [Fact]
-    public async Task A_new_password_signs_everybody_else_out()
+    public async Task A_password_change_signs_out_the_other_machine()
     {
         const string next = "another password";
         await SignUpAndInAsync();
@@ -120,14 +120,14 @@ public sealed class SessionCommandTests(ProductionMesh mesh) : IDisposable
         Assert.Equal((0, "Password changed\n", ""), (changed.ExitCode, changed.Output, changed.Errors));
         (await here.RunAsync("protected")).AssertExited(0);
         ExpireTheAccessToken();
-        (await here.RunAsync("protected")).AssertExited(0); // the fresh refresh token is good as well
+        (await here.RunAsync("protected")).AssertExited(0); // the new refresh token works too
         await AssertSignedOutAsync(there);
         (await there.PipeAsync(password, "login", name, "--password-stdin", "--server", Server)).AssertExited(4);
         await SignInAsync(there, next);
     }
 
     [Fact]
-    public async Task An_account_is_shown_and_deleted()
+    public async Task A_user_can_show_and_delete_the_account()
     {
         await SignUpAndInAsync();
         await SignInAsync(there, password);
@@ -155,12 +155,12 @@ public sealed class SessionCommandTests(ProductionMesh mesh) : IDisposable
         there.Dispose();
     }
 
-    /// <summary>What the other machine's next commands meet; the first of them may come before its verifier has heard.</summary>
+    /// <summary>Waits until the other machine is signed out. Its first commands may come before the verifier knows of it.</summary>
     private static async Task AssertSignedOutAsync(Authmesh client) => (await Patience.UntilAsync(
         () => client.RunAsync("protected"), finished => finished.ExitCode != 0)).AssertFailed(4, "Invalid or expired refresh token",
         "hint: sign in again");
 
-    /// <summary>By this machine's clock, as it is half an hour later.</summary>
+    /// <summary>Expires the access token by this machine's clock, as half an hour later.</summary>
     private void ExpireTheAccessToken()
     {
         var session = here.Session(Server);

@@ -3,7 +3,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace AuthMesh.Tests.Client;
 
-/// <summary>What the commands about sessions and the account send, and what they keep when the answer is not the one hoped for.</summary>
+/// <summary>What the session and account commands send, and what they keep after a failure or an unexpected answer.</summary>
 public sealed class SessionRequestTests : IDisposable
 {
     private const string Done = """{"status":"success","message":"Done"}""";
@@ -12,23 +12,23 @@ public sealed class SessionRequestTests : IDisposable
     private readonly Authmesh authmesh = new();
 
     [Fact]
-    public async Task Logout_shows_both_tokens_and_forgets_this_server_alone()
+    public async Task A_logout_sends_both_tokens_and_forgets_this_server_only()
     {
         await using var server = await StartAsync((_, response) => response.SayAsync(200, Done), validFor: -1);
 
         var loggedOut = await authmesh.RunAsync("logout");
 
         Assert.Equal((0, "Done\n", ""), (loggedOut.ExitCode, loggedOut.Output, loggedOut.Errors));
-        var request = Assert.Single(server.Recorded); // an expired access token will do
+        var request = Assert.Single(server.Recorded); // an expired access token is good enough for a logout
         Assert.Equal(
             ("POST /logout", "Bearer access-0", """{"refresh_token":"refresh-0"}"""), (request.Line, request.Authorization, request.Body));
-        (await authmesh.RunAsync("protected")).AssertFailed(4, $"Not signed in at {server.Origin}"); // still the server that is meant
+        (await authmesh.RunAsync("protected")).AssertFailed(4, $"Not signed in at {server.Origin}"); // still the default server
         Assert.Equal("elsewhere", authmesh.Session(Elsewhere).Member("token"));
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(authmesh.SessionFile));
     }
 
     [Fact]
-    public async Task Logout_of_a_sign_in_without_a_refresh_token_shows_the_access_token()
+    public async Task A_logout_without_a_refresh_token_sends_the_access_token()
     {
         await using var server = await StartAsync((_, response) => response.SayAsync(200, Done), validFor: 1800, refreshToken: null);
 
@@ -39,7 +39,7 @@ public sealed class SessionRequestTests : IDisposable
     }
 
     [Fact]
-    public async Task A_logout_that_the_server_did_not_hear_of_is_none()
+    public async Task A_logout_that_the_server_does_not_confirm_keeps_the_session()
     {
         await using var server = await StartAsync(
             (_, response) => response.RefuseAsync(503, "database_unavailable", "PostgreSQL is away"), validFor: 1800);
@@ -54,7 +54,7 @@ public sealed class SessionRequestTests : IDisposable
     }
 
     [Fact]
-    public async Task To_forget_only_no_server_is_asked()
+    public async Task Forget_only_asks_no_server()
     {
         await using var server = await StartAsync((_, response) => response.SayAsync(200, Done), validFor: 1800);
 
@@ -71,7 +71,7 @@ public sealed class SessionRequestTests : IDisposable
     }
 
     [Fact]
-    public async Task Sessions_are_a_table_in_which_nothing_from_the_server_steers_the_terminal()
+    public async Task Sessions_are_a_table_in_which_control_characters_are_escaped()
     {
         const string answer = """
             {"status":"success","message":"2 sessions","sessions":[
@@ -97,13 +97,13 @@ public sealed class SessionRequestTests : IDisposable
             shown.Output);
         Assert.Equal(["GET /account/sessions"], server.Requests);
         var document = (await authmesh.RunAsync("sessions", "--json")).Document();
-        Assert.Equal("2026-12-07T09:15:59Z", document.GetProperty("sessions")[0].Member("expires_at")); // as the server said it
+        Assert.Equal("2026-12-07T09:15:59Z", document.GetProperty("sessions")[0].Member("expires_at")); // as the server sent it
     }
 
     [Theory]
     [InlineData("sessions")]
     [InlineData("account")]
-    public async Task An_answer_without_what_is_to_be_shown_is_an_unexpected_one(string command)
+    public async Task An_answer_without_the_needed_members_is_unexpected(string command)
     {
         await using var server = await StartAsync((_, response) => response.SayAsync(200, Done), validFor: 1800);
 
@@ -115,7 +115,7 @@ public sealed class SessionRequestTests : IDisposable
     [InlineData("end 01a206df-ff35-7aaa-8997-0d64bd7d5963", "DELETE /account/sessions/01a206df-ff35-7aaa-8997-0d64bd7d5963")]
     [InlineData("end 01A206DF-FF35-7AAA-8997-0D64BD7D5963", "DELETE /account/sessions/01a206df-ff35-7aaa-8997-0d64bd7d5963")]
     [InlineData("end --others", "DELETE /account/sessions")]
-    public async Task Ending_a_session_sends_what_was_meant(string arguments, string request)
+    public async Task Ending_a_session_sends_the_right_request(string arguments, string request)
     {
         await using var server = await StartAsync((_, response) => response.SayAsync(200, Done), validFor: 1800);
 
@@ -133,7 +133,7 @@ public sealed class SessionRequestTests : IDisposable
     [InlineData("01a206df-ff35-7aaa-8997-0d64bd7d5963/..")]
     [InlineData("01a206df-ff35-7aaa-8997-0d64bd7d5963?x")]
     [InlineData("{01a206df-ff35-7aaa-8997-0d64bd7d5963}")]
-    public async Task What_is_no_id_stands_in_no_path(string id)
+    public async Task A_text_that_is_not_an_id_is_refused_and_never_sent(string id)
     {
         await using var server = await StartAsync((_, response) => response.SayAsync(200, Done), validFor: 1800);
 
@@ -146,7 +146,7 @@ public sealed class SessionRequestTests : IDisposable
     [Theory]
     [InlineData("end")]
     [InlineData("end 01a206df-ff35-7aaa-8997-0d64bd7d5963 --others")]
-    public async Task Which_session_is_to_end_has_to_be_said_in_one_way(string arguments)
+    public async Task Ending_sessions_needs_either_an_id_or_others(string arguments)
     {
         await using var server = await StartAsync((_, response) => response.SayAsync(200, Done), validFor: 1800);
 
@@ -157,7 +157,7 @@ public sealed class SessionRequestTests : IDisposable
     }
 
     [Fact]
-    public async Task A_new_password_brings_fresh_tokens_that_are_kept()
+    public async Task A_password_change_stores_the_new_tokens()
     {
         await using var server = await StartAsync((_, response) => response.SayAsync(200, StrictIssuer.TokensOf(5)), validFor: 1800);
 
@@ -173,7 +173,7 @@ public sealed class SessionRequestTests : IDisposable
     }
 
     [Fact]
-    public async Task A_password_is_changed_and_an_account_deleted_past_the_end_of_the_access_token_too()
+    public async Task A_password_change_and_an_account_deletion_renew_an_expired_access_token_first()
     {
         var issuer = new StrictIssuer();
         await using var server = await StartAsync(issuer.AnswerAsync, validFor: -1);
@@ -201,7 +201,7 @@ public sealed class SessionRequestTests : IDisposable
     }
 
     [Fact]
-    public async Task Lines_too_long_for_passwords_are_told_apart()
+    public async Task A_line_too_long_for_a_password_is_refused_and_named()
     {
         await using var server = await StartAsync((_, response) => response.SayAsync(200, StrictIssuer.TokensOf(5)), validFor: 1800);
         var (longest, tooLong) = (new string('p', 4095), new string('p', 4096));
@@ -215,7 +215,7 @@ public sealed class SessionRequestTests : IDisposable
     }
 
     [Fact]
-    public async Task Deleting_the_account_shows_the_password_and_forgets_the_session()
+    public async Task Deleting_the_account_sends_the_password_and_forgets_the_session()
     {
         await using var server = await StartAsync((_, response) => response.SayAsync(200, Done), validFor: 1800);
 
@@ -231,7 +231,7 @@ public sealed class SessionRequestTests : IDisposable
     }
 
     [Fact]
-    public async Task Where_nobody_can_be_asked_an_account_is_deleted_with_yes_only()
+    public async Task Without_a_terminal_an_account_is_deleted_only_with_yes()
     {
         await using var server = await StartAsync((_, response) => response.SayAsync(200, Done), validFor: 1800);
 
@@ -244,7 +244,7 @@ public sealed class SessionRequestTests : IDisposable
     [Theory]
     [InlineData("password --password-stdin", "POST /account/password")]
     [InlineData("account delete --yes --password-stdin", "DELETE /account")]
-    public async Task What_was_refused_changes_nothing_here(string command, string request)
+    public async Task A_refused_command_leaves_the_stored_session_unchanged(string command, string request)
     {
         await using var server = await StartAsync(
             (_, response) => response.RefuseAsync(403, "wrong_password", "The current password is wrong"), validFor: 1800);
@@ -262,7 +262,7 @@ public sealed class SessionRequestTests : IDisposable
     [InlineData("account delete", "authmesh account delete --yes --password-stdin")]
     public async Task Without_a_terminal_the_hint_says_how_to_pipe_the_passwords_in(string command, string hint)
     {
-        (await authmesh.RunAsync([.. command.Split(' '), "--server", Elsewhere])).AssertFailed(4, "Not signed in"); // asks nothing in vain
+        (await authmesh.RunAsync([.. command.Split(' '), "--server", Elsewhere])).AssertFailed(4, "Not signed in"); // before any question
         authmesh.Keep(StrictIssuer.FileFor(Elsewhere, validFor: 1800));
 
         (await authmesh.RunAsync(command.Split(' ')))

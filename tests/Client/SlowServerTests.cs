@@ -8,11 +8,11 @@ public sealed class SlowServerTests : IDisposable
     private readonly Authmesh authmesh = new();
 
     [Fact]
-    public async Task A_password_that_waits_while_others_are_checked_is_waited_for()
+    public async Task A_login_waits_longer_than_any_other_request()
     {
         await using var server = new RecordingServer(async (_, response) =>
         {
-            await Task.Delay(TimeSpan.FromSeconds(12), response.HttpContext.RequestAborted); // more than any other request has
+            await Task.Delay(TimeSpan.FromSeconds(12), response.HttpContext.RequestAborted); // longer than any other request may take
             await response.SayAsync(200, StrictIssuer.TokensOf(0));
         });
         await server.StartAsync();
@@ -21,7 +21,7 @@ public sealed class SlowServerTests : IDisposable
     }
 
     [Fact]
-    public async Task What_needs_no_password_is_not_waited_for_as_long()
+    public async Task A_request_without_a_password_fails_after_ten_seconds()
     {
         await using var server = new RecordingServer((_, response) => Task.Delay(Timeout.Infinite, response.HttpContext.RequestAborted));
         await server.StartAsync();

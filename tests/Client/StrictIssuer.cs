@@ -3,29 +3,29 @@ using Microsoft.AspNetCore.Http;
 namespace AuthMesh.Tests.Client;
 
 /// <summary>
-/// A pretended mesh with one session, for what the real one does not do at will. It takes each refresh token once, where the real
-/// one forgives for half a minute, so that a client which trades one twice is found out.
+/// A fake mesh with one session, for behaviour that a real mesh does not show on demand. It accepts each refresh token once, while a
+/// real mesh accepts one again for half a minute, so that it catches a client that uses one twice.
 /// </summary>
 internal sealed class StrictIssuer
 {
     private int counter;
 
-    /// <summary>Whether the access token that the client begins with is still good.</summary>
+    /// <summary>Whether the client's first access token is still valid.</summary>
     public bool TakesFirstToken { get; init; }
 
-    /// <summary>Whether those of a refresh are good.</summary>
+    /// <summary>Whether the access tokens of a refresh are valid.</summary>
     public bool TakesFreshTokens { get; init; } = true;
 
-    /// <summary>Answers a refresh in place of the issuer, which then has not seen it; null leaves it to the issuer.</summary>
+    /// <summary>Answers a refresh instead of the issuer, which then does not see it. Null leaves it to the issuer.</summary>
     public Func<HttpResponse, Task>? InsteadOfRefresh { get; set; }
 
-    /// <summary>Runs before a refresh is looked at.</summary>
+    /// <summary>Runs before the issuer checks a refresh.</summary>
     public Func<Task> BeforeRefresh { get; init; } = () => Task.CompletedTask;
 
-    /// <summary>What the client's file holds to begin with.</summary>
+    /// <summary>The client's first session file.</summary>
     /// <param name="server">This issuer's origin.</param>
-    /// <param name="validFor">How long, in seconds, the client believes that its access token is good.</param>
-    /// <param name="refreshToken">Null as the client's first version wrote it.</param>
+    /// <param name="validFor">For how many seconds the client believes its access token to be valid.</param>
+    /// <param name="refreshToken">Null for a file of the client's first version.</param>
     public static string FileFor(string server, int validFor, string? refreshToken = "refresh-0")
     {
         var expiry = TimeProvider.System.GetUtcNow().AddSeconds(validFor).ToString("O");

@@ -4,14 +4,14 @@ using AuthMesh.Tests.Harness;
 
 namespace AuthMesh.Tests.Client;
 
-/// <summary>The tour is what `run.sh` and a newcomer judge a mesh by, so it must neither pass nor fail wrongly.</summary>
+/// <summary>`run.sh` and newcomers judge a mesh by the tour, so it must neither pass nor fail wrongly.</summary>
 [Collection<OnDevelopmentMesh>]
 public sealed class TourTests(ProductionMesh production, DevelopmentMesh development) : IDisposable
 {
     private readonly Authmesh authmesh = new();
 
     [Fact]
-    public async Task All_steps_of_the_quick_start_are_as_expected_and_again_on_the_same_data()
+    public async Task Every_step_passes_on_the_quick_start_and_again_on_the_same_data()
     {
         for (var walk = 0; walk < 2; walk++)
         {
@@ -21,12 +21,12 @@ public sealed class TourTests(ProductionMesh production, DevelopmentMesh develop
             Assert.EndsWith("\n18 of 18 steps as expected\n", tour.Output, StringComparison.Ordinal);
             Assert.DoesNotContain("NOT AS EXPECTED", tour.Output, StringComparison.Ordinal);
             Assert.DoesNotContain("admin123", tour.Output, StringComparison.Ordinal);
-            Assert.False(File.Exists(authmesh.SessionFile)); // nobody's own sign-in is touched
+            Assert.False(File.Exists(authmesh.SessionFile)); // the user's own sign-in is not touched
         }
     }
 
     [Fact]
-    public async Task For_a_program_the_tour_is_one_document()
+    public async Task With_json_the_tour_is_one_document()
     {
         var tour = await authmesh.RunAsync("tour", "--json", "--server", development.Server);
 
@@ -39,7 +39,7 @@ public sealed class TourTests(ProductionMesh production, DevelopmentMesh develop
     }
 
     [Fact]
-    public async Task A_mesh_without_demo_users_fails_the_admins_steps_and_says_which()
+    public async Task A_mesh_without_demo_users_fails_the_admin_steps_and_names_them()
     {
         var tour = await authmesh.RunAsync("tour", "--server", Origin(production.Gateway.Address));
 
@@ -57,7 +57,7 @@ public sealed class TourTests(ProductionMesh production, DevelopmentMesh develop
     }
 
     [Fact]
-    public async Task Another_admin_takes_the_tour_with_a_password_from_a_file()
+    public async Task Another_admin_can_take_the_tour_with_a_password_from_a_file()
     {
         var file = Path.Combine(Directory.CreateDirectory(authmesh.Folder).FullName, "password");
         await File.WriteAllTextAsync(file, ProductionMesh.AdminPassword + "\n", TestContext.Current.CancellationToken);
@@ -70,7 +70,7 @@ public sealed class TourTests(ProductionMesh production, DevelopmentMesh develop
     }
 
     [Fact]
-    public async Task A_logout_that_is_heard_of_a_moment_later_is_as_expected()
+    public async Task A_logout_that_takes_effect_a_moment_later_passes()
     {
         await using var server = new RecordingServer(new PretendedMesh { LogoutIsHeardAfter = 3 }.AnswerAsync);
         await server.StartAsync();
@@ -83,7 +83,7 @@ public sealed class TourTests(ProductionMesh production, DevelopmentMesh develop
     }
 
     [Fact]
-    public async Task A_logout_that_ends_nothing_fails_the_steps_behind_it()
+    public async Task A_logout_that_ends_nothing_fails_the_steps_after_it()
     {
         await using var server = new RecordingServer(new PretendedMesh { LogoutIsHeardAfter = null }.AnswerAsync);
         await server.StartAsync();
@@ -98,7 +98,7 @@ public sealed class TourTests(ProductionMesh production, DevelopmentMesh develop
     }
 
     [Fact]
-    public async Task A_refresh_that_brings_the_old_token_again_fails_its_step()
+    public async Task A_refresh_that_returns_the_old_token_fails_its_step()
     {
         await using var server = new RecordingServer(new PretendedMesh { RefreshRepeatsItself = true }.AnswerAsync);
         await server.StartAsync();

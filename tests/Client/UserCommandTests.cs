@@ -4,7 +4,7 @@ using AuthMesh.Tests.Sessions;
 
 namespace AuthMesh.Tests.Client;
 
-/// <summary>An admin at the console, on a mesh of its own.</summary>
+/// <summary>The admin commands, on a separate mesh.</summary>
 [Collection<OnTwoReplicas>]
 public sealed class UserCommandTests(TwoReplicas mesh) : IAsyncLifetime
 {
@@ -20,7 +20,7 @@ public sealed class UserCommandTests(TwoReplicas mesh) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Users_are_listed_for_people_and_for_programs()
+    public async Task Users_are_listed_as_a_table_and_as_JSON()
     {
         var prefix = ProductionMesh.NewName();
         for (var i = 0; i < 3; i++)
@@ -46,11 +46,11 @@ public sealed class UserCommandTests(TwoReplicas mesh) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_user_is_shown_changed_and_deleted_by_name_or_id()
+    public async Task An_admin_can_show_change_and_delete_a_user_by_name_or_id()
     {
         var user = await mesh.Gateway.SignUpAsync();
         var name = user.Username;
-        // begins alike, and is not meant
+        // another user whose name begins the same
         Assert.Equal(200, (await mesh.Gateway.RegisterAsync(name + "-longer", SessionCalls.Password)).Status);
 
         var shown = await admin.RunAsync("users", "show", name.ToUpperInvariant());
@@ -90,7 +90,7 @@ public sealed class UserCommandTests(TwoReplicas mesh) : IAsyncLifetime
 
         (await admin.RunAsync("users", "sign-out", id)).AssertFailed(
             1, $"No user is named {id}", $"hint: if this is an id: authmesh users sign-out --id {id}");
-        // from before
+        // as a user from before such names were refused
         await mesh.Database.ExecuteAsync("UPDATE users SET username = $1, normalized_username = $1 WHERE id = $2", id, impostor.UserId);
 
         Assert.Equal($"Ended 1 session of {id}\n", (await admin.RunAsync("users", "sign-out", id)).Output);
@@ -111,7 +111,7 @@ public sealed class UserCommandTests(TwoReplicas mesh) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Others_and_wrong_words_are_refused()
+    public async Task A_user_without_the_role_and_invalid_arguments_are_refused()
     {
         using var user = new Authmesh();
         var name = (await mesh.AddUsersAsync(1))[0];

@@ -15,11 +15,11 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace AuthMesh.Tests.Conventions;
 
-/// <summary>House rules that somebody would break by forgetting.</summary>
+/// <summary>House rules that are easy to forget.</summary>
 public sealed class ConventionTests
 {
     [Fact]
-    public void These_endpoints_of_the_identity_service_and_no_others_are_anonymous() => Assert.Equal(
+    public void Exactly_these_identity_endpoints_are_anonymous() => Assert.Equal(
         [
             "GET /.well-known/jwks.json", "GET /.well-known/openid-configuration", "POST /login", "POST /logout", "POST /refresh",
             "POST /register",
@@ -27,7 +27,7 @@ public sealed class ConventionTests
         IdentityEndpoints().Where(IsAnonymous).Select(Name).Order(StringComparer.Ordinal));
 
     [Fact]
-    public void Every_endpoint_of_the_identity_service_says_who_may_call_it() =>
+    public void Every_identity_endpoint_says_who_may_call_it() =>
         Assert.All(IdentityEndpoints(), endpoint => Assert.True(
             IsAnonymous(endpoint) || endpoint.Metadata.GetMetadata<IAuthorizeData>() is not null, Name(endpoint)));
 
@@ -35,45 +35,45 @@ public sealed class ConventionTests
     [InlineData("anonymous", "/.well-known/jwks.json", "/.well-known/openid-configuration", "/login", "/logout", "/refresh", "/register")]
     [InlineData("signed-in", "/account", "/account/password", "/account/sessions", "/account/sessions/{id}", "/protected")]
     [InlineData("admin", "/admin", "/users", "/users/{id}", "/users/{id}/sessions")]
-    public void These_routes_of_the_gateway_and_no_others_have_the_policy(string policy, params string[] paths) => Assert.Equal(
+    public void Exactly_these_gateway_routes_have_the_policy(string policy, params string[] paths) => Assert.Equal(
         paths, GatewayRoutes().Where(route => Text(route, "AuthorizationPolicy") == policy).Select(PathOf).Order(StringComparer.Ordinal));
 
     [Fact]
-    public void Every_route_of_the_gateway_names_its_policy_methods_body_limit_and_time() =>
+    public void Every_gateway_route_names_its_policy_methods_body_limit_and_timeout() =>
         Assert.All(GatewayRoutes(), route =>
         {
             Assert.Contains(Text(route, "AuthorizationPolicy"), new[] { "anonymous", "signed-in", "admin" });
             Assert.NotEmpty(route.GetProperty("Match").GetProperty("Methods").EnumerateArray());
-            Assert.DoesNotContain("{*", PathOf(route), StringComparison.Ordinal); // no catch-all of ours
+            Assert.DoesNotContain("{*", PathOf(route), StringComparison.Ordinal); // no catch-all
             Assert.InRange(route.GetProperty("MaxRequestBodySize").GetInt64(), 0, 16 * 1024);
             Assert.InRange(
                 TimeSpan.Parse(Text(route, "Timeout")!, CultureInfo.InvariantCulture), TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(30));
         });
 
     [Fact]
-    public void Only_logout_takes_a_session_cookie_without_asking_for_one() => Assert.Equal(
+    public void Only_logout_sets_its_own_session_cookie_mode() => Assert.Equal(
         ["/logout"], RoutesWith("SessionCookie"));
 
     [Fact]
-    public void Only_login_is_passed_a_devices_cookie() => Assert.Equal(["/login"], RoutesWith("DeviceCookie"));
+    public void Only_login_receives_the_device_cookie() => Assert.Equal(["/login"], RoutesWith("DeviceCookie"));
 
     [Fact]
-    public void Only_the_identity_cluster_is_shown_the_service_key() => Assert.Equal(
+    public void Only_the_identity_cluster_receives_the_service_key() => Assert.Equal(
         ["identity"],
         GatewaySettings("Clusters").Where(cluster => cluster.Value.TryGetProperty("Metadata", out _)).Select(cluster => cluster.Name));
 
     [Fact]
-    public void What_crosses_the_wire_is_a_public_sealed_record_that_the_generated_context_knows()
+    public void Every_request_and_response_is_a_public_sealed_record_in_the_JSON_context()
     {
         var known = typeof(IdentityJson).GetCustomAttributesData()
             .Where(attribute => attribute.AttributeType == typeof(JsonSerializableAttribute))
             .Select(attribute => (Type)attribute.ConstructorArguments[0].Value!)
             .OrderBy(type => type.Name).ToList();
-        // By name, as one would look for them: a body that the context does not know is a 500 when it is first answered.
+        // Found by name. A body that the context does not know is a 500 when it is first answered.
         var bodies = typeof(IdentityJson).Assembly.GetTypes()
             .Where(type => type.Name.EndsWith("Request", StringComparison.Ordinal)
                 || type.Name.EndsWith("Response", StringComparison.Ordinal))
-            .Where(type => type != typeof(JwkResponse)) // a part of another
+            .Where(type => type != typeof(JwkResponse)) // a part of another response
             .OrderBy(type => type.Name).ToList();
 
         Assert.Equal(bodies, known);
@@ -81,7 +81,7 @@ public sealed class ConventionTests
     }
 
     [Fact]
-    public void Entities_change_only_through_their_own_verbs()
+    public void Entities_have_no_public_setter_or_constructor()
     {
         Type[] entities = [typeof(User), typeof(Session), typeof(RingKey), typeof(Verifier), typeof(AttemptCount)];
 

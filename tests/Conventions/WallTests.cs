@@ -32,16 +32,16 @@ public sealed partial class WallTests
         Assert.All(used, use => Assert.True(below.Contains(use.Folder), $"{folder}/{use.File} uses {use.Folder}, which stands above it"));
     }
 
-    // Types of the root namespace need no using line, so their names are looked for. They know every module.
+    // Types of the root namespace need no using line, so the test searches for their names. They know every module.
     [Theory]
     [MemberData(nameof(Folders))]
-    public void A_folder_does_not_know_what_the_root_puts_together(string folder) => Assert.All(
+    public void A_folder_does_not_use_types_that_know_every_module(string folder) => Assert.All(
         Sources(folder),
         file => Assert.DoesNotMatch(@"(?<!// .*)\b(Modules\.\w|IdentityOptions\b|IdentityJson\b)", File.ReadAllText(file)));
 
     [Theory]
     [MemberData(nameof(Folders))]
-    public void A_folder_says_what_it_owns_what_it_may_call_and_where_to_start(string folder)
+    public void A_folders_README_says_what_it_owns_what_it_may_call_and_where_to_start(string folder)
     {
         var readme = File.ReadAllText(Path.Combine(Root, folder, "README.md"));
 

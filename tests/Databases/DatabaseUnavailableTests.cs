@@ -8,7 +8,7 @@ using Npgsql;
 
 namespace AuthMesh.Tests.Databases;
 
-/// <summary>What each code of PostgreSQL means: a fault that passes, one that an operator must cure, or one of our own.</summary>
+/// <summary>Classifies each PostgreSQL error code: a passing fault, one that an operator must repair, or one of our own.</summary>
 public sealed class DatabaseUnavailableTests(ProductionMesh mesh)
 {
     // "PostgreSQL Error Codes", appendix A, the classes of versions 15 to 18.
@@ -32,7 +32,7 @@ public sealed class DatabaseUnavailableTests(ProductionMesh mesh)
     [InlineData("08006", nameof(FaultKind.Passing))] // the connection broke
     [InlineData("25006", nameof(FaultKind.Passing))] // read-only
     [InlineData("26000", nameof(FaultKind.Passing))] // a prepared statement is gone
-    [InlineData("42P05", nameof(FaultKind.Passing))] // a prepared statement is another's
+    [InlineData("42P05", nameof(FaultKind.Passing))] // a prepared statement of that name exists
     [InlineData("40001", nameof(FaultKind.Passing))] // serialization failure
     [InlineData("40P01", nameof(FaultKind.Passing))] // deadlock
     [InlineData("53200", nameof(FaultKind.Passing))] // out of memory
@@ -44,7 +44,7 @@ public sealed class DatabaseUnavailableTests(ProductionMesh mesh)
     [InlineData("57P02", nameof(FaultKind.Passing))] // crashed
     [InlineData("57P03", nameof(FaultKind.Passing))] // starting
     [InlineData("57P05", nameof(FaultKind.Passing))] // idle session timeout
-    [InlineData("28000", nameof(FaultKind.Repairable))] // no such role, or not from here
+    [InlineData("28000", nameof(FaultKind.Repairable))] // no such role, or not allowed from this host
     [InlineData("28P01", nameof(FaultKind.Repairable))] // wrong password
     [InlineData("3D000", nameof(FaultKind.Repairable))] // no such database
     [InlineData("53100", nameof(FaultKind.Repairable))] // disk full
@@ -53,7 +53,7 @@ public sealed class DatabaseUnavailableTests(ProductionMesh mesh)
     [InlineData("F0000", nameof(FaultKind.Repairable))] // bad configuration file
     [InlineData("P0001", nameof(FaultKind.Repairable))] // a trigger that is not ours refuses
     [InlineData("XX001", nameof(FaultKind.Repairable))] // damaged data
-    [InlineData("ZZ999", nameof(FaultKind.Repairable))] // no code of PostgreSQL
+    [InlineData("ZZ999", nameof(FaultKind.Repairable))] // not a PostgreSQL code
     [InlineData("", nameof(FaultKind.Repairable))]
     [InlineData("22P05", nameof(FaultKind.Permanent))] // a character that the encoding lacks
     [InlineData("3F000", nameof(FaultKind.Permanent))] // no schema
@@ -69,7 +69,7 @@ public sealed class DatabaseUnavailableTests(ProductionMesh mesh)
     [InlineData("40002", nameof(FaultKind.Ours))] // constraint at the commit
     [InlineData("42601", nameof(FaultKind.Ours))] // syntax error
     [InlineData("54001", nameof(FaultKind.Ours))] // statement too complex
-    public void A_code_means(string code, string kind)
+    public void An_error_code_has_its_kind_description_and_answer(string code, string kind)
     {
         var fault = DatabaseUnavailable.Classify(new InvalidOperationException("wrapped", Answer(code)))!;
 
@@ -91,7 +91,7 @@ public sealed class DatabaseUnavailableTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public void An_exception_without_a_part_of_the_database_is_not_its_fault()
+    public void An_exception_from_outside_the_database_is_not_classified()
     {
         Assert.Null(DatabaseUnavailable.Classify(new TimeoutException()));
         using var health = new Health();
@@ -99,7 +99,7 @@ public sealed class DatabaseUnavailableTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task What_Npgsql_refuses_by_itself_is_told_apart()
+    public async Task Each_refusal_by_Npgsql_itself_has_its_own_description()
     {
         var settings = new NpgsqlConnectionStringBuilder(mesh.Database.ConnectionString) { Pooling = false };
         Assert.StartsWith(
@@ -122,7 +122,7 @@ public sealed class DatabaseUnavailableTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task A_statement_that_was_prepared_before_a_migration_is_no_fault_of_ours()
+    public async Task A_statement_prepared_before_a_migration_is_a_passing_fault()
     {
         await using var source = NpgsqlDataSource.Create(await mesh.Postgres.CreateDatabaseAsync());
         await using var connection = await source.OpenConnectionAsync(TestContext.Current.CancellationToken);
@@ -144,7 +144,7 @@ public sealed class DatabaseUnavailableTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task Readiness_tells_what_the_loop_met_until_it_is_over_and_what_a_request_met_for_ten_seconds()
+    public async Task Readiness_reports_a_loops_fault_until_it_ends_and_a_requests_fault_for_ten_seconds()
     {
         using var health = new Health();
         Assert.Equal((HealthStatus.Healthy, null), await health.CheckAsync());
@@ -154,7 +154,7 @@ public sealed class DatabaseUnavailableTests(ProductionMesh mesh)
         health.Database.Confirm();
         Assert.Equal((HealthStatus.Healthy, null), await health.CheckAsync());
 
-        health.Database.Rule.Match(Answer("57014")); // passes, and may be of one request alone
+        health.Database.Rule.Match(Answer("57014")); // a passing fault that may concern only one request
         Assert.Equal((HealthStatus.Healthy, null), await health.CheckAsync());
         health.Database.Rule.Match(Answer("53100"));
         health.Database.Confirm();

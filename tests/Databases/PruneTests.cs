@@ -29,7 +29,7 @@ public sealed class PruneTests(ProductionMesh mesh) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_has_ended_expired_or_is_of_an_old_epoch_goes_and_all_else_stays()
+    public async Task Pruning_deletes_only_sessions_that_ended_expired_or_have_an_old_epoch()
     {
         await AddAsync(3);
         await AddAsync(1_200, ended: "now()");
@@ -46,7 +46,7 @@ public sealed class PruneTests(ProductionMesh mesh) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Who_works_on_a_session_keeps_nobody_waiting()
+    public async Task Pruning_skips_a_locked_session_and_deletes_it_later()
     {
         await AddAsync(5, ended: "now()");
         await using var connection = new NpgsqlConnection(database.ConnectionString);
@@ -75,7 +75,7 @@ public sealed class PruneTests(ProductionMesh mesh) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Entries_of_the_log_go_when_no_token_needs_them_but_the_newest_stays()
+    public async Task Pruning_deletes_revocations_that_no_token_needs_but_keeps_the_newest()
     {
         await database.ExecuteAsync(
             """
@@ -93,7 +93,7 @@ public sealed class PruneTests(ProductionMesh mesh) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Counts_of_attempts_go_when_their_window_is_over()
+    public async Task Pruning_deletes_attempt_counts_whose_window_is_over()
     {
         const string add =
             "INSERT INTO attempt_counts (key, count, resets_at) SELECT sha256($1::text::bytea || i::text::bytea), 3, $2::timestamptz FROM "
@@ -108,10 +108,10 @@ public sealed class PruneTests(ProductionMesh mesh) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task It_comes_round_every_hour_and_outlives_an_outage()
+    public async Task Pruning_runs_every_hour_and_survives_an_outage()
     {
         await AddAsync(2, ended: "now()");
-        var address = "Host=127.0.0.1;Port=9;Timeout=1"; // discard: nobody listens
+        var address = "Host=127.0.0.1;Port=9;Timeout=1"; // the discard port, on which nothing listens
         var services = new ServiceCollection()
             .AddSingleton(Modules.Entities)
             .AddDbContext<IdentityDb>((_, options) => options.UseNpgsql(address))

@@ -8,10 +8,10 @@ using Microsoft.EntityFrameworkCore.Migrations;
 
 namespace AuthMesh.Tests.Databases;
 
-/// <summary><c>revocations.sql</c> is the text that a migrated database runs, and the slices that rely on its triggers name them.</summary>
+/// <summary>A migrated database runs the text of <c>revocations.sql</c>, and each slice that relies on a trigger names it.</summary>
 public sealed class RevocationsSqlTests(ProductionMesh mesh)
 {
-    // Of the whole schema, so that a function or trigger of another file is seen too.
+    // Covers the whole schema, so that a function or trigger from another file shows too.
     private const string Definitions =
         """
         SELECT string_agg(definition, E'\n' ORDER BY definition) FROM (
@@ -47,7 +47,7 @@ public sealed class RevocationsSqlTests(ProductionMesh mesh)
         [.. Regex.Matches(SqlFile.Read("revocations.sql"), @"CREATE CONSTRAINT TRIGGER (\w+)").Select(match => match.Groups[1].Value)];
 
     [Fact]
-    public async Task A_migrated_database_holds_what_the_file_says_and_nothing_else()
+    public async Task A_migrated_database_holds_exactly_the_definitions_of_the_file()
     {
         var database = new Database(await mesh.Postgres.CreateEmptyDatabaseAsync());
         await MigrateAsync(database);
@@ -58,12 +58,12 @@ public sealed class RevocationsSqlTests(ProductionMesh mesh)
 
         Assert.Equal(await DefinitionsAsync(database), migrated);
         Assert.All(Triggers, trigger => Assert.Contains($"TRIGGER {trigger} ", migrated, StringComparison.Ordinal));
-        await database.ExecuteAsync(SqlFile.Read("revocations.sql")); // once more
+        await database.ExecuteAsync(SqlFile.Read("revocations.sql")); // the file can run twice
         Assert.Equal(migrated, await DefinitionsAsync(database));
     }
 
     [Fact]
-    public async Task An_older_database_with_rows_and_another_text_ends_with_the_text_of_the_file()
+    public async Task Migrating_an_older_database_with_rows_installs_the_definitions_of_the_file()
     {
         var fresh = new Database(await mesh.Postgres.CreateEmptyDatabaseAsync());
         var upgraded = new Database(await mesh.Postgres.CreateEmptyDatabaseAsync());
@@ -114,7 +114,7 @@ public sealed class RevocationsSqlTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public void The_code_names_no_trigger_that_the_file_does_not_have() => Assert.All(
+    public void The_code_names_only_triggers_of_the_file() => Assert.All(
         Sources().SelectMany(file => Regex.Matches(file.Text, @"\btrigger (?:<c>)?(\w+_\w+)")
             .Select(match => (file.Name, Trigger: match.Groups[1].Value))),
         named => Assert.True(Triggers.Contains(named.Trigger), $"{named.Name} names {named.Trigger}"));

@@ -4,12 +4,12 @@ using AuthMesh.Tests.Harness;
 
 namespace AuthMesh.Tests.Faults;
 
-/// <summary>`kill -9` in the middle of registrations: whoever was told 200 exists afterwards, once, and can sign in.</summary>
+/// <summary>`kill -9` during registrations: each user whose registration got 200 exists exactly once afterwards and can sign in.</summary>
 [Collection<OnOwnMesh>]
 public sealed class CrashTests(OwnMesh mesh, ITestOutputHelper output)
 {
     private const int Rounds = 3;
-    private const int Callers = 6; // two and more for each core: some are always between the statement and the answer
+    private const int Callers = 6; // at least two for each core, so that some are always between the statement and the answer
     private const int BetweenCrashes = 40;
     private const string Password = "a password for a test";
 
@@ -17,7 +17,7 @@ public sealed class CrashTests(OwnMesh mesh, ITestOutputHelper output)
     [InlineData("PostgreSQL")]
     [InlineData("identity-service")]
     [InlineData("gateway")]
-    public async Task Whoever_was_registered_when_a_part_is_killed_can_sign_in_afterwards(string part)
+    public async Task A_registered_user_can_sign_in_after_a_part_is_killed(string part)
     {
         await mesh.WholeAsync();
         var before = await mesh.Database.CountUsersAsync();
@@ -34,7 +34,7 @@ public sealed class CrashTests(OwnMesh mesh, ITestOutputHelper output)
         registrations.Stop();
         await Task.WhenAll(callers);
 
-        // Each caller asked for a name until it was told that it is registered or, after a lost answer, taken.
+        // Each caller repeated a registration until the answer said registered or, after a lost answer, taken.
         Assert.NotEqual(0, registrations.Unanswered);
         Assert.Equal(registrations.Names.Count, registrations.Names.Distinct().Count());
         Assert.Equal(before + registrations.Names.Count, await mesh.Database.CountUsersAsync());
@@ -68,7 +68,7 @@ public sealed class CrashTests(OwnMesh mesh, ITestOutputHelper output)
         private volatile bool isStopped;
         private int acknowledged, unanswered;
 
-        /// <summary>Those that somebody was told are theirs.</summary>
+        /// <summary>The names whose registration a caller saw confirmed.</summary>
         public ConcurrentBag<string> Names => names;
 
         public int Acknowledged => acknowledged;
@@ -113,7 +113,7 @@ public sealed class CrashTests(OwnMesh mesh, ITestOutputHelper output)
                             Interlocked.Increment(ref acknowledged);
                             names.Add(username);
                             break;
-                        case 409 when mayExist: // the answer was lost, the row was not
+                        case 409 when mayExist: // the answer was lost, but the row was stored
                             names.Add(username);
                             break;
                         default:

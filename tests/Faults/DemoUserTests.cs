@@ -4,14 +4,14 @@ using Microsoft.IdentityModel.JsonWebTokens;
 
 namespace AuthMesh.Tests.Faults;
 
-/// <summary>The users of the quick start: made in Development, never forced on anybody, and nowhere else.</summary>
+/// <summary>The demo users of the quick start: created in Development only, and never in place of an existing user.</summary>
 public sealed class DemoUserTests(ProductionMesh mesh)
 {
     private static readonly (string Name, string Password, string Role)[] DemoUsers =
         [("alice", "password123", "user"), ("bob", "qwerty456", "user"), ("admin", "admin123", "admin")];
 
     [Fact]
-    public async Task Development_makes_them_with_their_roles_a_mark_todays_hash_and_a_warning()
+    public async Task Development_creates_marked_demo_users_with_current_hashes_and_logs_a_warning()
     {
         await using var own = await OwnDatabase.CreateAsync(mesh);
         own.Settings["Identity:DemoUsers"] = "true";
@@ -35,7 +35,7 @@ public sealed class DemoUserTests(ProductionMesh mesh)
 
         Assert.Equal(200, (await identity.RegisterAsync("carol", "a password of her own")).Status);
         Assert.False(await own.Database.ScalarAsync<bool>("SELECT is_demo FROM users WHERE username = 'carol'"));
-        Assert.Equal(200, (await identity.RegisterAsync("dave", "password123")).Status); // as the demo users have it
+        Assert.Equal(200, (await identity.RegisterAsync("dave", "password123")).Status); // a common password, as the demo users have
     }
 
     [Fact]
@@ -55,7 +55,7 @@ public sealed class DemoUserTests(ProductionMesh mesh)
         await service.RestartAsync();
         await service.WaitUntilReadyAsync(cancellation: TestContext.Current.CancellationToken);
 
-        // With bob as the admin there is one, so the first admin is not made either.
+        // Bob is an admin now, so the restart does not create the first admin either.
         Assert.Equal(before, await own.DumpAsync("users"));
         Assert.Equal("user", RoleIn(await identity.TokenAsync("alice", "a password of her own")));
         Assert.Equal("admin", RoleIn(await identity.TokenAsync("bob", "qwerty456")));
@@ -64,7 +64,7 @@ public sealed class DemoUserTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task A_name_that_somebody_has_already_stays_theirs()
+    public async Task A_demo_user_does_not_replace_an_existing_user_of_that_name()
     {
         await using var own = await OwnDatabase.CreateAsync(mesh);
         own.Settings["Identity:FirstAdmin:Username"] = "chief";
@@ -87,11 +87,11 @@ public sealed class DemoUserTests(ProductionMesh mesh)
         Assert.Equal("user", RoleIn(await again.TokenAsync("admin", "admin's own password")));
         (await again.LoginAsync("bob", "qwerty456")).AssertError(401, "invalid_credentials");
         (await again.LoginAsync("admin", "admin123")).AssertError(401, "invalid_credentials");
-        Assert.Equal("user", RoleIn(await again.TokenAsync("alice", "password123"))); // the name that was free
+        Assert.Equal("user", RoleIn(await again.TokenAsync("alice", "password123"))); // this name was free
     }
 
     [Fact]
-    public async Task Production_refuses_to_start_beside_them_and_names_the_command_that_cures_it()
+    public async Task Production_refuses_to_start_with_demo_users_and_names_the_command_that_removes_them()
     {
         await using var own = await OwnDatabase.CreateAsync(mesh);
         own.Settings["Identity:DemoUsers"] = "true";
@@ -123,7 +123,7 @@ public sealed class DemoUserTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task A_demo_admin_that_was_recovered_is_a_demo_user_no_more()
+    public async Task A_recovered_demo_admin_is_no_longer_a_demo_user()
     {
         await using var own = await OwnDatabase.CreateAsync(mesh);
         own.Settings["Identity:DemoUsers"] = "true";

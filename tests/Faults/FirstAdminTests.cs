@@ -5,11 +5,11 @@ using Microsoft.IdentityModel.JsonWebTokens;
 
 namespace AuthMesh.Tests.Faults;
 
-/// <summary>Somebody may administer a new mesh, only one, and whoever loses the password gets it back at the machine itself.</summary>
+/// <summary>A new mesh gets exactly one admin, and an operator can recover a lost admin password on the machine itself.</summary>
 public sealed class FirstAdminTests(ProductionMesh mesh)
 {
     [Fact]
-    public async Task Without_a_password_one_is_made_once_and_only_its_owners_file_holds_it()
+    public async Task A_missing_password_is_generated_once_into_a_file_that_only_its_owner_can_read()
     {
         await using var own = await OwnDatabase.CreateAsync(mesh);
         var file = own.FileIn("generated-password");
@@ -34,7 +34,7 @@ public sealed class FirstAdminTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task A_generated_password_that_cannot_be_kept_makes_no_admin()
+    public async Task A_generated_password_that_cannot_be_saved_stops_the_start_and_creates_no_admin()
     {
         await using var own = await OwnDatabase.CreateAsync(mesh);
         own.Settings["Identity:FirstAdmin:GeneratedPasswordFile"] = own.FileIn("no-such-folder/password");
@@ -47,7 +47,7 @@ public sealed class FirstAdminTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task An_ordinary_user_with_the_admins_name_is_not_promoted_and_the_start_says_so()
+    public async Task An_ordinary_user_with_the_first_admins_name_stops_the_start_and_is_not_promoted()
     {
         await using var own = await OwnDatabase.CreateAsync(mesh);
         await using (var service = await StartReadyAsync(own))
@@ -72,7 +72,7 @@ public sealed class FirstAdminTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task A_password_file_needs_eight_characters_and_its_line_end_is_not_one()
+    public async Task A_password_file_must_hold_a_valid_password_and_its_line_end_does_not_count()
     {
         await using var own = await OwnDatabase.CreateAsync(mesh);
         own.Settings["Identity:FirstAdmin:PasswordFile"] = own.FileIn("password");
@@ -101,7 +101,7 @@ public sealed class FirstAdminTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task A_lost_admin_is_recovered_with_a_new_password_that_is_told_once()
+    public async Task Recovering_an_admin_prints_a_new_password_once_and_promotes_no_user()
     {
         await using var own = await OwnDatabase.CreateAsync(mesh);
         own.Settings["Identity:FirstAdmin:PasswordFile"] = own.FileIn("password");
@@ -111,14 +111,14 @@ public sealed class FirstAdminTests(ProductionMesh mesh)
         Assert.Equal(200, (await identity.RegisterAsync("carol", "an ordinary password")).Status);
         await own.Database.ExecuteAsync("UPDATE users SET disabled_at = now() WHERE username = 'admin'");
 
-        // 1. The admin that there is, beside the running service.
+        // 1. Recover the existing admin while the service runs.
         var recovered = await own.RunAsync("Production", "recover-admin", "ADMIN");
         Assert.Equal("admin", RoleIn(await identity.TokenAsync("admin", PasswordIn(recovered))));
         (await identity.LoginAsync("admin", "the old password")).AssertError(401, "invalid_credentials");
-        // what was issued before ends
+        // earlier tokens are void
         Assert.Equal(1, await own.Database.ScalarAsync<int>("SELECT epoch FROM users WHERE username = 'admin'"));
 
-        // 2. Nobody is promoted this way.
+        // 2. The command does not promote an ordinary user.
         var before = await own.DumpAsync("users");
         var refused = await own.RunAsync("Production", "recover-admin", "carol");
         refused.AssertExited(1);
@@ -126,7 +126,7 @@ public sealed class FirstAdminTests(ProductionMesh mesh)
         Assert.Equal(before, await own.DumpAsync("users"));
         Assert.Equal("user", RoleIn(await identity.TokenAsync("carol", "an ordinary password")));
 
-        // 3. Nor is an admin made whose name has the form of an id, while one from before is recovered like any other.
+        // 3. It creates no admin whose name has the form of an id, but recovers an existing one.
         var id = Guid.NewGuid().ToString();
         var unnamed = await own.RunAsync("Production", "recover-admin", id);
         unnamed.AssertExited(1);
@@ -135,7 +135,7 @@ public sealed class FirstAdminTests(ProductionMesh mesh)
         await own.Database.ExecuteAsync("UPDATE users SET username = $1, normalized_username = $1 WHERE username = 'admin'", id);
         Assert.Equal("admin", RoleIn(await identity.TokenAsync(id, PasswordIn(await own.RunAsync("Production", "recover-admin", id)))));
 
-        // 4. A name that is free becomes an admin with a password of its own; commands that do not exist are refused.
+        // 4. A free name becomes an admin with its own password. An unknown command is refused.
         var made = await own.RunAsync("Production", "recover-admin", "Second.Admin");
         Assert.Equal("admin", RoleIn(await identity.TokenAsync("second.admin", PasswordIn(made))));
         Assert.NotEqual(PasswordIn(recovered), PasswordIn(made));
@@ -157,7 +157,7 @@ public sealed class FirstAdminTests(ProductionMesh mesh)
         command.AssertExited(0);
         var password = Assert.Single(
             Regex.Matches(command.Output, "^The password of admin .* is now ([A-Za-z0-9]{24})$", RegexOptions.Multiline)).Groups[1].Value;
-        Assert.Single(Regex.Matches(command.Output + command.Errors, password)); // told once
+        Assert.Single(Regex.Matches(command.Output + command.Errors, password)); // printed once
         return password;
     }
 

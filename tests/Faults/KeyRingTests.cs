@@ -2,13 +2,13 @@ using AuthMesh.Tests.Harness;
 
 namespace AuthMesh.Tests.Faults;
 
-/// <summary>The stored ring and the master key belong together; without one of them a start touches nothing.</summary>
+/// <summary>A master key that does not match the stored key ring stops the start, which changes nothing.</summary>
 public sealed class KeyRingTests(ProductionMesh mesh)
 {
     private static readonly string[] Tables = ["ring_keys", "users", "sessions", "\"__EFMigrationsHistory\""];
 
     [Fact]
-    public async Task A_master_key_that_does_not_open_the_ring_stops_the_start_and_touches_nothing()
+    public async Task A_wrong_master_key_stops_the_start_and_changes_nothing()
     {
         await using var own = await OwnDatabase.CreateAsync(mesh);
         await using var service = await own.StartAsync();
@@ -33,14 +33,14 @@ public sealed class KeyRingTests(ProductionMesh mesh)
         }
 
         own.Settings["Identity:MasterKey"] = right;
-        await service.RestartAsync(); // with the settings that it had
+        await service.RestartAsync(); // with its first settings
         await service.WaitUntilReadyAsync(cancellation: TestContext.Current.CancellationToken);
         Assert.Equal(keys, (await identity.GetAsync("/.well-known/jwks.json")).Text);
         Assert.Equal(200, (await identity.LoginAsync("carol", "a password of her own")).Status);
     }
 
     [Fact]
-    public async Task A_ring_that_was_tampered_with_stops_the_start_and_nothing_is_put_in_its_place()
+    public async Task A_tampered_key_ring_stops_the_start_and_is_not_replaced()
     {
         await using var own = await OwnDatabase.CreateAsync(mesh);
         await using (var service = await own.StartAsync())
@@ -51,7 +51,7 @@ public sealed class KeyRingTests(ProductionMesh mesh)
         await own.Database.ExecuteAsync("CREATE TABLE kept AS TABLE ring_keys");
         foreach (var tampering in (string[])
             [
-                // A bit, a cut, and one key put in the place of another.
+                // A flipped bit, a truncated secret, and one key's secret in another's row.
                 "UPDATE ring_keys SET sealed_secret = set_byte(sealed_secret, 40, get_byte(sealed_secret, 40) # 1) "
                 + "WHERE purpose = 'Pepper'",
                 "UPDATE ring_keys SET sealed_secret = substring(sealed_secret for 20) WHERE state = 'Announced'",

@@ -7,13 +7,13 @@ namespace AuthMesh.Tests.Faults;
 public sealed class LogTests(OwnMesh mesh)
 {
     [Fact]
-    public async Task No_log_holds_a_password_a_token_or_a_cookie_whatever_happened_to_the_request()
+    public async Task No_log_holds_a_password_a_token_or_a_cookie_after_success_refusal_or_failure()
     {
         await mesh.WholeAsync();
         var (name, password, wrong) = (ProductionMesh.NewName(), $"right-{Guid.NewGuid():N}", $"wrong-{Guid.NewGuid():N}");
         var newPassword = $"new-{Guid.NewGuid():N}";
 
-        // 1. All goes well, or is refused.
+        // 1. Requests that succeed or are refused.
         Assert.Equal(200, (await mesh.Gateway.RegisterAsync(name, password)).Status);
         Assert.Equal(409, (await mesh.Gateway.RegisterAsync(name, password)).Status);
         var user = await mesh.Gateway.SignInAsync(name, password);
@@ -49,7 +49,7 @@ public sealed class LogTests(OwnMesh mesh)
         Assert.Equal(
             404, (await mesh.Gateway.CallAsync(HttpMethod.Delete, $"/account/sessions/{changed.RefreshToken()}", changed.Token)).Status);
 
-        // 2. A part is away, which is when exceptions are logged.
+        // 2. Requests while a part is down, which is when exceptions are logged.
         await mesh.Postgres.KillAsync();
         Assert.Equal(503, (await mesh.Gateway.LoginAsync(name, password)).Status);
         Assert.Equal(503, (await mesh.Gateway.RegisterAsync(ProductionMesh.NewName(), password)).Status);
@@ -69,13 +69,13 @@ public sealed class LogTests(OwnMesh mesh)
             () => mesh.Gateway.LogoutAsync(changed.Token, new { refresh_token = changed.RefreshToken() }), answer => answer.Status == 200);
 
         var userId = await mesh.Database.ScalarAsync<Guid>("SELECT id FROM users WHERE normalized_username = $1", name);
-        // the right file, and it says what matters
+        // this is the right log, and it has the security events
         Assert.Contains($"login_succeeded UserId={userId}", mesh.Mesh.Identity.Output, StringComparison.Ordinal);
         Assert.Contains(
             $"refresh_reused UserId={userId} SessionId={replayed.SessionId}", mesh.Mesh.Identity.Output, StringComparison.Ordinal);
-        // The trace id of an answer leads to a line of the service that wrote it, with the time and the source.
+        // An answer's trace id leads to a line of the service that wrote the answer, with the time and the source.
         Assert.Matches(AnsweredLine("401 invalid_credentials", failedLogin), mesh.Mesh.Identity.Output);
-        Assert.DoesNotMatch(AnsweredLine("401 invalid_credentials", failedLogin), mesh.Mesh.Gateway.Output); // which passed it on
+        Assert.DoesNotMatch(AnsweredLine("401 invalid_credentials", failedLogin), mesh.Mesh.Gateway.Output); // which only forwarded it
         Assert.Matches(AnsweredLine("503 [a-z_]+", unanswered), mesh.Mesh.Gateway.Output);
         string[] secrets =
         [

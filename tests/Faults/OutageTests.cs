@@ -4,15 +4,15 @@ using Npgsql;
 
 namespace AuthMesh.Tests.Faults;
 
-/// <summary>What still works while a part is away, what is refused and how, and that nothing has to be restarted afterwards.</summary>
+/// <summary>What still works while a part is down, and how the rest is refused. Nothing needs a restart afterwards.</summary>
 [Collection<OnOwnMesh>]
 public sealed class OutageTests(OwnMesh mesh)
 {
-    // Shorter than the gateway's timeout for a login, longer than any machine needs: it tells an answer from a hang.
+    // Distinguishes an answer from a hang: shorter than the gateway's timeout for a login, longer than any machine needs.
     private static readonly TimeSpan BeforeTheGatewayGivesUp = TimeSpan.FromSeconds(20);
 
     [Fact]
-    public async Task While_the_identity_service_is_gone_tokens_still_open_what_they_opened_and_a_login_is_503()
+    public async Task Without_the_identity_service_tokens_stay_valid_and_a_login_is_503()
     {
         await mesh.WholeAsync();
         var (name, password, token) = await mesh.SignUpAsync();
@@ -27,7 +27,7 @@ public sealed class OutageTests(OwnMesh mesh)
         AssertComeBackLater(await mesh.Gateway.GetAsync("/.well-known/jwks.json"), "service_unavailable");
         await Patience.UntilAsync(() => Verifiers.Zip(logsBefore).All(
             verifier => verifier.First.Output[verifier.Second..].Contains("No keys from", StringComparison.Ordinal)));
-        await AssertStillValidatedAsync(token); // also after they have asked for newer keys in vain
+        await AssertStillValidatedAsync(token); // even after a failed key refresh
 
         await mesh.Mesh.Identity.RestartAsync();
 
@@ -36,7 +36,7 @@ public sealed class OutageTests(OwnMesh mesh)
     }
 
     [Fact]
-    public async Task While_the_identity_service_hangs_tokens_still_open_what_they_opened()
+    public async Task While_the_identity_service_hangs_tokens_stay_valid()
     {
         await mesh.WholeAsync();
         var (name, password, token) = await mesh.SignUpAsync();
@@ -55,14 +55,14 @@ public sealed class OutageTests(OwnMesh mesh)
     }
 
     [Fact]
-    public async Task A_login_that_a_hanging_identity_service_does_not_answer_in_the_routes_time_is_503()
+    public async Task A_login_at_a_hanging_identity_service_is_503_after_the_routes_timeout()
     {
         await mesh.WholeAsync();
         var (name, password, _) = await mesh.SignUpAsync();
         var settings = new Dictionary<string, string>(mesh.Mesh.Gateway.Settings)
         {
             ["ReverseProxy:Routes:login:Timeout"] = "00:00:01",
-            ["ReverseProxy:Clusters:identity:HealthCheck:Active:Enabled"] = "false", // so that it is the time that ends the wait
+            ["ReverseProxy:Clusters:identity:HealthCheck:Active:Enabled"] = "false", // so that the timeout ends the wait
         };
         await using var impatient = await ServiceProcess.StartAsync("gateway", settings, mesh.Mesh.Gateway.Environment);
         await impatient.WaitUntilReadyAsync(cancellation: TestContext.Current.CancellationToken);
@@ -85,7 +85,7 @@ public sealed class OutageTests(OwnMesh mesh)
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task While_PostgreSQL_is_gone_tokens_and_keys_are_served_and_accounts_are_503(bool isKilled)
+    public async Task Without_PostgreSQL_tokens_and_keys_still_work_and_accounts_are_503(bool isKilled)
     {
         await mesh.WholeAsync();
         var (name, password, token) = await mesh.SignUpAsync();
@@ -112,7 +112,7 @@ public sealed class OutageTests(OwnMesh mesh)
     }
 
     [Fact]
-    public async Task A_statement_that_PostgreSQL_does_not_finish_is_503_and_not_a_hang()
+    public async Task A_statement_that_PostgreSQL_blocks_is_503_and_not_a_hang()
     {
         await mesh.WholeAsync();
         var (name, password, token) = await mesh.SignUpAsync();
@@ -124,7 +124,7 @@ public sealed class OutageTests(OwnMesh mesh)
             await using var command = new NpgsqlCommand("LOCK TABLE users IN ACCESS EXCLUSIVE MODE", connection);
             await command.ExecuteNonQueryAsync(TestContext.Current.CancellationToken);
 
-            // The code is the identity service's own: the gateway's, after its timeout, would be another.
+            // This is the identity service's code. The gateway's code, after its timeout, would be another.
             AssertComeBackLater(await mesh.Gateway.LoginAsync(name, password), "database_unavailable");
             AssertComeBackLater(await mesh.Gateway.RegisterAsync(ProductionMesh.NewName(), password), "database_unavailable");
             await AssertStillValidatedAsync(token);
@@ -176,7 +176,7 @@ public sealed class OutageTests(OwnMesh mesh)
             Assert.Equal(200, (await verifier.GetAsync("/protected", token)).Status);
             (await verifier.GetAsync("/admin", token)).AssertError(403, "forbidden");
             (await verifier.GetAsync("/protected")).AssertError(401, "missing_token");
-            // The same token with another signature: validation goes on, it is not that everything passes.
+            // A wrong signature is refused, which shows that the verifiers still validate.
             (await verifier.GetAsync("/protected", token[..^8] + "AAAAAAAA")).AssertError(401, "invalid_token");
         }
     }

@@ -6,7 +6,7 @@ using AuthMesh.Tests.Harness;
 namespace AuthMesh.Tests.Faults;
 
 /// <summary>
-/// A database without users and a folder for secrets, on which identity services are started with nothing else around them.
+/// A database without users and a folder for secrets, for identity services that run without any other service.
 /// </summary>
 internal sealed class OwnDatabase : IAsyncDisposable
 {
@@ -27,12 +27,12 @@ internal sealed class OwnDatabase : IAsyncDisposable
 
     public Database Database { get; }
 
-    /// <summary>What the next service or command is started with.</summary>
+    /// <summary>The settings of the next service or command.</summary>
     public Dictionary<string, string> Settings { get; }
 
     public static async Task<OwnDatabase> CreateAsync(ProductionMesh mesh) => new(await mesh.Postgres.CreateDatabaseAsync());
 
-    /// <summary>One in which not even the schema exists.</summary>
+    /// <summary>Creates one without even the schema.</summary>
     public static async Task<OwnDatabase> CreateEmptyAsync(ProductionMesh mesh) => new(await mesh.Postgres.CreateEmptyDatabaseAsync());
 
     public static string NewMasterKey() => Convert.ToBase64String(RandomNumberGenerator.GetBytes(32));
@@ -42,7 +42,7 @@ internal sealed class OwnDatabase : IAsyncDisposable
     public Task<ServiceProcess> StartAsync(string environment = "Production") =>
         ServiceProcess.StartAsync("identity-service", Settings, environment);
 
-    /// <summary>Runs a service, or a command in its place, that has to end by itself.</summary>
+    /// <summary>Runs a service or a command that must exit by itself.</summary>
     public Task<Finished> RunAsync(string environment, params string[] arguments) => Finished.RunAsync(
         [Checkout.DotNet, Checkout.Dll("identity-service"), .. arguments],
         new Dictionary<string,
@@ -51,9 +51,9 @@ internal sealed class OwnDatabase : IAsyncDisposable
             ["ASPNETCORE_ENVIRONMENT"] = environment,
             ["ASPNETCORE_URLS"] = Loopback.Origin(0),
         },
-        folder: Path.GetDirectoryName(Checkout.Dll("identity-service"))); // where its appsettings.json lies
+        folder: Path.GetDirectoryName(Checkout.Dll("identity-service"))); // the folder of its appsettings.json
 
-    /// <summary>Every row of a table, every column of it, as text that differs as soon as one byte does.</summary>
+    /// <summary>Every row and column of a table as text, so that a change of one byte shows.</summary>
     public Task<string> DumpAsync(string table) =>
         Database.ScalarAsync<string>($"SELECT coalesce(string_agg(t::text, E'\\n' ORDER BY t::text), '') FROM {table} t");
 

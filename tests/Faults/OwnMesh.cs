@@ -9,7 +9,7 @@ namespace AuthMesh.Tests.Faults;
 public sealed class OnOwnMesh : ICollectionFixture<OwnMesh>;
 
 /// <summary>
-/// A mesh with a PostgreSQL of its own, every part of which a test may stop. Each test begins with <see cref="WholeAsync"/>.
+/// A mesh with its own PostgreSQL. A test may stop every part. Each test begins with <see cref="WholeAsync"/>.
 /// </summary>
 public sealed class OwnMesh : IAsyncLifetime
 {
@@ -33,7 +33,7 @@ public sealed class OwnMesh : IAsyncLifetime
         {
             Settings = new Dictionary<string, string>(InProduction.Options.Settings)
             {
-                ["AuthMesh:KeyRefreshInterval"] = "00:00:01", // an outage meets a refresh
+                ["AuthMesh:KeyRefreshInterval"] = "00:00:01", // so that a key refresh happens during an outage
             },
             IdentitySettings = new Dictionary<string, string>(Unthrottled.WithCheapHashes)
             {
@@ -43,11 +43,11 @@ public sealed class OwnMesh : IAsyncLifetime
         Gateway = new Caller(Mesh.Gateway.Address);
         Identity = new Caller(Mesh.Identity.Address);
         Resource = new Caller(Mesh.Resource.Address);
-        // Without a pool: a connection from before a crash would fail the test instead of the product.
+        // Without a pool, because a pooled connection from before a crash would fail the test.
         Database = new Database(Mesh.ConnectionString + ";Pooling=false");
     }
 
-    /// <summary>Starts whatever an earlier test left stopped, so that one failure is not many.</summary>
+    /// <summary>Starts the parts that an earlier test left stopped, so that one failure does not cause others.</summary>
     public async Task WholeAsync()
     {
         if (Postgres.Exited.IsCompleted)
@@ -66,7 +66,7 @@ public sealed class OwnMesh : IAsyncLifetime
         }
     }
 
-    /// <summary>Registers somebody new and signs in, as soon as that works.</summary>
+    /// <summary>Registers a new user, as soon as that works, and signs in.</summary>
     public async Task<(string Username, string Password, string Token)> SignUpAsync()
     {
         var (username, password) = (ProductionMesh.NewName(), "a password for a test");

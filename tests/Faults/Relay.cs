@@ -5,8 +5,8 @@ using AuthMesh.LocalMesh;
 namespace AuthMesh.Tests.Faults;
 
 /// <summary>
-/// Stands between a service and PostgreSQL and can fall silent: connections are accepted and stay open, and nothing comes back. That is
-/// what a suspended server, a full disk or a cut cable look like from here, wherever PostgreSQL runs.
+/// Stands between a service and PostgreSQL and can fall silent: it accepts connections and keeps them open, but passes nothing on. A
+/// suspended server, a full disk or a cut cable looks like this to the service, wherever PostgreSQL runs.
 /// </summary>
 internal sealed class Relay : IDisposable
 {

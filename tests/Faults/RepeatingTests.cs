@@ -31,7 +31,7 @@ public sealed class RepeatingTests
     }
 
     [Fact]
-    public async Task Work_that_goes_on_says_itself_that_it_succeeds()
+    public async Task Long_running_work_can_report_its_own_success()
     {
         using var stopping = new CancellationTokenSource();
         var attempts = 0;
@@ -59,7 +59,7 @@ public sealed class RepeatingTests
     }
 
     [Fact]
-    public async Task It_waits_as_long_as_the_work_or_the_setback_says()
+    public async Task The_loop_waits_as_long_as_the_work_or_the_setback_says()
     {
         using var stopping = new CancellationTokenSource();
         var attempts = 0;
@@ -81,7 +81,7 @@ public sealed class RepeatingTests
     }
 
     [Fact]
-    public async Task A_service_that_stops_ends_the_loop_without_a_word()
+    public async Task A_stopping_service_ends_the_loop_and_logs_nothing()
     {
         using var stopping = new CancellationTokenSource();
         var repeating = new Repeating(clock, _ => new Setback("away", TimeSpan.Zero), log.Add);
@@ -98,7 +98,7 @@ public sealed class RepeatingTests
     }
 
     [Fact]
-    public async Task An_exception_that_nobody_explains_ends_the_loop()
+    public async Task An_exception_without_a_setback_ends_the_loop()
     {
         var repeating = new Repeating(clock, exception => exception is IOException ? new Setback("away", TimeSpan.Zero) : null, log.Add);
 

@@ -12,7 +12,7 @@ public sealed class ReplicaTests(ProductionMesh production)
     [Theory]
     [InlineData(2)]
     [InlineData(3)]
-    public async Task Replicas_that_start_together_prepare_once_and_issue_as_one(int replicas)
+    public async Task Replicas_that_start_together_prepare_the_database_once_and_act_as_one_issuer(int replicas)
     {
         await using var own = await OwnDatabase.CreateEmptyAsync(production);
         await using var mesh = await Mesh.StartAsync(
@@ -22,7 +22,7 @@ public sealed class ReplicaTests(ProductionMesh production)
         using var resource = new Caller(mesh.Resource.Address);
         var identities = mesh.Identities.Select(replica => new Caller(replica.Address)).ToList();
 
-        // 1. Each thing was done once, by whichever replica.
+        // 1. Exactly one replica did each step.
         var logs = string.Concat(mesh.Identities.Select(replica => replica.Output));
         foreach (var done in (string[])["Applied migrations", "Generated keys", "Created the first admin"])
         {
@@ -35,7 +35,7 @@ public sealed class ReplicaTests(ProductionMesh production)
         Assert.Equal("admin admin", await own.Database.ScalarAsync<string>("SELECT string_agg(username || ' ' || role, ', ') FROM users"));
         var password = (await File.ReadAllTextAsync(own.FileIn("generated-password"), TestContext.Current.CancellationToken)).TrimEnd();
 
-        // 2. The same keys everywhere, and what one mints passes everywhere.
+        // 2. All replicas publish the same keys, and every verifier accepts each replica's tokens.
         var keySets = await Task.WhenAll(identities.Append(gateway).Select(identity => identity.GetAsync("/.well-known/jwks.json")));
         Assert.Single(keySets.Select(keys => keys.Text).Distinct());
         foreach (var identity in identities)
@@ -48,7 +48,7 @@ public sealed class ReplicaTests(ProductionMesh production)
                 new JsonWebToken(token).Kid);
         }
 
-        // 3. One name, asked for at every replica at once, has one owner, whose password every replica knows.
+        // 3. A name that is registered at all replicas at once gets one owner, whose password works at every replica.
         for (var round = 0; round < 10; round++)
         {
             var name = ProductionMesh.NewName();

@@ -6,7 +6,7 @@ using Npgsql;
 namespace AuthMesh.Tests.Faults;
 
 /// <summary>
-/// Two replicas of every service on a database of their own, to which the identity services speak through a relay that can fall silent.
+/// Two replicas of every service on their own database. The identity services reach it through a relay that can fall silent.
 /// </summary>
 public sealed class ReplicatedMesh(ProductionMesh production) : IAsyncLifetime
 {
@@ -15,7 +15,7 @@ public sealed class ReplicatedMesh(ProductionMesh production) : IAsyncLifetime
 
     public Mesh Mesh { get; private set; } = null!;
 
-    /// <summary>Not through the relay.</summary>
+    /// <summary>A direct connection, without the relay.</summary>
     public Database Database { get; private set; } = null!;
 
     public IReadOnlyList<Caller> Gateways { get; private set; } = [];
@@ -37,7 +37,7 @@ public sealed class ReplicatedMesh(ProductionMesh production) : IAsyncLifetime
             Host = Loopback.Address.ToString(),
             Port = relay.Port,
             MaxPoolSize = 10,
-            Timeout = 3, // as the identity service has it by default, here and below
+            Timeout = 3, // this and the next are the identity service's defaults
             CommandTimeout = 2,
         };
         var settings = new Dictionary<string, string>(Unthrottled.WithCheapHashes)
@@ -58,7 +58,7 @@ public sealed class ReplicatedMesh(ProductionMesh production) : IAsyncLifetime
         Resources = Callers(Mesh.Resources);
     }
 
-    /// <summary>Makes right whatever an earlier test left, so that one failure is not many.</summary>
+    /// <summary>Restores the parts that an earlier test left broken, so that one failure does not cause others.</summary>
     public async Task WholeAsync()
     {
         relay.Speak();
@@ -77,7 +77,7 @@ public sealed class ReplicatedMesh(ProductionMesh production) : IAsyncLifetime
         }
     }
 
-    /// <summary>The identity services' connections to PostgreSQL stay open, and nothing comes through any more.</summary>
+    /// <summary>Keeps the identity services' connections to PostgreSQL open, but passes nothing on.</summary>
     public void CutFromPostgres() => relay.FallSilent();
 
     public async Task<(string Username, string Password, string Token)> SignUpAsync()

@@ -4,7 +4,7 @@ using Npgsql;
 
 namespace AuthMesh.Tests.Faults;
 
-/// <summary>Whatever breaks on the way, no ended session is missed for good, and while news may be missing that can be seen.</summary>
+/// <summary>No fault makes a verifier miss an ended session for good. A verifier that may be behind reports it.</summary>
 public sealed class RevocationFaultTests(ReplicatedMesh mesh) : IClassFixture<ReplicatedMesh>
 {
     public enum Fault
@@ -16,7 +16,7 @@ public sealed class RevocationFaultTests(ReplicatedMesh mesh) : IClassFixture<Re
     [Theory]
     [InlineData(Fault.Kill)]
     [InlineData(Fault.Suspend)]
-    public async Task With_one_replica_of_the_identity_service_away_the_other_tells(Fault fault)
+    public async Task With_one_identity_replica_down_the_other_announces_revocations(Fault fault)
     {
         await mesh.WholeAsync();
         var (_, _, token) = await mesh.SignUpAsync();
@@ -47,7 +47,7 @@ public sealed class RevocationFaultTests(ReplicatedMesh mesh) : IClassFixture<Re
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task Without_news_verifiers_are_degraded_and_say_so_and_catch_up_afterwards(bool isCutFromPostgres)
+    public async Task Verifiers_without_the_feed_report_degraded_and_catch_up_afterwards(bool isCutFromPostgres)
     {
         await mesh.WholeAsync();
         var (_, _, token) = await mesh.SignUpAsync();
@@ -72,7 +72,7 @@ public sealed class RevocationFaultTests(ReplicatedMesh mesh) : IClassFixture<Re
 
         await EndAsync(token);
 
-        // 1. Seen in health and log, and by whoever asked for certainty, as a 503.
+        // 1. Health and log show it, and a verifier with OnStale=Reject answers 503.
         foreach (var verifier in mesh.Verifiers.Append(strictCaller))
         {
             var health = await Patience.UntilAsync(
@@ -88,10 +88,10 @@ public sealed class RevocationFaultTests(ReplicatedMesh mesh) : IClassFixture<Re
         (await strictCaller.GetAsync("/protected", token)).AssertError(503, "revocations_unavailable");
         (await strictCaller.GetAsync("/protected")).AssertError(401, "missing_token");
 
-        // 2. By default tokens are good until they expire: that is the choice that the setting names.
+        // 2. With the default of OnStale, tokens stay valid until they expire.
         await AssertAcceptedAsync(token);
 
-        // 3. A key that nobody here knows may be a new one.
+        // 3. An unknown key may be a new one.
         foreach (var verifier in mesh.Resources)
         {
             (await verifier.GetAsync("/protected", ForeignToken())).AssertError(503, "keys_unavailable");
@@ -101,12 +101,12 @@ public sealed class RevocationFaultTests(ReplicatedMesh mesh) : IClassFixture<Re
 
         await AssertRefusedAsync(token);
         await Patience.UntilAsync(() => strictCaller.GetAsync("/protected", token), answer => answer.Status == 401);
-        // As soon as it has the key set again, and knows that it is the newest.
+        // Once it has the key set again, and knows that it is the newest.
         await Patience.UntilAsync(() => mesh.Resources[0].GetAsync("/protected", ForeignToken()), answer => answer.Code == "invalid_token");
     }
 
     [Fact]
-    public async Task A_verifier_that_starts_accepts_nothing_before_it_knows_what_has_ended()
+    public async Task A_starting_verifier_accepts_no_token_before_it_has_read_the_revocation_log()
     {
         await mesh.WholeAsync();
         var (_, _, ended) = await mesh.SignUpAsync();
@@ -128,7 +128,7 @@ public sealed class RevocationFaultTests(ReplicatedMesh mesh) : IClassFixture<Re
                         seen.Add(answer.Status);
                     }
                 }
-                catch (HttpRequestException) // nobody listens just now
+                catch (HttpRequestException) // the service is not listening now
                 {
                 }
             }
@@ -149,7 +149,7 @@ public sealed class RevocationFaultTests(ReplicatedMesh mesh) : IClassFixture<Re
     }
 
     [Fact]
-    public async Task A_database_that_is_restored_from_an_older_copy_brings_no_ended_session_back()
+    public async Task Restoring_an_older_database_revives_no_ended_session()
     {
         await mesh.WholeAsync();
         var (name, password, endedLater) = await mesh.SignUpAsync();
@@ -163,7 +163,7 @@ public sealed class RevocationFaultTests(ReplicatedMesh mesh) : IClassFixture<Re
         await AssertRefusedAsync(endedLater);
         await AssertRefusedAsync(raisedLater);
 
-        // As after a restore: rows and positions of the copy, without any trigger having run, and every connection lost.
+        // As after a restore: the rows and positions of the copy, and no trigger has run.
         await mesh.Database.ExecuteAsync(
             """
             BEGIN;
@@ -178,15 +178,15 @@ public sealed class RevocationFaultTests(ReplicatedMesh mesh) : IClassFixture<Re
         Assert.Equal(
             1, await mesh.Database.ScalarAsync<long>(
                 "SELECT count(*) FROM sessions WHERE id = $1 AND ended_at IS NULL", TokenText.SessionId(endedLater)));
-        // Positions that were given before are given again, to other sessions.
+        // Positions that were used before are now used for other sessions.
         var (_, _, endedAfterwards) = await SignUpAndEndAsync();
         var (_, _, endedAfterThat) = await SignUpAndEndAsync();
 
-        // 1. What ended after the restore is refused although its position was seen before.
+        // 1. A session that ended after the restore is refused, although verifiers have seen its position before.
         await AssertRefusedAsync(endedAfterwards);
         await AssertRefusedAsync(endedAfterThat);
 
-        // 2. What ended before it stays ended, in the rows too, and for verifiers that start now.
+        // 2. A session that ended before the restore stays ended, in its row too, and for verifiers that start now.
         await Patience.UntilAsync(async () => await mesh.Database.ScalarAsync<long>(
             "SELECT count(*) FROM sessions WHERE id = $1 AND ended_at IS NOT NULL", TokenText.SessionId(endedLater)) == 1);
         await AssertRefusedAsync(endedLater);
@@ -199,7 +199,7 @@ public sealed class RevocationFaultTests(ReplicatedMesh mesh) : IClassFixture<Re
             (await lateCaller.GetAsync("/protected", token)).AssertError(401, "invalid_token");
         }
 
-        // 3. Who was affected signs in again and gets in; the log calls for an operator.
+        // 3. The affected users can sign in again, and the log asks for an operator.
         await AssertAcceptedAsync(await mesh.Gateways[0].TokenAsync(name, password));
         await AssertAcceptedAsync(await mesh.Gateways[0].TokenAsync(raisedName, raisedPassword));
         Assert.Contains(

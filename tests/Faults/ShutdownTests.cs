@@ -9,17 +9,17 @@ public sealed class ShutdownTests(ProductionMesh production)
     private const int Logins = 8;
 
     [Fact]
-    public async Task A_service_that_is_told_to_stop_finishes_what_it_has_begun()
+    public async Task A_stopping_service_finishes_the_requests_that_it_has_begun()
     {
         await using var own = await OwnDatabase.CreateAsync(production);
-        // A sixteenth of a second each, two at a time: most still wait when the first is done, and none for as long as the lane allows,
-        // also on busy cores.
+        // A hash takes a sixteenth of a second, and two run at a time. Most logins still wait when the first is done, and none waits
+        // for as long as the lane allows, even on busy cores.
         own.Settings["Identity:Hashing:WorkFactor"] = "10";
         own.Settings["Identity:Hashing:Threads"] = "2";
         own.Settings["Identity:Hashing:LongestWait"] = "00:00:12";
         await using var mesh = await Mesh.StartAsync(
             InProduction.On(own.Database.ConnectionString, own.Settings), TestContext.Current.CancellationToken);
-        foreach (var service in new[] { mesh.Gateway, mesh.Identity }) // the gateway first: it needs the other one
+        foreach (var service in new[] { mesh.Gateway, mesh.Identity }) // the gateway first, because it needs the identity service
         {
             await AssertFinishesAsync(service);
         }
@@ -28,7 +28,7 @@ public sealed class ShutdownTests(ProductionMesh production)
     private static async Task AssertFinishesAsync(ServiceProcess service)
     {
         var callers = Enumerable.Range(0, Logins).Select(_ => new Caller(service.Address)).ToList();
-        await Task.WhenAll(callers.Select(caller => caller.GetAsync("/health/live"))); // connected before it counts
+        await Task.WhenAll(callers.Select(caller => caller.GetAsync("/health/live"))); // connects before the test counts
 
         var logins = callers.Select(caller => caller.LoginAsync("nobody", "nobody's password")).ToList();
         await Task.WhenAny(logins);
@@ -37,7 +37,7 @@ public sealed class ShutdownTests(ProductionMesh production)
 
         Assert.All(await Task.WhenAll(logins), answer => answer.AssertError(401, "invalid_credentials"));
         Assert.Equal(0, exitCode);
-        await Assert.ThrowsAsync<HttpRequestException>(() => callers[0].GetAsync("/health/live")); // and it is really gone
+        await Assert.ThrowsAsync<HttpRequestException>(() => callers[0].GetAsync("/health/live")); // the service is gone
         callers.ForEach(caller => caller.Dispose());
     }
 }

@@ -2,12 +2,12 @@ using AuthMesh.Tests.Harness;
 
 namespace AuthMesh.Tests.Faults;
 
-/// <summary>A service that starts before what it needs waits for it, says so, and becomes ready by itself.</summary>
+/// <summary>A service that starts before its dependencies waits for them, says so, and becomes ready by itself.</summary>
 [Collection<OnOwnMesh>]
 public sealed class StartOrderTests(OwnMesh mesh)
 {
     [Fact]
-    public async Task With_PostgreSQL_last_and_empty_each_service_waits_and_says_what_for()
+    public async Task Each_service_waits_for_an_empty_PostgreSQL_that_starts_last_and_names_its_reason()
     {
         await mesh.WholeAsync();
         var (name, password, token) = await mesh.SignUpAsync();
@@ -27,7 +27,7 @@ public sealed class StartOrderTests(OwnMesh mesh)
         await AssertWaitsAsync(mesh.Gateway, "waiting for the signing keys");
         foreach (var identity in new[] { mesh.Identity, mesh.Gateway })
         {
-            // The gateway looks every two seconds who is there; until then it answers for the identity service itself.
+            // The gateway checks its destinations every two seconds. Until then it answers for the identity service itself.
             var answer = await Patience.UntilAsync(() => identity.LoginAsync(name, password), answer => answer.Code == "not_ready");
             answer.AssertError(503, "not_ready");
             Assert.Equal("1", answer.Header("Retry-After"));
@@ -49,12 +49,12 @@ public sealed class StartOrderTests(OwnMesh mesh)
 
         var (_, _, newToken) = await mesh.SignUpAsync();
         Assert.Equal(200, (await mesh.Gateway.GetAsync("/protected", newToken)).Status);
-        // of a ring that is gone: known to be nobody's now
+        // its key ring is gone, and every verifier knows that the key is invalid
         (await mesh.Gateway.GetAsync("/protected", token)).AssertError(401, "invalid_token");
     }
 
     [Fact]
-    public async Task With_the_gateway_before_the_resource_service_it_waits_for_it()
+    public async Task A_gateway_that_starts_before_the_resource_service_waits_for_it()
     {
         await mesh.WholeAsync();
         await StopAllAsync();
@@ -89,7 +89,7 @@ public sealed class StartOrderTests(OwnMesh mesh)
         foreach (var verifier in new[] { mesh.Gateway, mesh.Resource })
         {
             var answer = await verifier.GetAsync("/protected", token);
-            answer.AssertError(503, "keys_unavailable"); // a 401 would have the caller throw a good token away
+            answer.AssertError(503, "keys_unavailable"); // a 401 would make the caller discard a valid token
             Assert.NotNull(answer.Header("Retry-After"));
             (await verifier.GetAsync("/protected")).AssertError(401, "missing_token");
         }

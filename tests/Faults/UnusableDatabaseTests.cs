@@ -6,7 +6,7 @@ using Npgsql;
 
 namespace AuthMesh.Tests.Faults;
 
-/// <summary>A database that answers but cannot be used: requests are 503, readiness tells why, and nothing needs a restart.</summary>
+/// <summary>A database that answers but cannot be used: requests are 503, readiness says why, and nothing needs a restart.</summary>
 public sealed class UnusableDatabaseTests(ProductionMesh mesh, LimitedService limited) : IClassFixture<LimitedService>
 {
     private static string Refusing(string code) =>
@@ -15,7 +15,7 @@ public sealed class UnusableDatabaseTests(ProductionMesh mesh, LimitedService li
         CREATE TRIGGER refuse BEFORE INSERT ON sessions EXECUTE FUNCTION refuse()
         """;
 
-    // What an operator or a machine does, what undoes it, and what readiness says meanwhile. DATABASE and ROLE stand for the names.
+    // The fault, its cure, and the reason that readiness gives. DATABASE and ROLE stand for the names.
     public static TheoryData<string, string, string> Faults => new()
     {
         {
@@ -39,7 +39,7 @@ public sealed class UnusableDatabaseTests(ProductionMesh mesh, LimitedService li
 
     [Theory]
     [MemberData(nameof(Faults))]
-    public async Task Logins_are_503_readiness_says_why_and_both_recover_by_themselves(string fault, string cure, string reason)
+    public async Task An_unusable_database_makes_logins_503_until_its_cure_and_readiness_says_why(string fault, string cure, string reason)
     {
         var user = await limited.SignUpAsync();
         await limited.BreakAsync(fault);
@@ -71,7 +71,7 @@ public sealed class UnusableDatabaseTests(ProductionMesh mesh, LimitedService li
     }
 
     [Fact]
-    public async Task On_a_read_only_database_whatever_writes_is_503_and_afterwards_no_connection_is_left_read_only()
+    public async Task A_read_only_database_makes_writes_503_and_leaves_no_connection_read_only()
     {
         var user = await limited.SignUpAsync();
         var session = await limited.Identity.SignInAsync(user.Name, user.Password);
@@ -102,7 +102,7 @@ public sealed class UnusableDatabaseTests(ProductionMesh mesh, LimitedService li
     }
 
     [Fact]
-    public async Task A_service_that_starts_before_its_role_and_its_database_names_what_is_missing_and_starts_by_itself()
+    public async Task A_service_without_its_role_or_database_names_the_missing_one_and_starts_once_it_exists()
     {
         await using var own = await OwnDatabase.CreateEmptyAsync(mesh);
         var (name, password) = ("late_" + Guid.NewGuid().ToString("N"), Convert.ToHexString(RandomNumberGenerator.GetBytes(8)));
@@ -136,7 +136,7 @@ public sealed class UnusableDatabaseTests(ProductionMesh mesh, LimitedService li
     }
 
     [Fact]
-    public async Task Without_the_right_to_make_tables_the_start_is_refused_with_the_cure()
+    public async Task Without_the_right_to_create_tables_the_start_is_refused_with_the_cure()
     {
         await using var own = await OwnDatabase.CreateEmptyAsync(mesh);
         var (name, password) = ("poor_" + Guid.NewGuid().ToString("N"), Convert.ToHexString(RandomNumberGenerator.GetBytes(8)));
@@ -181,7 +181,7 @@ public sealed class UnusableDatabaseTests(ProductionMesh mesh, LimitedService li
     }
 }
 
-/// <summary>An identity service whose role has only the rights that the documentation asks for, and a hand that takes these away.</summary>
+/// <summary>An identity service whose role has only the documented rights, and methods that break and cure its database.</summary>
 public sealed class LimitedService(ProductionMesh mesh) : IAsyncLifetime
 {
     private readonly string role = "limited_" + Guid.NewGuid().ToString("N");
@@ -199,7 +199,7 @@ public sealed class LimitedService(ProductionMesh mesh) : IAsyncLifetime
         own = await OwnDatabase.CreateEmptyAsync(mesh);
         var administration = new NpgsqlConnectionStringBuilder(own.Database.ConnectionString) { Pooling = false };
         name = administration.Database!;
-        // Of what happens to the service's connections, nothing happens to these.
+        // The faults of the service's connections do not affect these.
         tables = new Database(administration.ConnectionString + ";Options=-c default_transaction_read_only=off");
         server = new Database(administration.ConnectionString + ";Database=postgres");
         await tables.ExecuteAsync($"CREATE ROLE {role} LOGIN PASSWORD '{password}'; GRANT USAGE, CREATE ON SCHEMA public TO {role}");
@@ -219,7 +219,7 @@ public sealed class LimitedService(ProductionMesh mesh) : IAsyncLifetime
         return user;
     }
 
-    /// <summary>Has the fault happen. Where it concerns connections, those that exist are ended, as by a restart of PostgreSQL.</summary>
+    /// <summary>Causes the fault. If it concerns connections, ends the existing ones, as a restart of PostgreSQL would.</summary>
     public async Task BreakAsync(string sql)
     {
         await CureAsync(sql);
@@ -236,7 +236,7 @@ public sealed class LimitedService(ProductionMesh mesh) : IAsyncLifetime
         .Replace("TO ROLE", "TO " + role, StringComparison.Ordinal)
         .Replace("'PASSWORD'", $"'{password}'", StringComparison.Ordinal));
 
-    /// <summary>Readiness answers everybody, so it says what is wrong and not where.</summary>
+    /// <summary>Readiness is public, so it says what is wrong and not where.</summary>
     public void AssertNamesNothing(string text) =>
         Assert.All([role, password, name, "127.0.0.1"], secret => Assert.DoesNotContain(secret, text, StringComparison.Ordinal));
 

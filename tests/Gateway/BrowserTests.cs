@@ -4,11 +4,11 @@ using AuthMesh.Tests.Harness;
 
 namespace AuthMesh.Tests.Gateway;
 
-/// <summary>What somebody with a browser goes through, with every service real.</summary>
+/// <summary>The flows of a browser user, with every service real.</summary>
 public sealed partial class BrowserTests(ProductionMesh mesh)
 {
     [Fact]
-    public async Task Signing_in_sets_a_cookie_that_alone_opens_what_the_account_may_see()
+    public async Task Signing_in_sets_a_cookie_that_alone_grants_the_accounts_access()
     {
         var (name, password, _) = await mesh.SignUpAsync();
         var browser = new Browser(mesh.Gateway);
@@ -43,7 +43,7 @@ public sealed partial class BrowserTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task Logging_out_ends_the_cookie_at_once_and_can_be_done_again()
+    public async Task Logging_out_ends_the_cookie_at_once_and_can_be_repeated()
     {
         var browser = await SignInAsync();
         var cookie = browser.Cookie;
@@ -65,12 +65,12 @@ public sealed partial class BrowserTests(ProductionMesh mesh)
         {
             browser.Cookie = brought;
             Assert.Equal((200, "Logged out successfully"), ((await browser.PostAsync("/logout")).Status, answer.Message));
-            Assert.Null(browser.Cookie); // a cookie that opens nothing is cleared by whoever asks to leave
+            Assert.Null(browser.Cookie); // a logout clears even a cookie without a session
         }
     }
 
     [Fact]
-    public async Task A_new_password_keeps_this_browser_signed_in_and_no_other()
+    public async Task A_password_change_keeps_only_this_browser_signed_in()
     {
         var (name, password, _) = await mesh.SignUpAsync();
         var (here, elsewhere) = (await SignInAsync(name, password), await SignInAsync(name, password));
@@ -90,7 +90,7 @@ public sealed partial class BrowserTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task A_browser_signs_another_one_out()
+    public async Task A_browser_can_sign_out_the_other_browsers()
     {
         var (name, password, _) = await mesh.SignUpAsync();
         var (here, elsewhere) = (await SignInAsync(name, password), await SignInAsync(name, password));
@@ -104,7 +104,7 @@ public sealed partial class BrowserTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task No_token_ever_stands_in_a_cookie_and_no_cookie_in_a_body()
+    public async Task No_cookie_holds_a_token_and_no_body_holds_a_cookie()
     {
         var (name, password, _) = await mesh.SignUpAsync();
         var browser = new Browser(mesh.Gateway);
@@ -140,7 +140,7 @@ public sealed partial class BrowserTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task Another_sites_page_signs_nobody_in()
+    public async Task A_cross_site_login_is_refused_and_starts_no_session()
     {
         var (name, password, _) = await mesh.SignUpAsync();
         var before = await SessionsOfAsync(name);
@@ -158,7 +158,7 @@ public sealed partial class BrowserTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task Where_a_session_began_is_the_address_that_the_gateway_saw()
+    public async Task A_session_records_the_client_address_that_the_gateway_saw()
     {
         var (name, password, _) = await mesh.SignUpAsync();
 
@@ -189,7 +189,7 @@ public sealed partial class BrowserTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task Everybody_sees_their_own_account_however_many_there_are_at_once()
+    public async Task Concurrent_browsers_each_see_their_own_account()
     {
         var people = await Task.WhenAll(Enumerable.Range(0, 10).Select(async _ =>
         {

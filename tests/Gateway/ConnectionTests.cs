@@ -5,13 +5,13 @@ using AuthMesh.Tests.Harness;
 
 namespace AuthMesh.Tests.Gateway;
 
-/// <summary>One neighbour that holds connections. The tests are the neighbour, and the limit is small.</summary>
+/// <summary>The limit of connections per address. The tests are the client that holds too many, and the limit is small.</summary>
 public sealed class ConnectionTests
 {
     private const int Limit = 10;
 
     [Fact]
-    public async Task Who_holds_too_many_gets_no_more_while_others_and_the_probes_are_answered()
+    public async Task An_address_at_its_connection_limit_gets_no_more_and_blocks_neither_others_nor_probes()
     {
         var inner = FreePort();
         await using var gateway = await StartAsync(new()
@@ -24,7 +24,7 @@ public sealed class ConnectionTests
         var held = new List<TcpClient>();
         try
         {
-            // 1. As many as there are places; the harness holds some of its own.
+            // 1. Open connections up to the limit. The harness holds some of its own.
             while (held.Count <= Limit && await OpenAsync(address) is { } connection)
             {
                 held.Add(connection);
@@ -33,7 +33,7 @@ public sealed class ConnectionTests
             Assert.InRange(held.Count, 1, Limit);
             Assert.Null(await OpenAsync(address));
 
-            // 2. Nobody else notices.
+            // 2. Other addresses and the probes are still served.
             if (address.AddressFamily == AddressFamily.InterNetwork)
             {
                 using var neighbour = await OpenAsync(address, IPAddress.Parse("127.0.0.2"));
@@ -52,7 +52,7 @@ public sealed class ConnectionTests
             held.ForEach(connection => connection.Dispose());
         }
 
-        // 3. A place that is given up is free again.
+        // 3. A closed connection makes room for another.
         await Patience.UntilAsync(async () =>
         {
             using var connection = await OpenAsync(address);
@@ -61,7 +61,7 @@ public sealed class ConnectionTests
     }
 
     [Fact]
-    public async Task The_inner_address_answers_health_and_nothing_else()
+    public async Task The_inner_address_answers_health_checks_only()
     {
         var inner = FreePort();
         await using var gateway = await StartAsync(new() { ["Gateway:InnerUrl"] = $"http://127.0.0.1:{inner}" });
@@ -83,7 +83,7 @@ public sealed class ConnectionTests
     [Theory]
     [InlineData("Gateway:Connections:LimitLoopback", "false")]
     [InlineData("Gateway:TrustedProxies:2", "192.0.2.0/24")] // and the loopback networks below
-    public async Task Programs_of_this_machine_and_proxies_of_your_own_hold_as_many_as_they_like(string key, string value)
+    public async Task Unlimited_loopback_callers_and_trusted_proxies_may_exceed_the_connection_limit(string key, string value)
     {
         var settings = new Dictionary<string, string> { [key] = value };
         if (key != "Gateway:Connections:LimitLoopback")
@@ -115,7 +115,7 @@ public sealed class ConnectionTests
     }
 
     /// <summary>Opens a connection and makes one request on it.</summary>
-    /// <returns>The connection, still open; null where it was closed without an answer.</returns>
+    /// <returns>The open connection, or null if the gateway closed it without an answer.</returns>
     private static async Task<TcpClient?> OpenAsync(IPEndPoint gateway, IPAddress? from = null)
     {
         var client = new TcpClient(gateway.AddressFamily);

@@ -3,7 +3,7 @@ using AuthMesh.Tests.Harness;
 
 namespace AuthMesh.Tests.Gateway;
 
-/// <summary>What another site's page may have a browser do here.</summary>
+/// <summary>Which requests the gateway accepts from a browser on another site's page.</summary>
 public sealed class CrossSiteTests : IClassFixture<CrossSiteTests.WithListedOrigins>
 {
     private const string Own = ProductionMesh.Issuer;
@@ -28,7 +28,7 @@ public sealed class CrossSiteTests : IClassFixture<CrossSiteTests.WithListedOrig
         { "Sec-Fetch-Site: none", true },
         { "Sec-Fetch-Site: same-origin\nOrigin: " + Own, true },
         { "Sec-Fetch-Site: same-origin\nOrigin: http://127.0.0.1:8080", true }, // the browser knows best which origin it calls
-        { "Sec-Fetch-Site: same-site", false }, // another port or a sibling host, whose cookies are ours
+        { "Sec-Fetch-Site: same-site", false }, // another port or a sibling host, which shares our cookies
         { "Sec-Fetch-Site: same-site\nOrigin: " + Own, false },
         { "Sec-Fetch-Site: cross-site", false },
         { "Sec-Fetch-Site: cross-site\nOrigin: " + Own, false },
@@ -65,7 +65,7 @@ public sealed class CrossSiteTests : IClassFixture<CrossSiteTests.WithListedOrig
 
     [Theory]
     [MemberData(nameof(Rows))]
-    public async Task Every_unsafe_route_takes_requests_of_our_own_pages_and_of_no_browser(string headers, bool passes)
+    public async Task Every_unsafe_route_accepts_own_pages_and_non_browsers_and_refuses_cross_site_requests(string headers, bool passes)
     {
         Assert.NotEmpty(UnsafeRoutes);
         foreach (var (method, path) in UnsafeRoutes)
@@ -76,7 +76,7 @@ public sealed class CrossSiteTests : IClassFixture<CrossSiteTests.WithListedOrig
 
             if (passes)
             {
-                // What comes of it is the route's own affair: 200 of the fake, or that nobody is signed in, or no admin.
+                // The route decides the rest: 200 from the fake, 401 without a sign-in, or 403 without the admin role.
                 Assert.Matches("^HTTP/1.1 (200|401|403) ", answer);
                 Assert.DoesNotContain("cross_origin", answer, StringComparison.Ordinal);
                 Assert.Equal(answer.StartsWith("HTTP/1.1 200", StringComparison.Ordinal) ? before + 1 : before, Identity.Requests);
@@ -95,7 +95,7 @@ public sealed class CrossSiteTests : IClassFixture<CrossSiteTests.WithListedOrig
     [InlineData("GET", "Sec-Fetch-Site: cross-site\nSec-Fetch-Mode: navigate")] // a link
     [InlineData("GET", "Sec-Fetch-Site: same-site\nOrigin: https://evil.example")]
     [InlineData("GET", "Sec-Fetch-Site: junk")]
-    public async Task What_changes_nothing_passes_from_anywhere_with_its_cookie(string method, string headers)
+    public async Task A_safe_cross_site_request_passes_with_its_cookie(string method, string headers)
     {
         var (cookie, _) = Identity.SignIn();
 
@@ -105,7 +105,7 @@ public sealed class CrossSiteTests : IClassFixture<CrossSiteTests.WithListedOrig
     }
 
     [Fact]
-    public async Task A_request_that_is_refused_costs_no_exchange()
+    public async Task A_refused_cross_site_request_causes_no_exchange()
     {
         var (cookie, _) = Identity.SignIn();
         var headers = $"Cookie: {LoneGateway.CookieName}={cookie}\nSec-Fetch-Site: ";
@@ -119,7 +119,7 @@ public sealed class CrossSiteTests : IClassFixture<CrossSiteTests.WithListedOrig
     [Theory]
     [InlineData("GET", "Origin: " + Listed)]
     [InlineData("GET", "Sec-Fetch-Site: same-site\nOrigin: " + Listed)]
-    public async Task The_cookie_of_a_listed_origins_visitor_stays_out_of_it(string method, string headers)
+    public async Task A_request_from_a_listed_origin_ignores_the_session_cookie(string method, string headers)
     {
         var (cookie, claims) = Identity.SignIn();
 
@@ -133,7 +133,7 @@ public sealed class CrossSiteTests : IClassFixture<CrossSiteTests.WithListedOrig
     }
 
     [Fact]
-    public async Task Nor_does_a_logout_from_there_bring_the_cookie()
+    public async Task A_logout_from_a_listed_origin_does_not_forward_the_cookie()
     {
         var (cookie, claims) = Identity.SignIn();
         var cookies = $"Cookie: {LoneGateway.CookieName}={cookie}";
@@ -151,7 +151,7 @@ public sealed class CrossSiteTests : IClassFixture<CrossSiteTests.WithListedOrig
     [InlineData("/protected", "HEAD", Listed)]
     [InlineData("/login", "POST", Listed)]
     [InlineData("/protected", "GET", App)]
-    public async Task A_listed_origin_is_told_before_what_it_may_send(string path, string method, string origin)
+    public async Task A_preflight_from_a_listed_origin_gets_the_allowed_method_and_headers(string path, string method, string origin)
     {
         var answer = await PreflightAsync(path, method, origin);
 
@@ -168,9 +168,9 @@ public sealed class CrossSiteTests : IClassFixture<CrossSiteTests.WithListedOrig
     [InlineData("/protected", "GET", "null", 204)]
     [InlineData("/protected", "GET", "ionic://localhost", 204)]
     [InlineData("/protected", "GET", Listed + ".evil.example", 204)]
-    [InlineData("/protected", "DELETE", Listed, 404)] // no such method here: to a preflight it is the path that is not there
+    [InlineData("/protected", "DELETE", Listed, 404)] // no such method here, which a preflight sees as an unknown path
     [InlineData("/nothing", "GET", Listed, 404)]
-    public async Task Nobody_else_is(string path, string method, string origin, int status)
+    public async Task Any_other_preflight_gets_no_CORS_headers(string path, string method, string origin, int status)
     {
         var answer = await PreflightAsync(path, method, origin);
 
@@ -179,7 +179,7 @@ public sealed class CrossSiteTests : IClassFixture<CrossSiteTests.WithListedOrig
     }
 
     [Fact]
-    public async Task A_listed_origin_may_read_answers_and_refusals_and_no_other_may()
+    public async Task Only_a_listed_origin_may_read_answers_and_errors()
     {
         var token = Identity.Sign(Forge.Claims());
 
@@ -214,7 +214,7 @@ public sealed class CrossSiteTests : IClassFixture<CrossSiteTests.WithListedOrig
     [InlineData("/nothing", 404)]
     [InlineData("/login", 405)]
     [InlineData("/health/live", 200)]
-    public async Task Caches_learn_that_answers_differ_by_origin_also_from_those_to_a_request_without_one(string path, int status)
+    public async Task Every_answer_has_Vary_Origin_even_for_a_request_without_an_origin(string path, int status)
     {
         foreach (var origin in (string?[])[null, Listed, App, Own, "https://evil.example"])
         {
@@ -236,12 +236,12 @@ public sealed class CrossSiteTests : IClassFixture<CrossSiteTests.WithListedOrig
     [InlineData("/protected", Listed)]
     [InlineData("/protected", "https://evil.example")]
     [InlineData("/nothing", Listed)]
-    public async Task A_preflight_differs_by_what_it_asks_for_too(string path, string origin) => Assert.Equal(
+    public async Task A_preflight_answer_also_varies_by_the_requested_method_and_headers(string path, string origin) => Assert.Equal(
         ["Access-Control-Request-Headers", "Access-Control-Request-Method", "Origin"],
         Varied(await PreflightAsync(path, "GET", origin)).Order());
 
     [Fact]
-    public async Task Where_no_origin_is_listed_there_is_no_preflight()
+    public async Task A_preflight_is_refused_if_no_origin_is_listed()
     {
         await using var lone = new LoneGateway();
         await lone.InitializeAsync();
@@ -272,7 +272,7 @@ public sealed class CrossSiteTests : IClassFixture<CrossSiteTests.WithListedOrig
                    select (method.GetString()!, match.GetProperty("Path").GetString()!.Replace("{id}", "x", StringComparison.Ordinal))];
     }
 
-    // Header lines as they stand: a client would join doubled ones.
+    // Sends the header lines unchanged: an HTTP client would join duplicates.
     private Task<string> SendAsync(string method, string path, string headers)
     {
         var lines = headers.Replace("{token}", Identity.Sign(Forge.Claims()), StringComparison.Ordinal)

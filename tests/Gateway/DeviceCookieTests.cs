@@ -2,7 +2,7 @@ using AuthMesh.Tests.Harness;
 
 namespace AuthMesh.Tests.Gateway;
 
-/// <summary>The one cookie that the gateway passes on, to the one path that asks for it.</summary>
+/// <summary>The gateway forwards the device cookie, and no other cookie, to the login only.</summary>
 public sealed class DeviceCookieTests(LoneGateway gateway) : IClassFixture<LoneGateway>
 {
     private const string Device = "__Host-authmesh-device=AbC-_9";
@@ -10,9 +10,9 @@ public sealed class DeviceCookieTests(LoneGateway gateway) : IClassFixture<LoneG
     [Theory]
     [InlineData(Device)]
     [InlineData("theme=dark; " + Device + "; __Host-authmesh2=x")]
-    [InlineData("__Host-authmesh=x; " + Device)] // the session's stays behind
+    [InlineData("__Host-authmesh=x; " + Device)] // the session cookie is not forwarded
     [InlineData("authmesh-device-8080=http;" + Device)]
-    public async Task A_login_brings_it_and_nothing_else(string cookies)
+    public async Task A_login_forwards_the_device_cookie_and_no_other(string cookies)
     {
         var answer = await SendAsync(HttpMethod.Post, "/login", cookies);
 
@@ -26,7 +26,7 @@ public sealed class DeviceCookieTests(LoneGateway gateway) : IClassFixture<LoneG
     [InlineData("authmesh-device-8080=AbC")]
     [InlineData("__Host-authmesh=AbC; theme=dark")]
     [InlineData("LONG")]
-    public async Task Where_there_is_not_exactly_one_the_login_brings_none(string cookies)
+    public async Task A_login_forwards_no_cookie_unless_it_has_exactly_one_device_cookie(string cookies)
     {
         var answer = await SendAsync(HttpMethod.Post, "/login", cookies == "LONG" ? Device + new string('x', 30_000) : cookies);
 
@@ -43,7 +43,7 @@ public sealed class DeviceCookieTests(LoneGateway gateway) : IClassFixture<LoneG
     [InlineData("GET", "/own/x")]
     [InlineData("GET", "/open/x")]
     [InlineData("GET", "/.well-known/jwks.json")]
-    public async Task No_other_path_gets_it(string method, string path)
+    public async Task No_other_path_gets_the_device_cookie(string method, string path)
     {
         var (_, claims) = gateway.Identity.SignIn();
 
@@ -54,7 +54,7 @@ public sealed class DeviceCookieTests(LoneGateway gateway) : IClassFixture<LoneG
     }
 
     [Fact]
-    public async Task On_plain_http_the_name_holds_the_port()
+    public async Task The_cookie_name_contains_the_port_on_plain_http()
     {
         await using var lone = new LoneGateway(new() { ["AuthMesh:Issuer"] = "http://localhost:8080" });
         await lone.InitializeAsync();
@@ -67,7 +67,7 @@ public sealed class DeviceCookieTests(LoneGateway gateway) : IClassFixture<LoneG
     }
 
     [Fact]
-    public async Task What_the_login_sets_comes_through()
+    public async Task The_login_can_set_the_device_cookie()
     {
         var setCookie = Device + "; max-age=34560000; path=/; secure; samesite=lax; httponly";
 

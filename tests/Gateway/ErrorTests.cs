@@ -9,7 +9,7 @@ namespace AuthMesh.Tests.Gateway;
 public sealed class ErrorTests(ProductionMesh mesh, DevelopmentMesh development)
 {
     [Fact]
-    public async Task A_cluster_in_which_nobody_answers_is_503_with_a_time_to_come_back()
+    public async Task A_cluster_without_a_running_service_gets_503_with_Retry_After()
     {
         var (_, _, token) = await mesh.SignUpAsync();
 
@@ -21,7 +21,7 @@ public sealed class ErrorTests(ProductionMesh mesh, DevelopmentMesh development)
     }
 
     [Fact]
-    public async Task A_service_that_takes_longer_than_the_route_allows_is_503_too()
+    public async Task A_service_that_exceeds_the_routes_timeout_gets_503_with_Retry_After()
     {
         var answer = await mesh.Gateway.GetAsync("/slow");
 
@@ -34,7 +34,7 @@ public sealed class ErrorTests(ProductionMesh mesh, DevelopmentMesh development)
     [InlineData("GET", "/protected", null, 401, "missing_token", "Unauthorized")]
     [InlineData("GET", "/nothing", null, 404, "not_found", "Not Found")]
     [InlineData("GET", "/login", null, 405, "method_not_allowed", "Method Not Allowed")]
-    public async Task Whoever_asks_for_a_problem_gets_the_same_error_as_RFC_9457_has_it(
+    public async Task A_caller_that_accepts_problem_json_gets_the_same_error_as_RFC_9457_defines(
         string method, string path, string? body, int status, string code, string title)
     {
         foreach (var accept in new[] { "application/problem+json", "text/html, application/problem+json;q=0.5" })
@@ -60,7 +60,7 @@ public sealed class ErrorTests(ProductionMesh mesh, DevelopmentMesh development)
     [InlineData("*/*")]
     [InlineData("application/problem+json;q=0")]
     [InlineData("not a media type")]
-    public async Task Everybody_else_gets_the_plain_shape(string accept)
+    public async Task Other_callers_get_the_plain_error_shape(string accept)
     {
         var answer = await mesh.Gateway.SendAsync(
             HttpMethod.Get, "/protected", change: request => request.Headers.TryAddWithoutValidation("Accept", accept));
@@ -69,7 +69,7 @@ public sealed class ErrorTests(ProductionMesh mesh, DevelopmentMesh development)
     }
 
     [Fact]
-    public async Task The_trace_id_of_an_error_is_the_callers_own_where_it_sent_one()
+    public async Task An_error_carries_the_trace_id_that_the_caller_sent()
     {
         const string TraceId = "0af7651916cd43dd8448eb211c80319c";
 
@@ -81,7 +81,7 @@ public sealed class ErrorTests(ProductionMesh mesh, DevelopmentMesh development)
     }
 
     [Fact]
-    public async Task A_body_that_breaks_off_is_the_callers_fault_and_leaves_no_stack_trace()
+    public async Task A_malformed_body_is_400_and_logs_no_stack_trace()
     {
         var written = mesh.Mesh.Gateway.Output.Length;
 
@@ -95,7 +95,7 @@ public sealed class ErrorTests(ProductionMesh mesh, DevelopmentMesh development)
     }
 
     [Fact]
-    public async Task A_body_on_a_route_that_takes_none_is_refused()
+    public async Task A_body_on_a_route_without_one_is_refused()
     {
         var answer = await mesh.Gateway.SendAsync(HttpMethod.Get, "/.well-known/jwks.json", new StringContent("a body"));
 
@@ -103,7 +103,7 @@ public sealed class ErrorTests(ProductionMesh mesh, DevelopmentMesh development)
     }
 
     [Fact]
-    public async Task A_route_without_a_limit_takes_any_body()
+    public async Task A_route_without_a_limit_accepts_a_body_of_any_size()
     {
         await using var lone = new LoneGateway(new() { ["ReverseProxy:Routes:echo:MaxRequestBodySize"] = "-1" });
         await lone.InitializeAsync();
@@ -122,7 +122,7 @@ public sealed class ErrorTests(ProductionMesh mesh, DevelopmentMesh development)
     }
 
     [Fact]
-    public async Task Development_shows_no_other_errors_than_Production()
+    public async Task Development_shows_the_same_errors_as_Production()
     {
         using var gateway = new Caller(development.Mesh.Gateway.Address);
         using var identity = new Caller(development.Mesh.Identity.Address);
@@ -155,6 +155,6 @@ public sealed class ErrorTests(ProductionMesh mesh, DevelopmentMesh development)
             await database.ExecuteAsync("ALTER TABLE sessions DROP CONSTRAINT ck_refuse");
         }
 
-        Assert.Contains("23514", development.Mesh.Identity.Output, StringComparison.Ordinal); // the log has it
+        Assert.Contains("23514", development.Mesh.Identity.Output, StringComparison.Ordinal); // the log names the database error
     }
 }

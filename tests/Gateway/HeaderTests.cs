@@ -19,7 +19,7 @@ public sealed class HeaderTests(ProductionMesh mesh)
     [InlineData("AuthMesh-Service-Key", "guess")]
     [InlineData("Connection", "Authorization")]
     [InlineData("Origin", "https://evil.example")]
-    public async Task A_header_that_is_not_on_the_list_stays_at_the_gateway(string name, string value)
+    public async Task A_header_that_is_not_on_the_list_is_not_forwarded(string name, string value)
     {
         var arrived = await ArrivedAsync(request =>
         {
@@ -34,7 +34,7 @@ public sealed class HeaderTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task The_forwarded_address_is_the_connections_and_not_the_claimed_one()
+    public async Task X_Forwarded_For_holds_the_connections_address_and_not_the_claimed_one()
     {
         var arrived = await ArrivedAsync(request =>
         {
@@ -48,7 +48,7 @@ public sealed class HeaderTests(ProductionMesh mesh)
     [InlineData("http", "evil.example", "80")]
     [InlineData("https", "evil.example:8443, other.example", "8443")]
     [InlineData("", "", "")]
-    public async Task Scheme_host_and_port_are_those_of_the_issuer_whatever_the_caller_says(string scheme, string host, string port)
+    public async Task The_forwarded_scheme_host_and_port_are_the_issuers_and_not_the_callers(string scheme, string host, string port)
     {
         var arrived = await ArrivedAsync(request =>
         {
@@ -67,7 +67,7 @@ public sealed class HeaderTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task Nothing_else_of_a_request_arrives()
+    public async Task The_service_gets_only_listed_headers_and_those_that_the_gateway_writes()
     {
         var answer = await RawHttp.SendAsync(
             mesh.Gateway.Address,
@@ -86,7 +86,7 @@ public sealed class HeaderTests(ProductionMesh mesh)
         var echo = JsonElement.Parse(answer[answer.IndexOf("{\"Method", StringComparison.Ordinal)..(answer.LastIndexOf('}') + 1)]);
         Assert.Equal(
             [
-                // What changes the meaning of a body or a range, and what the gateway itself writes.
+                // Headers that change the meaning of a body or a range, and those that the gateway itself writes.
                 "content-encoding", "content-range", "host", "if-range", "range", "traceparent", "transfer-encoding",
                 "x-forwarded-for", "x-forwarded-host", "x-forwarded-port", "x-forwarded-proto",
             ],
@@ -95,7 +95,7 @@ public sealed class HeaderTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task Baggage_stays_at_the_gateway_with_telemetry_on_too_and_the_trace_goes_on()
+    public async Task With_telemetry_on_the_trace_is_forwarded_and_baggage_is_not()
     {
         await using var lone = new LoneGateway(new() { ["OTEL_EXPORTER_OTLP_ENDPOINT"] = "http://127.0.0.1:9" });
         await lone.InitializeAsync();
@@ -117,7 +117,7 @@ public sealed class HeaderTests(ProductionMesh mesh)
     [InlineData("/protected", 401)]
     [InlineData("/nothing", 404)]
     [InlineData("/login", 405)]
-    public async Task Every_answer_is_marked_for_browsers_and_names_no_server(string path, int status)
+    public async Task Every_answer_has_browser_security_headers_and_no_Server_header(string path, int status)
     {
         var answer = await mesh.Gateway.GetAsync(path);
 
@@ -128,7 +128,7 @@ public sealed class HeaderTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task As_many_headers_as_the_gateway_lets_in_reach_the_service_behind_it()
+    public async Task A_service_accepts_headers_as_large_as_the_gateway_accepts()
     {
         var answer = await mesh.Gateway.SendAsync(
             HttpMethod.Get, "/.well-known/jwks.json",
@@ -138,7 +138,7 @@ public sealed class HeaderTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task A_services_own_Server_header_stays_at_the_gateway()
+    public async Task A_services_own_Server_header_is_removed()
     {
         var answer = await mesh.Gateway.GetAsync("/echo/x");
 

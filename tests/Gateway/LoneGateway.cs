@@ -5,7 +5,7 @@ using AuthMesh.Tests.Harness;
 
 namespace AuthMesh.Tests.Gateway;
 
-/// <summary>A gateway between an identity service that does as a test says and a service that answers with what arrived.</summary>
+/// <summary>A gateway between an identity service that a test controls and a service that echoes what arrives.</summary>
 public sealed class LoneGateway : IAsyncLifetime
 {
     public const string CookieName = "__Host-authmesh";
@@ -62,14 +62,14 @@ public sealed class LoneGateway : IAsyncLifetime
         }
     }
 
-    /// <summary>GET with what a browser of this session would send.</summary>
+    /// <summary>GET with the session cookie, as a browser would send it.</summary>
     public Task<Answer> GetAsync(string path, string cookie) => GetWithCookiesAsync(path, $"{CookieName}={cookie}");
 
-    /// <summary>GET with a Cookie header as it stands.</summary>
+    /// <summary>GET with an unchanged Cookie header.</summary>
     public Task<Answer> GetWithCookiesAsync(string path, string header) => Caller.SendAsync(
         HttpMethod.Get, path, change: request => Assert.True(request.Headers.TryAddWithoutValidation("Cookie", header)));
 
-    /// <summary>Waits until the gateway has heard what was told, by a token that it concerns.</summary>
+    /// <summary>Waits until the gateway has applied a revocation: until it refuses a token that the revocation covers.</summary>
     public Task UntilRefusedAsync(string token) =>
         Patience.UntilAsync(async () => (await Caller.GetAsync("/protected", token)).Status == 401);
 
@@ -86,7 +86,7 @@ public sealed class LoneGateway : IAsyncLifetime
     }
 }
 
-/// <summary>What the service behind the gateway got to see, as <see cref="Echo"/> answers it.</summary>
+/// <summary>Reads what arrived at the service behind the gateway from the answer of <see cref="Echo"/>.</summary>
 internal static class Arrived
 {
     public static string? ArrivedHeader(this Answer answer, string name)

@@ -3,7 +3,7 @@ using AuthMesh.Tests.Harness;
 
 namespace AuthMesh.Tests.Gateway;
 
-/// <summary>RFC 9110 §9.1: HEAD wherever GET is, and methods have case.</summary>
+/// <summary>RFC 9110 §9.1: HEAD works wherever GET does, and methods are case-sensitive.</summary>
 public sealed class MethodTests(ProductionMesh mesh)
 {
     [Theory]
@@ -22,7 +22,7 @@ public sealed class MethodTests(ProductionMesh mesh)
     [InlineData("/echo/x?Cache-Control=max-age%3D60&ETag=%22a%22", 200)]
     [InlineData("/nothing", 404)]
     [InlineData("/login", 405)]
-    public async Task HEAD_answers_as_GET_does_without_the_body(string path, int status, string who = "user")
+    public async Task HEAD_answers_like_GET_without_the_body(string path, int status, string who = "user")
     {
         var token = who switch { "admin" => await mesh.AdminTokenAsync(), "user" => (await mesh.SignUpAsync()).Token, _ => null };
         Caller[] places = path.Split('?')[0] switch
@@ -70,7 +70,7 @@ public sealed class MethodTests(ProductionMesh mesh)
     [InlineData("Delete /account")]
     [InlineData("options /protected")]
     [InlineData("get /nothing")]
-    public async Task A_method_in_other_case_is_another_method_and_nobody_knows_it(string target)
+    public async Task A_method_in_another_case_is_unknown(string target)
     {
         foreach (var place in new[] { mesh.Gateway, mesh.Identity, mesh.Resource })
         {
@@ -86,7 +86,7 @@ public sealed class MethodTests(ProductionMesh mesh)
         place.SendAsync(method, path, change: request =>
             request.Headers.Authorization = token is null ? null : new AuthenticationHeaderValue("Bearer", token));
 
-    // Without what is known only when a body has been made, and what differs between any two answers.
+    // Leaves out headers that are known only once a body is made, and those that differ between any two answers.
     private static IEnumerable<string> Lines(Answer answer) => answer.Headers.Concat(answer.ContentHeaders)
         .Where(header => header.Key is not ("Date" or "Transfer-Encoding" or "Content-Length" or "Arrived-Method"))
         .Select(header => $"{header.Key}: {string.Join(", ", header.Value)}").Order();

@@ -3,18 +3,18 @@ using AuthMesh.Tests.Sessions;
 
 namespace AuthMesh.Tests.Gateway;
 
-/// <summary>HTTP/1.0, as nginx forwards requests unless told otherwise: a POST without a body has no length.</summary>
+/// <summary>HTTP/1.0, which nginx uses for forwarded requests by default: a POST without a body has no Content-Length.</summary>
 public sealed class OldProxyTests(ProductionMesh mesh)
 {
     [Theory]
     [InlineData("POST /logout HTTP/1.0\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\r\n")]
-    [InlineData("POST /logout HTTP/1.0\r\nAuthorization: Bearer {token}\r\n\r\n")] // Host is younger than HTTP/1.0
+    [InlineData("POST /logout HTTP/1.0\r\nAuthorization: Bearer {token}\r\n\r\n")] // HTTP/1.0 does not require Host
     [InlineData("P|OST /logout HTTP/1.0\r|\nHost: x\r\nAuthorization: Bearer {token}\r\n|\r\n")]
     [InlineData("POST /logout HTTP/1.0\r\nHost: x\r\nAuthorization: Bearer {token}\r\nContent-Length: 0\r\n\r\n")]
     [InlineData("POST /logout HTTP/1.0\r\nHost: x\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\n"
         + "content-LENGTH: 2\r\n\r\n|{}")]
     [InlineData("POST /logout HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\r\n")]
-    public async Task A_logout_that_comes_through_it_ends_the_session(string request)
+    public async Task A_logout_without_a_Content_Length_ends_the_session(string request)
     {
         var user = await mesh.Gateway.SignUpAsync();
 
@@ -31,7 +31,7 @@ public sealed class OldProxyTests(ProductionMesh mesh)
     [InlineData("POST /logout HTTP/1.0\r\nHost: x\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}")]
     [InlineData("POST /logout HTTP/1.0\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n")]
     [InlineData("POST /logout HTTP/1.0\r\nHost: x\r\nno header\r\n\r\n")]
-    public async Task A_length_that_is_wrong_stays_wrong(string request)
+    public async Task A_malformed_request_is_still_refused(string request)
     {
         var answer = await RawHttp.SendAsync(mesh.Gateway.Address, request);
 
@@ -39,7 +39,7 @@ public sealed class OldProxyTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task What_follows_such_a_request_is_no_body_of_it()
+    public async Task Bytes_after_a_request_without_a_length_are_not_its_body()
     {
         var answer = await RawHttp.SendAsync(
             mesh.Gateway.Address, "POST /echo/first HTTP/1.0\r\nHost: x\r\n\r\nGET /echo/second HTTP/1.0\r\nHost: x\r\n\r\n");

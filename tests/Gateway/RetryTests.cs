@@ -7,7 +7,7 @@ using AuthMesh.Tests.Harness;
 
 namespace AuthMesh.Tests.Gateway;
 
-/// <summary>One replica answers and one does not, in turn, and no health check says which.</summary>
+/// <summary>Round robin over one working and one failing replica, with no health check that tells them apart.</summary>
 public sealed class RetryTests : IAsyncLifetime
 {
     private const int Requests = 10;
@@ -15,7 +15,7 @@ public sealed class RetryTests : IAsyncLifetime
     private readonly TcpListener hangsUp = new(Loopback.Address, 0);
     private readonly Echo well = new();
     private LoneGateway gateway = null!;
-    private readonly ConcurrentQueue<string> taken = new(); // the paths that were asked for there
+    private readonly ConcurrentQueue<string> taken = new(); // the paths requested from the replica that hangs up
 
     public async ValueTask InitializeAsync()
     {
@@ -37,7 +37,7 @@ public sealed class RetryTests : IAsyncLifetime
     [Theory]
     [InlineData("unreachable")]
     [InlineData("silent")]
-    public async Task A_safe_request_is_answered_by_the_other_replica(string sick)
+    public async Task A_safe_request_is_retried_at_the_other_replica(string sick)
     {
         var answers = await AskAsync(HttpMethod.Get, $"/{sick}");
 
@@ -48,7 +48,7 @@ public sealed class RetryTests : IAsyncLifetime
     [Theory]
     [InlineData("unreachable")]
     [InlineData("silent")]
-    public async Task What_may_have_been_done_already_is_not_done_again(string sick)
+    public async Task An_unsafe_request_is_never_retried(string sick)
     {
         var answers = await AskAsync(HttpMethod.Post, $"/{sick}");
 
@@ -58,14 +58,14 @@ public sealed class RetryTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Where_no_replica_answers_each_was_asked()
+    public async Task A_safe_request_tries_every_replica_before_503()
     {
         (await gateway.Caller.GetAsync("/nowhere")).AssertError(503, "service_unavailable");
 
-        Assert.Equal(["/one/nowhere", "/two/nowhere"], taken.Distinct().Order()); // the HTTP client may try each of them again by itself
+        Assert.Equal(["/one/nowhere", "/two/nowhere"], taken.Distinct().Order()); // the HTTP client may retry each by itself
     }
 
-    // One at a time, so that the two take turns.
+    // One at a time, so that the replicas alternate.
     private async Task<List<Answer>> AskAsync(HttpMethod method, string path)
     {
         var answers = new List<Answer>();
@@ -109,7 +109,7 @@ public sealed class RetryTests : IAsyncLifetime
             {
                 using var connection = await hangsUp.AcceptSocketAsync();
                 var request = new byte[4096];
-                var length = await connection.ReceiveAsync(request); // so that it may have been acted upon
+                var length = await connection.ReceiveAsync(request); // reads the request, so the replica may have acted on it
                 taken.Enqueue(Encoding.ASCII.GetString(request, 0, length).Split(' ')[1]);
             }
             catch (SocketException)

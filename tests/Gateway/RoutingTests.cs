@@ -16,7 +16,7 @@ public sealed class RoutingTests(ProductionMesh mesh)
     [InlineData("/.well-known/")]
     [InlineData("/.well-known/oauth-authorization-server")]
     [InlineData("/appsettings.json")]
-    public async Task A_path_that_no_route_names_is_not_there_with_or_without_a_token(string path)
+    public async Task An_unrouted_path_is_404_with_or_without_a_token(string path)
     {
         (await mesh.Gateway.GetAsync(path)).AssertError(404, "not_found");
         (await mesh.Gateway.GetAsync(path, await mesh.AdminTokenAsync())).AssertError(404, "not_found");
@@ -34,7 +34,7 @@ public sealed class RoutingTests(ProductionMesh mesh)
     [InlineData("POST", "/.well-known/jwks.json", "GET, HEAD")]
     [InlineData("POST", "/health/live", "GET, HEAD")]
     [InlineData("DELETE", "/health/ready", "GET, HEAD")]
-    public async Task A_method_that_the_route_does_not_name_is_refused(string method, string path, string allowed)
+    public async Task A_method_that_the_route_does_not_list_is_405(string method, string path, string allowed)
     {
         var answer = await mesh.Gateway.SendAsync(new HttpMethod(method), path);
 
@@ -43,7 +43,7 @@ public sealed class RoutingTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task A_service_too_says_that_HEAD_works_where_GET_does()
+    public async Task A_service_also_lists_HEAD_wherever_it_allows_GET()
     {
         var token = await mesh.AdminTokenAsync();
         Assert.Equal("GET, HEAD", (await mesh.Resource.SendAsync(HttpMethod.Post, "/protected")).Header("Allow"));
@@ -58,7 +58,7 @@ public sealed class RoutingTests(ProductionMesh mesh)
     [InlineData("Host: a.example\r\nHost: b.example")]
     [InlineData("Host: a.example/protected")]
     [InlineData("X-None: none")]
-    public async Task A_request_names_one_host(string lines)
+    public async Task A_request_without_exactly_one_valid_host_is_400(string lines)
     {
         var answer = await RawHttp.SendAsync(mesh.Gateway.Address, $"GET /echo/x HTTP/1.1\r\n{lines}\r\nConnection: close\r\n\r\n");
 
@@ -66,7 +66,7 @@ public sealed class RoutingTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task Naming_another_method_in_a_header_changes_nothing()
+    public async Task A_method_override_header_changes_nothing()
     {
         var answer = await mesh.Gateway.SendAsync(
             HttpMethod.Post, "/protected", change: request => request.Headers.Add("X-HTTP-Method-Override", "GET"));
@@ -88,7 +88,7 @@ public sealed class RoutingTests(ProductionMesh mesh)
     [InlineData("/echo/%2e%2e/admin")]
     [InlineData("/./admin")]
     [InlineData("http://elsewhere.example/admin")]
-    public async Task No_spelling_of_a_guarded_path_opens_it(string target)
+    public async Task No_alternative_spelling_of_a_guarded_path_opens_it(string target)
     {
         var answer = await RawHttp.SendAsync(mesh.Gateway.Address, $"GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
 
@@ -96,7 +96,7 @@ public sealed class RoutingTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task The_admin_route_stays_closed_for_a_user_and_opens_for_an_admin()
+    public async Task An_admin_route_refuses_a_user_and_admits_an_admin()
     {
         var (name, _, token) = await mesh.SignUpAsync();
 

@@ -2,14 +2,14 @@ using AuthMesh.Tests.Harness;
 
 namespace AuthMesh.Tests.Gateway;
 
-/// <summary>What the gateway says about itself and its callers to the services behind it.</summary>
+/// <summary>What the gateway tells the services behind it about itself and its callers.</summary>
 public sealed class ServiceCredentialTests(ServiceCredentialTests.WithTrustingRoute fixture)
     : IClassFixture<ServiceCredentialTests.WithTrustingRoute>
 {
     [Theory]
     [InlineData("/login", ProductionMesh.ServiceKey)]
     [InlineData("/echo/x", null)]
-    public async Task Only_the_identity_service_gets_the_service_key_whatever_a_caller_sends(string path, string? key)
+    public async Task Only_the_identity_service_gets_the_service_key_and_never_the_callers(string path, string? key)
     {
         var answer = await PostAsync(path);
 
@@ -20,12 +20,12 @@ public sealed class ServiceCredentialTests(ServiceCredentialTests.WithTrustingRo
     [InlineData("/login")]
     [InlineData("/echo/x")]
     [InlineData("/trusting/x")]
-    public async Task The_address_that_arrives_is_the_connections_alone(string path)
+    public async Task The_forwarded_address_is_only_the_connections(string path)
     {
         var answer = await PostAsync(path);
 
         Assert.Contains(answer.ArrivedHeader("X-Forwarded-For"), new[] { "127.0.0.1", "::1" });
-        Assert.Equal("https", answer.ArrivedHeader("X-Forwarded-Proto")); // the public origin's
+        Assert.Equal("https", answer.ArrivedHeader("X-Forwarded-Proto")); // the scheme of the public origin
         Assert.Null(answer.ArrivedHeader("X-Forwarded-Prefix"));
         Assert.Null(answer.ArrivedHeader("Forwarded"));
     }
@@ -44,7 +44,7 @@ public sealed class ServiceCredentialTests(ServiceCredentialTests.WithTrustingRo
         return answer;
     }
 
-    /// <summary>With a route whose own settings would pass on what the caller claims, and in another header.</summary>
+    /// <summary>Has a route whose settings would forward the caller's claims, and in another header.</summary>
     public sealed class WithTrustingRoute : IAsyncLifetime
     {
         public LoneGateway Gateway { get; } = new(new()

@@ -5,7 +5,7 @@ using AuthMesh.Tests.Harness;
 namespace AuthMesh.Tests.Gateway;
 
 /// <summary>
-/// The session cookie and the access token that takes its place. The identity service is one that the test can hold, refuse and count.
+/// The session cookie and the access token that replaces it. The identity service is a fake that a test can block, refuse and count.
 /// </summary>
 public sealed class SessionCookieTests : IClassFixture<LoneGateway>
 {
@@ -24,7 +24,7 @@ public sealed class SessionCookieTests : IClassFixture<LoneGateway>
     private int Exchanges => Identity.TotalExchanges - exchangesBefore;
 
     [Fact]
-    public async Task A_cookie_opens_what_its_access_token_opens_and_goes_no_further()
+    public async Task A_cookie_grants_what_its_access_token_grants_and_is_not_forwarded()
     {
         var (cookie, claims) = Identity.SignIn();
 
@@ -48,10 +48,10 @@ public sealed class SessionCookieTests : IClassFixture<LoneGateway>
     [InlineData("x__Host-authmesh={0}")]
     [InlineData("__Host-authmesh.x={0}")]
     [InlineData("a=__Host-authmesh={0}")]
-    [InlineData("a=b, __Host-authmesh={0}")] // a comma separates nothing (RFC 6265 §4.2.1)
+    [InlineData("a=b, __Host-authmesh={0}")] // a comma is no separator (RFC 6265 §4.2.1)
     [InlineData("__Host-authmesh")]
     [InlineData(";;=;")]
-    public async Task A_cookie_of_another_name_is_none(string header)
+    public async Task A_cookie_of_another_name_is_ignored(string header)
     {
         var (cookie, _) = Identity.SignIn();
 
@@ -66,7 +66,7 @@ public sealed class SessionCookieTests : IClassFixture<LoneGateway>
     [InlineData(";__Host-authmesh={0}")]
     [InlineData("a=b;__Host-authmesh={0};c")]
     [InlineData("__Host-authmesh = {0} ; __host-authmesh={0}; authmesh={0}")]
-    public async Task Whatever_stands_around_it_the_one_of_the_name_counts(string header)
+    public async Task The_session_cookie_is_found_among_other_cookies(string header)
     {
         var (cookie, claims) = Identity.SignIn();
 
@@ -82,7 +82,7 @@ public sealed class SessionCookieTests : IClassFixture<LoneGateway>
     [InlineData("Cookie: __Host-authmesh={0}\r\ncookie: a=b; __Host-authmesh={1}")]
     [InlineData("Cookie: __Host-authmesh={0}; __Host-authmesh=")]
     [InlineData("Cookie: __Host-authmesh={0};  __Host-authmesh =junk")]
-    public async Task Two_cookies_of_the_name_are_refused_unasked(string headers)
+    public async Task Two_session_cookies_are_refused_without_an_exchange(string headers)
     {
         var (first, second) = (Identity.SignIn().Cookie, Identity.SignIn().Cookie);
         var lines = headers.Replace("{0}", first, StringComparison.Ordinal).Replace("{1}", second, StringComparison.Ordinal);
@@ -102,7 +102,7 @@ public sealed class SessionCookieTests : IClassFixture<LoneGateway>
         "x",
         new string('A', 42),
         new string('A', 44),
-        new string('A', 42) + "B", // the last character has bits left over
+        new string('A', 42) + "B", // the last character has nonzero unused bits
         new string('A', 42) + "=",
         new string('A', 42) + "+",
         new string('A', 42) + "/",
@@ -114,7 +114,7 @@ public sealed class SessionCookieTests : IClassFixture<LoneGateway>
 
     [Theory]
     [MemberData(nameof(Junk))]
-    public async Task What_cannot_be_a_cookie_of_ours_is_refused_unasked(string value)
+    public async Task A_malformed_session_cookie_is_refused_without_an_exchange(string value)
     {
         var answer = await gateway.GetAsync("/protected", value);
 
@@ -125,7 +125,7 @@ public sealed class SessionCookieTests : IClassFixture<LoneGateway>
     }
 
     [Fact]
-    public async Task A_cookie_that_opens_nothing_is_401_and_stays_and_is_not_remembered()
+    public async Task A_cookie_of_an_ended_session_is_401_each_time_and_is_not_cleared()
     {
         var (cookie, claims) = Identity.SignIn();
         Identity.SignOut(cookie);
@@ -139,12 +139,12 @@ public sealed class SessionCookieTests : IClassFixture<LoneGateway>
             Assert.Equal(asked, Identity.ExchangesOf(cookie));
         }
 
-        Identity.SignInAgain(cookie, claims); // what disabling and enabling a user does
+        Identity.SignInAgain(cookie, claims); // as disabling and enabling a user does
         Assert.Equal(200, (await gateway.GetAsync("/protected", cookie)).Status);
     }
 
     [Fact]
-    public async Task A_bearer_token_wins_also_when_it_is_bad()
+    public async Task A_bearer_token_overrides_the_cookie_even_if_invalid()
     {
         var (cookie, _) = Identity.SignIn();
         var other = Forge.Claims();
@@ -154,7 +154,7 @@ public sealed class SessionCookieTests : IClassFixture<LoneGateway>
         (await SendAsync("Bearer junk")).AssertError(401, "invalid_token");
         Assert.Equal(0, Exchanges);
 
-        // Not a token at all: what a browser sends to the whole origin where a proxy in front asked for it.
+        // Not a bearer token: a browser sends this to the whole origin if a proxy in front asked for it.
         Assert.Equal(200, (await SendAsync("Basic YTpi")).Status);
         var empty = await RawHttp.SendAsync(
             gateway.Caller.Address,
@@ -175,7 +175,7 @@ public sealed class SessionCookieTests : IClassFixture<LoneGateway>
     [InlineData("POST", "/login", 200)]
     [InlineData("GET", "/nothing", 404)]
     [InlineData("DELETE", "/protected", 405)]
-    public async Task Where_nobody_has_to_be_signed_in_no_cookie_is_exchanged(string method, string path, int status)
+    public async Task A_route_that_needs_no_sign_in_exchanges_no_cookie(string method, string path, int status)
     {
         var (cookie, _) = Identity.SignIn();
 
@@ -192,7 +192,7 @@ public sealed class SessionCookieTests : IClassFixture<LoneGateway>
     }
 
     [Fact]
-    public async Task A_route_for_everybody_can_ask_who_it_is_where_a_cookie_tells()
+    public async Task An_anonymous_route_can_use_a_session_cookie_if_it_is_usable()
     {
         var (cookie, claims) = Identity.SignIn();
         var (ended, _) = Identity.SignIn();
@@ -216,7 +216,7 @@ public sealed class SessionCookieTests : IClassFixture<LoneGateway>
     }
 
     [Fact]
-    public async Task However_many_bring_it_at_once_a_cookie_is_exchanged_once()
+    public async Task Concurrent_requests_with_one_cookie_share_one_exchange()
     {
         var (cookie, claims) = Identity.SignIn();
         var (arrived, release) = (new TaskCompletionSource(), new TaskCompletionSource());
@@ -268,14 +268,14 @@ public sealed class SessionCookieTests : IClassFixture<LoneGateway>
             Assert.Equal(1, Identity.ExchangesOf(cookie));
         }
 
-        Assert.DoesNotContain("   at ", gateway.Log, StringComparison.Ordinal); // and it is no fault
+        Assert.DoesNotContain("   at ", gateway.Log, StringComparison.Ordinal); // and no exception is logged
     }
 
     [Fact]
     public async Task Every_answer_belongs_to_its_caller()
     {
         var sessions = Enumerable.Range(0, 50).Select(_ => Identity.SignIn()).ToList();
-        Identity.TokenLifetime = TimeSpan.FromSeconds(1); // so that exchanges go on all the time
+        Identity.TokenLifetime = TimeSpan.FromSeconds(1); // so that exchanges continue throughout the test
         Identity.BeforeAnswering(async cookie =>
         {
             for (var yields = cookie[0] % 8; yields > 0; yields--)
@@ -300,14 +300,14 @@ public sealed class SessionCookieTests : IClassFixture<LoneGateway>
         }));
 
         Assert.Equal(4000, answers.Sum());
-        Assert.InRange(Exchanges, sessions.Count + 1, 3999); // shared, and asked for again
+        Assert.InRange(Exchanges, sessions.Count + 1, 3999); // tokens are shared, and renewed after they expire
     }
 
     [Fact]
-    public async Task A_token_about_to_expire_is_not_used_again()
+    public async Task A_token_about_to_expire_is_not_reused()
     {
         var (cookie, _) = Identity.SignIn();
-        Identity.TokenLifetime = TimeSpan.FromSeconds(-2); // still good, for clocks that differ
+        Identity.TokenLifetime = TimeSpan.FromSeconds(-2); // still valid within the clock skew
 
         Assert.Equal(200, (await gateway.GetAsync("/protected", cookie)).Status);
         Assert.Equal(200, (await gateway.GetAsync("/protected", cookie)).Status);
@@ -315,7 +315,7 @@ public sealed class SessionCookieTests : IClassFixture<LoneGateway>
     }
 
     [Fact]
-    public async Task A_session_that_ends_while_its_token_is_held_is_asked_about_and_refused()
+    public async Task A_session_that_ends_while_its_token_is_cached_is_exchanged_again_and_refused()
     {
         var (cookie, claims) = Identity.SignIn();
         Assert.Equal(200, (await gateway.GetAsync("/protected", cookie)).Status);
@@ -329,11 +329,11 @@ public sealed class SessionCookieTests : IClassFixture<LoneGateway>
         Assert.Null(answer.Header("Set-Cookie"));
         Assert.Equal(2, Identity.ExchangesOf(cookie));
         Identity.AnswerInstead(503, "{}");
-        (await gateway.GetAsync("/protected", cookie)).AssertError(503, "sessions_unavailable"); // what it held is gone
+        (await gateway.GetAsync("/protected", cookie)).AssertError(503, "sessions_unavailable"); // the cached token is gone
     }
 
     [Fact]
-    public async Task A_session_that_lives_on_at_a_higher_epoch_is_not_signed_out()
+    public async Task A_session_that_continues_at_a_higher_epoch_stays_signed_in()
     {
         var (cookie, claims) = Identity.SignIn();
         Assert.Equal("0", (await gateway.GetAsync("/protected", cookie)).ArrivedClaim("epoch"));
@@ -348,7 +348,7 @@ public sealed class SessionCookieTests : IClassFixture<LoneGateway>
     }
 
     [Fact]
-    public async Task A_key_that_is_distrusted_signs_nobody_out()
+    public async Task A_distrusted_key_signs_no_browser_out()
     {
         var (cookie, claims) = Identity.SignIn();
         Assert.Equal(200, (await gateway.GetAsync("/protected", cookie)).Status);
@@ -364,7 +364,7 @@ public sealed class SessionCookieTests : IClassFixture<LoneGateway>
     }
 
     [Fact]
-    public async Task A_session_that_ends_while_its_token_is_on_the_way_stays_ended()
+    public async Task A_session_that_ends_during_the_exchange_stays_ended()
     {
         var (cookie, claims) = Identity.SignIn();
         var (minted, release) = (new TaskCompletionSource(), new TaskCompletionSource());
@@ -387,7 +387,7 @@ public sealed class SessionCookieTests : IClassFixture<LoneGateway>
     }
 
     [Fact]
-    public async Task An_epoch_that_rises_while_the_token_is_on_the_way_costs_one_more_exchange_and_no_401()
+    public async Task An_epoch_raised_during_the_exchange_causes_one_more_exchange_and_no_401()
     {
         var (cookie, claims) = Identity.SignIn();
         var (minted, release) = (new TaskCompletionSource(), new TaskCompletionSource());
@@ -409,7 +409,7 @@ public sealed class SessionCookieTests : IClassFixture<LoneGateway>
     }
 
     [Fact]
-    public async Task An_identity_service_that_insists_on_what_is_revoked_is_asked_twice_and_not_believed()
+    public async Task A_revoked_token_from_the_identity_service_is_retried_once_and_then_refused()
     {
         var (cookie, claims) = Identity.SignIn();
         Identity.Tell("session-ended", new { sid = claims["sid"]!.ToString() });
@@ -431,7 +431,7 @@ public sealed class SessionCookieTests : IClassFixture<LoneGateway>
     [InlineData(200, "{}")]
     [InlineData(200, """{"token":"junk","expires_in":600}""")]
     [InlineData(200, """{"token":1,"expires_in":600}""")]
-    public async Task Without_an_answer_from_the_identity_service_it_is_503_and_what_is_held_still_opens(int status, string body)
+    public async Task A_failed_exchange_is_503_while_cached_tokens_still_work(int status, string body)
     {
         var (held, _) = Identity.SignIn();
         Assert.Equal(200, (await gateway.GetAsync("/protected", held)).Status);
@@ -450,7 +450,7 @@ public sealed class SessionCookieTests : IClassFixture<LoneGateway>
     }
 
     [Fact]
-    public async Task An_identity_service_that_hangs_or_is_gone_is_503_too()
+    public async Task An_identity_service_that_hangs_or_is_down_is_503_while_cached_tokens_still_work()
     {
         await using var lone = new LoneGateway();
         await lone.InitializeAsync();
@@ -470,14 +470,14 @@ public sealed class SessionCookieTests : IClassFixture<LoneGateway>
     }
 
     [Fact]
-    public async Task On_plain_http_the_name_holds_the_port_so_that_meshes_on_one_host_keep_apart()
+    public async Task The_cookie_name_contains_the_port_on_plain_http_so_that_meshes_on_one_host_stay_separate()
     {
         await using var lone = new LoneGateway(new() { ["AuthMesh:Issuer"] = "http://localhost:8080" });
         await lone.InitializeAsync();
         var (cookie, claims) = lone.Identity.SignIn();
         claims["iss"] = "http://localhost:8080";
 
-        var another = lone.Identity.SignIn().Cookie; // another mesh's, which browsers send along
+        var another = lone.Identity.SignIn().Cookie; // from another mesh on this host, which browsers send too
         foreach (var cookies in (string[])
             ["authmesh-8080=" + cookie, $"authmesh-9090={another}; authmesh-8080={cookie}; authmesh={another}"])
         {
@@ -494,7 +494,7 @@ public sealed class SessionCookieTests : IClassFixture<LoneGateway>
     }
 
     [Fact]
-    public async Task As_many_tokens_are_held_as_is_set_and_those_in_use_longest()
+    public async Task The_cache_holds_the_configured_number_of_tokens_and_keeps_those_in_use()
     {
         await using var lone = new LoneGateway(new() { ["Gateway:SessionTokens"] = "100" });
         await lone.InitializeAsync();
@@ -503,7 +503,7 @@ public sealed class SessionCookieTests : IClassFixture<LoneGateway>
         foreach (var cookie in cookies)
         {
             Assert.Equal(200, (await lone.GetAsync("/protected", cookie)).Status);
-            Assert.Equal(200, (await lone.GetAsync("/protected", cookies[0])).Status); // somebody who is always there
+            Assert.Equal(200, (await lone.GetAsync("/protected", cookies[0])).Status); // a session in constant use
         }
 
         Assert.Equal(250, lone.Identity.TotalExchanges);
@@ -522,7 +522,7 @@ public sealed class SessionCookieTests : IClassFixture<LoneGateway>
     }
 
     [Fact]
-    public async Task An_answer_that_takes_or_replaces_the_cookie_ends_what_is_known_of_the_old_one_at_once()
+    public async Task An_answer_that_sets_the_session_cookie_drops_the_cached_token_of_the_old_one()
     {
         var (cookie, _) = Identity.SignIn();
         Assert.Equal(200, (await gateway.GetAsync("/own/x?Set-Cookie=theme%3Ddark", cookie)).Status);
@@ -542,11 +542,11 @@ public sealed class SessionCookieTests : IClassFixture<LoneGateway>
     [InlineData("__Host-authmesh=; Max-Age=0")]
     [InlineData("  __Host-authmesh \t=stolen")]
     [InlineData("__HOST-AUTHMESH=stolen")]
-    [InlineData("=__Host-authmesh=stolen")] // a cookie without a name, which comes back as what it says
+    [InlineData("=__Host-authmesh=stolen")] // a nameless cookie, which a browser sends back as this text
     [InlineData("__Host-authmesh")]
     [InlineData("__Host-authmesh-device=stolen")]
     [InlineData("__Host-authmesh-device=; Max-Age=0")]
-    public async Task No_service_but_the_identity_service_gives_or_takes_a_cookie_of_ours(string setCookie)
+    public async Task Only_the_identity_service_can_set_or_clear_our_cookies(string setCookie)
     {
         var (cookie, _) = Identity.SignIn();
         var query = $"?Set-Cookie=a%3Db&Set-Cookie={Uri.EscapeDataString(setCookie)}&Set-Cookie=authmesh2%3Dc";
@@ -571,7 +571,7 @@ public sealed class SessionCookieTests : IClassFixture<LoneGateway>
     [InlineData("no-store", "no-store")]
     [InlineData("public, max-age=60", "public, max-age=60")]
     [InlineData("max-age=1, s-maxage=60", "max-age=1, s-maxage=60")]
-    public async Task Caches_on_the_way_treat_the_cookie_as_they_would_a_bearer_token(string? said, string answered)
+    public async Task Cache_headers_treat_the_cookie_like_a_bearer_token(string? said, string answered)
     {
         var (cookie, claims) = Identity.SignIn();
         var query = said is null ? "" : "?Cache-Control=" + Uri.EscapeDataString(said);
@@ -586,7 +586,7 @@ public sealed class SessionCookieTests : IClassFixture<LoneGateway>
         var onAnonymousRoute = await gateway.Caller.GetAsync("/open/x" + query, Identity.Sign(claims));
         Assert.Equal(Directives(said ?? "no-store"), Directives(onAnonymousRoute.Header("Cache-Control")!));
         var nobodys = await gateway.Caller.GetAsync("/open/x" + query);
-        Assert.Equal(Directives(said ?? ""), Directives(nobodys.Header("Cache-Control") ?? "")); // as the service says
+        Assert.Equal(Directives(said ?? ""), Directives(nobodys.Header("Cache-Control") ?? "")); // as the service sent it
         Assert.Equal("Cookie", nobodys.Header("Vary"));
 
         static IEnumerable<string> Directives(string text) => text.Split(',', StringSplitOptions.TrimEntries).Order();
@@ -597,7 +597,7 @@ public sealed class SessionCookieTests : IClassFixture<LoneGateway>
     [InlineData("{0}; theme=dark; {1}", 2)]
     [InlineData("{0}; __Host-authmesh=junk; {1}", 2)]
     [InlineData("theme=dark; __Host-authmesh=junk", 0)]
-    public async Task A_logout_is_passed_every_session_cookie_also_beside_a_bearer_token(string header, int passed)
+    public async Task A_logout_forwards_every_session_cookie_even_with_a_bearer_token(string header, int passed)
     {
         string[] cookies = [.. Enumerable.Range(0, 2).Select(_ => $"{LoneGateway.CookieName}={Identity.SignIn().Cookie}")];
         foreach (var authorization in (string?[])[null, "Bearer junk", "Bearer " + Identity.Sign(Forge.Claims())])
@@ -618,7 +618,7 @@ public sealed class SessionCookieTests : IClassFixture<LoneGateway>
     }
 
     [Fact]
-    public async Task Vary_names_the_cookie_beside_what_the_service_names()
+    public async Task Vary_adds_Cookie_to_the_services_own_names()
     {
         var answer = await gateway.GetAsync("/protected?Vary=Accept-Language", Identity.SignIn().Cookie);
 
@@ -626,7 +626,7 @@ public sealed class SessionCookieTests : IClassFixture<LoneGateway>
     }
 
     [Fact]
-    public async Task Nothing_of_a_session_is_logged()
+    public async Task No_cookie_token_or_key_is_logged()
     {
         var (cookie, claims) = Identity.SignIn();
         Assert.Equal(200, (await gateway.GetAsync("/protected", cookie)).Status);
@@ -644,7 +644,7 @@ public sealed class SessionCookieTests : IClassFixture<LoneGateway>
         Assert.DoesNotContain(ProductionMesh.ServiceKey, gateway.Log, StringComparison.Ordinal);
     }
 
-    // Time for what was sent to get as far as it can.
+    // Gives requests in flight time to get as far as they can.
     private async Task SomeRoundTripsAsync()
     {
         for (var i = 0; i < 10; i++)

@@ -3,19 +3,19 @@ using AuthMesh.Tests.Harness;
 
 namespace AuthMesh.Tests.Gateway;
 
-/// <summary>The tests call from where a proxy would stand: from each loopback address that this machine has.</summary>
+/// <summary>The tests call from the place of a proxy: from each loopback address that this machine has.</summary>
 public sealed class TrustedProxyTests
 {
     [Fact]
-    public async Task What_a_trusted_proxy_writes_down_is_believed_and_nothing_before_it()
+    public async Task The_address_that_a_trusted_proxy_reports_is_used_and_earlier_claims_are_not()
     {
         await using var gateway = await StartAsync("127.0.0.1", "::1", "10.0.0.0/8", "2001:db8::/32");
 
         await FromEachLoopbackAsync(gateway, async (caller, own) =>
         {
             Assert.Equal("203.0.113.7", await AddressAsync(caller, "203.0.113.7"));
-            Assert.Equal("203.0.113.7", await AddressAsync(caller, "198.51.100.1, 203.0.113.7")); // the first is a claim
-            Assert.Equal("203.0.113.7", await AddressAsync(caller, "198.51.100.1", "203.0.113.7, 10.1.2.3")); // through two of ours
+            Assert.Equal("203.0.113.7", await AddressAsync(caller, "198.51.100.1, 203.0.113.7")); // the first is the caller's claim
+            Assert.Equal("203.0.113.7", await AddressAsync(caller, "198.51.100.1", "203.0.113.7, 10.1.2.3")); // through two trusted proxies
             Assert.Equal("203.0.113.7", await AddressAsync(caller, "127.0.0.1, 203.0.113.7"));
             Assert.Equal("2001:dead::1", await AddressAsync(caller, "2001:dead::1, 2001:db8::1"));
             Assert.Equal(own, await AddressAsync(caller, "203.0.113.7, nonsense"));
@@ -26,7 +26,7 @@ public sealed class TrustedProxyTests
     [Theory]
     [InlineData(null)]
     [InlineData("10.0.0.0/8")]
-    public async Task What_anybody_else_claims_is_not(string? trusted)
+    public async Task An_address_that_an_untrusted_caller_reports_is_ignored(string? trusted)
     {
         await using var gateway = await StartAsync(trusted is null ? [] : [trusted]);
 
@@ -44,7 +44,7 @@ public sealed class TrustedProxyTests
 
         var answer = await gateway.Caller.SendAsync(HttpMethod.Get, "/echo/x", change: request =>
         {
-            request.Headers.Host = "gateway.internal:8080"; // what a proxy sends on unless told otherwise
+            request.Headers.Host = "gateway.internal:8080"; // a proxy sends this by default
             request.Headers.Add("X-Forwarded-For", "203.0.113.7");
             request.Headers.Add("X-Forwarded-Proto", "http");
             request.Headers.Add("X-Forwarded-Host", "evil.example");
@@ -63,8 +63,8 @@ public sealed class TrustedProxyTests
         return gateway;
     }
 
-    /// <param name="gateway">It listens at `localhost`, so at both addresses where there are two.</param>
-    /// <param name="work">Told how to call it, and from which address that call then comes.</param>
+    /// <param name="gateway">It listens on `localhost`, so on both loopback addresses if the machine has two.</param>
+    /// <param name="work">Gets a caller of the gateway and the address that its calls come from.</param>
     private static async Task FromEachLoopbackAsync(LoneGateway gateway, Func<Caller, string, Task> work)
     {
         Assert.NotEmpty(Loopback.Addresses);
@@ -75,7 +75,7 @@ public sealed class TrustedProxyTests
         }
     }
 
-    /// <returns>Where the service behind the gateway is told that the request began.</returns>
+    /// <returns>The client address that the service behind the gateway receives.</returns>
     private static async Task<string?> AddressAsync(Caller gateway, params string[] forwardedFor)
     {
         var answer = await gateway.SendAsync(HttpMethod.Get, "/echo/x", change: request =>

@@ -2,7 +2,7 @@ using AuthMesh.Tests.Harness;
 
 namespace AuthMesh.Tests.Gateway;
 
-/// <summary>A change of protocol would be a tunnel to a service, with the caller's token, that outlives the logout.</summary>
+/// <summary>An upgrade would open a tunnel to a service with the caller's token, and the tunnel would survive the logout.</summary>
 public sealed class UpgradeTests(ProductionMesh mesh)
 {
     public static TheoryData<string, string> Rows => new(
@@ -26,7 +26,7 @@ public sealed class UpgradeTests(ProductionMesh mesh)
 
     [Theory]
     [MemberData(nameof(Rows))]
-    public async Task No_path_changes_the_protocol(string target, string lines)
+    public async Task An_upgrade_is_refused_on_every_path(string target, string lines)
     {
         // The gateway closes the connection by itself.
         var answer = await RawHttp.SendAsync(mesh.Gateway.Address, $"{target} HTTP/1.1\r\nHost: x\r\n{lines}\r\n\r\n");
@@ -40,7 +40,7 @@ public sealed class UpgradeTests(ProductionMesh mesh)
     [InlineData("Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA")]
     [InlineData("Connection: Upgrade, HTTP2-Settings\r\nUpgrade: H2C")]
     [InlineData("")]
-    public async Task An_offer_of_http2_as_some_clients_make_with_every_request_is_ignored_and_reaches_no_service(string lines)
+    public async Task An_h2c_offer_is_ignored_and_not_forwarded(string lines)
     {
         var answer = await RawHttp.SendAsync(
             mesh.Gateway.Address, $"GET /echo/x HTTP/1.1\r\nHost: x\r\n{lines}{(lines is "" ? "" : "\r\n")}Connection: close\r\n\r\n");
@@ -55,7 +55,7 @@ public sealed class UpgradeTests(ProductionMesh mesh)
     [Theory]
     [InlineData("CONNECT example.com:443")]
     [InlineData("CONNECT 127.0.0.1:80")]
-    public async Task Nobody_connects_to_another_host_through_it(string target)
+    public async Task CONNECT_to_another_host_is_refused(string target)
     {
         var answer = await RawHttp.SendAsync(mesh.Gateway.Address, $"{target} HTTP/1.1\r\nHost: {target.Split(' ')[1]}\r\n\r\n");
 

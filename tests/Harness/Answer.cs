@@ -3,7 +3,7 @@ using System.Text.Json;
 
 namespace AuthMesh.Tests.Harness;
 
-/// <summary>What came back, read whole, with the few looks at it that tests need.</summary>
+/// <summary>A response, completely read, with the few accessors that tests need.</summary>
 public sealed record Answer(int Status, HttpResponseHeaders Headers, HttpContentHeaders ContentHeaders, string Text)
 {
     public JsonElement Json => JsonElement.Parse(Text);
@@ -16,7 +16,7 @@ public sealed record Answer(int Status, HttpResponseHeaders Headers, HttpContent
 
     public string? Member(string name) => Json.TryGetProperty(name, out var value) ? value.ToString() : null;
 
-    /// <summary>A header as it stood, several joined; null where there was none.</summary>
+    /// <summary>A header's value, several joined, or null.</summary>
     public string? Header(string name) =>
         Headers.TryGetValues(name, out var values) || ContentHeaders.TryGetValues(name, out values) ? string.Join(", ", values) : null;
 
@@ -26,7 +26,7 @@ public sealed record Answer(int Status, HttpResponseHeaders Headers, HttpContent
     public override string ToString() => $"{Status} {Text}";
 }
 
-/// <summary>The one error shape, checked member by member.</summary>
+/// <summary>Checks the common error shape member by member.</summary>
 public static class ErrorShape
 {
     public static void AssertError(this Answer answer, int status, string code, string? message = null, params string[] fields)

@@ -3,19 +3,19 @@ using System.Net.Http.Json;
 namespace AuthMesh.Tests.Harness;
 
 /// <summary>
-/// What a browser does for a page of our own: it keeps the cookies and sends them along, and says where requests come from.
+/// Acts like a browser on a page of our own: it stores cookies, sends them, and says where requests come from.
 /// </summary>
 public sealed class Browser(Caller caller)
 {
     private readonly List<string> setCookies = [];
 
-    /// <summary>The session's name and value, or null where there is none.</summary>
+    /// <summary>The session cookie's name and value, or null.</summary>
     public string? Cookie { get; set; }
 
-    /// <summary>The device's.</summary>
+    /// <summary>The device cookie's.</summary>
     public string? DeviceCookie { get; set; }
 
-    /// <summary>Every Set-Cookie that came back, as it stood.</summary>
+    /// <summary>Every Set-Cookie header that came back, unchanged.</summary>
     public IReadOnlyList<string> SetCookies => setCookies;
 
     public Task<Answer> GetAsync(string path) => SendAsync(HttpMethod.Get, path);

@@ -4,7 +4,7 @@ using System.Text;
 
 namespace AuthMesh.Tests.Harness;
 
-/// <summary>A client of one address, over a real socket. It keeps no cookies, follows nothing and sends what it is told.</summary>
+/// <summary>A client of one address, over a real socket. It stores no cookies, follows no redirects and sends requests unchanged.</summary>
 public sealed class Caller(Uri address) : IDisposable
 {
     private readonly HttpClient http = new(new SocketsHttpHandler { UseCookies = false, AllowAutoRedirect = false, UseProxy = false })
@@ -20,7 +20,7 @@ public sealed class Caller(Uri address) : IDisposable
     /// <summary>Posts an anonymous object as JSON.</summary>
     public Task<Answer> PostAsync(string path, object body) => SendAsync(HttpMethod.Post, path, JsonContent.Create(body));
 
-    /// <summary>Posts text that need not be JSON at all.</summary>
+    /// <summary>Posts text that need not be JSON.</summary>
     public Task<Answer> PostRawAsync(string path, string body, string contentType = "application/json") => SendAsync(
         HttpMethod.Post, path,
         new ByteArrayContent(Encoding.UTF8.GetBytes(body)) { Headers = { ContentType = MediaTypeHeaderValue.Parse(contentType) } });
@@ -38,7 +38,7 @@ public sealed class Caller(Uri address) : IDisposable
 
     public Task<Answer> LoginAsync(string username, string password) => PostAsync("/login", new { username, password });
 
-    /// <summary>Signs in, which must work, and gives the access token.</summary>
+    /// <summary>Signs in, which must succeed, and returns the access token.</summary>
     public async Task<string> TokenAsync(string username, string password)
     {
         var answer = await LoginAsync(username, password);

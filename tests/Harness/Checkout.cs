@@ -3,19 +3,19 @@ using System.Runtime.InteropServices;
 
 namespace AuthMesh.Tests.Harness;
 
-/// <summary>Where the programs lie that tests start as a person would.</summary>
+/// <summary>The paths of the programs that tests start as a user would.</summary>
 public static class Checkout
 {
     public static string Root { get; } = FindRoot();
 
-    /// <summary>The runtime that the tests run on, however they were started.</summary>
+    /// <summary>The dotnet host that runs the tests, however they were started.</summary>
     public static string DotNet { get; } = Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "../../../dotnet"));
 
     /// <summary>As the tests were built, so were the programs.</summary>
     public static string Configuration => typeof(Checkout).Assembly.GetCustomAttribute<AssemblyConfigurationAttribute>()!.Configuration;
 
     /// <summary>
-    /// A program as the last build left it, or as it was published to the folder that AUTHMESH_SERVICES names, where it was.
+    /// A program from the last build, or the published one in the folder that AUTHMESH_SERVICES names, if it is there.
     /// </summary>
     public static string Dll(string project, string? assembly = null)
     {

@@ -5,7 +5,7 @@ using Npgsql;
 
 namespace AuthMesh.Tests.Harness;
 
-/// <summary>A look behind the wire: what the tables of one mesh hold.</summary>
+/// <summary>Direct access to the tables of one mesh.</summary>
 public sealed class Database(string connectionString)
 {
     public string ConnectionString => connectionString;

@@ -2,11 +2,11 @@ using AuthMesh.LocalMesh;
 
 namespace AuthMesh.Tests.Harness;
 
-/// <summary>Classes that need the quick start's mesh, one class at a time.</summary>
+/// <summary>Classes that need the quick start's mesh. One class runs at a time.</summary>
 [CollectionDefinition]
 public sealed class OnDevelopmentMesh : ICollectionFixture<DevelopmentMesh>;
 
-/// <summary>The mesh of the quick start: Development with demo users, and the limits for guessing that everybody has.</summary>
+/// <summary>The mesh of the quick start: Development with demo users and the default throttling limits.</summary>
 public sealed class DevelopmentMesh(ProductionMesh production) : IAsyncLifetime
 {
     public Mesh Mesh { get; private set; } = null!;

@@ -10,7 +10,7 @@ using Microsoft.Extensions.Logging;
 
 namespace AuthMesh.Tests.Harness;
 
-/// <summary>A service behind the gateway that answers with the request as it arrived, so that a test sees what was passed on.</summary>
+/// <summary>A service behind the gateway that answers with the request as it arrived, so that a test sees what was forwarded.</summary>
 public sealed class Echo : IAsyncDisposable
 {
     private WebApplication app = null!;
@@ -28,7 +28,7 @@ public sealed class Echo : IAsyncDisposable
         Address = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
     }
 
-    /// <summary>Routes of the gateway: to this service, to what it never answers, and to a cluster in which there is nobody.</summary>
+    /// <summary>Routes of the gateway: to this service, to a path that it never answers, and to a cluster that nothing serves.</summary>
     public Dictionary<string, string> RouteSettings() => new()
     {
         ["ReverseProxy:Routes:echo:ClusterId"] = "echo",
@@ -46,12 +46,12 @@ public sealed class Echo : IAsyncDisposable
         ["ReverseProxy:Routes:nobody:Match:Path"] = "/nobody",
         ["ReverseProxy:Routes:nobody:Match:Methods:0"] = "GET",
         ["ReverseProxy:Routes:nobody:AuthorizationPolicy"] = "signed-in",
-        ["ReverseProxy:Clusters:nobody:Destinations:one:Address"] = Loopback.Origin(9), // discard: nobody listens
+        ["ReverseProxy:Clusters:nobody:Destinations:one:Address"] = Loopback.Origin(9), // the discard port, on which nothing listens
     };
 
     public async ValueTask DisposeAsync() => await app.DisposeAsync();
 
-    /// <summary>The request as it arrived. Headers that a test wants in the answer stand in the query: <c>?Set-Cookie=a%3Db</c>.</summary>
+    /// <summary>The request as it arrived. The query holds headers for the answer: <c>?Set-Cookie=a%3Db</c>.</summary>
     public static async Task AnswerAsync(HttpContext context)
     {
         if (context.Request.Path == "/slow")

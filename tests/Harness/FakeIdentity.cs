@@ -56,16 +56,16 @@ internal sealed class FakeIdentity(FakeIdentity? replica = null) : IAsyncDisposa
     /// <summary>Whether the feed says nothing, not even a beat.</summary>
     public bool IsSilent { get; set; }
 
-    /// <summary>What the next tokens live; less than nothing, down to 30 s, is what clocks that differ make of a short time.</summary>
+    /// <summary>The lifetime of the next tokens. Down to -30 s they are still accepted, within the clock skew.</summary>
     public TimeSpan TokenLifetime { get; set; } = TimeSpan.FromMinutes(10);
 
-    /// <summary>How far this clock is ahead of every other one of the test.</summary>
+    /// <summary>How far this clock is ahead of the test's other clocks.</summary>
     public TimeSpan ClockOffset { get; set; }
 
-    /// <summary>How many requests of any kind but the inner ones have arrived.</summary>
+    /// <summary>How many requests have arrived, without the internal ones.</summary>
     public int Requests => Volatile.Read(ref requests);
 
-    /// <summary>Every service key that an exchange came with.</summary>
+    /// <summary>The service keys of all exchanges.</summary>
     public IReadOnlyCollection<string> ServiceKeys => serviceKeys;
 
     public int TotalExchanges => exchanges.Values.Sum();
@@ -90,14 +90,14 @@ internal sealed class FakeIdentity(FakeIdentity? replica = null) : IAsyncDisposa
         Address = new Uri(app.Urls.First());
     }
 
-    /// <summary>A new session of a new user.</summary>
+    /// <summary>Starts a new session of a new user.</summary>
     public (string Cookie, JsonObject Claims) SignIn()
     {
         var cookie = Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(32));
         return (cookie, sessions[cookie] = Forge.Claims());
     }
 
-    /// <summary>Changes what the next token for this cookie says.</summary>
+    /// <summary>Changes a claim of the next token for this cookie.</summary>
     public void Change(string cookie, string claim, JsonNode value)
     {
         var changed = sessions[cookie].DeepClone().AsObject();
@@ -162,15 +162,15 @@ internal sealed class FakeIdentity(FakeIdentity? replica = null) : IAsyncDisposa
 
     public int ExchangesOf(string cookie) => exchanges.GetValueOrDefault(cookie);
 
-    /// <summary>What every exchange is answered from now on.</summary>
+    /// <summary>Sets the answer to every exchange from now on.</summary>
     public void AnswerInstead(int status, string body) => instead = (status, body);
 
     public void AnswerAsUsual() => (instead, beforeAnswering, afterMinting, TokenLifetime) = (null, null, null, TimeSpan.FromMinutes(10));
 
-    /// <summary>Done when an exchange has arrived and nothing has been looked up.</summary>
+    /// <summary>Runs when an exchange has arrived, before the lookup.</summary>
     public void BeforeAnswering(Func<string, Task> wait) => beforeAnswering = wait;
 
-    /// <summary>Done when the token is made and not sent.</summary>
+    /// <summary>Runs when the token is made, before it is sent.</summary>
     public void AfterMinting(Func<string, Task> wait) => afterMinting = wait;
 
     /// <summary>Writes an event to the feed of every verifier. Only their behavior shows whether it arrived.</summary>

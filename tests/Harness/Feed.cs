@@ -4,7 +4,7 @@ using AuthMesh.Issuer;
 
 namespace AuthMesh.Tests.Harness;
 
-/// <summary>Listens to an identity service's revocations as a verifier in another language would: by the documented feed alone.</summary>
+/// <summary>Listens to an identity service's revocations like a verifier in another language: with the documented feed only.</summary>
 public sealed class Feed : IAsyncDisposable
 {
     private readonly CancellationTokenSource closing = new();
@@ -19,7 +19,7 @@ public sealed class Feed : IAsyncDisposable
     public static Feed Open(Caller identity, string? lastEventId = null, string name = "a test") =>
         new(identity.Address, lastEventId, name);
 
-    /// <summary>The next item; a feed that has none for long fails the test.</summary>
+    /// <summary>Returns the next item. Fails the test if none comes for long.</summary>
     public async Task<SseItem<string>> NextAsync()
     {
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
@@ -27,7 +27,7 @@ public sealed class Feed : IAsyncDisposable
         return await items.Reader.ReadAsync(patience.Token);
     }
 
-    /// <summary>All up to the next beat, without it.</summary>
+    /// <summary>Returns all items up to the next beat, without the beat.</summary>
     public async Task<List<SseItem<string>>> UntilBeatAsync()
     {
         var heard = new List<SseItem<string>>();
@@ -39,7 +39,7 @@ public sealed class Feed : IAsyncDisposable
         return heard;
     }
 
-    /// <summary>Whether the other side has ended it.</summary>
+    /// <summary>Whether the server has closed the feed.</summary>
     public bool HasEnded => reading.IsCompleted;
 
     public async ValueTask DisposeAsync()

@@ -8,10 +8,10 @@ public sealed record Finished(int ExitCode, string Output, string Errors)
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2), PatienceWithBuilds = TimeSpan.FromMinutes(5);
 
     /// <param name="command">The program and its arguments.</param>
-    /// <param name="environment">What is set besides; settings of this shell that a program of ours would heed are taken out.</param>
-    /// <param name="input">What stands in standard input, which is never a terminal.</param>
-    /// <param name="folder">Where it runs; null is a folder that means nothing to it.</param>
-    /// <param name="isBuild">Whether it restores and compiles, which takes its time.</param>
+    /// <param name="environment">Additional variables. Settings of this shell that our programs would read are removed.</param>
+    /// <param name="input">The standard input, which is never a terminal.</param>
+    /// <param name="folder">The working folder. Null is a folder without meaning for the program.</param>
+    /// <param name="isBuild">Whether it restores and compiles, which takes longer.</param>
     public static async Task<Finished> RunAsync(
         IReadOnlyList<string> command, IReadOnlyDictionary<string, string>? environment = null, string input = "", string? folder = null,
         bool isBuild = false)
@@ -24,7 +24,7 @@ public sealed record Finished(int ExitCode, string Output, string Errors)
         }
         catch (IOException)
         {
-            // It ended without reading, as it may.
+            // The program may exit without reading its input.
         }
 
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
@@ -38,11 +38,11 @@ public sealed record Finished(int ExitCode, string Output, string Errors)
         }
         finally
         {
-            process.Kill(entireProcessTree: true); // does nothing to one that has ended
+            process.Kill(entireProcessTree: true); // does nothing if it has exited
         }
     }
 
-    /// <summary>Starts a program with all three streams in the caller's hands.</summary>
+    /// <summary>Starts a program whose three streams the caller controls.</summary>
     public static Process Start(
         IReadOnlyList<string> command, IReadOnlyDictionary<string, string>? environment = null, string? folder = null)
     {
@@ -66,7 +66,7 @@ public sealed record Finished(int ExitCode, string Output, string Errors)
         return Process.Start(start)!;
     }
 
-    /// <summary>Otherwise shows what the program said.</summary>
+    /// <summary>On failure, shows the program's output.</summary>
     public void AssertExited(int exitCode) => Assert.True(ExitCode == exitCode, $"not exit code {exitCode}: {this}");
 
     public override string ToString() => $"exit code {ExitCode}\n{Output}\n{Errors}";

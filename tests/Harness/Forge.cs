@@ -9,7 +9,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace AuthMesh.Tests.Harness;
 
-/// <summary>Makes tokens with the mesh's own signing key, so that a refusal is for the one thing that is wrong with a token.</summary>
+/// <summary>Makes tokens with the mesh's own signing key, so that a refusal has only the one cause that a test puts in.</summary>
 internal sealed class Forge(string keyId, ECDsa key)
 {
     public string KeyId => keyId;
@@ -27,7 +27,7 @@ internal sealed class Forge(string keyId, ECDsa key)
 
     public JsonObject Header() => new() { ["alg"] = "ES256", ["typ"] = "at+jwt", ["kid"] = keyId };
 
-    /// <summary>The claims of a token that is good for everything but may be changed.</summary>
+    /// <summary>The claims of a valid token, which a test may change.</summary>
     public static JsonObject Claims()
     {
         var now = TimeProvider.System.GetUtcNow().ToUnixTimeSeconds();

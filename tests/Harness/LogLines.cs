@@ -3,7 +3,7 @@ using Microsoft.Extensions.Logging;
 
 namespace AuthMesh.Tests.Harness;
 
-/// <summary>What was logged, for parts that are tested without a process around them.</summary>
+/// <summary>Collects the log of parts that are tested without a process.</summary>
 public sealed class LogLines<T> : ILogger<T>
 {
     private readonly ConcurrentQueue<(LogLevel Level, string Text)> lines = new();

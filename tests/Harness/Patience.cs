@@ -1,20 +1,20 @@
 namespace AuthMesh.Tests.Harness;
 
-/// <summary>Waits for what must come about by itself, and shows what was seen last where it does not.</summary>
+/// <summary>Polls until a condition holds, and shows the last value if it does not.</summary>
 public static class Patience
 {
-    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(120); // far beyond what anything here takes
+    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(120); // far longer than anything here takes
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(50);
 
-    /// <summary>Asks again until the answer is yes.</summary>
+    /// <summary>Polls until the condition is true.</summary>
     public static Task UntilAsync(Func<Task<bool>> condition) => UntilAsync(condition, isMet => isMet);
 
     public static Task UntilAsync(Func<bool> condition) => UntilAsync(() => Task.FromResult(condition()));
 
     /// <summary>
-    /// Looks again until it is as it should be. A connection that is refused or breaks is what a service that starts looks like.
+    /// Polls until the value is as it should be. A refused or broken connection is what a starting service looks like.
     /// </summary>
-    /// <returns>What was seen then.</returns>
+    /// <returns>The value that met the condition.</returns>
     public static async Task<T> UntilAsync<T>(Func<Task<T>> look, Func<T, bool> isAsItShouldBe)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);

@@ -5,7 +5,7 @@ using AuthMesh.TestMesh;
 namespace AuthMesh.Tests.Harness;
 
 /// <summary>
-/// The mesh that most tests talk to: Production, secrets of its own, an https issuer, no demo users. Started once for the run.
+/// The mesh that most tests use: Production, its own secrets, an https issuer, no demo users. Started once for the run.
 /// </summary>
 public sealed class ProductionMesh : IAsyncLifetime
 {
@@ -13,13 +13,13 @@ public sealed class ProductionMesh : IAsyncLifetime
     public const string ServiceKey = InProduction.ServiceKey;
     public const string AdminPassword = "the first admin's password";
 
-    /// <summary>The least: the suite signs in hundreds of times, while all cores are busy. One test pins the default.</summary>
+    /// <summary>The minimum, because the suite signs in hundreds of times while all cores are busy. One test pins the default.</summary>
     public const string WorkFactor = "4";
 
     private readonly string folder = Directory.CreateTempSubdirectory("authmesh-tests-").FullName;
     private Mesh mesh = null!;
 
-    /// <summary>Where other meshes of the run get databases of their own.</summary>
+    /// <summary>The server on which other meshes of the run create their own databases.</summary>
     public TestPostgres Postgres { get; } = new();
 
     public Mesh Mesh => mesh;
@@ -59,7 +59,7 @@ public sealed class ProductionMesh : IAsyncLifetime
         Forge = await Forge.OpenAsync(Database, masterKey);
     }
 
-    /// <summary>Registers somebody new and signs in.</summary>
+    /// <summary>Registers a new user and signs in.</summary>
     public async Task<(string Username, string Password, string Token)> SignUpAsync()
     {
         var (username, password) = (NewName(), "a password for a test");

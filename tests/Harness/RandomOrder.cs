@@ -7,8 +7,8 @@ using Xunit.v3;
 namespace AuthMesh.Tests.Harness;
 
 /// <summary>
-/// Runs collections, classes and tests in an order that a seed decides, so that a test cannot come to depend on another. AUTHMESH_TEST_SEED
-/// is the seed; test.sh makes one up for each run and prints it.
+/// Runs collections, classes and tests in an order that depends on a seed, so that no test can depend on another. AUTHMESH_TEST_SEED is
+/// the seed. test.sh creates one for each run and prints it.
 /// </summary>
 public sealed class RandomOrder : XunitTestFramework, ITestCollectionOrderer, ITestCaseOrderer
 {
@@ -41,7 +41,7 @@ public sealed class RandomOrder : XunitTestFramework, ITestCollectionOrderer, IT
 
     private static string Place(string id) => Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(Seed + id)));
 
-    /// <summary>Classes of one collection run in the order in which their tests come.</summary>
+    /// <summary>Runs the classes of one collection in the order of their tests.</summary>
     private sealed class Executor(IXunitTestAssembly assembly) : XunitTestFrameworkExecutor(assembly)
     {
         public override ValueTask RunTestCases(

@@ -3,10 +3,10 @@ using System.Text;
 
 namespace AuthMesh.Tests.Harness;
 
-/// <summary>Bytes on a socket, for what no HTTP client would send.</summary>
+/// <summary>Sends raw bytes over a socket, for requests that no HTTP client would send.</summary>
 public static class RawHttp
 {
-    /// <returns>All that came back until the server closed the connection.</returns>
+    /// <returns>Everything that the server sent until it closed the connection.</returns>
     public static async Task<string> SendAsync(Uri address, params string[] parts)
     {
         using var client = new TcpClient { NoDelay = true };

@@ -7,12 +7,12 @@ using Testcontainers.PostgreSql;
 namespace AuthMesh.Tests.Harness;
 
 /// <summary>
-/// One PostgreSQL for the whole run, with a database for each mesh: in a container where an engine answers, otherwise from this
+/// One PostgreSQL for the whole run, with a database for each mesh: in a container if an engine answers, otherwise from this
 /// machine's server binaries. With neither, the run fails.
 /// </summary>
 public sealed class TestPostgres : IAsyncDisposable
 {
-    private const int Patience = 30; // seconds; fixtures whose subject is a PostgreSQL that does not answer set less
+    private const int Patience = 30; // seconds; fixtures about a PostgreSQL that does not answer set less
 
     private PostgreSqlContainer? container;
     private PostgresServer? server;
@@ -41,12 +41,12 @@ public sealed class TestPostgres : IAsyncDisposable
     }
 
     /// <summary>
-    /// A database with today's schema and no rows. It is a copy of one that was migrated once, which takes a second for each.
+    /// A database with the current schema and no rows. It is a copy of one that was migrated once, because a migration takes a second.
     /// </summary>
     /// <returns>Its connection string, password included.</returns>
     public async Task<string> CreateDatabaseAsync() => await CreateDatabaseAsync(await template.Value);
 
-    /// <summary>A database without a schema, as an operator makes it for a first start.</summary>
+    /// <summary>A database without a schema, as an operator creates it for a first start.</summary>
     /// <returns>Its connection string, password included.</returns>
     public Task<string> CreateEmptyDatabaseAsync() => CreateDatabaseAsync("template1");
 
@@ -57,7 +57,7 @@ public sealed class TestPostgres : IAsyncDisposable
         await connection.OpenAsync();
         await using var command = new NpgsqlCommand($"CREATE DATABASE {name} TEMPLATE {source}", connection);
         await command.ExecuteNonQueryAsync();
-        // On a busy machine a statement may take longer than the two seconds that a service gives it otherwise.
+        // On a busy machine a statement may take longer than a service's default of two seconds.
         var settings = new NpgsqlConnectionStringBuilder(administration) { Database = name, Timeout = Patience, CommandTimeout = Patience };
         return settings.ConnectionString;
     }
@@ -65,15 +65,15 @@ public sealed class TestPostgres : IAsyncDisposable
     /// <returns>Its name.</returns>
     private async Task<string> MigrateTemplateAsync()
     {
-        // Without a pool: a database can be copied only while nobody is connected to it.
+        // Without a pool, because a database can be copied only while nobody is connected to it.
         var settings = new NpgsqlConnectionStringBuilder(await CreateEmptyDatabaseAsync()) { Pooling = false };
         await using var db = new Database(settings.ConnectionString).Open();
         await db.Database.MigrateAsync();
         return settings.Database!;
     }
 
-    // Everything in here is thrown away, so nothing is flushed to a disk or vacuumed, which would slow down the tests beside it. What must
-    // survive a crash is tested on servers of its own, which keep PostgreSQL's defaults.
+    // The data is thrown away, so the server neither flushes to disk nor vacuums, which would slow down the tests beside it. Crash tests
+    // have their own servers with PostgreSQL's defaults.
     private async Task WorkForThisRunOnlyAsync()
     {
         await using var source = NpgsqlDataSource.Create(administration);
@@ -112,7 +112,7 @@ public sealed class TestPostgres : IAsyncDisposable
             await docker.WaitForExitAsync();
             return docker.ExitCode == 0;
         }
-        catch (System.ComponentModel.Win32Exception) // there is no such program
+        catch (System.ComponentModel.Win32Exception) // the program does not exist
         {
             return false;
         }

@@ -1,6 +1,6 @@
 namespace AuthMesh.Tests.Harness;
 
-/// <summary>Starts many at one moment: none goes ahead before all are there.</summary>
+/// <summary>Starts many calls at one moment: none begins before all are ready.</summary>
 public static class Together
 {
     public static Task<T[]> RunAsync<T>(int count, Func<int, Task<T>> work) =>

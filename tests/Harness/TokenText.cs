@@ -5,7 +5,7 @@ namespace AuthMesh.Tests.Harness;
 
 public static class TokenText
 {
-    /// <summary>What a token says, without asking whether it is true.</summary>
+    /// <summary>The claims of a token, without verification.</summary>
     public static JsonObject Payload(string token) => JsonNode.Parse(Base64Url.DecodeFromChars(token.Split('.')[1]))!.AsObject();
 
     public static Guid SessionId(string token) => Guid.Parse(Payload(token)["sid"]!.GetValue<string>());

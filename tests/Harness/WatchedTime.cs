@@ -2,12 +2,12 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace AuthMesh.Tests.Harness;
 
-/// <summary>A clock that a test moves, and that tells how often somebody began to wait for it.</summary>
+/// <summary>A clock that a test moves, and that counts how often a caller began to wait for it.</summary>
 internal sealed class WatchedTime : FakeTimeProvider
 {
     private int waits;
 
-    /// <summary>Returns when somebody waits for the n-th time since the start.</summary>
+    /// <summary>Completes when the n-th wait since the start begins.</summary>
     public Task UntilWatchedAsync(int count) => Patience.UntilAsync(() => Volatile.Read(ref waits) >= count);
 
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)

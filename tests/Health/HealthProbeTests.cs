@@ -3,7 +3,7 @@ using AuthMesh.Tests.Harness;
 
 namespace AuthMesh.Tests.Health;
 
-/// <summary>What the containers' health checks run, as a process of its own.</summary>
+/// <summary>The probe that the containers' health checks run, as a separate process.</summary>
 public sealed class HealthProbeTests(ProductionMesh mesh)
 {
     [Theory]
@@ -13,26 +13,26 @@ public sealed class HealthProbeTests(ProductionMesh mesh)
     [InlineData("ASPNETCORE_URLS", "http://0.0.0.0:PORT")]
     [InlineData("ASPNETCORE_URLS", "http://*:PORT;http://127.0.0.1:9")]
     [InlineData("ASPNETCORE_HTTP_PORTS", "PORT")]
-    public async Task A_service_that_is_ready_is_found_ready(string name, string value)
+    public async Task The_probe_succeeds_for_a_ready_service(string name, string value)
     {
         var address = value
             .Replace("LOOPBACK:PORT", mesh.Resource.Address.Authority, StringComparison.Ordinal)
             .Replace("PORT", $"{mesh.Resource.Address.Port}", StringComparison.Ordinal);
 
-        // A probe gives up after two seconds, which a busy machine may take for the start of its process.
+        // A probe gives up after two seconds, and a busy machine may need as long to start its process.
         var probe = await Patience.UntilAsync(() => ProbeAsync(name, address), probe => probe.ExitCode == 0);
 
         Assert.Equal((0, "Ready"), (probe.ExitCode, probe.Output.Trim()));
     }
 
     [Fact]
-    public async Task A_service_that_is_not_ready_fails_the_probe_with_its_reason()
+    public async Task The_probe_fails_for_a_service_that_is_not_ready_and_shows_the_reason()
     {
         await using var waiting = await ServiceProcess.StartAsync("resource-service", new Dictionary<string, string>
         {
             ["AuthMesh:Issuer"] = ProductionMesh.Issuer,
             ["AuthMesh:ServiceKey"] = ProductionMesh.ServiceKey,
-            ["AuthMesh:IdentityUrl"] = "http://127.0.0.1:9", // nobody listens there
+            ["AuthMesh:IdentityUrl"] = "http://127.0.0.1:9", // nothing listens there
         });
 
         var probe = await Patience.UntilAsync(
@@ -44,7 +44,7 @@ public sealed class HealthProbeTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task Where_nobody_listens_the_probe_fails_and_says_so()
+    public async Task The_probe_fails_if_nothing_listens_and_says_so()
     {
         var probe = await ProbeAsync("ASPNETCORE_URLS", "http://127.0.0.1:9");
 

@@ -7,15 +7,15 @@ using Microsoft.IdentityModel.JsonWebTokens;
 
 namespace AuthMesh.Tests.Keys;
 
-/// <summary>A signing key in wrong hands, and what an operator does about it.</summary>
+/// <summary>A stolen signing key, and the operator's emergency rotation.</summary>
 public sealed class EmergencyTests(ProductionMesh production)
 {
     [Fact]
-    public async Task What_stolen_keys_sign_is_refused_everywhere_and_who_signs_in_anew_is_let_in_at_once()
+    public async Task An_emergency_rotation_revokes_stolen_keys_everywhere_and_new_logins_work_at_once()
     {
         await using var mesh = await KeyMesh.StartAsync(
             production, new() { ["MaxAge"] = "00:00:01" }, identities: 2, resources: 2, gateways: 2);
-        (await mesh.Own.RunAsync("Production", "rotate")).AssertExited(0); // so that there is a retired key too
+        (await mesh.Own.RunAsync("Production", "rotate")).AssertExited(0); // adds a retired key
         var masterKey = Convert.FromBase64String(mesh.Own.Settings["Identity:MasterKey"]);
         var stolen = new List<Forge>();
         foreach (var state in Enum.GetValues<RingKeyState>())
@@ -30,8 +30,8 @@ public sealed class EmergencyTests(ProductionMesh production)
             await mesh.AssertAcceptedEverywhereAsync(token);
         }
 
-        await AssertCookieOpensAsync(mesh, user); // each gateway keeps a token for it now
-        foreach (var verifier in mesh.Verifiers) // each has just asked for a key that nobody has, and would not ask again for a while
+        await AssertCookieOpensAsync(mesh, user); // each gateway caches a token for the cookie now
+        foreach (var verifier in mesh.Verifiers) // each has just asked for an unknown key, so it would not ask again for a while
         {
             var nobodys = new Forge("forged", ECDsa.Create(ECCurve.NamedCurves.nistP256));
             (await verifier.GetAsync("/protected", nobodys.Sign(nobodys.Header(), Forge.Claims()))).AssertError(401, "invalid_token");
@@ -44,7 +44,7 @@ public sealed class EmergencyTests(ProductionMesh production)
         Assert.Contains("Refresh tokens, cookies and passwords keep working", done.Output, StringComparison.Ordinal);
         Assert.Contains("Every connected verifier has acknowledged the new key.", done.Output, StringComparison.Ordinal);
         var fresh = (await mesh.Gateway.SignInAgainAsync(user)).Token;
-        await mesh.AssertAcceptedEverywhereAsync(fresh); // the first time
+        await mesh.AssertAcceptedEverywhereAsync(fresh); // at the first attempt
         await mesh.AssertAcceptedEverywhereAsync((await mesh.Gateway.RefreshAsync(user.RefreshToken)).Token);
         await AssertCookieOpensAsync(mesh, user);
         foreach (var verifier in mesh.Verifiers)
@@ -68,7 +68,7 @@ public sealed class EmergencyTests(ProductionMesh production)
     }
 
     [Fact]
-    public async Task The_distrust_of_a_key_precedes_the_news_of_the_next_in_the_log()
+    public async Task The_revocation_log_distrusts_the_old_keys_before_it_announces_the_new_ones()
     {
         await using var own = await OwnDatabase.CreateAsync(production);
         (await own.RunAsync("Production", "rotate", "--emergency")).AssertExited(0);
@@ -81,7 +81,7 @@ public sealed class EmergencyTests(ProductionMesh production)
     }
 
     [Fact]
-    public async Task A_stolen_key_that_a_restore_brings_back_signs_nothing_and_the_operator_is_told_what_to_do()
+    public async Task A_stolen_key_that_a_restore_brings_back_signs_nothing_and_the_log_names_the_cure()
     {
         await using var mesh = await KeyMesh.StartAsync(production, []);
         var user = await mesh.Gateway.SignUpAsync();
@@ -92,7 +92,7 @@ public sealed class EmergencyTests(ProductionMesh production)
         (await mesh.Own.RunAsync("Production", "rotate", "--emergency")).AssertExited(0);
         await mesh.AssertAcceptedEverywhereAsync((await mesh.Gateway.SignInAgainAsync(user)).Token);
 
-        // What a restore does: no trigger tells of it.
+        // As a restore does: no trigger announces the change.
         await mesh.Database.ExecuteAsync(
             """
             BEGIN; SET LOCAL session_replication_role = replica;
@@ -117,7 +117,7 @@ public sealed class EmergencyTests(ProductionMesh production)
             await Patience.UntilAsync(() => identity.LoginAsync(user.Username, user.Password), answer => answer.Status == 200);
         }
 
-        await mesh.AssertAcceptedEverywhereAsync((await mesh.Gateway.RefreshAsync(user.RefreshToken)).Token); // what was lost on the way
+        await mesh.AssertAcceptedEverywhereAsync((await mesh.Gateway.RefreshAsync(user.RefreshToken)).Token); // refreshing works again
     }
 
     private static async Task AssertCookieOpensAsync(KeyMesh mesh, SignedIn user)

@@ -6,7 +6,7 @@ using AuthMesh.Tests.Sessions;
 
 namespace AuthMesh.Tests.Keys;
 
-/// <summary>A mesh on a database of its own, whose signing keys rotate.</summary>
+/// <summary>A mesh on its own database, whose signing keys rotate.</summary>
 internal sealed class KeyMesh : IAsyncDisposable
 {
     private KeyMesh(OwnDatabase own, Mesh mesh)
@@ -52,15 +52,15 @@ internal sealed class KeyMesh : IAsyncDisposable
         return new KeyMesh(own, mesh);
     }
 
-    /// <summary>The key that signs, as stored.</summary>
+    /// <summary>The id of the stored key that signs.</summary>
     public Task<string> SigningKeyAsync() =>
         Database.ScalarAsync<string>("SELECT id FROM ring_keys WHERE purpose = 'Signing' AND state = 'Current'");
 
-    /// <summary>A token of somebody new.</summary>
+    /// <summary>Registers a new user and returns their token.</summary>
     public async Task<string> SignUpAsync() => (await Gateway.SignUpAsync()).Token;
 
-    /// <summary>Waits until another key signs than this one.</summary>
-    /// <returns>That key.</returns>
+    /// <summary>Waits until a key other than this one signs.</summary>
+    /// <returns>The new key.</returns>
     public Task<string> UntilRotatedAsync(string from) => Patience.UntilAsync(SigningKeyAsync, key => key != from);
 
     public async Task AssertAcceptedEverywhereAsync(string token)
@@ -71,7 +71,7 @@ internal sealed class KeyMesh : IAsyncDisposable
         }
     }
 
-    /// <summary>How often a line with these words was logged by the identity services, each of them.</summary>
+    /// <summary>How often each identity service logged a line with these words.</summary>
     public IEnumerable<int> TimesLogged(string words) =>
         Mesh.Identities.Select(identity => identity.Output.Split('\n').Count(line => line.Contains(words, StringComparison.Ordinal)));
 

@@ -14,7 +14,7 @@ public sealed class KeyRingTests(ProductionMesh mesh)
     private readonly MasterKey masterKey = new(RandomNumberGenerator.GetBytes(32));
 
     [Fact]
-    public async Task An_empty_database_gets_a_signing_key_an_announced_one_and_a_pepper_once()
+    public async Task An_empty_database_gets_its_signing_keys_MAC_key_and_pepper_exactly_once()
     {
         await using var db = await EmptyAsync();
 
@@ -29,12 +29,12 @@ public sealed class KeyRingTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task Another_master_key_stops_it_and_leaves_everything_as_it_was()
+    public async Task Another_master_key_does_not_open_the_ring_and_changes_nothing()
     {
         await using var db = await EmptyAsync();
         await Ring(masterKey).OpenAsync(db, TestContext.Current.CancellationToken);
         var before = (await KeysAsync(db)).Select(key => Convert.ToHexString(key.SealedSecret)).ToList();
-        // One that is missing would be made anew, if anything were.
+        // If opening changed anything, it would create this missing key.
         await db.RingKeys.Where(key => key.State == RingKeyState.Announced).ExecuteDeleteAsync(TestContext.Current.CancellationToken);
 
         var wrong = Ring(new MasterKey(RandomNumberGenerator.GetBytes(32)));
@@ -47,13 +47,13 @@ public sealed class KeyRingTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task No_pepper_is_made_beside_users_whose_pepper_is_gone()
+    public async Task No_pepper_is_created_while_users_depend_on_a_missing_one()
     {
         await using var db = await EmptyAsync();
         await Ring(masterKey).OpenAsync(db, TestContext.Current.CancellationToken);
         db.Users.Add(User.Create(Username.TryParse("somebody")!, "a hash", TimeProvider.System.GetUtcNow()));
         await db.SaveChangesAsync(TestContext.Current.CancellationToken);
-        await Ring(masterKey).OpenAsync(db, TestContext.Current.CancellationToken); // all is well so far
+        await Ring(masterKey).OpenAsync(db, TestContext.Current.CancellationToken); // still opens with its pepper
 
         await db.RingKeys.ExecuteDeleteAsync(TestContext.Current.CancellationToken);
 

@@ -5,8 +5,8 @@ using AuthMesh.Tests.Harness;
 namespace AuthMesh.Tests.Keys;
 
 /// <summary>
-/// What a verifier knows of the issuer's keys, and when it may say that a key is nobody's. Two replicas of the issuer, whose keys the test
-/// changes; the verifier asks for keys only when it has a reason to, unless a test says otherwise.
+/// What a verifier knows of the issuer's keys, and when it may call an unknown key invalid. The issuer has two replicas, whose keys the
+/// test changes. The verifier asks for keys only when it has a reason to, unless a test says otherwise.
 /// </summary>
 public sealed class LearntKeysTests : IAsyncLifetime
 {
@@ -18,22 +18,22 @@ public sealed class LearntKeysTests : IAsyncLifetime
     public LearntKeysTests() => two = new FakeIdentity(one);
 
     [Fact]
-    public async Task A_change_that_the_feed_tells_is_fetched_at_once_although_a_forgery_was_the_last_to_make_it_ask()
+    public async Task A_key_change_in_the_feed_is_fetched_at_once_even_right_after_a_forgery()
     {
         var (first, _) = await StartAsync();
-        (await caller.GetAsync("/protected", Sign(NobodysKey()))).AssertError(401, "invalid_token"); // it has just asked
+        (await caller.GetAsync("/protected", Sign(NobodysKey()))).AssertError(401, "invalid_token"); // the verifier has just asked for keys
         var before = one.Reports.Count;
 
         var next = one.Publish();
 
         await Patience.UntilAsync(() => one.Reports.Count > before);
-        Assert.Contains(next.KeyId, one.Reports.ElementAt(before)); // the first one already
+        Assert.Contains(next.KeyId, one.Reports.ElementAt(before)); // the first report already has it
         Assert.Equal(200, (await caller.GetAsync("/protected", Sign(next))).Status);
         Assert.Equal(200, (await caller.GetAsync("/protected", Sign(first))).Status);
     }
 
     [Fact]
-    public async Task From_the_word_of_a_change_until_its_keys_are_there_an_unknown_key_is_503_and_not_401()
+    public async Task An_unknown_key_is_503_after_a_key_change_until_the_new_keys_are_fetched()
     {
         var (known, _) = await StartAsync();
         var forged = NobodysKey();
@@ -42,7 +42,7 @@ public sealed class LearntKeysTests : IAsyncLifetime
         two.FallBehind();
         var before = one.Reports.Count;
 
-        var next = one.Publish(); // which nobody publishes yet
+        var next = one.Publish(); // which no replica publishes yet
         await Patience.UntilAsync(() => one.Reports.Count > before);
 
         (await caller.GetAsync("/protected", Sign(next))).AssertError(503, "keys_unavailable");
@@ -56,7 +56,7 @@ public sealed class LearntKeysTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_replica_that_lags_is_no_reason_to_do_without_a_key()
+    public async Task A_new_key_is_learnt_although_one_replica_lags()
     {
         var (known, _) = await StartAsync();
         one.FallBehind();
@@ -69,7 +69,7 @@ public sealed class LearntKeysTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_key_that_is_held_is_not_lost_to_a_replica_that_lags()
+    public async Task A_known_key_is_kept_although_a_lagging_replica_lacks_it()
     {
         await StartAsync(keyRefreshInterval: "00:00:01");
         one.FallBehind();
@@ -90,7 +90,7 @@ public sealed class LearntKeysTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_is_gone_from_the_ring_stays_gone_although_a_replica_still_publishes_it()
+    public async Task A_withdrawn_key_stays_refused_although_a_replica_still_publishes_it()
     {
         var (old, known) = await StartAsync(keyRefreshInterval: "00:00:01");
         one.FallBehind();
@@ -109,7 +109,7 @@ public sealed class LearntKeysTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_key_that_comes_back_as_after_a_restore_is_taken_back()
+    public async Task A_withdrawn_key_that_a_restore_brings_back_is_accepted_again()
     {
         var (old, known) = await StartAsync();
         one.Withdraw(old);
@@ -122,14 +122,14 @@ public sealed class LearntKeysTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Without_news_an_unknown_key_is_503_and_with_them_401()
+    public async Task An_unknown_key_is_503_while_the_feed_is_silent_and_401_otherwise()
     {
         one.IsSilent = two.IsSilent = true;
         one.Publish();
         await StartProcessAsync("01:00:00");
-        await Patience.UntilAsync(() => one.Reports.Any(held => held.Length == 1)); // the keys are there, the news are not
+        await Patience.UntilAsync(() => one.Reports.Any(held => held.Length == 1)); // it has the keys, but nothing from the feed
         (await caller.GetAsync("/protected", Sign(NobodysKey()))).AssertError(503, "keys_unavailable");
-        Assert.Equal(503, (await caller.GetAsync("/health/ready")).Status); // it does not know yet what has ended
+        Assert.Equal(503, (await caller.GetAsync("/health/ready")).Status); // it has not read the revocation log yet
 
         one.IsSilent = two.IsSilent = false;
         await Patience.UntilAsync(() => caller.GetAsync("/health/ready"), answer => answer.Status == 200);
@@ -139,9 +139,9 @@ public sealed class LearntKeysTests : IAsyncLifetime
         await Patience.UntilAsync(() => caller.GetAsync("/protected", Sign(NobodysKey())), answer => answer.Status == 503);
     }
 
-    // As of a peer that vanished without a word: the connection stays open for as long as anybody believes in it.
+    // As with a peer that vanished silently: the connection stays open until the verifier gives it up.
     [Fact]
-    public async Task A_feed_that_falls_silent_is_given_up_and_asked_for_anew()
+    public async Task A_silent_feed_is_closed_and_opened_again()
     {
         await StartAsync();
         var before = one.TimesListened;
@@ -173,13 +173,13 @@ public sealed class LearntKeysTests : IAsyncLifetime
 
     private static string Sign(Forge key) => key.Sign(key.Header(), Forge.Claims());
 
-    /// <summary>A verifier that holds both keys of the ring and has said so.</summary>
+    /// <summary>Starts a verifier and waits until it holds both keys of the ring and has reported them.</summary>
     private async Task<(Forge First, Forge Second)> StartAsync(string keyRefreshInterval = "01:00:00")
     {
         var (first, second) = (one.Publish(), one.Publish());
         await StartProcessAsync(keyRefreshInterval);
         await Patience.UntilAsync(() => caller.GetAsync("/protected", Sign(first)), answer => answer.Status == 200);
-        // nothing is open
+        // no key change is pending
         await Patience.UntilAsync(() => caller.GetAsync("/protected", Sign(NobodysKey())), answer => answer.Status == 401);
         return (first, second);
     }

@@ -9,7 +9,7 @@ public sealed class MasterKeyTests
     private readonly MasterKey key = new(RandomNumberGenerator.GetBytes(32));
 
     [Fact]
-    public void What_was_sealed_opens_with_the_same_key_for_the_same_place_and_nowhere_else()
+    public void A_sealed_secret_opens_only_with_the_same_key_and_place()
     {
         var sealedSecret = key.Seal(Secret, "place");
 
@@ -19,7 +19,7 @@ public sealed class MasterKeyTests
     }
 
     [Fact]
-    public void A_change_of_any_byte_or_of_the_length_is_noticed()
+    public void A_sealed_secret_with_a_changed_byte_or_length_does_not_open()
     {
         var sealedSecret = key.Seal(Secret, "place");
 
@@ -40,7 +40,7 @@ public sealed class MasterKeyTests
     public void The_same_secret_sealed_twice_looks_different() => Assert.NotEqual(key.Seal(Secret, "place"), key.Seal(Secret, "place"));
 
     [Fact]
-    public void A_row_of_the_ring_opens_under_no_other_name()
+    public void A_row_of_the_ring_does_not_open_under_another_id()
     {
         var row = RingKey.CreatePepper(key, TimeProvider.System.GetUtcNow());
         Assert.NotNull(row.TryOpen(key));

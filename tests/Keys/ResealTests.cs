@@ -6,7 +6,7 @@ using AuthMesh.Tests.Sessions;
 
 namespace AuthMesh.Tests.Keys;
 
-/// <summary>The master key is changed, and nobody is signed out.</summary>
+/// <summary>An operator changes the master key, and nobody is signed out.</summary>
 public sealed class ResealTests(ProductionMesh production) : IAsyncLifetime
 {
     private const string MasterKey = "Identity:MasterKey", Previous = "Identity:PreviousMasterKey";
@@ -18,19 +18,19 @@ public sealed class ResealTests(ProductionMesh production) : IAsyncLifetime
     private Caller identity = null!, verifier = null!;
 
     [Fact]
-    public async Task In_three_steps_the_old_master_key_is_needed_no_more_and_everything_goes_on()
+    public async Task Resealing_replaces_the_master_key_in_three_steps_and_signs_nobody_out()
     {
         var user = await identity.SignUpAsync();
         await AssertAcceptedAsync(user.Token);
         var keys = (await identity.GetAsync("/.well-known/jwks.json")).Text;
 
-        // 1. The new one, and the old one beside it.
+        // 1. Start with the new master key, and the old one as the previous key.
         (own.Settings[MasterKey], own.Settings[Previous]) = (newKey, oldKey);
         await RestartAsync();
         await identity.SignInAgainAsync(user);
         var another = await identity.SignUpAsync();
 
-        // 2. Every row, and nothing in a row but its seal.
+        // 2. Reseal every row. Nothing in a row changes but its seal.
         var before = await own.Database.ScalarAsync<string>("SELECT string_agg(id || state || created_at, ' ' ORDER BY id) FROM ring_keys");
         var seals = await SealsAsync();
         var done = await own.RunAsync("Production", "reseal");
@@ -40,7 +40,7 @@ public sealed class ResealTests(ProductionMesh production) : IAsyncLifetime
             before, await own.Database.ScalarAsync<string>("SELECT string_agg(id || state || created_at, ' ' ORDER BY id) FROM ring_keys"));
         Assert.Empty(seals.Intersect(await SealsAsync()));
 
-        // 3. Without the old one.
+        // 3. Start without the old master key.
         own.Settings.Remove(Previous);
         await RestartAsync();
         Assert.Equal(keys, (await identity.GetAsync("/.well-known/jwks.json")).Text);
@@ -54,7 +54,7 @@ public sealed class ResealTests(ProductionMesh production) : IAsyncLifetime
                 request => request.Headers.Add("AuthMesh-Service-Key", ProductionMesh.ServiceKey))).Token);
         }
 
-        // 4. And it opens nothing any more.
+        // 4. The old master key no longer opens the ring.
         own.Settings[MasterKey] = oldKey;
         var refused = await own.RunAsync("Production");
         refused.AssertExited(1);
@@ -89,13 +89,13 @@ public sealed class ResealTests(ProductionMesh production) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_replica_that_was_forgotten_goes_on_with_what_it_holds_and_says_what_it_needs()
+    public async Task A_replica_without_the_new_master_key_keeps_its_opened_keys_and_says_what_it_needs()
     {
         var user = await identity.SignUpAsync();
         await AssertAcceptedAsync(user.Token);
         own.Settings["Identity:Keys:AcknowledgementCeiling"] = "00:00:02";
 
-        // 1. Resealed, and rotated to the key that it holds already.
+        // 1. Reseal, and rotate to a key that the replica holds already.
         (await RunAsNewAsync("reseal")).AssertExited(0);
         (await RunAsNewAsync("rotate")).AssertExited(0);
         await Patience.UntilAsync(
@@ -103,7 +103,7 @@ public sealed class ResealTests(ProductionMesh production) : IAsyncLifetime
         await AssertAcceptedAsync(user.Token);
         await AssertAcceptedAsync((await identity.SignInAgainAsync(user)).Token);
 
-        // 2. To one that it cannot open: the wait for it says its name, and then it signs nothing.
+        // 2. Rotate to a key that it cannot open. The waiting command names the replica, which then signs nothing.
         var rotated = await RunAsNewAsync("rotate");
         Assert.Contains("may refuse its tokens: identity-service on ", rotated.Output, StringComparison.Ordinal);
         (await Patience.UntilAsync(() => identity.LoginAsync(user.Username, user.Password), answer => answer.Status != 200))
@@ -111,7 +111,7 @@ public sealed class ResealTests(ProductionMesh production) : IAsyncLifetime
         await AssertAcceptedAsync(user.Token);
         Assert.False(service.Exited.IsCompleted);
 
-        // 3. The cure is what it says.
+        // 3. The new master key cures it, as its log says.
         own.Settings[MasterKey] = newKey;
         await RestartAsync();
         await AssertAcceptedAsync(user.Token);
@@ -159,7 +159,7 @@ public sealed class ResealTests(ProductionMesh production) : IAsyncLifetime
 
     private async Task RestartAsync()
     {
-        await service.RestartAsync(); // with the settings as they are now
+        await service.RestartAsync(); // with the current settings
         await service.WaitUntilReadyAsync(cancellation: TestContext.Current.CancellationToken);
     }
 

@@ -17,7 +17,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace AuthMesh.Tests.Keys;
 
-/// <summary>What becomes of a replica's opened ring when somebody else changes the stored one.</summary>
+/// <summary>How a replica's opened ring changes when another process changes the stored one.</summary>
 public sealed class RingReloadTests(ProductionMesh mesh) : IAsyncLifetime
 {
     private static readonly byte[] OldSecret = RandomNumberGenerator.GetBytes(32), NewSecret = RandomNumberGenerator.GetBytes(32);
@@ -29,7 +29,7 @@ public sealed class RingReloadTests(ProductionMesh mesh) : IAsyncLifetime
     private KeyRing ring = null!;
 
     [Fact]
-    public async Task Rows_that_were_resealed_under_a_master_key_that_it_lacks_stay_open_here_and_are_complained_of_once()
+    public async Task Rows_resealed_under_an_unknown_master_key_stay_open_and_are_logged_once()
     {
         var (keys, pepper, refresh) = (ring.KeyIds.Order().ToList(), ring.CurrentPepper, ring.CurrentMacKey);
         await ResealAsync();
@@ -47,7 +47,7 @@ public sealed class RingReloadTests(ProductionMesh mesh) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_replica_that_has_both_master_keys_has_nothing_to_complain_of()
+    public async Task A_replica_with_both_master_keys_logs_no_error()
     {
         ring = Ring(newKey);
         await ring.OpenAsync(db, TestContext.Current.CancellationToken);
@@ -60,7 +60,7 @@ public sealed class RingReloadTests(ProductionMesh mesh) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_new_pair_that_does_not_open_is_not_held_and_its_tokens_are_nobodys_to_refuse()
+    public async Task A_new_pair_that_does_not_open_is_reported_as_unavailable_and_not_as_unknown()
     {
         var keys = ring.KeyIds.ToList();
         var added = RingKey.CreateSigningPair(newKey, RingKeyState.Announced, clock.GetUtcNow());
@@ -78,7 +78,7 @@ public sealed class RingReloadTests(ProductionMesh mesh) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task When_the_current_pair_does_not_open_it_verifies_and_does_not_sign()
+    public async Task A_ring_whose_current_pair_does_not_open_verifies_but_does_not_sign()
     {
         var keys = ring.KeyIds.ToList();
         await db.RingKeys.Where(key => key.Purpose == RingKeyPurpose.Signing && key.State == RingKeyState.Current)
@@ -93,7 +93,7 @@ public sealed class RingReloadTests(ProductionMesh mesh) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_key_that_is_gone_is_dropped_and_the_others_stay_the_same_objects()
+    public async Task A_deleted_key_is_dropped_and_the_others_stay_the_same_objects()
     {
         var signing = ring.SigningCredentials.Key;
         await db.RingKeys.Where(key => key.State == RingKeyState.Announced).ExecuteDeleteAsync(TestContext.Current.CancellationToken);
@@ -101,12 +101,12 @@ public sealed class RingReloadTests(ProductionMesh mesh) : IAsyncLifetime
         await ReloadAsync();
 
         Assert.Equal([signing.KeyId], ring.KeyIds);
-        Assert.Same(signing, ring.SigningCredentials.Key); // what is cached for it stays good
+        Assert.Same(signing, ring.SigningCredentials.Key); // so its cached tokens stay valid
         Assert.Same(signing, ring.FindSigningKey(signing.KeyId));
     }
 
     [Fact]
-    public async Task Rows_that_were_lost_while_it_runs_take_no_password_along()
+    public async Task Losing_the_stored_rows_does_not_lose_the_pepper_of_a_running_replica()
     {
         var pepper = ring.CurrentPepper;
         await db.RingKeys.ExecuteDeleteAsync(TestContext.Current.CancellationToken);
@@ -120,7 +120,7 @@ public sealed class RingReloadTests(ProductionMesh mesh) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_current_key_that_is_distrusted_signs_nothing_and_the_log_names_the_cure()
+    public async Task A_distrusted_current_key_signs_nothing_and_the_log_names_the_cure()
     {
         var current = ring.SigningCredentials.Key.KeyId;
         ring.Distrust(["another"]);
@@ -141,7 +141,7 @@ public sealed class RingReloadTests(ProductionMesh mesh) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_distrusted_key_that_comes_back_with_an_older_copy_of_the_ring_signs_nothing()
+    public async Task A_distrusted_key_that_a_restore_brings_back_signs_nothing()
     {
         var bad = await db.RingKeys.AsNoTracking().SingleAsync(
             key => key.Purpose == RingKeyPurpose.Signing && key.State == RingKeyState.Current, TestContext.Current.CancellationToken);
@@ -161,7 +161,7 @@ public sealed class RingReloadTests(ProductionMesh mesh) : IAsyncLifetime
     }
 
     [Fact]
-    public void Who_has_not_heard_for_long_which_key_signs_does_not_sign()
+    public void A_ring_without_a_confirmation_for_ten_minutes_does_not_sign()
     {
         clock.Advance(TimeSpan.FromMinutes(10) - TimeSpan.FromSeconds(1));
         Assert.True(ring.CanSign);
@@ -174,7 +174,7 @@ public sealed class RingReloadTests(ProductionMesh mesh) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task An_unknown_key_is_looked_up_in_the_stored_ring_but_a_storm_of_them_only_now_and_then()
+    public async Task An_unknown_key_is_looked_up_in_the_stored_ring_at_most_every_five_seconds()
     {
         var verification = Verification();
         var first = RingKey.CreateSigningPair(oldKey, RingKeyState.Retired, clock.GetUtcNow());
@@ -198,7 +198,7 @@ public sealed class RingReloadTests(ProductionMesh mesh) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task An_unknown_key_is_503_while_the_stored_ring_or_the_news_of_it_cannot_be_had()
+    public async Task An_unknown_key_is_unavailable_without_the_stored_ring_or_a_recent_confirmation()
     {
         var unreachable = Verification("Host=127.0.0.1;Port=9;Database=d;Username=u;Password=p");
         Assert.Equal(
@@ -207,7 +207,7 @@ public sealed class RingReloadTests(ProductionMesh mesh) : IAsyncLifetime
 
         var verification = Verification();
         Assert.Equal(new KeyLookup(null), await verification.FindAsync("unknown", TestContext.Current.CancellationToken));
-        clock.Advance(TimeSpan.FromSeconds(7)); // the rotation would not wait for it any more
+        clock.Advance(TimeSpan.FromSeconds(7)); // a rotation would no longer wait for this replica
         Assert.Equal(
             new KeyLookup(null, IsUnavailable: true), await verification.FindAsync("unknown", TestContext.Current.CancellationToken));
     }

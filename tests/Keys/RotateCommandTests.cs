@@ -10,13 +10,13 @@ namespace AuthMesh.Tests.Keys;
 public sealed class RotateCommandTests(ProductionMesh production)
 {
     [Fact]
-    public async Task It_waits_for_whoever_needs_to_know_the_key_says_so_and_nobody_notices()
+    public async Task The_command_waits_for_verifiers_names_them_and_interrupts_nobody()
     {
         await using var mesh = await KeyMesh.StartAsync(
             production, new() { ["MaxAge"] = "00:00:15", ["AcknowledgementCeiling"] = "00:00:03" });
         var (first, token) = (await mesh.SigningKeyAsync(), await mesh.SignUpAsync());
 
-        // 1. Twice in a row: what the first announces is too new for the second.
+        // 1. Rotate twice in a row: the key that the first announces is too new for the second.
         (await mesh.Own.RunAsync("Production", "rotate")).AssertExited(0);
         var second = await mesh.SigningKeyAsync();
         Assert.NotEqual(first, second);
@@ -33,7 +33,7 @@ public sealed class RotateCommandTests(ProductionMesh production)
         await mesh.AssertAcceptedEverywhereAsync(fresh);
         await mesh.AssertAcceptedEverywhereAsync(token);
 
-        // 2. Two operators at once, and a verifier that says nothing: one rotation, past the ceiling.
+        // 2. Two concurrent commands and a silent verifier: the ring rotates once, after the ceiling.
         await mesh.Database.ExecuteAsync(
             "INSERT INTO verifiers (instance, name, key_ids, seen_at) VALUES (gen_random_uuid(), 'a silent one', '{}', now() + interval '1 "
             + "hour')");
@@ -63,7 +63,7 @@ public sealed class RotateCommandTests(ProductionMesh production)
     [InlineData("recover-admin", "admin", "--emergency")]
     [InlineData("rotat")]
     [InlineData("--emergency")]
-    public void A_mistyped_command_explains_itself_and_runs_nothing(params string[] arguments) =>
+    public void A_mistyped_command_prints_its_usage_and_runs_nothing(params string[] arguments) =>
         Assert.Equal(1, CommandLine.Read(arguments).Explain());
 
     [Theory]
@@ -74,7 +74,7 @@ public sealed class RotateCommandTests(ProductionMesh production)
     [InlineData("rotate", "--A:B=c", "rotate", "--emergency", "--A:B=c")]
     [InlineData("rotate", "--A:B c", "rotate", "--A:B", "c", "--emergency")]
     [InlineData("recover-admin", "--A:B=c", "recover-admin", "@admin", "--A:B=c")]
-    public void Options_and_settings_may_follow_in_any_order(string name, string settings, params string[] arguments)
+    public void Options_and_settings_may_stand_in_any_order(string name, string settings, params string[] arguments)
     {
         var line = CommandLine.Read(arguments);
 
@@ -96,7 +96,7 @@ public sealed class RotateCommandTests(ProductionMesh production)
     }
 
     [Fact]
-    public async Task Settings_reach_a_command_from_before_and_from_behind_its_option()
+    public async Task Settings_before_and_after_an_option_reach_the_command()
     {
         await using var own = await OwnDatabase.CreateEmptyAsync(production);
         var masterKey = own.Settings["Identity:MasterKey"];

@@ -5,20 +5,20 @@ using Microsoft.IdentityModel.JsonWebTokens;
 
 namespace AuthMesh.Tests.Keys;
 
-/// <summary>Signing keys that rotate by themselves after an hour. The tests move the stored time instead of waiting for it.</summary>
+/// <summary>Signing keys that rotate automatically after an hour. The tests move the stored time instead of waiting.</summary>
 public sealed class RotationTests(RotatingMesh rotating) : IClassFixture<RotatingMesh>
 {
     private readonly KeyMesh mesh = rotating.Mesh;
 
     [Fact]
-    public async Task A_pair_is_announced_signs_verifies_and_is_gone_and_no_caller_notices()
+    public async Task A_key_pair_is_announced_signs_verifies_and_is_deleted_after_its_tokens_have_expired()
     {
         var (first, next) = (await mesh.SigningKeyAsync(), await AnnouncedAsync());
         var token = await mesh.SignUpAsync();
         Assert.Equal(first, KeyOf(token));
         await AssertPublishedAsync(first, next);
 
-        // 1. The announced one signs; the one before verifies what it signed.
+        // 1. The announced key signs, and the previous key still verifies its tokens.
         Assert.Equal(next, await RotateAsync(first));
         var later = await Patience.UntilAsync(mesh.SignUpAsync, token => KeyOf(token) != first);
         await mesh.AssertAcceptedEverywhereAsync(later);
@@ -26,9 +26,9 @@ public sealed class RotationTests(RotatingMesh rotating) : IClassFixture<Rotatin
         await AssertPublishedAsync(first, next);
         Assert.Equal("Retired", await mesh.Database.ScalarAsync<string>("SELECT state FROM ring_keys WHERE id = $1", first));
 
-        // 2. It is gone when nothing that it signed can be alive. Only the time is moved, and the token outlives it.
+        // 2. The ring deletes a key once all its tokens must have expired. Only the stored time moves, so the token outlives its key.
         await mesh.Database.ExecuteAsync("UPDATE ring_keys SET retired_at = now() - interval '69 minutes' WHERE id = $1", first);
-        await RotateAsync(await mesh.SigningKeyAsync()); // which clears away what is old enough
+        await RotateAsync(await mesh.SigningKeyAsync()); // a rotation also deletes old keys
         await mesh.AssertAcceptedEverywhereAsync(token);
         await mesh.Database.ExecuteAsync("UPDATE ring_keys SET retired_at = now() - interval '70 minutes' WHERE id = $1", first);
         await Patience.UntilAsync(
@@ -55,7 +55,7 @@ public sealed class RotationTests(RotatingMesh rotating) : IClassFixture<Rotatin
         {
             signed.Add(await RotateAsync(signed[^1]));
 
-            // 1. The key began to sign when the one before ended, after it had been announced for the max-age.
+            // 1. Each key began to sign when the previous one ended, after the max-age of its announcement.
             Assert.True(await mesh.Database.ScalarAsync<bool>(
                 """
                 SELECT began.activated_at = ended.retired_at AND began.activated_at - began.created_at >= interval '2 seconds'
@@ -68,11 +68,11 @@ public sealed class RotationTests(RotatingMesh rotating) : IClassFixture<Rotatin
         Assert.Equal("Announced, Current", await mesh.Database.ScalarAsync<string>(
             "SELECT string_agg(state, ', ' ORDER BY state) FROM ring_keys WHERE purpose = 'Signing' AND state <> 'Retired'"));
 
-        // 2. One replica did it, and the other noticed.
+        // 2. One replica rotated, and the other noticed.
         foreach (var key in signed.Skip(1))
         {
             Assert.Equal(1, mesh.TimesLogged($"The signing key {key} signs from now on").Sum());
-            // again whenever the set changes
+            // logged again whenever the set changes
             await Patience.UntilAsync(() => mesh.TimesLogged($"new tokens are signed by {key}").All(times => times >= 1));
         }
 
@@ -83,10 +83,10 @@ public sealed class RotationTests(RotatingMesh rotating) : IClassFixture<Rotatin
     }
 
     [Fact]
-    public async Task A_verifier_that_leaves_is_not_waited_for_and_forgotten()
+    public async Task A_verifier_that_left_does_not_delay_a_rotation_and_is_forgotten()
     {
         var (name, first) = ("leaver " + Guid.NewGuid(), await mesh.SigningKeyAsync());
-        await AddVerifierAsync(name, "now() - interval '7 seconds'"); // it was seen in the last ten: for three more the key waits
+        await AddVerifierAsync(name, "now() - interval '7 seconds'"); // a verifier counts as present for ten
 
         await RotateAsync(first);
 
@@ -101,10 +101,10 @@ public sealed class RotationTests(RotatingMesh rotating) : IClassFixture<Rotatin
     public async Task A_verifier_that_stays_silent_delays_each_key_for_as_long_as_is_set_and_is_named()
     {
         var name = "silent " + Guid.NewGuid();
-        await AddVerifierAsync(name, "now() + interval '1 hour'"); // seen, whenever somebody looks
+        await AddVerifierAsync(name, "now() + interval '1 hour'"); // present at every check
         try
         {
-            for (var rotations = 1; rotations <= 2; rotations++) // the replica that did not rotate has waited for the first key too
+            for (var rotations = 1; rotations <= 2; rotations++) // the replica that did not rotate waited for the first key too
             {
                 var (first, next) = (await mesh.SigningKeyAsync(), await AnnouncedAsync());
 
@@ -127,7 +127,7 @@ public sealed class RotationTests(RotatingMesh rotating) : IClassFixture<Rotatin
     }
 
     [Fact]
-    public async Task A_verifier_that_was_suspended_meanwhile_accepts_the_new_key_or_says_that_it_cannot_tell()
+    public async Task A_verifier_suspended_during_rotations_accepts_the_new_key_or_answers_503()
     {
         var first = await mesh.SigningKeyAsync();
         mesh.Mesh.Resource.Suspend();
@@ -135,7 +135,7 @@ public sealed class RotationTests(RotatingMesh rotating) : IClassFixture<Rotatin
         try
         {
             next = await RotateWithoutWaitingAsync(first);
-            next = await RotateWithoutWaitingAsync(next); // by now it signs with a key that this one cannot know
+            next = await RotateWithoutWaitingAsync(next); // the suspended verifier cannot know this key
         }
         finally
         {
@@ -153,12 +153,12 @@ public sealed class RotationTests(RotatingMesh rotating) : IClassFixture<Rotatin
 
     private async Task<string> RotateWithoutWaitingAsync(string from)
     {
-        await mesh.Database.ExecuteAsync("DELETE FROM verifiers WHERE name LIKE 'resource-service on %'"); // as when the ceiling is over
+        await mesh.Database.ExecuteAsync("DELETE FROM verifiers WHERE name LIKE 'resource-service on %'"); // as if the ceiling had passed
         return await RotateAsync(from);
     }
 
-    /// <summary>The time to rotate comes in half a second.</summary>
-    /// <returns>The key that signs then.</returns>
+    /// <summary>Makes a rotation due in half a second and waits for it.</summary>
+    /// <returns>The key that signs afterwards.</returns>
     private async Task<string> RotateAsync(string from)
     {
         await mesh.Database.ExecuteAsync(
@@ -193,7 +193,7 @@ public sealed class RotatingMesh(ProductionMesh production) : IAsyncLifetime
     {
         ["RotationInterval"] = "01:00:00",
         ["MaxAge"] = "00:00:02",
-        ["AcknowledgementCeiling"] = "00:00:14", // longer than who left is seen, and than it takes until a silent one is named
+        ["AcknowledgementCeiling"] = "00:00:14", // longer than a verifier that left counts as seen, and than a silent one stays unnamed
     });
 
     public ValueTask DisposeAsync() => Mesh.DisposeAsync();

@@ -7,14 +7,14 @@ using AuthMesh.Tests.Harness;
 namespace AuthMesh.Tests.LocalMesh;
 
 /// <summary>
-/// The local mesh as a person runs it, on one data folder that outlives each run. Each test begins with <see cref="RunAsync"/>.
+/// The local mesh as a user runs it, on one data folder that survives each run. Each test begins with <see cref="RunAsync"/>.
 /// </summary>
 public sealed class MeshProgram : IAsyncLifetime
 {
     private Process? process;
     private Output output = new();
 
-    // As a person's own folder: PostgreSQL, which root runs as another user, may pass through it.
+    // Like a home folder: PostgreSQL, which root runs as another user, may pass through it.
     private const UnixFileMode Passable = (UnixFileMode)0b111_001_001;
 
     public string Folder { get; } = Directory.CreateTempSubdirectory("authmesh-tests-").FullName;
@@ -27,7 +27,7 @@ public sealed class MeshProgram : IAsyncLifetime
 
     public int PostgresPort { get; private set; }
 
-    /// <summary>What it says that it started.</summary>
+    /// <summary>The processes that the mesh says it started.</summary>
     public IReadOnlyList<int> Pids => JsonElement.Parse(File.ReadAllText(Path.Combine(Folder, "mesh.json")))
         .GetProperty("Children").EnumerateArray().Select(child => child.GetProperty("Pid").GetInt32()).ToList();
 
@@ -37,7 +37,7 @@ public sealed class MeshProgram : IAsyncLifetime
         return ValueTask.CompletedTask;
     }
 
-    /// <summary>Starts it unless it runs, and waits for the line that says it is ready.</summary>
+    /// <summary>Starts the mesh unless it runs, and waits for the line that says it is ready.</summary>
     public async Task RunAsync()
     {
         if (process is { HasExited: false })
@@ -57,11 +57,11 @@ public sealed class MeshProgram : IAsyncLifetime
         Gateway = new Caller(Address);
     }
 
-    /// <summary>Runs it where it has to end by itself.</summary>
+    /// <summary>Runs the mesh in a case in which it must exit by itself.</summary>
     public static Task<Finished> RefusedAsync(string folder, params string[] arguments) =>
         Finished.RunAsync(Command(folder, arguments), Settings);
 
-    /// <summary>SIGTERM, as `docker stop`, systemd and `kill` send it.</summary>
+    /// <summary>Sends SIGTERM, as `docker stop`, systemd and `kill` do.</summary>
     public async Task<int> StopAsync()
     {
         await SignalAsync("TERM");
@@ -70,7 +70,7 @@ public sealed class MeshProgram : IAsyncLifetime
 
     public async Task KillAsync() => await SignalAsync("KILL");
 
-    /// <summary>Whether a process still runs; one that has ended and that nobody has looked at yet does not.</summary>
+    /// <summary>Whether a process still runs. A zombie does not count.</summary>
     public static bool IsAlive(int pid)
     {
         try
@@ -117,7 +117,7 @@ public sealed class MeshProgram : IAsyncLifetime
 
     private async Task SignalAsync(string signal)
     {
-        await Finished.RunAsync(["bash", "-c", $"kill -{signal} {process!.Id}"]); // a bare container has no program of that name
+        await Finished.RunAsync(["bash", "-c", $"kill -{signal} {process!.Id}"]); // bash has its own kill, and a bare container has none
         await process.WaitForExitAsync(TestContext.Current.CancellationToken)
             .WaitAsync(TimeSpan.FromMinutes(1), TestContext.Current.CancellationToken);
     }

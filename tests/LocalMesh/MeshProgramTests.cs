@@ -5,18 +5,18 @@ using Npgsql;
 
 namespace AuthMesh.Tests.LocalMesh;
 
-/// <summary>Starting, stopping, being killed and being started wrongly: data stays, processes do not.</summary>
+/// <summary>Starts, stops, kills and wrong starts: the data survives, and no process is left over.</summary>
 public sealed class MeshProgramTests(MeshProgram mesh) : IClassFixture<MeshProgram>
 {
     private const string Password = "a password for a test";
 
     [Fact]
-    public async Task What_it_started_ends_with_it_and_its_accounts_come_back_with_it()
+    public async Task Stopping_the_mesh_ends_its_processes_and_the_next_start_keeps_its_accounts()
     {
         await mesh.RunAsync();
         var name = await RegisterAsync();
         var pids = mesh.Pids;
-        Assert.InRange(pids.Count, 3, 4); // PostgreSQL is among them where it is no container
+        Assert.InRange(pids.Count, 3, 4); // includes PostgreSQL unless it runs in a container
         Assert.All(pids, pid => Assert.True(MeshProgram.IsAlive(pid)));
 
         Assert.Equal(0, await mesh.StopAsync());
@@ -33,7 +33,7 @@ public sealed class MeshProgramTests(MeshProgram mesh) : IClassFixture<MeshProgr
     }
 
     [Fact]
-    public async Task After_kill_9_the_next_start_is_ready_and_nothing_of_the_last_one_is_left()
+    public async Task After_kill_9_the_next_start_is_ready_and_no_old_process_is_left()
     {
         await mesh.RunAsync();
         var name = await RegisterAsync();
@@ -49,7 +49,7 @@ public sealed class MeshProgramTests(MeshProgram mesh) : IClassFixture<MeshProgr
     }
 
     [Fact]
-    public async Task A_second_mesh_on_its_folder_or_port_is_refused_and_the_first_runs_on()
+    public async Task A_second_mesh_on_the_same_folder_or_port_is_refused_and_the_first_keeps_running()
     {
         await mesh.RunAsync();
         var pids = mesh.Pids;
@@ -64,7 +64,7 @@ public sealed class MeshProgramTests(MeshProgram mesh) : IClassFixture<MeshProgr
         samePort.AssertExited(1);
         Assert.Contains($"Port {mesh.Address.Port} is in use", samePort.Errors, StringComparison.Ordinal);
         Assert.Contains("--port", samePort.Errors, StringComparison.Ordinal);
-        Assert.False(Directory.Exists(Path.Combine(another, "postgres"))); // refused before anything was made
+        Assert.False(Directory.Exists(Path.Combine(another, "postgres"))); // refused before it created anything
         Directory.Delete(another, recursive: true);
 
         Assert.Equal(pids, mesh.Pids);
@@ -73,7 +73,7 @@ public sealed class MeshProgramTests(MeshProgram mesh) : IClassFixture<MeshProgr
     }
 
     [Fact]
-    public async Task The_database_opens_to_its_password_alone()
+    public async Task The_database_accepts_only_its_password()
     {
         await mesh.RunAsync();
 
@@ -81,11 +81,11 @@ public sealed class MeshProgramTests(MeshProgram mesh) : IClassFixture<MeshProgr
         var wrong = await Assert.ThrowsAsync<PostgresException>(() => ConnectAsync("not the password"));
         Assert.Equal(PostgresErrorCodes.InvalidPassword, wrong.SqlState);
         var none = await Assert.ThrowsAsync<NpgsqlException>(() => ConnectAsync(password: null));
-        Assert.Contains("SCRAM", none.Message, StringComparison.Ordinal); // the server asked for one
+        Assert.Contains("SCRAM", none.Message, StringComparison.Ordinal); // the server asked for a password
     }
 
     [Fact]
-    public async Task The_master_key_is_its_owners_and_without_it_the_data_is_not_started_on()
+    public async Task Only_its_owner_can_read_the_master_key_and_the_mesh_does_not_start_without_it()
     {
         await mesh.RunAsync();
         var name = await RegisterAsync();
@@ -104,7 +104,7 @@ public sealed class MeshProgramTests(MeshProgram mesh) : IClassFixture<MeshProgr
         }
         finally
         {
-            File.Move(kept, mesh.MasterKeyFile, overwrite: true); // what the other tests start on
+            File.Move(kept, mesh.MasterKeyFile, overwrite: true); // the other tests need it
         }
 
         await mesh.RunAsync();
@@ -121,7 +121,7 @@ public sealed class MeshProgramTests(MeshProgram mesh) : IClassFixture<MeshProgr
     private Task<string> PasswordAsync() =>
         File.ReadAllTextAsync(Path.Combine(mesh.Folder, "postgres", "password"), TestContext.Current.CancellationToken);
 
-    /// <returns>The methods by which this server lets anybody in.</returns>
+    /// <returns>The authentication methods that this server allows.</returns>
     private async Task<string> ConnectAsync(string? password)
     {
         var settings = new NpgsqlConnectionStringBuilder

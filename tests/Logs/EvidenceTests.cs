@@ -14,7 +14,7 @@ public sealed class EvidenceTests(EvidenceTests.Verbose verbose) : IClassFixture
     [InlineData("GET", "/protected", "junk", 401, "invalid_token")]
     [InlineData("GET", "/no-such-path", null, 404, "not_found")]
     [InlineData("DELETE", "/protected", null, 405, "method_not_allowed")]
-    public async Task The_trace_id_of_an_error_answer_stands_in_the_log_of_the_service_that_answered(
+    public async Task The_service_that_answers_an_error_logs_its_trace_id(
         string method, string path, string? token, int status, string code)
     {
         var answer = await Gateway.Caller.SendAsync(new HttpMethod(method), path, change: request =>
@@ -36,7 +36,7 @@ public sealed class EvidenceTests(EvidenceTests.Verbose verbose) : IClassFixture
     }
 
     [Fact]
-    public async Task Whatever_level_is_set_no_path_no_query_and_no_line_end_of_a_request_reaches_the_log()
+    public async Task No_log_level_writes_a_requests_path_query_or_line_ends()
     {
         var secret = "s" + Guid.NewGuid().ToString("N");
         string[] paths =
@@ -50,7 +50,7 @@ public sealed class EvidenceTests(EvidenceTests.Verbose verbose) : IClassFixture
         }
 
         await RawHttp.SendAsync(Gateway.Caller.Address, $"GET /{secret} {secret} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-        var last = await Gateway.Caller.GetAsync("/the-last"); // what was logged before it is written by then
+        var last = await Gateway.Caller.GetAsync("/the-last"); // everything logged earlier is written by then
         await Patience.UntilAsync(() => Entries().Any(entry => Text(entry, "traceId") == last.Member("traceId")));
 
         Assert.All(
@@ -58,7 +58,7 @@ public sealed class EvidenceTests(EvidenceTests.Verbose verbose) : IClassFixture
             line => Assert.Fail($"The log holds what the URL held: {line}"));
         string[] members = ["time", "level", "category", "message"];
         Assert.All(Entries(), entry => Assert.All(members, member => Assert.NotEmpty(Text(entry, member)!)));
-        Assert.Contains(Entries(), entry => Text(entry, "level") == "debug"); // the levels were asked for
+        Assert.Contains(Entries(), entry => Text(entry, "level") == "debug"); // the low levels are on
     }
 
     [Fact]
@@ -80,7 +80,7 @@ public sealed class EvidenceTests(EvidenceTests.Verbose verbose) : IClassFixture
     }
 
     [Fact]
-    public async Task A_verifier_that_hears_of_a_kind_it_does_not_know_is_degraded_and_says_so()
+    public async Task A_verifier_that_receives_an_unknown_revocation_kind_is_degraded_and_says_so()
     {
         await using var lone = new LoneGateway();
         await lone.InitializeAsync();
@@ -95,13 +95,13 @@ public sealed class EvidenceTests(EvidenceTests.Verbose verbose) : IClassFixture
         Assert.Equal(200, health.Status);
         Assert.Equal("Ready, but degraded: this version does not know revocations of the kind application-below-epoch", health.Message);
         Assert.Contains("Revocations of the kind application-below-epoch reach this service", lone.Log, StringComparison.Ordinal);
-        Assert.Equal(200, (await lone.Caller.GetAsync("/protected", token)).Status); // availability was chosen: OnStale is Accept
-        lone.Identity.Tell("session-ended", new { sid = claims["sid"]!.ToString() }); // the feed goes on
+        Assert.Equal(200, (await lone.Caller.GetAsync("/protected", token)).Status); // OnStale is Accept, which chooses availability
+        lone.Identity.Tell("session-ended", new { sid = claims["sid"]!.ToString() }); // the feed still works
         await lone.UntilRefusedAsync(token);
     }
 
     private IEnumerable<JsonElement> Entries() => Gateway.Log.Split('\n', StringSplitOptions.RemoveEmptyEntries)
-        .SkipLast(Gateway.Log.EndsWith('\n') ? 0 : 1) // a line that is being written
+        .SkipLast(Gateway.Log.EndsWith('\n') ? 0 : 1) // a line that is still being written
         .Select(line => JsonElement.Parse(line));
 
     private static string? Text(JsonElement entry, string member) => entry.TryGetProperty(member, out var value) ? value.GetString() : null;
@@ -110,7 +110,7 @@ public sealed class EvidenceTests(EvidenceTests.Verbose verbose) : IClassFixture
     {
         public LoneGateway Gateway { get; } = new(new()
         {
-            ["Logging:Console:FormatterName"] = "authmesh-json", // as into a file that local-mesh does not write
+            ["Logging:Console:FormatterName"] = "authmesh-json", // as in a file that local-mesh does not write
             ["Logging:LogLevel:Default"] = "Trace",
             ["Logging:LogLevel:Microsoft"] = "Trace",
             ["Logging:LogLevel:Yarp"] = "Trace",

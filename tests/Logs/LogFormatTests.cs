@@ -12,7 +12,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace AuthMesh.Tests.Logs;
 
-/// <summary>What a log entry looks like, and that nothing in it can pass for another entry.</summary>
+/// <summary>The format of a log entry. No text in an entry can forge another one.</summary>
 public sealed class LogFormatTests
 {
     private const string Time = "2026-03-04T05:06:07.089Z";
@@ -20,7 +20,7 @@ public sealed class LogFormatTests
     private static readonly FakeTimeProvider Clock = new(DateTimeOffset.Parse(Time, CultureInfo.InvariantCulture));
 
     [Fact]
-    public void Into_a_file_an_entry_is_one_JSON_object_with_time_source_trace_and_fields()
+    public void A_file_entry_is_one_JSON_object_with_time_source_trace_and_fields()
     {
         using var activity = new Activity("a request").SetIdFormat(ActivityIdFormat.W3C).Start();
         var written = Write(
@@ -40,7 +40,7 @@ public sealed class LogFormatTests
     }
 
     [Fact]
-    public void On_a_terminal_an_entry_is_one_line_with_time_source_and_trace()
+    public void A_terminal_entry_is_one_line_with_time_source_and_trace()
     {
         using var activity = new Activity("a request").SetIdFormat(ActivityIdFormat.W3C).Start();
 
@@ -52,7 +52,7 @@ public sealed class LogFormatTests
     [Theory]
     [InlineData("LogRefused")]
     [InlineData(null)]
-    public void On_a_terminal_an_event_without_a_name_of_its_own_shows_none(string? name) =>
+    public void A_terminal_entry_omits_a_generated_or_missing_event_name(string? name) =>
         Assert.Equal($"{Time} warn AuthMesh.Security: a message\n", Write(new LogLine(Clock), new EventId(7, name)));
 
     public static TheoryData<string> Hostile => new()
@@ -64,7 +64,7 @@ public sealed class LogFormatTests
 
     [Theory]
     [MemberData(nameof(Hostile))]
-    public void No_value_and_no_exception_forges_a_line(string hostile)
+    public void No_value_or_exception_can_forge_a_line(string hostile)
     {
         var exception = new InvalidOperationException(hostile);
         KeyValuePair<string, object?> field = new("Reason", hostile);
@@ -87,7 +87,7 @@ public sealed class LogFormatTests
     }
 
     [Fact]
-    public void Readable_text_stays_as_it_is()
+    public void Printable_text_stays_unchanged()
     {
         const string Text = "Größe + 'eins' 日本語 🔑 \"zwei\"";
 

@@ -33,7 +33,7 @@ public sealed class HashingFairnessTests
     }
 
     [Fact]
-    public async Task Leaving_and_coming_again_is_no_way_to_the_front()
+    public async Task Leaving_and_reentering_does_not_move_a_caller_to_the_front()
     {
         using var lane = new LaneUnderTest();
         await lane.HoldAsync();
@@ -48,7 +48,7 @@ public sealed class HashingFairnessTests
     }
 
     [Fact]
-    public async Task A_newcomer_pushes_out_the_newest_of_the_network_that_holds_most()
+    public async Task A_newcomer_evicts_the_newest_place_of_the_network_with_the_most_places()
     {
         using var lane = new LaneUnderTest(places: 8);
         await lane.HoldAsync();
@@ -64,7 +64,7 @@ public sealed class HashingFairnessTests
     }
 
     [Fact]
-    public async Task A_place_that_does_not_wait_yet_is_pushed_out_too()
+    public async Task A_place_that_is_not_yet_waiting_can_be_evicted()
     {
         using var lane = new LaneUnderTest(places: 4);
         await lane.HoldAsync();
@@ -80,7 +80,7 @@ public sealed class HashingFairnessTests
     }
 
     [Fact]
-    public async Task Who_would_hold_as_much_as_the_others_pushes_out_nobody()
+    public async Task A_newcomer_with_an_equal_share_evicts_nobody()
     {
         using var lane = new LaneUnderTest(places: 5);
         await lane.HoldAsync();
@@ -94,7 +94,7 @@ public sealed class HashingFairnessTests
     }
 
     [Fact]
-    public async Task In_one_network_an_account_pushes_out_another_that_holds_more()
+    public async Task Within_a_network_an_account_evicts_another_that_holds_more_places()
     {
         using var lane = new LaneUnderTest(places: 5);
         await lane.HoldAsync();
@@ -107,7 +107,7 @@ public sealed class HashingFairnessTests
     }
 
     [Fact]
-    public async Task A_place_that_had_a_hash_is_not_pushed_out_before_its_second()
+    public async Task A_place_between_its_two_hashes_is_not_evicted()
     {
         using var lane = new LaneUnderTest(places: 3);
         var unserved = await Entered(lane, "a");
@@ -129,11 +129,11 @@ public sealed class HashingFairnessTests
         using var lane = new LaneUnderTest(places: 16);
         await lane.HoldAsync(); // a known device's
         var strangers = Enumerable.Range(0, 10_000).Select(i => lane.EnterAsync($"stranger {i}")).ToList();
-        lane.Clock.Advance(TimeSpan.FromSeconds(1)); // those who are refused have heard so
+        lane.Clock.Advance(TimeSpan.FromSeconds(1)); // releases the delayed refusals
         var waiting = (await Task.WhenAll(strangers)).OfType<HashingPlace>().Select(place => lane.Wait(place, "stranger")).ToList();
         Assert.Equal(15, waiting.Count);
 
-        // the other half, with the one that is held
+        // Together with the held place, these fill the known devices' half.
         var known = Enumerable.Range(0, 7).Select(i => lane.Wait($"known {i}", isKnown: true)).ToList();
         Assert.False(lane.EnterAsync("known 7", isKnown: true).IsCompleted);
 
@@ -158,7 +158,7 @@ public sealed class HashingFairnessTests
     }
 
     [Fact]
-    public async Task A_known_device_pushes_out_another_network_that_holds_more_known_devices()
+    public async Task A_known_device_evicts_a_place_of_a_network_with_more_known_devices()
     {
         using var lane = new LaneUnderTest(places: 8);
         await lane.HoldAsync();
@@ -170,7 +170,7 @@ public sealed class HashingFairnessTests
     }
 
     [Fact]
-    public async Task One_account_on_known_devices_in_many_networks_pushes_out_no_other()
+    public async Task A_known_device_evicts_a_place_of_an_account_on_known_devices_in_many_networks()
     {
         using var lane = new LaneUnderTest(places: 16);
         await lane.HoldAsync();
@@ -182,7 +182,7 @@ public sealed class HashingFairnessTests
     }
 
     [Fact]
-    public async Task One_account_on_known_devices_in_many_networks_has_one_turn()
+    public async Task One_account_on_known_devices_in_many_networks_gets_one_turn()
     {
         using var lane = new LaneUnderTest(places: 16);
         await lane.HoldAsync();
@@ -196,7 +196,7 @@ public sealed class HashingFairnessTests
     }
 
     [Fact]
-    public async Task A_name_that_strangers_type_in_many_networks_takes_nothing_from_who_types_it_too()
+    public async Task Strangers_who_type_a_username_in_many_networks_do_not_delay_its_owner()
     {
         using var lane = new LaneUnderTest(places: 8);
         await lane.HoldAsync();

@@ -5,7 +5,7 @@ public sealed class HashingLaneTests
     private static readonly TimeSpan HoldBack = TimeSpan.FromMilliseconds(250);
 
     [Fact]
-    public async Task When_every_place_is_taken_the_next_is_sent_away_and_the_queue_is_worked_through()
+    public async Task A_full_lane_refuses_the_next_caller_and_serves_the_queue()
     {
         using var lane = new LaneUnderTest(places: 65);
         await lane.HoldAsync();
@@ -22,7 +22,7 @@ public sealed class HashingLaneTests
     }
 
     [Fact]
-    public async Task Work_runs_on_the_lanes_threads_and_what_follows_it_does_not()
+    public async Task Work_runs_on_the_lanes_threads_and_its_continuation_does_not()
     {
         using var lane = new LaneUnderTest(threads: 2);
         using var place = await lane.EnterAsync("here");
@@ -34,7 +34,7 @@ public sealed class HashingLaneTests
     }
 
     [Fact]
-    public async Task Threads_that_hash_have_the_lowest_priority_and_no_others()
+    public async Task Only_hashing_threads_have_the_lowest_priority()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "A thread has a priority of its own on Linux only.");
         using var lane = new LaneUnderTest(threads: 2);
@@ -64,7 +64,7 @@ public sealed class HashingLaneTests
     }
 
     [Fact]
-    public async Task Several_works_in_one_place_are_done_one_after_another()
+    public async Task One_place_runs_several_hashes_one_after_another()
     {
         using var lane = new LaneUnderTest();
         using var place = await lane.EnterAsync("here");
@@ -75,7 +75,7 @@ public sealed class HashingLaneTests
     }
 
     [Fact]
-    public async Task A_failure_reaches_its_caller_and_harms_no_other()
+    public async Task An_exception_reaches_its_caller_and_leaves_the_lane_working()
     {
         using var lane = new LaneUnderTest();
         using var place = await lane.EnterAsync("here");
@@ -86,7 +86,7 @@ public sealed class HashingLaneTests
     }
 
     [Fact]
-    public async Task Who_waited_too_long_is_refused_and_who_came_later_is_not()
+    public async Task A_caller_that_waited_too_long_is_refused_and_a_later_one_is_served()
     {
         using var lane = new LaneUnderTest();
         var held = await lane.HoldAsync();
@@ -100,12 +100,12 @@ public sealed class HashingLaneTests
         Assert.Equal(1, lane.Read("hashing.refusals deadline unknown"));
         lane.LetGo();
         Assert.Equal("later alice", await later.Result);
-        Assert.Equal("held 0 alice", await held[0].Result); // it was being hashed, however long that takes
+        Assert.Equal("held 0 alice", await held[0].Result); // its hash was running, and a running hash has no deadline
         Assert.DoesNotContain("first alice", lane.Begun);
     }
 
     [Fact]
-    public async Task A_refusal_is_held_back()
+    public async Task A_refusal_is_delayed()
     {
         using var lane = new LaneUnderTest(places: 1);
         await lane.HoldAsync();
@@ -120,7 +120,7 @@ public sealed class HashingLaneTests
     }
 
     [Fact]
-    public async Task No_more_than_a_thousand_refusals_are_held_back_at_a_time()
+    public async Task At_most_a_thousand_refusals_are_delayed_at_a_time()
     {
         using var lane = new LaneUnderTest(places: 1);
         await lane.HoldAsync();
@@ -130,7 +130,7 @@ public sealed class HashingLaneTests
         Assert.True(lane.EnterAsync("beyond").IsCompletedSuccessfully);
         Assert.All(heldBack, refused => Assert.False(refused.IsCompleted));
 
-        await leaving.CancelAsync(); // who leaves ends their wait, and makes room in it
+        await leaving.CancelAsync(); // a caller that leaves frees its slot among the delayed refusals
         foreach (var refused in heldBack)
         {
             await Assert.ThrowsAnyAsync<OperationCanceledException>(() => refused);
@@ -157,7 +157,7 @@ public sealed class HashingLaneTests
     }
 
     [Fact]
-    public async Task Nothing_is_hashed_for_a_caller_who_left_before_the_queue()
+    public async Task Nothing_is_hashed_for_a_caller_who_left_before_queueing()
     {
         using var lane = new LaneUnderTest();
         using var leaving = new CancellationTokenSource();
@@ -171,7 +171,7 @@ public sealed class HashingLaneTests
     }
 
     [Fact]
-    public async Task A_hash_that_has_begun_is_finished_also_when_its_caller_leaves()
+    public async Task A_running_hash_finishes_even_if_its_caller_leaves()
     {
         using var lane = new LaneUnderTest();
         await lane.HoldAsync();
@@ -189,7 +189,7 @@ public sealed class HashingLaneTests
     }
 
     [Fact]
-    public async Task The_queue_can_be_read_from_metrics()
+    public async Task Metrics_show_the_queue()
     {
         using var lane = new LaneUnderTest();
         await lane.HoldAsync();
@@ -203,7 +203,7 @@ public sealed class HashingLaneTests
     }
 
     [Fact]
-    public async Task The_end_refuses_those_who_wait_and_finishes_what_has_begun()
+    public async Task Disposal_refuses_waiting_callers_and_finishes_running_hashes()
     {
         var lane = new LaneUnderTest();
         var held = await lane.HoldAsync();
@@ -223,7 +223,7 @@ public sealed class HashingLaneTests
     }
 
     [Fact]
-    public async Task Whatever_happens_no_place_is_lost()
+    public async Task Refusals_departures_and_cancellations_leak_no_place()
     {
         using var lane = new LaneUnderTest(places: 20, threads: 4);
         var outcomes = await Task.WhenAll(Enumerable.Range(0, 50).Select(caller => Task.Run(async () =>
@@ -263,7 +263,7 @@ public sealed class HashingLaneTests
         })));
 
         Assert.Equal(
-            // all of them were met
+            // the run must reach every outcome
             ["cancelled", "hashed", "left", "lost", "refused"], outcomes.SelectMany(all => all).Distinct().Order(StringComparer.Ordinal));
         Assert.Equal((0, 0), (lane.Read("hashing.places known"), lane.Read("hashing.places unknown")));
         Assert.Equal((0, 0), (lane.Read("hashing.queue.length known"), lane.Read("hashing.queue.length unknown")));

@@ -8,7 +8,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace AuthMesh.Tests.Passwords;
 
-/// <summary>A lane whose clock stands still and whose threads are held until they are let go, so that who comes next is seen.</summary>
+/// <summary>A lane with a fake clock and threads that a test can hold, so that it sees the order of the work.</summary>
 internal sealed class LaneUnderTest : IDisposable
 {
     private readonly ServiceProvider services = new ServiceCollection().AddMetrics().BuildServiceProvider();
@@ -32,7 +32,7 @@ internal sealed class LaneUnderTest : IDisposable
             },
         };
         listener.SetMeasurementEventCallback<long>((instrument, value, tags, _) => Add(instrument, value, tags));
-        listener.SetMeasurementEventCallback<double>((instrument, _, tags, _) => Add(instrument, 1, tags)); // how often, not how long
+        listener.SetMeasurementEventCallback<double>((instrument, _, tags, _) => Add(instrument, 1, tags)); // counts, not durations
         listener.SetMeasurementEventCallback<int>((instrument, value, tags, _) => Counts[Name(instrument, tags)] = value);
         listener.Start();
     }
@@ -46,7 +46,7 @@ internal sealed class LaneUnderTest : IDisposable
     /// <summary>The metrics, by name and tags.</summary>
     public ConcurrentDictionary<string, long> Counts { get; } = new();
 
-    /// <summary>Whose work was begun, in that order.</summary>
+    /// <summary>The names of the work that began, in order.</summary>
     public IReadOnlyCollection<string> Begun => begun;
 
     public long Read(string metric)
@@ -59,7 +59,7 @@ internal sealed class LaneUnderTest : IDisposable
         string network, string account = "alice", bool isKnown = false, CancellationTokenSource? leaving = null) =>
         Lane.EnterAsync(new Applicant(network, account, isKnown), leaving?.Token ?? CancellationToken.None);
 
-    /// <summary>Takes a place, which there must be, and waits in it for a hash.</summary>
+    /// <summary>Takes a place, which must be free, and waits in it for a hash.</summary>
     public Waiter Wait(string network, string account = "alice", bool isKnown = false, CancellationTokenSource? leaving = null)
     {
         var entering = EnterAsync(network, account, isKnown, leaving);
@@ -74,7 +74,7 @@ internal sealed class LaneUnderTest : IDisposable
         return name;
     }));
 
-    /// <summary>Holds the threads, each in a hash for a network and a device of its own.</summary>
+    /// <summary>Occupies each thread with a hash for a separate network and known device.</summary>
     public async Task<List<Waiter>> HoldAsync(int threads = 1)
     {
         gate.Reset();
@@ -102,7 +102,7 @@ internal sealed class LaneUnderTest : IDisposable
         string.Join(' ', [instrument.Name["authmesh.".Length..], .. tags.ToArray().Select(tag => $"{tag.Value}")]);
 }
 
-/// <summary>A place and what came of its work: a name, or null for a refusal. Leaves when the work is done, as a request does.</summary>
+/// <summary>A place and the result of its work: a name, or null for a refusal. It leaves after the work, as a request does.</summary>
 internal sealed class Waiter
 {
     private readonly HashingPlace place;

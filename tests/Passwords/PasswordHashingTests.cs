@@ -10,7 +10,7 @@ using Bcrypt = BCrypt.Net.BCrypt;
 
 namespace AuthMesh.Tests.Passwords;
 
-/// <summary>Counts bcrypt rounds, since a wall clock on a shared machine shows nothing.</summary>
+/// <summary>Counts bcrypt rounds, because a wall clock on a shared machine proves nothing.</summary>
 public sealed class PasswordHashingTests(ProductionMesh mesh) : IAsyncLifetime
 {
     private const int WorkFactor = 7;
@@ -64,7 +64,7 @@ public sealed class PasswordHashingTests(ProductionMesh mesh) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task An_older_scheme_or_another_cost_is_outdated_where_the_password_is_right()
+    public async Task A_matching_hash_of_an_older_scheme_or_another_cost_is_outdated()
     {
         foreach (var cost in new[] { 4, WorkFactor, WorkFactor + 1 })
         {
@@ -76,7 +76,7 @@ public sealed class PasswordHashingTests(ProductionMesh mesh) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_plain_bcrypt_did_not_read_is_neither_matched_nor_stored()
+    public async Task Input_after_a_NUL_does_not_match_and_input_past_72_bytes_is_not_rehashed()
     {
         var imported = Bcrypt.HashPassword("abc12345", 4);
         Assert.Equal(new PasswordVerdict(true, true), await VerifyAsync("abc12345", imported));
@@ -90,13 +90,13 @@ public sealed class PasswordHashingTests(ProductionMesh mesh) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task The_same_password_never_gives_the_same_hash_and_another_pepper_opens_none()
+    public async Task Equal_passwords_get_different_hashes_that_do_not_verify_without_the_pepper()
     {
         var first = passwords.Hash("the password");
         var second = passwords.Hash("the password");
         Assert.NotEqual(first, second);
 
-        // Without the pepper the bcrypt part is worth nothing: not the password itself, and not its unkeyed digest, opens it.
+        // Without the pepper, neither the password nor its unkeyed digest verifies against the bcrypt part.
         var bare = StoredHash.TryParse(first!)!.Bcrypt;
         Assert.False(Bcrypt.Verify("the password", bare));
         Assert.False(Bcrypt.Verify(Convert.ToBase64String(SHA384.HashData("the password"u8)), bare));

@@ -9,7 +9,7 @@ using Microsoft.Extensions.Options;
 
 namespace AuthMesh.Tests.Passwords;
 
-/// <summary>What a new password may not be, and what the caller is told.</summary>
+/// <summary>Which new passwords are refused, and with which message.</summary>
 public sealed class PasswordRulesTests(ProductionMesh mesh)
 {
     private const string Length = "must be 8 to 256 characters";
@@ -28,7 +28,7 @@ public sealed class PasswordRulesTests(ProductionMesh mesh)
         { "carol", "PassWord123", Common },
         { "carol", "iLoveYou", Common },
         { "carol", "!~!1", Length },
-        { "carol", "password124 ", null }, // compared as it is, and in no other spelling
+        { "carol", "password124 ", null }, // the list ignores case, but neither trims nor respells
         { "carol", "pässword", null },
         { "carol", "12345678\n123456789", null },
         { "carolina", "Carolina", Name },
@@ -45,7 +45,7 @@ public sealed class PasswordRulesTests(ProductionMesh mesh)
         { "carol", "carol sings", null },
         { "bob", "bobsleigh run", null },
         { "carol", "кароль-carol", null },
-        { "a@b", "a-b-a-b-a-b", null }, // one letter is no name
+        { "a@b", "a-b-a-b-a-b", null }, // parts of one letter do not count as a name
         { "carol", "AuthMesh", Product },
         { "carol", "authmesh-2026", Product },
         { "carol", "hsemhtua!", Product },
@@ -57,11 +57,11 @@ public sealed class PasswordRulesTests(ProductionMesh mesh)
 
     [Theory]
     [MemberData(nameof(Rows))]
-    public void A_password_is_refused_for_what_it_is_made_of(string username, string password, string? fault) =>
+    public void A_password_of_a_wrong_length_or_common_or_made_from_a_name_is_refused(string username, string password, string? fault) =>
         Assert.Equal(fault, Rules(new PasswordOptions(), clientId: "harbour").FindFault(password, username));
 
     [Fact]
-    public void Length_and_list_are_settings_and_demo_mode_leaves_the_list_off()
+    public void Length_bounds_and_the_common_password_check_are_settings()
     {
         var longer = Rules(new PasswordOptions { MinimumLength = 15, MaximumLength = 64 });
         Assert.Equal("must be 15 to 64 characters", longer.FindFault("fourteen chars", "carol"));
@@ -77,7 +77,7 @@ public sealed class PasswordRulesTests(ProductionMesh mesh)
     [Theory]
     [InlineData("true", false)]
     [InlineData("false", true)]
-    public void Demo_mode_accepts_common_passwords(string demoUsers, bool refusesCommon)
+    public void Only_demo_mode_accepts_common_passwords(string demoUsers, bool refusesCommon)
     {
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { EnvironmentName = "Development" });
         builder.Configuration["Identity:DemoUsers"] = demoUsers;
@@ -93,11 +93,11 @@ public sealed class PasswordRulesTests(ProductionMesh mesh)
         new(options, new TokenOptions { ClientId = clientId });
 
     [Fact]
-    public void The_list_holds_what_it_says()
+    public void The_common_password_list_is_sorted_distinct_lowercase_and_searchable()
     {
         var lines = File.ReadAllText(Path.Combine(Checkout.Root, "identity-service", "Passwords", "common-passwords.txt")).Split('\n');
 
-        Assert.Equal("", lines[^1]); // every line ends, so that the last is found too
+        Assert.Equal("", lines[^1]); // the search finds the last word only if its line ends
         var words = lines[..^1];
         Assert.Equal(17_950, words.Length);
         Assert.Equal(words.Order(StringComparer.Ordinal).Distinct(), words);
@@ -108,7 +108,7 @@ public sealed class PasswordRulesTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task A_registration_is_told_which_rule_and_leaves_nothing()
+    public async Task A_refused_registration_names_the_broken_rule_and_stores_no_account()
     {
         var name = ProductionMesh.NewName();
 
@@ -122,7 +122,7 @@ public sealed class PasswordRulesTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task A_change_of_the_password_is_told_which_rule_and_changes_nothing()
+    public async Task A_refused_password_change_names_the_broken_rule_and_changes_nothing()
     {
         var user = await mesh.Gateway.SignUpAsync();
 

@@ -6,8 +6,8 @@ using AuthMesh.Tests.Harness;
 namespace AuthMesh.Tests.Promise;
 
 /// <summary>
-/// What docs/your-own-service.md promises a team: the package, one line, three settings and one route put their own service behind the
-/// gateway.
+/// Checks the promise of docs/your-own-service.md: the package, one line, three settings and one route put a team's own service
+/// behind the gateway.
 /// </summary>
 public sealed class OneLineTests(ProductionMesh mesh) : IDisposable
 {
@@ -42,19 +42,19 @@ public sealed class OneLineTests(ProductionMesh mesh) : IDisposable
         </Project>
         """;
 
-    // Besides the sources of this machine, whichever they are.
+    // Adds to the package sources that this machine has.
     private const string Sources =
         """<configuration><packageSources><add key="packages" value="../packages" /></packageSources></configuration>""";
 
-    // No helper of the build may outlive it and hold its output open.
+    // A build server would outlive the build and keep its output open.
     private static readonly string[] WithoutServers = ["-nodeReuse:false", "-p:UseSharedCompilation=false"];
 
-    // Below the system's folder for temporary files, so that nothing of this solution's build settings reaches it.
+    // In the system's temporary folder, so that this solution's build settings do not apply.
     private readonly string folder = Directory.CreateTempSubdirectory("authmesh-tests-").FullName;
     private readonly string version = $"0.0.0-test.{Guid.NewGuid():N}";
 
     [Fact]
-    public async Task A_new_service_is_guarded_by_one_line_and_reached_by_one_route()
+    public async Task One_line_guards_a_new_service_and_one_route_exposes_it()
     {
         await PackAsync();
         var dll = await BuildAsync();
@@ -83,7 +83,7 @@ public sealed class OneLineTests(ProductionMesh mesh) : IDisposable
         var (name, _, token) = await mesh.SignUpAsync();
         var admin = await mesh.AdminTokenAsync();
 
-        // The service by itself keeps the promise too: it trusts nothing because the gateway let it through.
+        // The service enforces the rules by itself too: it does not trust a request because the gateway forwarded it.
         foreach (var address in new[] { gateway.Address, notes.Address })
         {
             using var caller = new Caller(address);
@@ -116,7 +116,7 @@ public sealed class OneLineTests(ProductionMesh mesh) : IDisposable
 
     private async Task PackAsync()
     {
-        // From what the build of the tests made; all that this writes stands in our folder.
+        // Packs what the build of the tests made. Everything that this writes lies in our folder.
         var packed = await Finished.RunAsync(
             [
                 Checkout.DotNet, "pack", Path.Combine(Checkout.Root, "service-defaults"), "--no-build", "--nologo",

@@ -4,7 +4,7 @@ using AuthMesh.Tests.Harness;
 namespace AuthMesh.Tests.Promise;
 
 /// <summary>
-/// A machine or container that has little left: no home, no temporary folder, no time zones, no inotify instance, few files.
+/// A machine or container with few resources: no home, no temporary folder, no time zones, no inotify instance, few files.
 /// </summary>
 public sealed class PoorHostTests(ProductionMesh mesh)
 {
@@ -12,7 +12,7 @@ public sealed class PoorHostTests(ProductionMesh mesh)
     [InlineData("identity-service")]
     [InlineData("resource-service")]
     [InlineData("gateway")]
-    public async Task A_service_starts_with_next_to_nothing_and_writes_no_file(string name)
+    public async Task A_service_starts_without_home_temp_folder_or_time_zones_and_writes_no_file(string name)
     {
         var home = Directory.CreateTempSubdirectory("authmesh-tests-").FullName;
         var running = mesh.Mesh.Services.Single(service => service.Name == name);
@@ -26,9 +26,9 @@ public sealed class PoorHostTests(ProductionMesh mesh)
                 ["TZDIR"] = "/nowhere",
                 ["Logging:LogLevel:Microsoft.AspNetCore.DataProtection"] = "Trace",
             },
-            "Development"); // in which demo users, of which another test may make some in the same database, do not keep it from starting
+            "Development"); // other tests may create demo users in this database, and only Development starts with them
         await service.WaitUntilReadyAsync(cancellation: TestContext.Current.CancellationToken);
-        if (OperatingSystem.IsLinux()) // which gives each user 128 inotify instances; a watch on appsettings.json would take one
+        if (OperatingSystem.IsLinux()) // a user has 128 inotify instances; a watch on appsettings.json would take one
         {
             Assert.DoesNotContain(
                 Directory.GetFileSystemEntries($"/proc/{service.ProcessId}/fd"),
@@ -37,7 +37,7 @@ public sealed class PoorHostTests(ProductionMesh mesh)
 
         await service.StopAsync();
 
-        // The framework's data protection, which no service uses, would make a key in the home folder, and complain where it cannot.
+        // The framework's data protection, which no service uses, would create a key in the home folder or log that it cannot.
         Assert.Contains("Now listening on", service.Output, StringComparison.Ordinal);
         Assert.DoesNotContain("DataProtection", service.Output, StringComparison.Ordinal);
         Assert.Empty(Directory.EnumerateFileSystemEntries(home));
@@ -48,7 +48,7 @@ public sealed class PoorHostTests(ProductionMesh mesh)
     [InlineData("identity-service")]
     [InlineData("resource-service")]
     [InlineData("gateway")]
-    public async Task A_service_that_may_open_too_few_files_says_so_and_how_to_raise_the_limit(string name)
+    public async Task A_service_with_a_low_file_limit_does_not_start_and_says_how_to_raise_it(string name)
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "Elsewhere the runtime raises the limit.");
 

@@ -15,11 +15,11 @@ public sealed class RequestTextTests
     [InlineData(Id + "\0", false)]
     [InlineData("{" + Id + "}", false)]
     [InlineData("01a206dffd487e5cbf0e4b06949bffdd", false)]
-    [InlineData("0x0206df-fd48-7e5c-bf0e-4b06949bffdd", false)] // the framework reads hexadecimal with its prefix
+    [InlineData("0x0206df-fd48-7e5c-bf0e-4b06949bffdd", false)] // the framework accepts a hexadecimal prefix
     [InlineData("+1a206df-fd48-7e5c-bf0e-4b06949bffdd", false)]
     [InlineData("", false)]
     [InlineData(null, false)]
-    public void An_id_has_one_spelling(string? text, bool isId) => Assert.Equal(isId, RequestText.TryReadId(text, out _));
+    public void Only_a_hyphenated_GUID_is_an_id(string? text, bool isId) => Assert.Equal(isId, RequestText.TryReadId(text, out _));
 
     [Theory]
     [InlineData("0", true)]
@@ -32,5 +32,5 @@ public sealed class RequestTextTests
     [InlineData("-1", false)]
     [InlineData("١", false)]
     [InlineData("", false)]
-    public void A_number_is_digits_alone(string text, bool isNumber) => Assert.Equal(isNumber, RequestText.TryReadNumber(text, out _));
+    public void A_number_is_only_ASCII_digits(string text, bool isNumber) => Assert.Equal(isNumber, RequestText.TryReadNumber(text, out _));
 }

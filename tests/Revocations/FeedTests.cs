@@ -6,7 +6,7 @@ using Npgsql;
 
 namespace AuthMesh.Tests.Revocations;
 
-/// <summary>The feed as it is documented: who may listen, what comes, in which order, and from where on.</summary>
+/// <summary>The documented feed: who may listen, which events arrive, in which order, and from which position.</summary>
 public sealed class FeedTests(ProductionMesh mesh)
 {
     private readonly string path = $"/internal/revocations?instance={Guid.NewGuid()}&name=test";
@@ -16,7 +16,7 @@ public sealed class FeedTests(ProductionMesh mesh)
     [InlineData("")]
     [InlineData("another-service-key-that-is-long-enough")]
     [InlineData(ProductionMesh.ServiceKey + "x")]
-    public async Task Without_the_service_key_nobody_listens(string? key)
+    public async Task A_listener_without_the_service_key_is_refused(string? key)
     {
         var answer = await mesh.Identity.SendAsync(HttpMethod.Get, path, change: request =>
         {
@@ -30,13 +30,13 @@ public sealed class FeedTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task A_users_token_is_no_service_key()
+    public async Task A_users_token_is_refused_as_a_service_key()
     {
         (await mesh.Identity.GetAsync(path, await mesh.AdminTokenAsync())).AssertError(401, "invalid_service_key");
     }
 
     [Fact]
-    public async Task The_gateway_leads_nobody_there()
+    public async Task The_gateway_does_not_expose_the_feed()
     {
         var answer = await mesh.Gateway.SendAsync(
             HttpMethod.Get, path, change: request => request.Headers.Add("AuthMesh-Service-Key", ProductionMesh.ServiceKey));
@@ -45,7 +45,7 @@ public sealed class FeedTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task What_ends_is_told_in_the_order_of_the_commits_each_with_its_own_name()
+    public async Task Revocations_arrive_in_commit_order_with_unique_event_ids()
     {
         await using var feed = Feed.Open(mesh.Identity);
         await feed.UntilBeatAsync();
@@ -63,7 +63,7 @@ public sealed class FeedTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task A_listener_that_comes_back_hears_what_it_missed_and_nothing_twice()
+    public async Task A_reconnecting_listener_gets_only_the_events_that_it_missed()
     {
         var first = await EndOneAsync();
         string position;
@@ -86,8 +86,8 @@ public sealed class FeedTests(ProductionMesh mesh)
     [InlineData("-")]
     [InlineData("9223372036854775807-00000000000000000000000000000000")]
     [InlineData("99999999999999999999-00000000000000000000000000000000")]
-    [InlineData("MARK")] // the right position with another entry's mark: a database that was restored
-    public async Task A_position_that_is_unknown_gets_everything_that_lives(string position)
+    [InlineData("MARK")] // the right position with another entry's mark, as after a restore of the database
+    public async Task A_listener_with_an_unknown_position_gets_the_whole_log(string position)
     {
         var ended = await EndOneAsync();
         if (position == "MARK")
@@ -102,7 +102,7 @@ public sealed class FeedTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task The_first_beat_comes_only_after_what_was_committed_before_the_listener_came()
+    public async Task Everything_committed_before_a_listener_connects_precedes_the_first_beat()
     {
         for (var round = 0; round < 20; round++)
         {
@@ -114,7 +114,7 @@ public sealed class FeedTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task A_transaction_that_takes_its_time_to_commit_is_not_overtaken()
+    public async Task A_later_revocation_does_not_overtake_a_slow_transaction()
     {
         var slow = TokenText.SessionId((await mesh.SignUpAsync()).Token);
         var quick = TokenText.SessionId((await mesh.SignUpAsync()).Token);
@@ -123,7 +123,7 @@ public sealed class FeedTests(ProductionMesh mesh)
         await using var connection = new NpgsqlConnection(mesh.Database.ConnectionString);
         await connection.OpenAsync(TestContext.Current.CancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(TestContext.Current.CancellationToken);
-        // The deferred triggers run now instead of at the commit: the position is taken, and nobody may see it yet.
+        // The deferred triggers run now instead of at the commit: the position is taken but not yet visible.
         await using (var end = new NpgsqlCommand(
             $"UPDATE sessions SET ended_at = now() WHERE id = '{slow}'; SET CONSTRAINTS ALL IMMEDIATE", connection))
         {
@@ -132,7 +132,7 @@ public sealed class FeedTests(ProductionMesh mesh)
 
         var overtaking = mesh.Database.ExecuteAsync("UPDATE sessions SET ended_at = now() WHERE id = $1", quick);
         await feed.UntilBeatAsync();
-        var meanwhile = await feed.UntilBeatAsync(); // one whole beat in which the quick one could have come
+        var meanwhile = await feed.UntilBeatAsync(); // one whole beat in which the quick one could have arrived
         Assert.False(overtaking.IsCompleted);
         Assert.DoesNotContain(meanwhile, item => item.Data.Contains(quick.ToString(), StringComparison.Ordinal));
 
@@ -151,7 +151,7 @@ public sealed class FeedTests(ProductionMesh mesh)
     [InlineData("instance=11111111-1111-1111-1111-111111111111%0a&name=test")]
     [InlineData("instance=%7b11111111-1111-1111-1111-111111111111%7d&name=test")]
     [InlineData("instance=11111111-1111-1111-1111-111111111111&name=a%00b")]
-    public async Task A_listener_says_who_it_is(string query)
+    public async Task A_listener_without_a_valid_instance_and_name_is_refused(string query)
     {
         var answer = await mesh.Identity.SendAsync(
             HttpMethod.Get, "/internal/revocations?" + query,
@@ -161,7 +161,7 @@ public sealed class FeedTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task Who_listens_is_known_and_who_left_is_not_seen_again()
+    public async Task A_verifier_counts_as_seen_only_while_it_listens()
     {
         var name = "listener " + Guid.NewGuid();
         await using (var feed = Feed.Open(mesh.Identity, name: name))
@@ -178,13 +178,13 @@ public sealed class FeedTests(ProductionMesh mesh)
             await other.UntilBeatAsync();
         }
 
-        // One beat may have been under way when it left.
+        // One beat may have been under way when the listener left.
         Assert.InRange(await SeenAtAsync(name) - last, TimeSpan.Zero, TimeSpan.FromSeconds(5));
         Assert.Equal(name, await mesh.Database.ScalarAsync<string>("SELECT name FROM verifiers WHERE name = $1", name));
     }
 
     [Fact]
-    public async Task A_beat_tells_the_time_at_the_identity_service()
+    public async Task A_beat_carries_the_time_of_the_identity_service()
     {
         await using var feed = Feed.Open(mesh.Identity);
         var item = await feed.NextAsync();
@@ -198,7 +198,7 @@ public sealed class FeedTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task The_database_takes_the_kinds_that_verifiers_know_and_no_other()
+    public async Task The_database_accepts_exactly_the_kinds_that_verifiers_know()
     {
         var constraint = await mesh.Database.ScalarAsync<string>(
             "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = 'ck_revocations'");
@@ -214,7 +214,7 @@ public sealed class FeedTests(ProductionMesh mesh)
     [InlineData("'user-below-epoch', '11111111-1111-1111-1111-111111111111', NULL")]
     [InlineData("'key-distrusted', '', NULL")]
     [InlineData("'something-else', '', NULL")]
-    public async Task What_no_listener_could_read_does_not_get_into_the_log_by_whatever_hand(string values)
+    public async Task The_database_refuses_a_revocation_that_no_listener_could_read(string values)
     {
         var refusal = await Assert.ThrowsAsync<PostgresException>(() => mesh.Database.ExecuteAsync($"SELECT write_revocation({values})"));
 
@@ -231,7 +231,7 @@ public sealed class FeedTests(ProductionMesh mesh)
         return session;
     }
 
-    /// <summary>What the feed says of these sessions; other tests end theirs meanwhile.</summary>
+    /// <summary>The feed's events about these sessions. Other tests end sessions at the same time.</summary>
     private static async Task<List<System.Net.ServerSentEvents.SseItem<string>>> HearAsync(Feed feed, List<Guid> sessions)
     {
         var heard = new List<System.Net.ServerSentEvents.SseItem<string>>();

@@ -22,7 +22,7 @@ public sealed class RevocationKindTests : IDisposable
     private readonly ServiceProvider services = new ServiceCollection().AddMetrics().BuildServiceProvider();
 
     [Fact]
-    public async Task An_unknown_kind_makes_a_verifier_degraded_until_no_token_that_it_revoked_is_alive()
+    public async Task An_unknown_kind_degrades_a_verifier_until_every_token_it_may_revoke_has_expired()
     {
         using var revoked = NewVerifier();
         revoked.Take(RevocationKind.SessionEnded, Session.ToString(), 0);
@@ -35,7 +35,7 @@ public sealed class RevocationKindTests : IDisposable
         var health = await HealthAsync(revoked);
         Assert.Equal(HealthStatus.Degraded, health.Status);
         Assert.Equal($"this version does not know revocations of the kind {Later}", health.Description);
-        var error = Assert.Single(log.At(LogLevel.Error)); // of two entries
+        var error = Assert.Single(log.At(LogLevel.Error)); // one line for two entries
         Assert.StartsWith($"Revocations of the kind {Later} reach this service", error, StringComparison.Ordinal);
         Assert.True(revoked.CanJudge);
 
@@ -49,7 +49,7 @@ public sealed class RevocationKindTests : IDisposable
     }
 
     [Fact]
-    public void Where_certainty_was_asked_for_no_token_is_judged_while_an_unknown_kind_may_have_revoked_it()
+    public void With_OnStale_Reject_a_verifier_judges_no_token_after_an_unknown_kind()
     {
         using var revoked = NewVerifier(OnStale.Reject);
         revoked.Take(RevocationKind.SessionEnded, Session.ToString(), 0);
@@ -61,7 +61,7 @@ public sealed class RevocationKindTests : IDisposable
     }
 
     [Fact]
-    public void Every_kind_is_told_and_learnt_by_the_same_table()
+    public void Every_kind_is_written_and_read_through_the_same_table()
     {
         using var revoked = NewVerifier();
         foreach (var kind in RevocationKind.All)
@@ -78,12 +78,12 @@ public sealed class RevocationKindTests : IDisposable
         Assert.True(revoked.Covers(Guid.Empty, Session, 4, "")); // user-below-epoch
         Assert.False(revoked.Covers(Guid.Empty, Session, 5, ""));
         Assert.True(revoked.Covers(Guid.Empty, Guid.Empty, 0, Session.ToString())); // key-distrusted
-        Assert.Equal(4, RevocationKind.All.Count); // one that comes later is covered above
+        Assert.Equal(4, RevocationKind.All.Count); // a new kind needs its assertion above
         Assert.Empty(revoked.UnknownKinds);
     }
 
     [Fact]
-    public void A_replica_passes_on_a_kind_that_it_does_not_know_so_that_newer_verifiers_can_read_it()
+    public void A_replica_relays_an_unknown_kind_in_a_form_that_newer_verifiers_can_read()
     {
         var relayed = RevocationKind.Describe(Later, "a \"client\"", 7);
 
@@ -102,7 +102,7 @@ public sealed class RevocationKindTests : IDisposable
     [InlineData(RevocationKind.SessionEnded, """{"sid":"\ud800"}""")]
     [InlineData(RevocationKind.KeyDistrusted, """{"kid":""}""")]
     [InlineData(RevocationKind.KeyDistrusted, "")]
-    public void An_event_without_its_members_is_a_fault_of_the_feed(string kind, string data) =>
+    public void An_event_with_missing_or_malformed_members_throws_JsonException(string kind, string data) =>
         Assert.ThrowsAny<JsonException>(() => RevocationKind.Find(kind)!.Read(data));
 
     public void Dispose() => services.Dispose();

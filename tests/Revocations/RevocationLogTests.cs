@@ -5,10 +5,10 @@ namespace AuthMesh.Tests.Revocations;
 public sealed class RevocationLogTests
 {
     [Fact]
-    public void A_confirmation_that_was_under_way_when_somebody_asked_does_not_count()
+    public void A_confirmation_that_began_before_the_request_does_not_satisfy_it()
     {
         var log = new RevocationLog();
-        var underWay = log.BeginConfirmation(); // the database may have been read already
+        var underWay = log.BeginConfirmation(); // it may have read the database already
 
         var asked = log.AskForConfirmation();
 

@@ -2,13 +2,13 @@ using AuthMesh.Tests.Harness;
 
 namespace AuthMesh.Tests.Revocations;
 
-/// <summary>What the database is told ends at every verifier, whoever told it and however.</summary>
+/// <summary>A change in the database takes effect at every verifier, whichever statement makes it.</summary>
 public sealed class RevocationTests(ProductionMesh mesh)
 {
     private Caller[] Verifiers => [mesh.Gateway, mesh.Resource];
 
     [Fact]
-    public async Task A_session_that_ends_takes_its_token_along_and_no_other()
+    public async Task Ending_a_session_revokes_its_own_token_only()
     {
         var (name, password, token) = await mesh.SignUpAsync();
         var other = await mesh.Gateway.TokenAsync(name, password);
@@ -20,7 +20,7 @@ public sealed class RevocationTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task A_session_that_is_deleted_while_it_lives_takes_its_token_along()
+    public async Task Deleting_a_live_session_revokes_its_token()
     {
         var (_, _, token) = await mesh.SignUpAsync();
 
@@ -30,7 +30,7 @@ public sealed class RevocationTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task An_epoch_that_rises_refuses_what_is_older_and_nothing_else()
+    public async Task Raising_an_epoch_revokes_the_users_older_tokens_only()
     {
         var (name, password, old) = await mesh.SignUpAsync();
         var (_, _, somebodyElses) = await mesh.SignUpAsync();
@@ -43,22 +43,22 @@ public sealed class RevocationTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task A_user_who_is_deleted_is_refused()
+    public async Task Deleting_a_user_revokes_their_tokens()
     {
         var (_, _, token) = await mesh.SignUpAsync();
 
         Assert.Equal(1, await mesh.Database.ExecuteAsync("DELETE FROM users WHERE id = $1", TokenText.UserId(token)));
 
         await AssertRefusedEverywhereAsync(token);
-        // Not only the sessions that were there: below every epoch there can be.
+        // The entry covers every possible epoch, not only the sessions that existed.
         Assert.Equal(int.MaxValue, await mesh.Database.ScalarAsync<int>(
             $"SELECT epoch FROM revocations WHERE kind = 'user-below-epoch' AND subject = '{TokenText.UserId(token)}'"));
     }
 
     [Fact]
-    public async Task A_key_that_is_distrusted_vouches_for_nothing_although_the_key_set_holds_it()
+    public async Task A_distrusted_key_is_announced_and_tokens_of_other_keys_stay_valid()
     {
-        // A key of the ring's own would end the shared mesh; this one is distrusted by a name that only this test's token has.
+        // Distrusting a key of the ring would break the shared mesh, so this test distrusts a key id that no key has.
         var (_, _, token) = await mesh.SignUpAsync();
         await using var feed = Feed.Open(mesh.Identity);
         await feed.UntilBeatAsync();
@@ -76,7 +76,7 @@ public sealed class RevocationTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task A_change_that_is_rolled_back_revokes_nothing()
+    public async Task A_rolled_back_change_revokes_nothing()
     {
         var (_, _, token) = await mesh.SignUpAsync();
         var before = await mesh.Database.ScalarAsync<long>(

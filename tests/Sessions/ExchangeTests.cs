@@ -8,13 +8,13 @@ using Microsoft.Extensions.Options;
 
 namespace AuthMesh.Tests.Sessions;
 
-/// <summary>The cookie, and what the gateway gets for it.</summary>
+/// <summary>The session cookie, and its exchange for an access token.</summary>
 public sealed class ExchangeTests(ProductionMesh mesh)
 {
     private const string Alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
     [Fact]
-    public async Task A_login_gives_a_cookie_of_which_only_the_hash_is_kept()
+    public async Task A_login_sets_a_cookie_and_stores_only_its_hash()
     {
         var user = await mesh.Gateway.SignUpAsync();
 
@@ -31,7 +31,7 @@ public sealed class ExchangeTests(ProductionMesh mesh)
     [InlineData("https://auth.example.test", "__Host-authmesh=", "; secure")]
     [InlineData("http://localhost:8080", "authmesh-8080=", "")]
     [InlineData("http://localhost", "authmesh-80=", "")]
-    public void The_cookie_is_bound_to_host_and_scheme_where_that_is_possible(string issuer, string start, string secure)
+    public void The_cookie_is_bound_to_the_host_on_https_and_to_the_port_on_plain_http(string issuer, string start, string secure)
     {
         var cookies = new SessionCookies(new HostCookies(Options.Create(new AuthMeshOptions { Issuer = issuer })));
         var response = new DefaultHttpContext().Response;
@@ -47,7 +47,7 @@ public sealed class ExchangeTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task A_cookie_is_traded_for_an_access_token_of_its_session_which_counts_as_use()
+    public async Task Exchanging_a_cookie_returns_an_access_token_and_counts_as_use_of_the_session()
     {
         var user = await mesh.Gateway.SignUpAsync();
         await mesh.Database.ExecuteAsync(
@@ -87,11 +87,11 @@ public sealed class ExchangeTests(ProductionMesh mesh)
 
         var answer = await mesh.Identity.ExchangeAsync(new { cookie = user.Cookie });
         answer.AssertError(401, "invalid_session");
-        Assert.Null(answer.Cookie()); // whether to take it away is not decided here
+        Assert.Null(answer.Cookie()); // the exchange does not decide whether to clear the cookie
     }
 
     [Fact]
-    public async Task No_token_outlives_the_session_that_a_cookie_names()
+    public async Task A_token_from_an_exchange_does_not_outlive_its_session()
     {
         var user = await mesh.Gateway.SignUpAsync();
         await mesh.Database.ExecuteAsync(
@@ -106,7 +106,7 @@ public sealed class ExchangeTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task Any_other_text_is_no_cookie()
+    public async Task Any_text_other_than_the_exact_cookie_is_refused()
     {
         var user = await mesh.Gateway.SignUpAsync();
         var cookie = user.Cookie;
@@ -132,7 +132,7 @@ public sealed class ExchangeTests(ProductionMesh mesh)
     [InlineData("""{"cookie":null}""", "cookie")]
     [InlineData("""{"cookie":1}""", "cookie")]
     [InlineData("""{"cookie":"x","more":1}""", "more")]
-    public async Task A_body_without_a_cookie_says_so(string body, string member)
+    public async Task A_malformed_exchange_body_names_the_wrong_member(string body, string member)
     {
         var answer = await mesh.Identity.SendAsync(
             HttpMethod.Post, "/internal/exchange",
@@ -143,7 +143,7 @@ public sealed class ExchangeTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task The_gateway_leads_nobody_there_and_nobody_is_let_in_without_a_credential()
+    public async Task The_gateway_does_not_expose_the_exchange_and_the_service_key_is_required()
     {
         var user = await mesh.Gateway.SignUpAsync();
 

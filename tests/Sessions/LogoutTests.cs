@@ -7,7 +7,7 @@ namespace AuthMesh.Tests.Sessions;
 public sealed class LogoutTests(ProductionMesh mesh)
 {
     [Fact]
-    public async Task A_bearer_token_ends_its_session_and_takes_the_cookie_away()
+    public async Task A_logout_with_a_bearer_token_ends_its_session_and_clears_the_cookie()
     {
         var (user, other) = await TwoSessionsAsync();
 
@@ -18,7 +18,7 @@ public sealed class LogoutTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task A_refresh_token_ends_its_session()
+    public async Task A_logout_with_a_refresh_token_ends_its_session()
     {
         var (user, other) = await TwoSessionsAsync();
 
@@ -28,7 +28,7 @@ public sealed class LogoutTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task Both_together_end_both_sessions()
+    public async Task A_logout_with_a_bearer_token_and_a_refresh_token_ends_both_sessions()
     {
         var (user, other) = await TwoSessionsAsync();
 
@@ -43,7 +43,7 @@ public sealed class LogoutTests(ProductionMesh mesh)
     [InlineData("eyJhbGciOiJFUzI1NiIsImtpZCI6Ingi.e30.AAAA")]
     [InlineData("FOREIGN")]
     [InlineData("")]
-    public async Task A_cookie_ends_its_session_whatever_stands_beside_it(string bearer)
+    public async Task A_logout_with_a_cookie_ends_its_session_despite_invalid_credentials_beside_it(string bearer)
     {
         var (user, other) = await TwoSessionsAsync();
         var foreign = other.Token[..^8] + "AAAAAAAA";
@@ -61,7 +61,7 @@ public sealed class LogoutTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task Every_credential_of_every_kind_ends_its_own_session()
+    public async Task A_logout_ends_the_session_of_every_credential_in_the_request()
     {
         var first = await mesh.Gateway.SignUpAsync();
         var sessions = new List<SignedIn> { first };
@@ -86,7 +86,7 @@ public sealed class LogoutTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task A_cookie_of_a_session_that_nothing_opens_any_more_ends_it_all_the_same()
+    public async Task A_logout_with_a_disabled_users_cookie_still_ends_the_session()
     {
         var user = await mesh.Gateway.SignUpAsync();
         await mesh.Database.ExecuteAsync("UPDATE users SET disabled_at = now() WHERE id = $1", user.UserId);
@@ -101,7 +101,7 @@ public sealed class LogoutTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task An_expired_bearer_token_ends_its_session()
+    public async Task A_logout_with_an_expired_bearer_token_ends_its_session()
     {
         var (user, other) = await TwoSessionsAsync();
         var claims = Forge.Claims();
@@ -116,7 +116,7 @@ public sealed class LogoutTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task A_refresh_token_that_was_replaced_long_ago_ends_its_session()
+    public async Task A_logout_with_a_refresh_token_from_before_a_rotation_ends_its_session()
     {
         var (user, other) = await TwoSessionsAsync();
         var next = (await mesh.Gateway.RefreshAsync(user.RefreshToken)).RefreshToken();
@@ -129,7 +129,7 @@ public sealed class LogoutTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task Logging_out_again_and_again_is_fine_and_says_it_once_to_the_verifiers()
+    public async Task Repeated_logouts_succeed_and_write_one_revocation()
     {
         var user = await mesh.Gateway.SignUpAsync();
 
@@ -143,7 +143,7 @@ public sealed class LogoutTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task A_token_that_is_not_ours_ends_nothing_and_is_still_200()
+    public async Task A_logout_with_an_invalid_credential_ends_nothing_and_answers_200()
     {
         var user = await mesh.Gateway.SignUpAsync();
         var foreign = user.Token[..^8] + "AAAAAAAA";
@@ -162,9 +162,9 @@ public sealed class LogoutTests(ProductionMesh mesh)
     [Theory]
     [InlineData(null)]
     [InlineData("application/json")]
-    [InlineData("application/x-www-form-urlencoded")] // a browser's form without fields
+    [InlineData("application/x-www-form-urlencoded")] // an HTML form without fields
     [InlineData("text/plain")]
-    public async Task Without_a_body_its_type_means_nothing(string? contentType)
+    public async Task A_logout_without_a_body_may_have_any_content_type(string? contentType)
     {
         var user = await mesh.Gateway.SignUpAsync();
         foreach (var isChunked in (bool[])[false, true])
@@ -193,7 +193,7 @@ public sealed class LogoutTests(ProductionMesh mesh)
     [InlineData("""{"refresh_token":1}""", "refresh_token")]
     [InlineData("""{"refresh_token":"x","refresh_token":"x"}""", "refresh_token")]
     [InlineData("""{"session":"x"}""", "session")]
-    public async Task A_body_that_is_no_logout_is_refused_and_ends_nothing(string body, params string[] fields)
+    public async Task A_malformed_logout_body_is_refused_and_ends_nothing(string body, params string[] fields)
     {
         var user = await mesh.Gateway.SignUpAsync();
 
@@ -207,7 +207,7 @@ public sealed class LogoutTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task A_body_of_another_type_is_refused()
+    public async Task A_logout_body_of_another_content_type_is_refused()
     {
         (await mesh.Gateway.PostRawAsync("/logout", "refresh_token=x", "application/x-www-form-urlencoded"))
             .AssertError(415, "unsupported_media_type");
@@ -219,7 +219,7 @@ public sealed class LogoutTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task A_large_body_is_refused()
+    public async Task A_large_logout_body_is_refused()
     {
         var content = new StringContent($$"""{"refresh_token":"{{new string('x', 100_000)}}"}""", Encoding.UTF8, "application/json");
 

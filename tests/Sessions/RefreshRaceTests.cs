@@ -3,12 +3,12 @@ using AuthMesh.Tests.Harness;
 
 namespace AuthMesh.Tests.Sessions;
 
-/// <summary>Many present tokens of one session at once, to two replicas: it moves one step, and nobody is signed out by it.</summary>
+/// <summary>Many callers refresh one session concurrently at two replicas. It advances one step, and nobody is signed out.</summary>
 [Collection<OnTwoReplicas>]
 public sealed class RefreshRaceTests(TwoReplicas mesh, ITestOutputHelper output)
 {
     [Fact]
-    public async Task Of_two_hundred_with_one_token_all_get_the_one_successor()
+    public async Task Two_hundred_concurrent_refreshes_get_the_same_successor()
     {
         var user = await mesh.Replica(0).SignUpAsync();
 
@@ -22,7 +22,7 @@ public sealed class RefreshRaceTests(TwoReplicas mesh, ITestOutputHelper output)
     }
 
     [Fact]
-    public async Task Tabs_that_refresh_together_again_and_again_stay_together()
+    public async Task Tabs_that_refresh_concurrently_stay_on_the_same_token()
     {
         const int Tabs = 5, Steps = 40;
         var user = await mesh.Replica(0).SignUpAsync();
@@ -32,13 +32,13 @@ public sealed class RefreshRaceTests(TwoReplicas mesh, ITestOutputHelper output)
             var answers = await Together.RunAsync(Tabs, tab => mesh.Replica(tab).RefreshAsync(tokens[tab]));
             Assert.All(answers, answer => Assert.Equal(200, answer.Status));
 
-            // One tab in each round is so slow that it still holds what it had.
+            // In each round, one slow tab keeps its old token.
             var slow = step % Tabs;
             tokens = [.. answers.Select((answer, tab) => tab == slow ? tokens[tab] : answer.RefreshToken())];
             Assert.Single(answers.Select(answer => answer.RefreshToken()).Distinct());
             Assert.Equal(step, await mesh.Database.CounterAsync(user.SessionId));
 
-            // It presents that within the half minute, together with others that have the newest.
+            // The slow tab presents it within 30 seconds, together with others that have the newest.
             var second = await Together.RunAsync(Tabs, tab => mesh.Replica(tab + 1).RefreshAsync(tokens[tab]));
             Assert.All(second, answer => Assert.Equal(answers[0].RefreshToken(), answer.RefreshToken()));
             tokens = [.. second.Select(answer => answer.RefreshToken())];
@@ -50,23 +50,23 @@ public sealed class RefreshRaceTests(TwoReplicas mesh, ITestOutputHelper output)
     }
 
     [Fact]
-    public async Task Replicas_that_do_not_agree_on_the_current_key_yet_give_the_same_successor()
+    public async Task Replicas_with_different_current_keys_give_the_same_successor()
     {
         var user = await mesh.Replica(0).SignUpAsync();
         await mesh.Database.ExecuteAsync("UPDATE ring_keys SET state = 'Retired' WHERE purpose = 'RefreshToken'");
-        await mesh.RestartAsync(1); // which makes a new one
+        await mesh.RestartAsync(1); // the restarted replica creates a new key
         Assert.Equal(2, await mesh.Database.ScalarAsync<long>("SELECT count(*) FROM ring_keys WHERE purpose = 'RefreshToken'"));
 
         var answers = await Together.RunAsync(10, i => mesh.Replica(i).RefreshAsync(user.RefreshToken));
 
         Assert.All(answers, answer => Assert.Equal(200, answer.Status));
         Assert.Single(answers.Select(answer => answer.RefreshToken()).Distinct());
-        await mesh.RestartAsync(0); // so that both know both, for other tests
+        await mesh.RestartAsync(0); // so that both replicas know both keys in other tests
         Assert.Equal(answers[0].RefreshToken(), (await mesh.Replica(0).RefreshAsync(answers[1].RefreshToken())).RefreshToken());
     }
 
     [Fact]
-    public async Task A_replay_in_the_middle_of_refreshes_ends_the_session_for_all()
+    public async Task A_replay_during_refreshes_ends_the_session()
     {
         const int Rounds = 20;
         var names = await mesh.AddUsersAsync(Rounds);

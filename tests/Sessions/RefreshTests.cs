@@ -6,7 +6,7 @@ namespace AuthMesh.Tests.Sessions;
 public sealed class RefreshTests(ProductionMesh mesh)
 {
     [Fact]
-    public async Task A_refresh_answers_as_a_login_does_with_the_next_tokens_and_no_cookie()
+    public async Task A_refresh_answers_like_a_login_with_the_next_tokens_and_no_cookie()
     {
         var user = await mesh.Gateway.SignUpAsync();
 
@@ -40,7 +40,7 @@ public sealed class RefreshTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task A_chain_of_refreshes_goes_on_a_step_each_half_minute()
+    public async Task A_refresh_token_rotates_once_every_thirty_seconds()
     {
         var user = await mesh.Gateway.SignUpAsync();
         var token = user.RefreshToken;
@@ -56,7 +56,7 @@ public sealed class RefreshTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task Whoever_lost_the_answer_gets_the_same_successor_again()
+    public async Task A_retried_refresh_gets_the_same_successor()
     {
         var user = await mesh.Gateway.SignUpAsync();
         var lost = await mesh.Gateway.RefreshAsync(user.RefreshToken);
@@ -70,7 +70,7 @@ public sealed class RefreshTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task The_newest_token_is_answered_with_itself_until_the_half_minute_is_over()
+    public async Task The_newest_token_is_returned_unchanged_for_thirty_seconds()
     {
         var user = await mesh.Gateway.SignUpAsync();
         var newest = (await mesh.Gateway.RefreshAsync(user.RefreshToken)).RefreshToken();
@@ -87,7 +87,7 @@ public sealed class RefreshTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task A_slow_tab_still_gets_what_a_fast_one_got()
+    public async Task A_slow_tab_gets_the_same_successor_as_a_fast_one()
     {
         var user = await mesh.Gateway.SignUpAsync();
         var fast = (await mesh.Gateway.RefreshAsync(user.RefreshToken)).RefreshToken();
@@ -100,7 +100,7 @@ public sealed class RefreshTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task The_token_from_before_the_last_step_ends_the_session_half_a_minute_after_it()
+    public async Task Reusing_the_previous_token_after_thirty_seconds_ends_the_session()
     {
         var user = await mesh.Gateway.SignUpAsync();
         var newest = await mesh.Gateway.RefreshAsync(user.RefreshToken);
@@ -112,7 +112,7 @@ public sealed class RefreshTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task A_token_from_before_the_last_two_steps_ends_the_session_at_once()
+    public async Task Reusing_a_token_from_two_steps_ago_ends_the_session_at_once()
     {
         var user = await mesh.Gateway.SignUpAsync();
         var second = (await mesh.Gateway.RefreshAsync(user.RefreshToken)).RefreshToken();
@@ -125,11 +125,11 @@ public sealed class RefreshTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task A_token_that_is_ahead_of_its_session_is_refused_and_ends_nothing()
+    public async Task A_token_ahead_of_its_session_is_refused_and_ends_nothing()
     {
         var user = await mesh.Gateway.SignUpAsync();
         var ahead = (await mesh.Gateway.RefreshAsync(user.RefreshToken)).RefreshToken();
-        // As in a database that was restored from before the step.
+        // As after a restore of the database from before the step.
         await mesh.Database.ExecuteAsync("UPDATE sessions SET refresh_counter = 0, refreshed_at = NULL WHERE id = $1", user.SessionId);
 
         (await mesh.Gateway.RefreshAsync(ahead)).AssertError(401, "invalid_refresh_token");
@@ -139,14 +139,14 @@ public sealed class RefreshTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task A_token_of_an_older_epoch_of_its_session_is_refused_and_ends_nothing()
+    public async Task A_token_of_an_older_epoch_is_refused_and_ends_nothing()
     {
         var user = await mesh.Gateway.SignUpAsync();
         var newest = (await mesh.Gateway.RefreshAsync(user.RefreshToken)).RefreshToken();
         await mesh.Database.AgeStepAsync(user.SessionId, 30);
         await SetEpochsAsync(user, 1);
 
-        foreach (var old in (string[])[user.RefreshToken, newest]) // would be a replay, and would be the next step
+        foreach (var old in (string[])[user.RefreshToken, newest]) // without the epoch check, a replay and the next step
         {
             (await mesh.Gateway.RefreshAsync(old)).AssertError(401, "invalid_refresh_token");
         }
@@ -179,7 +179,7 @@ public sealed class RefreshTests(ProductionMesh mesh)
     [Theory]
     [InlineData("DELETE FROM sessions WHERE id = $1")]
     [InlineData("DELETE FROM users WHERE id = $2")]
-    public async Task A_session_that_is_gone_is_not_refreshed(string delete)
+    public async Task A_deleted_session_is_not_refreshed(string delete)
     {
         var user = await mesh.Gateway.SignUpAsync();
         Assert.Equal(1, await mesh.Database.ExecuteAsync(ForIds(delete), user.SessionId, user.UserId));
@@ -190,7 +190,7 @@ public sealed class RefreshTests(ProductionMesh mesh)
     [Theory]
     [InlineData("80 days", 10 * 86_400, 1_800)]
     [InlineData("89 days 23:50:00", 600, 600)]
-    public async Task No_use_makes_a_session_older_than_ninety_days_and_no_token_outlives_it(string age, int refreshSeconds, int seconds)
+    public async Task Use_extends_a_session_to_ninety_days_at_most_and_no_token_outlives_it(string age, int refreshSeconds, int seconds)
     {
         var user = await mesh.Gateway.SignUpAsync();
         await mesh.Database.ExecuteAsync("UPDATE sessions SET created_at = created_at - $2::interval WHERE id = $1", user.SessionId, age);
@@ -209,7 +209,7 @@ public sealed class RefreshTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task What_changed_about_the_user_stands_in_the_next_token()
+    public async Task A_refresh_puts_the_users_new_role_into_the_token()
     {
         var user = await mesh.Gateway.SignUpAsync();
         await mesh.Database.ExecuteAsync("UPDATE users SET role = 'admin' WHERE id = $1", user.UserId);
@@ -221,7 +221,7 @@ public sealed class RefreshTests(ProductionMesh mesh)
         await mesh.Database.ExecuteAsync("DELETE FROM users WHERE id = $1", user.UserId); // other tests count admins
     }
 
-    // Who shares a lock on the user could, by refreshing without end, keep a change of the password out until it times out.
+    // Otherwise a client that refreshes without pause could hold a shared lock until a password change times out.
     [Fact]
     public async Task Neither_a_refresh_nor_an_exchange_locks_the_user()
     {
@@ -250,7 +250,7 @@ public sealed class RefreshTests(ProductionMesh mesh)
     [InlineData("""{"refreshToken":"x"}""", "refreshToken")]
     [InlineData("""{"refresh_token":"x","grant_type":"refresh_token"}""", "grant_type")]
     [InlineData("""{"refresh_token":"x","refresh_token":"y"}""", "refresh_token")]
-    public async Task A_body_without_a_token_or_with_more_than_one_says_what_is_wrong(string body, string member)
+    public async Task A_malformed_refresh_body_names_the_wrong_member(string body, string member)
     {
         (await mesh.Gateway.PostRawAsync("/refresh", body)).AssertError(400, "invalid_request", fields: member);
     }
@@ -263,13 +263,13 @@ public sealed class RefreshTests(ProductionMesh mesh)
     [InlineData("\"\\ud800\"")]
     [InlineData("\"eyJhbGciOiJub25lIn0.e30.\"")]
     [InlineData("\"authmesh_rt_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"")]
-    public async Task A_text_that_is_no_token_is_refused(string json)
+    public async Task A_text_that_is_not_a_refresh_token_is_refused(string json)
     {
         (await mesh.Gateway.PostRawAsync("/refresh", $$"""{"refresh_token":{{json}}}""")).AssertError(401, "invalid_refresh_token");
     }
 
     [Fact]
-    public async Task An_access_token_or_a_cookie_is_no_refresh_token()
+    public async Task An_access_token_or_a_cookie_is_refused_as_a_refresh_token()
     {
         var user = await mesh.Gateway.SignUpAsync();
 

@@ -10,7 +10,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace AuthMesh.Tests.Sessions;
 
-/// <summary>The token's text: one spelling, nothing in it can be changed, and all who derive it derive the same.</summary>
+/// <summary>The token's text has one spelling, cannot be changed, and is the same wherever it is derived.</summary>
 public sealed class RefreshTokenTests(ProductionMesh mesh) : IAsyncLifetime
 {
     private const string Alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -29,7 +29,7 @@ public sealed class RefreshTokenTests(ProductionMesh mesh) : IAsyncLifetime
     }
 
     [Fact]
-    public void A_token_reads_as_it_was_written()
+    public void A_written_token_parses_to_the_same_token()
     {
         var text = token.ToText(ring);
 
@@ -39,7 +39,7 @@ public sealed class RefreshTokenTests(ProductionMesh mesh) : IAsyncLifetime
     }
 
     [Fact]
-    public void A_change_of_any_character_is_refused()
+    public void A_token_with_any_one_character_changed_is_refused()
     {
         var text = token.ToText(ring);
         for (var i = 0; i < text.Length; i++)
@@ -55,10 +55,10 @@ public sealed class RefreshTokenTests(ProductionMesh mesh) : IAsyncLifetime
     }
 
     [Fact]
-    public void No_other_spelling_of_the_same_bytes_passes()
+    public void Any_other_spelling_of_the_same_bytes_is_refused()
     {
         var text = token.ToText(ring);
-        var last = Alphabet.IndexOf(text[^1], StringComparison.Ordinal); // two bits of the last byte and four that mean nothing
+        var last = Alphabet.IndexOf(text[^1], StringComparison.Ordinal); // two bits of the last byte and four unused bits
         var spellings = Enumerable.Range(1, 15).Select(bits => text[..^1] + Alphabet[last ^ bits])
             .Concat(
                 [text + "=", text + "==", text + "A", text + " ", " " + text, text + "\n", text.Insert(40, "\n"), text[..^1], text[12..],
@@ -82,7 +82,7 @@ public sealed class RefreshTokenTests(ProductionMesh mesh) : IAsyncLifetime
     }
 
     [Fact]
-    public void Every_part_is_under_the_seal()
+    public void The_MAC_covers_every_part()
     {
         string[] texts =
         [
@@ -94,7 +94,7 @@ public sealed class RefreshTokenTests(ProductionMesh mesh) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task The_successor_is_the_same_before_and_after_a_change_of_the_key()
+    public async Task A_change_of_the_key_does_not_change_the_successor()
     {
         var presented = token.ToText(ring);
         var before = RefreshToken.TryParse(presented, ring)!.At(70_001).ToText(ring);
@@ -109,11 +109,11 @@ public sealed class RefreshTokenTests(ProductionMesh mesh) : IAsyncLifetime
         var first = RefreshToken.For(
             new LiveSession(
                 token.SessionId, Guid.NewGuid(), "", "", 4, 70_001, TimeSpan.FromDays(1), TimeProvider.System.GetUtcNow()), changed);
-        Assert.Equal(new RefreshToken(changed.CurrentMacKey.Id, token.SessionId, 4, 70_001), first); // a new one takes the new key
+        Assert.Equal(new RefreshToken(changed.CurrentMacKey.Id, token.SessionId, 4, 70_001), first); // a new token uses the new key
     }
 
     [Fact]
-    public void Tokens_and_device_cookies_of_the_first_version_still_read_and_are_written_the_same()
+    public void Version_1_refresh_tokens_and_device_cookies_still_parse_and_are_written_the_same()
     {
         var (keyId, key) = ring.CurrentMacKey;
         byte[] head = [1, .. Convert.FromHexString(keyId), .. token.SessionId.ToByteArray(bigEndian: true), 0, 0, 0, 3];

@@ -8,7 +8,7 @@ namespace AuthMesh.Tests.Sessions;
 public sealed class SessionListTests(ProductionMesh mesh)
 {
     [Fact]
-    public async Task The_list_shows_where_the_caller_is_signed_in_with_the_last_used_first()
+    public async Task The_list_shows_the_callers_live_sessions_with_the_last_used_first()
     {
         var user = await mesh.Gateway.SignUpAsync();
         var phone = new SignedIn(user.Username, user.Password, await mesh.Gateway.SendAsync(
@@ -18,7 +18,7 @@ public sealed class SessionListTests(ProductionMesh mesh)
         await KillAsync(await mesh.Gateway.SignInAgainAsync(user), "ended_at = now()");
         await KillAsync(await mesh.Gateway.SignInAgainAsync(user), "expires_at = now()");
         await KillAsync(await mesh.Gateway.SignInAgainAsync(user), "epoch = -1");
-        await mesh.Gateway.RefreshAsync(user.RefreshToken); // which makes it the one used last
+        await mesh.Gateway.RefreshAsync(user.RefreshToken); // makes this the last used session
 
         var answer = await ListAsync(user);
 
@@ -45,7 +45,7 @@ public sealed class SessionListTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task One_of_the_callers_sessions_is_ended_and_no_other()
+    public async Task Ending_a_session_ends_no_other()
     {
         var (user, other, third) = await ThreeAsync();
 
@@ -59,7 +59,7 @@ public sealed class SessionListTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task Ending_the_session_in_use_is_a_logout()
+    public async Task Ending_the_current_session_logs_out()
     {
         var (user, other, _) = await ThreeAsync();
 
@@ -72,14 +72,14 @@ public sealed class SessionListTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task A_session_of_somebody_else_is_not_found()
+    public async Task Ending_another_users_session_is_404()
     {
         var (user, other) = (await mesh.Gateway.SignUpAsync(), await mesh.Gateway.SignUpAsync());
 
         foreach (var id in (string[])
             [
                 other.SessionId.ToString(), Guid.NewGuid().ToString(), Guid.Empty.ToString(), "x", "1", user.SessionId.ToString("N"),
-                user.SessionId + "%0a", user.SessionId + "%20", "%20" + user.SessionId, // more spellings of the caller's own
+                user.SessionId + "%0a", user.SessionId + "%20", "%20" + user.SessionId, // other spellings of the caller's own id
             ])
         {
             (await EndAsync(user, id)).AssertError(404, "session_not_found");
@@ -89,7 +89,7 @@ public sealed class SessionListTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task All_others_are_ended_at_once_and_counted()
+    public async Task Ending_the_other_sessions_ends_and_counts_them()
     {
         var (user, other, third) = await ThreeAsync();
         var stranger = await mesh.Gateway.SignUpAsync();
@@ -107,7 +107,7 @@ public sealed class SessionListTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task Of_all_who_end_the_others_at_once_none_is_kept_waiting_by_another_for_ever()
+    public async Task Sessions_that_end_each_other_concurrently_do_not_deadlock()
     {
         var user = await mesh.Gateway.SignUpAsync();
         for (var round = 0; round < 5; round++)

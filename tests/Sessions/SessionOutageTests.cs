@@ -8,7 +8,7 @@ namespace AuthMesh.Tests.Sessions;
 public sealed class SessionOutageTests(OwnMesh mesh)
 {
     [Fact]
-    public async Task Without_PostgreSQL_junk_is_refused_all_the_same_and_what_may_be_good_is_told_to_come_back()
+    public async Task Without_PostgreSQL_junk_is_refused_and_possibly_valid_credentials_get_503()
     {
         await mesh.WholeAsync();
         var user = await Patience.UntilAsync(mesh.Gateway.SignUpAsync, user => user.Answer.Status == 200);
@@ -17,7 +17,7 @@ public sealed class SessionOutageTests(OwnMesh mesh)
         await mesh.Postgres.KillAsync();
         try
         {
-            // Nobody had to ask the database about these.
+            // These need no database.
             (await mesh.Gateway.RefreshAsync(user.RefreshToken[..^8] + "AAAAAAAA")).AssertError(401, "invalid_refresh_token");
             (await mesh.Gateway.RefreshAsync("junk")).AssertError(401, "invalid_refresh_token");
             (await mesh.Identity.ExchangeAsync(new { cookie = "junk" })).AssertError(401, "invalid_session");
@@ -36,10 +36,10 @@ public sealed class SessionOutageTests(OwnMesh mesh)
             {
                 answer.AssertError(503, "database_unavailable");
                 Assert.NotNull(answer.Header("Retry-After"));
-                Assert.Null(answer.Cookie()); // it stays, to be tried again
+                Assert.Null(answer.Cookie()); // the browser keeps it for a retry
             });
 
-            // A key that is new here may have signed this: nobody was logged out, and nobody is told so.
+            // A key that is not yet known here may have signed this, so the logout must not claim success.
             var stranger = new Forge("nobodys-key", ECDsa.Create(ECCurve.NamedCurves.nistP256));
             var token = stranger.Sign(stranger.Header(), Forge.Claims());
             var unsure = await Patience.UntilAsync(() => mesh.Gateway.LogoutAsync(token), answer => answer.Status == 503);

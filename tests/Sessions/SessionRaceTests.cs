@@ -4,8 +4,8 @@ using AuthMesh.Tests.Harness;
 namespace AuthMesh.Tests.Sessions;
 
 /// <summary>
-/// What ends sessions, at the very moment in which something makes or prolongs one, at two replicas. Whichever comes first, nothing
-/// that was handed out is of use afterwards.
+/// One replica ends a session while the other starts or extends one. In either order, no token or cookie that was issued is usable
+/// afterwards.
 /// </summary>
 [Collection<OnTwoReplicas>]
 public sealed class SessionRaceTests(TwoReplicas mesh, ITestOutputHelper output)
@@ -43,7 +43,7 @@ public sealed class SessionRaceTests(TwoReplicas mesh, ITestOutputHelper output)
     }
 
     [Fact]
-    public async Task A_change_of_the_password_leaves_nothing_usable_of_a_login_with_the_old_one() => await RunAsync(async (round, user) =>
+    public async Task A_password_change_and_a_login_with_the_old_one_leave_nothing_usable() => await RunAsync(async (round, user) =>
     {
         var answers = await Together.RunAsync(
             () => mesh.Replica(round).ChangePasswordAsync(user.Token, user.Password, NewPassword),
@@ -56,7 +56,7 @@ public sealed class SessionRaceTests(TwoReplicas mesh, ITestOutputHelper output)
     });
 
     [Fact]
-    public async Task A_change_of_the_password_and_a_refresh_of_its_own_session_leave_only_what_the_change_gave() =>
+    public async Task A_password_change_and_a_refresh_leave_only_the_tokens_of_the_change_usable() =>
         await RunAsync(async (round, user) =>
     {
         var answers = await Together.RunAsync(
@@ -64,18 +64,18 @@ public sealed class SessionRaceTests(TwoReplicas mesh, ITestOutputHelper output)
             () => mesh.Replica(round + 1).RefreshAsync(user.RefreshToken));
 
         Assert.Equal(200, answers[0].Status);
-        await mesh.AssertNothingIsUsableAsync([user.Answer, answers[1]]); // and none of these is taken for a replay
+        await mesh.AssertNothingIsUsableAsync([user.Answer, answers[1]]); // and none of these counts as a replay
         Assert.Equal(200, (await mesh.Replica(0).RefreshAsync(answers[0].RefreshToken())).Status);
         return answers[1];
     });
 
     [Fact]
-    public async Task Disabling_an_account_leaves_nothing_usable_of_a_login() => await RunAsync(async (round, user) =>
+    public async Task Disabling_an_account_and_a_login_leave_nothing_usable() => await RunAsync(async (round, user) =>
     {
         var answers = await Together.RunAsync(
             async () =>
             {
-                for (var i = 0; i < round % 10; i++) // now earlier, now later
+                for (var i = 0; i < round % 10; i++) // varies the moment
                 {
                     await mesh.Database.ScalarAsync<int>("SELECT 1");
                 }
@@ -87,12 +87,12 @@ public sealed class SessionRaceTests(TwoReplicas mesh, ITestOutputHelper output)
 
         await mesh.AssertNothingIsUsableAsync(answers);
         await mesh.Database.ExecuteAsync("UPDATE users SET disabled_at = NULL WHERE id = $1", user.UserId);
-        await mesh.AssertNothingIsUsableAsync(answers); // nor when it may sign in again
+        await mesh.AssertNothingIsUsableAsync(answers); // still unusable after the account is enabled again
         return answers[1];
     });
 
     [Fact]
-    public async Task The_deletion_of_an_account_and_a_refresh_leave_nothing_usable() => await RunAsync(async (round, user) =>
+    public async Task Deleting_an_account_and_a_refresh_leave_nothing_usable() => await RunAsync(async (round, user) =>
     {
         var answers = await Together.RunAsync(
             () => mesh.Replica(round).DeleteAccountAsync(user.Token, user.Password),
@@ -105,9 +105,9 @@ public sealed class SessionRaceTests(TwoReplicas mesh, ITestOutputHelper output)
     });
 
     [Fact]
-    public async Task Of_two_admins_who_delete_themselves_at_once_one_stays()
+    public async Task Two_admins_who_delete_themselves_concurrently_leave_one_admin()
     {
-        await mesh.Database.ExecuteAsync("UPDATE users SET disabled_at = now() WHERE role = 'admin'"); // the first one
+        await mesh.Database.ExecuteAsync("UPDATE users SET disabled_at = now() WHERE role = 'admin'"); // the first admin
         for (var round = 0; round < 40; round++)
         {
             var names = await mesh.AddUsersAsync(2, "admin");
@@ -124,7 +124,7 @@ public sealed class SessionRaceTests(TwoReplicas mesh, ITestOutputHelper output)
     }
 
     [Fact]
-    public async Task The_last_active_admin_stays_until_there_is_another()
+    public async Task The_last_active_admin_cannot_be_deleted_until_another_is_active()
     {
         await mesh.Database.ExecuteAsync("UPDATE users SET disabled_at = now() WHERE role = 'admin'");
         var names = await mesh.AddUsersAsync(2, "admin");
@@ -139,14 +139,14 @@ public sealed class SessionRaceTests(TwoReplicas mesh, ITestOutputHelper output)
     }
 
     [Fact]
-    public async Task Nothing_that_is_done_to_one_account_at_once_waits_in_a_circle()
+    public async Task Concurrent_operations_on_one_account_do_not_deadlock()
     {
         const int Circles = 12;
         for (var round = 0; round < Circles; round++)
         {
             var user = await mesh.Replica(0).SignUpAsync();
             var sessions = await Task.WhenAll(Enumerable.Range(0, 6).Select(i => mesh.Replica(i).SignInAgainAsync(user)));
-            await mesh.Database.ExecuteAsync( // so that every login has one to end
+            await mesh.Database.ExecuteAsync( // so that every login has a session to end
                 """
                 INSERT INTO sessions (id, user_id, epoch, created_at, last_used_at, expires_at, device)
                 SELECT gen_random_uuid(), $1, 0, now() - interval '1 hour', now(), now() + interval '1 day', '' FROM generate_series(1, 95)
@@ -171,8 +171,8 @@ public sealed class SessionRaceTests(TwoReplicas mesh, ITestOutputHelper output)
     }
 
     /// <summary>
-    /// Many rounds, each with somebody new, some of them side by side: what else goes on moves the two that race against each other.
-    /// Ends with a line that says how often the second of two was served.
+    /// Runs many rounds, each with a new user and some in parallel: the parallel load varies the timing of each race. Writes a line that
+    /// says how often the second of the two calls was served.
     /// </summary>
     private async Task RunAsync(Func<int, SignedIn, Task<Answer>> race)
     {

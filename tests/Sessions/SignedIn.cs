@@ -6,7 +6,7 @@ using Microsoft.IdentityModel.JsonWebTokens;
 
 namespace AuthMesh.Tests.Sessions;
 
-/// <summary>What a sign-in gave, and to whom.</summary>
+/// <summary>A signed-in user and the answer to the login.</summary>
 public sealed record SignedIn(string Username, string Password, Answer Answer)
 {
     public string Token => Answer.Token;
@@ -35,11 +35,11 @@ internal static class SessionCalls
 
     public static int Epoch(this JsonWebToken token) => int.Parse(token.GetClaim("epoch").Value, CultureInfo.InvariantCulture);
 
-    /// <summary>The cookie's value; empty where it is taken away; null where nothing is said about it.</summary>
+    /// <summary>The session cookie's value; empty if the answer clears it; null if the answer does not mention it.</summary>
     public static string? Cookie(this Answer answer) =>
         answer.Header("Set-Cookie")?.Split(';')[0] is { } pair ? pair[(pair.IndexOf('=', StringComparison.Ordinal) + 1)..] : null;
 
-    /// <summary>The device's cookie, name and value; null where nothing is said about it.</summary>
+    /// <summary>The device cookie's name and value; null if the answer does not mention it.</summary>
     public static string? DeviceCookie(this Answer answer) => answer.Headers.TryGetValues("Set-Cookie", out var cookies)
         ? cookies.Select(cookie => cookie.Split(';')[0]).FirstOrDefault(pair => pair.Contains("-device=", StringComparison.Ordinal))
         : null;
@@ -56,13 +56,13 @@ internal static class SessionCalls
     public static Task<Answer> DeleteAccountAsync(this Caller caller, string token, string password) =>
         caller.CallAsync(HttpMethod.Delete, "/account", token, new { current_password = password });
 
-    /// <summary>What the gateway asks for a browser.</summary>
+    /// <summary>Exchanges a cookie, as the gateway does for a browser.</summary>
     public static Task<Answer> ExchangeAsync(this Caller identity, object body, string serviceKey = ProductionMesh.ServiceKey) =>
         identity.SendAsync(
         HttpMethod.Post, "/internal/exchange", JsonContent.Create(body),
         request => request.Headers.Add(IssuerConnection.ServiceKeyHeader, serviceKey));
 
-    /// <summary>A login on a device that brings a cookie along.</summary>
+    /// <summary>A login from a device that sends a cookie.</summary>
     public static Task<Answer> LoginAsync(
         this Caller caller, string username, string password, string? cookie, Action<HttpRequestMessage>? change = null) =>
         caller.SendAsync(HttpMethod.Post, "/login", JsonContent.Create(new { username, password }), request =>
@@ -84,7 +84,7 @@ internal static class SessionCalls
             }
         });
 
-    /// <summary>Registers somebody new and signs in.</summary>
+    /// <summary>Registers a new user and signs in.</summary>
     public static async Task<SignedIn> SignUpAsync(this Caller caller)
     {
         var name = ProductionMesh.NewName();
@@ -101,7 +101,7 @@ internal static class SessionCalls
 
     public static Task<SignedIn> SignInAgainAsync(this Caller caller, SignedIn user) => caller.SignInAsync(user.Username, user.Password);
 
-    /// <summary>Lets time go by for one session's last step.</summary>
+    /// <summary>Makes one session's last step older.</summary>
     public static async Task AgeStepAsync(this Database database, Guid sessionId, int seconds) =>
         Assert.Equal(1, await database.ExecuteAsync(
         "UPDATE sessions SET refreshed_at = refreshed_at - make_interval(secs => $2) WHERE id = $1", sessionId, (double)seconds));
@@ -112,7 +112,7 @@ internal static class SessionCalls
     public static Task<int> CounterAsync(this Database database, Guid sessionId) =>
         database.ScalarAsync<int>("SELECT refresh_counter FROM sessions WHERE id = $1", sessionId);
 
-    /// <summary>Whether every verifier is told, or was, to refuse this token.</summary>
+    /// <summary>Whether the revocation log tells every verifier to refuse this token.</summary>
     public static Task<bool> IsRevokedAsync(this Database database, JsonWebToken token) => database.ScalarAsync<bool>(
         """
         SELECT EXISTS (SELECT 1 FROM revocations WHERE

@@ -24,7 +24,7 @@ public sealed class StartSessionTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task What_is_dead_already_does_not_count()
+    public async Task Ended_expired_and_old_epoch_sessions_do_not_count_towards_the_limit()
     {
         var user = await mesh.Gateway.SignUpAsync();
         await AddSessionsAsync(user, 40, ended: "now()");
@@ -39,7 +39,7 @@ public sealed class StartSessionTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task Logins_that_arrive_together_at_the_limit_all_get_in_and_a_hundred_stay()
+    public async Task Concurrent_logins_at_the_limit_all_succeed_and_a_hundred_sessions_stay()
     {
         var user = await mesh.Gateway.SignUpAsync();
         await AddSessionsAsync(user, 99);
@@ -51,7 +51,7 @@ public sealed class StartSessionTests(ProductionMesh mesh)
         { Parameters = { new() { Value = user.UserId } } };
         await hold.ExecuteNonQueryAsync(TestContext.Current.CancellationToken);
 
-        // All have had their password checked and stand before the user's row when it is let go.
+        // Each login has had its password checked and waits for the user's row when the lock is released.
         var logins = Together.RunAsync(6, _ => mesh.Gateway.LoginAsync(user.Username, user.Password));
         await Patience.UntilAsync(async () => await mesh.Database.ScalarAsync<long>(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%INTO "
@@ -68,7 +68,7 @@ public sealed class StartSessionTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task An_address_that_nobody_trustworthy_said_is_not_believed()
+    public async Task A_forwarded_address_without_the_service_key_is_ignored()
     {
         var user = await mesh.Gateway.SignUpAsync();
 
@@ -80,7 +80,7 @@ public sealed class StartSessionTests(ProductionMesh mesh)
             "", await mesh.Database.ScalarAsync<string>("SELECT network FROM sessions WHERE id = $1", answer.AccessToken().SessionId()));
     }
 
-    // Of the past, so that those that a test signs in are newer; the first sign-in is made the oldest of all.
+    // Adds sessions in the past, so that those that a test signs in are newer. Makes the first sign-in the oldest.
     private async Task AddSessionsAsync(
         SignedIn user, int count, string ended = "NULL", string expires = "now() + interval '1 day'", int epoch = 0)
     {

@@ -6,11 +6,11 @@ using Microsoft.IdentityModel.JsonWebTokens;
 
 namespace AuthMesh.Tests.Sessions;
 
-/// <summary>Classes that race against each other's replica on one mesh, one class at a time: some disable every admin.</summary>
+/// <summary>Classes with races between two replicas on one mesh. One class runs at a time, because some disable every admin.</summary>
 [CollectionDefinition]
 public sealed class OnTwoReplicas : ICollectionFixture<TwoReplicas>;
 
-/// <summary>Two identity services on one database: what one lets happen, the other must know.</summary>
+/// <summary>Two identity services on one database. Each must see what the other does.</summary>
 public sealed class TwoReplicas(ProductionMesh production) : IAsyncLifetime
 {
     private OwnDatabase own = null!;
@@ -21,13 +21,13 @@ public sealed class TwoReplicas(ProductionMesh production) : IAsyncLifetime
 
     public Caller Gateway { get; private set; } = null!;
 
-    /// <summary>Now the one, now the other.</summary>
+    /// <summary>Alternates between the replicas.</summary>
     public Caller Replica(int i) => replicas[i % replicas.Length];
 
     public async ValueTask InitializeAsync()
     {
         own = await OwnDatabase.CreateAsync(production);
-        // With as many connections as a replica has otherwise.
+        // With a replica's usual number of connections.
         own.Settings["Identity:Database:ConnectionString"] = own.Database.ConnectionString;
         mesh = await Mesh.StartAsync(InProduction.On(own.Database.ConnectionString, own.Settings) with { IdentityReplicas = 2 });
         Gateway = new Caller(mesh.Gateway.Address);
@@ -41,7 +41,7 @@ public sealed class TwoReplicas(ProductionMesh production) : IAsyncLifetime
         await mesh.Identities[replica].WaitUntilReadyAsync(cancellation: TestContext.Current.CancellationToken);
     }
 
-    /// <summary>Makes many users at once, of which each has the one password of the tests.</summary>
+    /// <summary>Adds many users at once, all with the tests' common password.</summary>
     /// <returns>Their names.</returns>
     public async Task<IReadOnlyList<string>> AddUsersAsync(int count, string role = "user")
     {
@@ -57,8 +57,8 @@ public sealed class TwoReplicas(ProductionMesh production) : IAsyncLifetime
     }
 
     /// <summary>
-    /// Nothing that was handed out opens anything: every refresh token is refused, every access token is one that all verifiers are told
-    /// to refuse.
+    /// Asserts that no token in these answers works: every refresh token is refused, and the revocation log tells every verifier to
+    /// refuse every access token.
     /// </summary>
     public async Task AssertNothingIsUsableAsync(IEnumerable<Answer> handedOut)
     {

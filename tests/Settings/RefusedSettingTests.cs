@@ -9,7 +9,7 @@ namespace AuthMesh.Tests.Settings;
 /// <summary>Each bad setting stops the start, with its full key and without a stack trace.</summary>
 public sealed class RefusedSettingTests
 {
-    private const string Connection = "Host=127.0.0.1;Port=9;Database=d;Username=u;Password=p"; // nobody listens there
+    private const string Connection = "Host=127.0.0.1;Port=9;Database=d;Username=u;Password=p"; // nothing listens there
     private const string Password = "Identity:Database:PasswordFile";
     private static readonly string MasterKey = Convert.ToBase64String(Enumerable.Range(1, 32).Select(i => (byte)i).ToArray());
     private static readonly string PresetMasterKey = Convert.ToBase64String(Encoding.ASCII.GetBytes("authmesh-development-master-key!"));
@@ -164,7 +164,7 @@ public sealed class RefusedSettingTests
     }
 
     [Fact]
-    public async Task An_address_that_is_taken_stops_the_start_in_words()
+    public async Task A_taken_address_stops_the_start_with_a_clear_message()
     {
         using var holder = new TcpListener(Loopback.Address, 0);
         holder.Start();
@@ -178,7 +178,7 @@ public sealed class RefusedSettingTests
     [InlineData("resource-service")]
     [InlineData("gateway")]
     [InlineData("identity-service")]
-    public async Task The_settings_that_each_row_changes_start_the_service(string name)
+    public async Task The_unchanged_settings_start_the_service(string name)
     {
         await using var service = await ServiceProcess.StartAsync(name, Good(name), "Production");
         using var caller = new Caller(service.Address);
@@ -189,7 +189,7 @@ public sealed class RefusedSettingTests
             {
                 return (await caller.GetAsync("/health/live")).Status == 200;
             }
-            catch (HttpRequestException) // it does not listen yet
+            catch (HttpRequestException) // the service does not listen yet
             {
                 return false;
             }
@@ -242,8 +242,8 @@ public sealed class RefusedSettingTests
             line.Contains(Problem, StringComparison.Ordinal) || line.Contains(Subject, StringComparison.Ordinal);
 
         /// <summary>
-        /// Bad settings of the same group are reported together. Routes are not read where a section of options is bad; a section that
-        /// cannot be read at all, for a wrong type or an unknown key, reports that and nothing else. A bad cluster takes its routes along.
+        /// A start reports all bad settings of a group together. It does not read routes if an options section is bad. A section that
+        /// cannot be read at all, for a wrong type or an unknown key, reports only that. A bad cluster hides the faults of its routes.
         /// </summary>
         public string Group => Problem == Key || Problem.Contains("has no setting", StringComparison.Ordinal) ? $"{Service} {Key} {Value}"
             : Key.StartsWith("ReverseProxy:", StringComparison.Ordinal) ? $"{Service} {Key.Split(':')[1]}"

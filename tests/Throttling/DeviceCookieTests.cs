@@ -21,7 +21,7 @@ public sealed class DeviceCookieTests(ProductionMesh mesh) : IAsyncLifetime
     [InlineData("https://auth.example.test", "__Host-authmesh-device=", "; secure")]
     [InlineData("http://localhost:8080", "authmesh-device-8080=", "")]
     [InlineData("http://localhost", "authmesh-device-80=", "")]
-    public void It_is_bound_to_host_and_scheme_where_that_is_possible_and_is_found_again(string issuer, string start, string secure)
+    public void The_cookie_is_bound_to_the_host_on_https_and_to_the_port_on_plain_http(string issuer, string start, string secure)
     {
         var cookies = new DeviceCookies(new HostCookies(Options.Create(new AuthMeshOptions { Issuer = issuer })), ring);
         var context = new DefaultHttpContext();
@@ -39,7 +39,7 @@ public sealed class DeviceCookieTests(ProductionMesh mesh) : IAsyncLifetime
     }
 
     [Fact]
-    public void It_is_for_one_account_in_one_epoch_and_keeps_the_device()
+    public void A_cookie_is_valid_for_one_account_and_epoch_and_keeps_its_device()
     {
         var first = DeviceCookie.TryParse(DeviceCookie.Create(user, 3).ToText(ring), ring)!;
 
@@ -52,7 +52,7 @@ public sealed class DeviceCookieTests(ProductionMesh mesh) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Of_another_ring_or_for_another_use_it_is_none()
+    public async Task A_cookie_of_another_ring_and_a_refresh_token_are_refused()
     {
         var (text, other) = (DeviceCookie.Create(user, 3).ToText(ring), await OpenRingAsync());
 

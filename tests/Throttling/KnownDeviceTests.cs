@@ -6,14 +6,14 @@ using static AuthMesh.Tests.Throttling.ThrottledMesh;
 
 namespace AuthMesh.Tests.Throttling;
 
-/// <summary>A device that has signed in before is not locked out by strangers, and gets no further than they do.</summary>
+/// <summary>Strangers cannot lock out a device that has signed in before, and such a device can guess no more than they can.</summary>
 [Collection<OnThrottledMesh>]
 public sealed class KnownDeviceTests(ThrottledMesh mesh)
 {
     private static readonly TimeSpan Quarter = TimeSpan.FromMinutes(15), Hour = TimeSpan.FromHours(1);
 
     [Fact]
-    public async Task A_known_device_gets_in_whatever_strangers_have_used_up()
+    public async Task A_known_device_can_sign_in_after_strangers_have_used_up_every_limit()
     {
         var home = NewNetwork();
         var user = await mesh.SignUpAsync(home);
@@ -21,16 +21,16 @@ public sealed class KnownDeviceTests(ThrottledMesh mesh)
         await mesh.BurnAsync(user.Username);
         for (var i = 0; i < 20; i++)
         {
-            await mesh.GuessAsync(10, ProductionMesh.NewName(), home); // all that the network has
+            await mesh.GuessAsync(10, ProductionMesh.NewName(), home); // uses up the network's limit
         }
 
         (await mesh.LoginAsync(user.Username, user.Password, home)).AssertError(429, "too_many_attempts");
         await mesh.SignInAsync(user.Username, home, cookie);
-        await mesh.SignInAsync(user.Username, NewNetwork(), cookie); // wherever it goes
+        await mesh.SignInAsync(user.Username, NewNetwork(), cookie); // from any network
     }
 
     [Fact]
-    public async Task A_known_device_has_a_limit_of_its_own_however_often_it_is_given_a_new_cookie()
+    public async Task A_known_device_has_its_own_limit_that_a_renewed_cookie_does_not_reset()
     {
         var user = await mesh.SignUpAsync(NewNetwork());
         var first = user.Answer.DeviceCookie()!;
@@ -51,7 +51,7 @@ public sealed class KnownDeviceTests(ThrottledMesh mesh)
     }
 
     [Fact]
-    public async Task A_right_password_on_a_known_device_forgets_its_wrong_ones_and_those_of_the_account_here()
+    public async Task A_right_password_on_a_known_device_resets_its_count_and_the_accounts_in_this_network()
     {
         var home = NewNetwork();
         var user = await mesh.SignUpAsync(home);
@@ -67,7 +67,7 @@ public sealed class KnownDeviceTests(ThrottledMesh mesh)
     }
 
     [Fact]
-    public async Task A_new_password_makes_the_old_cookie_void_and_brings_another()
+    public async Task A_password_change_voids_the_device_cookie_and_sets_a_new_one()
     {
         var home = NewNetwork();
         var user = await mesh.SignUpAsync(home);
@@ -79,7 +79,7 @@ public sealed class KnownDeviceTests(ThrottledMesh mesh)
     }
 
     [Fact]
-    public async Task A_logout_leaves_the_device_known_and_a_deleted_account_takes_the_cookie_along()
+    public async Task A_logout_keeps_the_device_cookie_and_deleting_the_account_clears_it()
     {
         var user = await mesh.SignUpAsync(NewNetwork());
         Assert.Null((await mesh.Replica(0).LogoutAsync(user.Token)).DeviceCookie());
@@ -93,7 +93,7 @@ public sealed class KnownDeviceTests(ThrottledMesh mesh)
     }
 
     [Fact]
-    public async Task Who_takes_over_a_name_inherits_no_devices()
+    public async Task A_new_owner_of_a_name_does_not_inherit_its_known_devices()
     {
         var old = await mesh.SignUpAsync(NewNetwork());
         Assert.Equal(200, (await mesh.Replica(0).DeleteAccountAsync(old.Token, old.Password)).Status);
@@ -106,7 +106,7 @@ public sealed class KnownDeviceTests(ThrottledMesh mesh)
     }
 
     [Fact]
-    public async Task What_is_no_cookie_of_this_account_makes_a_stranger_and_never_an_error()
+    public async Task An_invalid_or_foreign_device_cookie_counts_as_none_and_is_never_an_error()
     {
         var user = await mesh.SignUpAsync(NewNetwork());
         var foreign = (await mesh.SignUpAsync(NewNetwork())).Answer.DeviceCookie()!;

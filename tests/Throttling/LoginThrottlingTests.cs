@@ -6,7 +6,7 @@ using static AuthMesh.Tests.Throttling.ThrottledMesh;
 
 namespace AuthMesh.Tests.Throttling;
 
-/// <summary>What somebody can do who guesses, from outside and at two replicas.</summary>
+/// <summary>What an attacker who guesses passwords can do, from outside and at two replicas.</summary>
 [Collection<OnThrottledMesh>]
 public sealed class LoginThrottlingTests(ThrottledMesh mesh)
 {
@@ -14,8 +14,8 @@ public sealed class LoginThrottlingTests(ThrottledMesh mesh)
 
     [Theory]
     [InlineData(1, 10, 15)] // an account and a network
-    [InlineData(100, 50, 60)] // an account, wherever they are
-    public async Task Of_a_hundred_guesses_at_once_no_more_are_checked_than_the_limit(int networks, int limit, int minutes)
+    [InlineData(100, 50, 60)] // an account, from any network
+    public async Task A_hundred_concurrent_guesses_are_checked_only_up_to_the_limit(int networks, int limit, int minutes)
     {
         var user = await mesh.SignUpAsync(NewNetwork());
         var addresses = Enumerable.Range(0, networks).Select(_ => NewNetwork()).ToArray();
@@ -28,7 +28,7 @@ public sealed class LoginThrottlingTests(ThrottledMesh mesh)
         await Patience.UntilAsync(() => CountChecked(user) - before >= limit);
         Assert.Equal(limit, CountChecked(user) - before);
 
-        // The right password is refused in just the same way, until the time that was told.
+        // The right password is refused in the same way until Retry-After is over.
         var wait = AssertTooMany(
             await mesh.LoginAsync(user.Username, user.Password, addresses[0], replica: 1), TimeSpan.FromMinutes(minutes));
         await mesh.AgeAsync(wait - TimeSpan.FromMinutes(1));
@@ -38,7 +38,7 @@ public sealed class LoginThrottlingTests(ThrottledMesh mesh)
     }
 
     [Fact]
-    public async Task A_right_password_forgets_the_wrong_ones_here_and_nowhere_else()
+    public async Task A_right_password_resets_the_count_of_this_network_only()
     {
         var (here, elsewhere) = (NewNetwork(), NewNetwork());
         var user = await mesh.SignUpAsync(NewNetwork());
@@ -54,11 +54,11 @@ public sealed class LoginThrottlingTests(ThrottledMesh mesh)
     }
 
     [Fact]
-    public async Task Right_passwords_use_nothing_up()
+    public async Task Right_passwords_do_not_count_towards_a_limit()
     {
         var address = NewNetwork();
         var user = await mesh.SignUpAsync(address);
-        for (var i = 0; i < 60; i++) // more than an account has for strangers
+        for (var i = 0; i < 60; i++) // more than an account's limit for strangers
         {
             await mesh.SignInAsync(user.Username, address);
         }
@@ -67,7 +67,7 @@ public sealed class LoginThrottlingTests(ThrottledMesh mesh)
     }
 
     [Fact]
-    public async Task Who_signs_in_to_an_account_of_their_own_now_and_then_guesses_no_more_at_others()
+    public async Task Signing_in_to_an_own_account_allows_no_more_guesses_at_others()
     {
         var address = NewNetwork();
         var own = await mesh.SignUpAsync(NewNetwork());
@@ -92,7 +92,7 @@ public sealed class LoginThrottlingTests(ThrottledMesh mesh)
     [InlineData("\"\\ud800\"")]
     [InlineData("\"🦊\"")]
     [InlineData("\"a name of 3000 characters\"")]
-    public async Task A_name_that_nobody_has_is_throttled_like_any_other(string name)
+    public async Task An_unknown_name_is_throttled_like_any_other(string name)
     {
         name = name.Replace("3000 characters", new string('x', 3000), StringComparison.Ordinal);
         var (address, body) = (NewNetwork(), $$"""{"username":{{name}},"password":"{{WrongPassword}}"}""");
@@ -117,7 +117,7 @@ public sealed class LoginThrottlingTests(ThrottledMesh mesh)
     }
 
     [Fact]
-    public async Task A_name_in_other_case_or_with_white_space_around_it_is_the_same_name()
+    public async Task A_name_in_another_case_or_with_white_space_around_it_shares_the_limit()
     {
         var address = NewNetwork();
         var user = await mesh.SignUpAsync(NewNetwork());
@@ -130,7 +130,7 @@ public sealed class LoginThrottlingTests(ThrottledMesh mesh)
     }
 
     [Fact]
-    public async Task A_text_that_only_looks_like_a_name_counts_against_nobody()
+    public async Task Guesses_at_a_lookalike_name_do_not_count_against_the_real_one()
     {
         var address = NewNetwork();
         var user = await mesh.SignUpAsync(NewNetwork(), ProductionMesh.NewName() + "k");
@@ -147,7 +147,7 @@ public sealed class LoginThrottlingTests(ThrottledMesh mesh)
     [InlineData("True-Client-IP")]
     [InlineData("CF-Connecting-IP")]
     [InlineData("X-Original-Forwarded-For")]
-    public async Task Whoever_claims_another_address_each_time_gains_nothing(string header)
+    public async Task Claiming_another_address_each_time_allows_no_more_guesses(string header)
     {
         var name = ProductionMesh.NewName();
         for (var i = 0; i < 10; i++)
@@ -163,7 +163,7 @@ public sealed class LoginThrottlingTests(ThrottledMesh mesh)
     }
 
     [Fact]
-    public async Task Without_the_service_key_a_claimed_address_is_none()
+    public async Task A_claimed_address_without_the_service_key_is_ignored()
     {
         var name = ProductionMesh.NewName();
         for (var i = 0; i < 10; i++)
@@ -178,7 +178,7 @@ public sealed class LoginThrottlingTests(ThrottledMesh mesh)
     }
 
     [Fact]
-    public async Task Hopping_inside_an_IPv6_64_gains_nothing_and_the_next_64_is_another_network()
+    public async Task Addresses_of_one_IPv6_64_share_a_limit_and_the_next_64_has_its_own()
     {
         var name = ProductionMesh.NewName();
         for (var i = 0; i < 10; i++)
@@ -197,7 +197,7 @@ public sealed class LoginThrottlingTests(ThrottledMesh mesh)
     }
 
     [Fact]
-    public async Task Strangers_who_burn_an_account_bar_a_new_device_and_nobody_who_is_there()
+    public async Task Strangers_who_use_up_an_accounts_limit_block_a_new_device_but_no_live_session()
     {
         var home = NewNetwork();
         var user = await mesh.SignUpAsync(home);
@@ -210,7 +210,7 @@ public sealed class LoginThrottlingTests(ThrottledMesh mesh)
     }
 
     [Fact]
-    public async Task What_a_session_is_asked_counts_on_the_budget_of_logins()
+    public async Task Password_confirmations_in_a_session_count_towards_the_login_limit()
     {
         var home = NewNetwork();
         var user = await mesh.SignUpAsync(home);
@@ -235,7 +235,7 @@ public sealed class LoginThrottlingTests(ThrottledMesh mesh)
     }
 
     [Fact]
-    public async Task A_stolen_token_guesses_no_faster_from_many_networks()
+    public async Task A_stolen_token_allows_no_more_guesses_from_many_networks()
     {
         var home = NewNetwork();
         var user = await mesh.SignUpAsync(home);
@@ -245,18 +245,18 @@ public sealed class LoginThrottlingTests(ThrottledMesh mesh)
         }
 
         AssertTooMany(await mesh.ConfirmAsync(user, user.Password, NewNetwork()), Quarter);
-        var again = await mesh.SignInAsync(user.Username, home); // another session has its own
+        var again = await mesh.SignInAsync(user.Username, home); // another session has its own limit
         Assert.Equal(200, (await mesh.ConfirmAsync(again, again.Password, home)).Status);
     }
 
     [Fact]
-    public async Task Registrations_have_a_budget_of_their_own_for_each_network()
+    public async Task Each_network_has_its_own_limit_of_registrations()
     {
         var address = NewNetwork();
         var first = await mesh.SignUpAsync(address);
         for (var i = 0; i < 20; i++)
         {
-            Assert.Equal(400, (await mesh.RegisterAsync("no", "short", address)).Status); // told without the database
+            Assert.Equal(400, (await mesh.RegisterAsync("no", "short", address)).Status); // refused without the database
         }
 
         for (var i = 0; i < 49; i++)
@@ -267,7 +267,7 @@ public sealed class LoginThrottlingTests(ThrottledMesh mesh)
 
         Assert.Equal(200, (await mesh.RegisterAsync(ProductionMesh.NewName(), SessionCalls.Password, address)).Status);
         var wait = AssertTooMany(await mesh.RegisterAsync(ProductionMesh.NewName(), SessionCalls.Password, address), Hour);
-        AssertTooMany(await mesh.RegisterAsync(first.Username, SessionCalls.Password, address), Hour); // and no name is told any more
+        AssertTooMany(await mesh.RegisterAsync(first.Username, SessionCalls.Password, address), Hour); // which hides that the name is taken
         Assert.Equal(200, (await mesh.RegisterAsync(ProductionMesh.NewName(), SessionCalls.Password, NewNetwork())).Status);
         await mesh.SignInAsync(first.Username, address);
         await mesh.AgeAsync(wait);
@@ -275,7 +275,7 @@ public sealed class LoginThrottlingTests(ThrottledMesh mesh)
     }
 
     [Fact]
-    public async Task A_refusal_leaves_one_line_with_an_id_and_the_limit_and_the_table_tells_nobody()
+    public async Task A_refusal_logs_one_line_with_the_user_id_and_the_table_holds_only_hashes()
     {
         var address = NewNetwork();
         var user = await mesh.SignUpAsync(address);

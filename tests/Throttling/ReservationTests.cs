@@ -15,7 +15,7 @@ using Microsoft.Extensions.Options;
 
 namespace AuthMesh.Tests.Throttling;
 
-/// <summary>The statements that count, on a real PostgreSQL.</summary>
+/// <summary>The statements that count attempts, on a real PostgreSQL.</summary>
 public sealed class ReservationTests(ProductionMesh mesh) : IAsyncLifetime
 {
     private const int Limit = 5;
@@ -34,9 +34,9 @@ public sealed class ReservationTests(ProductionMesh mesh) : IAsyncLifetime
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task Reservations_with_crossed_keys_never_block_each_other_and_what_is_given_back_is_gone()
+    public async Task Reservations_with_crossed_keys_do_not_deadlock_and_returned_attempts_do_not_count()
     {
-        // Ten callers at a time for two accounts in two networks, who share each of their keys with others and want them in another order.
+        // Ten concurrent callers for two accounts in two networks. They share each key with others and want the keys in another order.
         for (var round = 0; round < 100; round++)
         {
             await Together.RunAsync(10, async i =>
@@ -61,7 +61,7 @@ public sealed class ReservationTests(ProductionMesh mesh) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Of_those_who_race_as_many_get_through_as_there_is_room_and_the_others_leave_nothing_behind()
+    public async Task Concurrent_reservations_succeed_up_to_the_limit_and_refused_ones_do_not_count()
     {
         var reserved = await Together.RunAsync(40, _ => ReserveAsync(Budget("alice", "here")));
 
@@ -71,7 +71,7 @@ public sealed class ReservationTests(ProductionMesh mesh) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Where_a_limit_is_met_nothing_is_written()
+    public async Task A_refused_reservation_writes_nothing()
     {
         for (var i = 0; i < Limit; i++)
         {
@@ -87,7 +87,7 @@ public sealed class ReservationTests(ProductionMesh mesh) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_refusal_tells_when_the_last_of_the_limits_that_are_met_is_over()
+    public async Task Retry_After_names_the_end_of_the_last_limit_that_is_reached()
     {
         for (var i = 0; i < 20; i++)
         {
@@ -104,7 +104,7 @@ public sealed class ReservationTests(ProductionMesh mesh) : IAsyncLifetime
             Budget("alice", "network 0").Allowances[0].Key);
         await AssertRetryAfterAsync(TimeSpan.FromSeconds(61)); // rounded up
 
-        // The wait counts from the answer, and a busy machine takes its time to answer.
+        // The wait counts from the answer, and a busy machine may answer late.
         async Task AssertRetryAfterAsync(TimeSpan wait)
         {
             var start = TimeProvider.System.GetTimestamp();
@@ -115,7 +115,7 @@ public sealed class ReservationTests(ProductionMesh mesh) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_was_reserved_in_one_window_is_not_given_back_in_the_next()
+    public async Task An_attempt_reserved_in_one_window_is_not_returned_to_the_next()
     {
         var (old, _, _) = await ReserveAsync(Budget("alice", "here"));
         await database.ExecuteAsync("UPDATE attempt_counts SET resets_at = now() - interval '1 second'");
@@ -125,7 +125,7 @@ public sealed class ReservationTests(ProductionMesh mesh) : IAsyncLifetime
         await old!.GiveBackAsync();
         Assert.Equal((1, 1, 1), await CountsAsync("alice", "here"));
 
-        // Nor in the window that a right password began anew.
+        // Nor to the window that a right password has restarted.
         var (before, _, _) = await ReserveAsync(Budget("alice", "here"));
         var (right, _, _) = await ReserveAsync(Budget("alice", "here"));
         await right!.ForgiveAsync();
@@ -136,7 +136,7 @@ public sealed class ReservationTests(ProductionMesh mesh) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Who_leaves_before_the_hash_is_not_counted_and_who_waits_for_it_is()
+    public async Task A_caller_that_leaves_before_the_hash_is_not_counted_and_one_that_waits_is()
     {
         using var lane = new HashingLane(
             hashing, TimeProvider.System, services.GetRequiredService<IMeterFactory>(), NullLogger<HashingLane>.Instance);
@@ -172,7 +172,7 @@ public sealed class ReservationTests(ProductionMesh mesh) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Metrics_say_how_many_guesses_were_checked_and_which_limits_refused_others()
+    public async Task Metrics_count_checked_guesses_and_name_the_limit_of_each_refusal()
     {
         var seen = new ConcurrentBag<string>();
         using var listener = new MeterListener
@@ -206,7 +206,7 @@ public sealed class ReservationTests(ProductionMesh mesh) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task No_two_lists_of_parts_are_one_key_and_another_ring_has_other_keys()
+    public async Task Different_budgets_and_different_rings_have_different_keys()
     {
         var device = DeviceCookie.Create(Guid.NewGuid(), 1);
         var all = new[]
@@ -250,11 +250,11 @@ public sealed class ReservationTests(ProductionMesh mesh) : IAsyncLifetime
 
     private async Task<(Reservation? Reservation, AuthMesh.Errors.Failure? Refusal, string? Limit)> ReserveAsync(Budget budget)
     {
-        var session = Session(); // left to the end of the test: a reservation gives back through it
+        var session = Session(); // not disposed here, because a reservation returns its attempt through it
         return await session.Throttle.ReserveAsync(budget, Cancellation);
     }
 
-    /// <summary>For the account and network, the network, the account.</summary>
+    /// <summary>The counts of the account in this network, of the network, and of the account.</summary>
     private async Task<(int Here, int Network, int Account)> CountsAsync(string account, string network)
     {
         await using var db = database.Open();

@@ -9,11 +9,11 @@ using AuthMesh.Tests.Sessions;
 
 namespace AuthMesh.Tests.Throttling;
 
-/// <summary>Classes that count guesses on one mesh, one class at a time: each moves the stored time.</summary>
+/// <summary>Classes that count guesses on one mesh. One class runs at a time, because each moves the stored time.</summary>
 [CollectionDefinition]
 public sealed class OnThrottledMesh : ICollectionFixture<ThrottledMesh>;
 
-/// <summary>Two identity services on one database and a gateway, with the limits that everybody has.</summary>
+/// <summary>Two identity services on one database and a gateway, with the default limits.</summary>
 public sealed class ThrottledMesh(ProductionMesh production) : IAsyncLifetime
 {
     public const string WrongPassword = "a wrong password";
@@ -28,10 +28,10 @@ public sealed class ThrottledMesh(ProductionMesh production) : IAsyncLifetime
 
     public Caller Gateway { get; private set; } = null!;
 
-    /// <summary>What the identity services have said.</summary>
+    /// <summary>The log of the identity services.</summary>
     public string Log => string.Concat(mesh.Identities.Select(replica => replica.Output));
 
-    /// <summary>A network that nobody had before.</summary>
+    /// <summary>A network that no test has used before.</summary>
     public static string NewNetwork()
     {
         var number = Interlocked.Increment(ref networks);
@@ -41,7 +41,7 @@ public sealed class ThrottledMesh(ProductionMesh production) : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         own = await OwnDatabase.CreateAsync(production);
-        // With as many connections as a replica has otherwise.
+        // With a replica's usual number of connections.
         own.Settings["Identity:Database:ConnectionString"] = own.Database.ConnectionString;
         var settings = new Dictionary<string, string>(own.Settings.Where(setting => !Unthrottled.Settings.ContainsKey(setting.Key)));
         mesh = await Mesh.StartAsync(InProduction.On(own.Database.ConnectionString, settings) with { IdentityReplicas = 2 });
@@ -49,10 +49,10 @@ public sealed class ThrottledMesh(ProductionMesh production) : IAsyncLifetime
         replicas = [.. mesh.Identities.Select(replica => new Caller(replica.Address))];
     }
 
-    /// <summary>Now the one replica, now the other.</summary>
+    /// <summary>Alternates between the replicas.</summary>
     public Caller Replica(int i) => replicas[i % replicas.Length];
 
-    /// <summary>As the gateway would send it to a replica, for a caller of that address.</summary>
+    /// <summary>Adds the headers that the gateway sends to a replica for a caller with that address.</summary>
     public static Action<HttpRequestMessage> From(string address) => request =>
     {
         request.Headers.Add(IssuerConnection.ServiceKeyHeader, ProductionMesh.ServiceKey);
@@ -65,7 +65,7 @@ public sealed class ThrottledMesh(ProductionMesh production) : IAsyncLifetime
     public Task<Answer> RegisterAsync(string username, string password, string address, int replica = 0) => Replica(replica).SendAsync(
         HttpMethod.Post, "/register", JsonContent.Create(new { username, password }), From(address));
 
-    /// <summary>Says the caller's own password, right or wrong, for something that asks for it.</summary>
+    /// <summary>Sends the caller's password, right or wrong, with a call that asks for it.</summary>
     public Task<Answer> ConfirmAsync(SignedIn user, string password, string address, string newPassword = "another password") =>
         Replica(0).SendAsync(
         HttpMethod.Post, "/account/password",
@@ -89,7 +89,7 @@ public sealed class ThrottledMesh(ProductionMesh production) : IAsyncLifetime
         return new SignedIn(name, SessionCalls.Password, answer);
     }
 
-    /// <summary>Wrong passwords for one name, of which each is looked at.</summary>
+    /// <summary>Sends wrong passwords for one name, each of which is checked.</summary>
     public async Task GuessAsync(int times, string username, string address, string? deviceCookie = null)
     {
         for (var i = 0; i < times; i++)
@@ -98,7 +98,7 @@ public sealed class ThrottledMesh(ProductionMesh production) : IAsyncLifetime
         }
     }
 
-    /// <summary>Uses up what an account has for devices that nobody knows.</summary>
+    /// <summary>Uses up an account's limit for unknown devices.</summary>
     public async Task BurnAsync(string username)
     {
         for (var i = 0; i < 5; i++)
@@ -109,7 +109,7 @@ public sealed class ThrottledMesh(ProductionMesh production) : IAsyncLifetime
         AssertTooMany(await LoginAsync(username, WrongPassword, NewNetwork()), TimeSpan.FromHours(1));
     }
 
-    /// <returns>When to come back.</returns>
+    /// <returns>The time until the next attempt.</returns>
     public static TimeSpan AssertTooMany(Answer answer, TimeSpan window)
     {
         answer.AssertError(429, "too_many_attempts");
@@ -121,7 +121,7 @@ public sealed class ThrottledMesh(ProductionMesh production) : IAsyncLifetime
         return retryAfter;
     }
 
-    /// <summary>Lets time go by for all counts.</summary>
+    /// <summary>Moves the stored time of all counts.</summary>
     public Task AgeAsync(TimeSpan time) =>
         Database.ExecuteAsync("UPDATE attempt_counts SET resets_at = resets_at - $1 WHERE resets_at > '-infinity'", time);
 

@@ -10,11 +10,11 @@ using AuthMesh.Tests.Harness;
 
 namespace AuthMesh.Tests.Tokens;
 
-/// <summary>Forgeries, at the gateway and at the resource service itself. Each row changes one thing of a token that is accepted.</summary>
+/// <summary>Sends forged tokens to the gateway and to the resource service. Each row changes one part of an accepted token.</summary>
 public sealed class AccessTokenTests(ProductionMesh mesh)
 {
     [Fact]
-    public async Task The_token_that_every_row_changes_is_accepted()
+    public async Task The_unchanged_token_is_accepted()
     {
         var token = mesh.Forge.Sign(mesh.Forge.Header(), Forge.Claims());
 
@@ -41,7 +41,7 @@ public sealed class AccessTokenTests(ProductionMesh mesh)
 
     [Theory]
     [MemberData(nameof(Headers))]
-    public async Task A_header_that_is_not_the_issuers_is_refused(string name, string? json) =>
+    public async Task A_token_with_a_wrong_header_is_refused(string name, string? json) =>
         await AssertRefusedAsync(mesh.Forge.Sign(Change(mesh.Forge.Header(), name, json), Forge.Claims().ToJsonString()));
 
     public static TheoryData<string, string?> ClaimChanges => new()
@@ -67,7 +67,7 @@ public sealed class AccessTokenTests(ProductionMesh mesh)
 
     [Theory]
     [MemberData(nameof(ClaimChanges))]
-    public async Task A_claim_that_is_not_the_issuers_is_refused(string name, string? json) =>
+    public async Task A_token_with_a_missing_or_wrong_claim_is_refused(string name, string? json) =>
         await AssertRefusedAsync(mesh.Forge.Sign(mesh.Forge.Header().ToJsonString(), Change(Forge.Claims(), name, json)));
 
     [Theory]
@@ -76,7 +76,7 @@ public sealed class AccessTokenTests(ProductionMesh mesh)
     [InlineData("iat", -60)]
     [InlineData("iat", 20)] // for a verifier that is 20 s behind
     [InlineData("nbf", -60)]
-    public async Task The_same_claims_with_good_values_are_accepted(string name, int secondsFromNow)
+    public async Task Valid_times_and_times_within_the_clock_skew_are_accepted(string name, int secondsFromNow)
     {
         var token = mesh.Forge.Sign(mesh.Forge.Header().ToJsonString(), Forge.With(Forge.Claims(), name, SecondsNow() + secondsFromNow));
 
@@ -86,7 +86,7 @@ public sealed class AccessTokenTests(ProductionMesh mesh)
     [Theory]
     [InlineData("sub")]
     [InlineData("sid")]
-    public async Task An_id_in_the_one_spelling_is_accepted(string name)
+    public async Task A_lowercase_hyphenated_id_is_accepted(string name)
     {
         var token = mesh.Forge.Sign(
             mesh.Forge.Header().ToJsonString(), Forge.With(Forge.Claims(), name, "abcdef00-0000-4000-8000-000000000000"));
@@ -95,9 +95,9 @@ public sealed class AccessTokenTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task A_token_that_was_accepted_before_expires_like_any_other()
+    public async Task A_token_that_was_accepted_before_still_expires()
     {
-        var claims = Forge.With(Forge.Claims(), "exp", SecondsNow() - 27); // of 30 s of skew
+        var claims = Forge.With(Forge.Claims(), "exp", SecondsNow() - 27); // 30 s of skew are allowed
         var token = mesh.Forge.Sign(mesh.Forge.Header().ToJsonString(), claims);
         foreach (var verifier in new[] { mesh.Gateway, mesh.Resource })
         {
@@ -118,7 +118,7 @@ public sealed class AccessTokenTests(ProductionMesh mesh)
     [InlineData("""{"alg":"ES256","typ":"at+jwt","kid":"KID"} """, """[{REST}]""")]
     [InlineData("""{"alg":"ES256","typ":"at+jwt","kid":"KID"}""", """{REST} {}""")]
     [InlineData("""["ES256"]""", """{REST}""")]
-    public async Task Doubled_members_and_other_JSON_than_an_object_are_refused(string header, string claims)
+    public async Task Duplicate_members_and_JSON_other_than_one_object_are_refused(string header, string claims)
     {
         var rest = Forge.Claims().ToJsonString().Trim('{', '}');
         await AssertRefusedAsync(mesh.Forge.Sign(
@@ -126,7 +126,7 @@ public sealed class AccessTokenTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task A_signature_by_no_key_or_by_the_public_key_as_a_secret_is_refused()
+    public async Task An_HMAC_with_an_empty_or_public_secret_is_refused()
     {
         var publicKey = mesh.Forge.Key.ExportSubjectPublicKeyInfo();
         byte[][] secrets =
@@ -150,7 +150,7 @@ public sealed class AccessTokenTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task A_foreign_key_is_refused_under_its_own_name_and_under_ours()
+    public async Task A_foreign_key_is_refused_under_its_own_key_id_and_under_ours()
     {
         using var foreign = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         await AssertRefusedAsync(new Forge(mesh.Forge.KeyId, foreign).Sign(mesh.Forge.Header(), Forge.Claims()));
@@ -158,7 +158,7 @@ public sealed class AccessTokenTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task Signatures_of_zeros_of_other_lengths_and_in_DER_are_refused()
+    public async Task Signatures_that_are_zero_missized_or_in_DER_are_refused()
     {
         var good = mesh.Forge.Sign(mesh.Forge.Header(), Forge.Claims());
         var signed = good[..good.LastIndexOf('.')];
@@ -177,7 +177,7 @@ public sealed class AccessTokenTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task Base64url_in_any_other_form_is_refused()
+    public async Task Noncanonical_base64url_and_wrong_part_counts_are_refused()
     {
         var good = mesh.Forge.Sign(mesh.Forge.Header(), Forge.Claims());
         var parts = good.Split('.');
@@ -197,7 +197,7 @@ public sealed class AccessTokenTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task A_flip_of_any_character_is_refused()
+    public async Task A_token_with_any_one_character_changed_is_refused()
     {
         var good = mesh.Forge.Sign(mesh.Forge.Header(), Forge.Claims());
         Assert.Equal(200, (await mesh.Gateway.GetAsync("/protected", good)).Status);
@@ -211,7 +211,7 @@ public sealed class AccessTokenTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task More_than_eight_kilobytes_are_refused_unread()
+    public async Task A_token_over_eight_kilobytes_is_refused()
     {
         var long1 = mesh.Forge.Sign(mesh.Forge.Header().ToJsonString(), Forge.With(Forge.Claims(), "padding", new string('x', 6_000)));
         Assert.InRange(long1.Length, 8_193, 10_000);
@@ -225,7 +225,7 @@ public sealed class AccessTokenTests(ProductionMesh mesh)
     [Theory]
     [InlineData("jku")]
     [InlineData("x5u")]
-    public async Task An_address_that_a_token_brings_along_is_never_visited(string name)
+    public async Task A_key_URL_in_a_token_is_never_fetched(string name)
     {
         using var listener = new TcpListener(Loopback.Address, 0);
         listener.Start();
@@ -237,7 +237,7 @@ public sealed class AccessTokenTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task Two_Authorization_headers_are_a_malformed_request()
+    public async Task Two_Authorization_headers_are_an_invalid_request()
     {
         var token = mesh.Forge.Sign(mesh.Forge.Header(), Forge.Claims());
         foreach (var verifier in new[] { mesh.Gateway, mesh.Resource })
@@ -252,7 +252,7 @@ public sealed class AccessTokenTests(ProductionMesh mesh)
 
             var once = await RawHttp.SendAsync(
                 verifier.Address, $"GET /protected HTTP/1.1\r\nHost: x\r\nAuthorization: bearer {token}\r\nConnection: close\r\n\r\n");
-            Assert.StartsWith("HTTP/1.1 200 ", once, StringComparison.Ordinal); // the scheme has no case (RFC 9110 §11.1)
+            Assert.StartsWith("HTTP/1.1 200 ", once, StringComparison.Ordinal); // the scheme is case-insensitive (RFC 9110 §11.1)
         }
     }
 
@@ -262,7 +262,7 @@ public sealed class AccessTokenTests(ProductionMesh mesh)
     [InlineData("Bearer")]
     [InlineData("Bearer ")]
     [InlineData("Digest x")]
-    public async Task Without_a_bearer_token_the_answer_says_that_one_is_missing(string? authorization)
+    public async Task A_request_without_a_bearer_token_gets_missing_token(string? authorization)
     {
         foreach (var verifier in new[] { mesh.Gateway, mesh.Resource })
         {
@@ -280,7 +280,7 @@ public sealed class AccessTokenTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task A_token_in_the_query_counts_as_none()
+    public async Task A_token_in_the_query_is_ignored()
     {
         var token = mesh.Forge.Sign(mesh.Forge.Header(), Forge.Claims());
 
@@ -299,13 +299,13 @@ public sealed class AccessTokenTests(ProductionMesh mesh)
         }
     }
 
-    // Rows are made long before they are run, so they say how far from now they are.
+    // Rows are built long before they run, so they give times relative to now.
     private static string Change(JsonObject members, string name, string? json) =>
         json is null ? Forge.Without(members, name)
         : json.StartsWith("NOW", StringComparison.Ordinal)
             ? Forge.With(members, name, SecondsNow() + int.Parse(json["NOW".Length..], CultureInfo.InvariantCulture))
         : json.Contains("\\ud800", StringComparison.Ordinal) || json.StartsWith("1e", StringComparison.Ordinal) || json.Length > 18
-            // what no writer would write
+            // text that a JSON writer would refuse or rewrite
             ? Forge.With(members, name, "PLACEHOLDER").Replace("\"PLACEHOLDER\"", json, StringComparison.Ordinal)
             : Forge.With(members, name, JsonNode.Parse(json));
 

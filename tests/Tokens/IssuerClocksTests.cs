@@ -24,7 +24,7 @@ public sealed class IssuerClocksTests : IDisposable
     private IEnumerable<string> Warnings => log.At(LogLevel.Warning);
 
     [Fact]
-    public void A_clock_that_is_behind_is_reported_at_the_first_beat_and_once()
+    public void A_clock_that_is_behind_is_reported_once_at_the_first_beat()
     {
         Beats(20, issuerIsAhead: 20);
 
@@ -57,7 +57,7 @@ public sealed class IssuerClocksTests : IDisposable
     }
 
     [Fact]
-    public void Another_difference_is_reported_again_and_so_is_its_end()
+    public void A_changed_difference_and_its_end_are_reported()
     {
         Beats(10, issuerIsAhead: 20);
         Beats(10, issuerIsAhead: 24); // nearly the same
@@ -67,7 +67,7 @@ public sealed class IssuerClocksTests : IDisposable
         Assert.Equal(2, Warnings.Count());
         Assert.Empty(log.At(LogLevel.Information));
 
-        Beats(10, issuerIsAhead: 4); // better, and not well
+        Beats(10, issuerIsAhead: 4); // better, but still off
         Assert.Empty(log.At(LogLevel.Information));
         Beats(10, issuerIsAhead: 1);
         Assert.Equal(
@@ -78,11 +78,11 @@ public sealed class IssuerClocksTests : IDisposable
     }
 
     [Fact]
-    public void Beats_that_were_held_up_do_not_make_a_clock_look_ahead()
+    public void Delayed_beats_do_not_make_a_clock_look_ahead()
     {
         Beats(5, issuerIsAhead: 0);
         var held = Enumerable.Range(0, 30).Select(beat => clock.GetUtcNow() + TimeSpan.FromSeconds(2 * beat)).ToList();
-        clock.Advance(TimeSpan.FromSeconds(60)); // the process stood still, and the beats waited in a buffer
+        clock.Advance(TimeSpan.FromSeconds(60)); // the process paused, and the beats waited in a buffer
 
         held.ForEach(time => clocks.Hear(Origin, time));
         Beats(5, issuerIsAhead: 0);
@@ -91,7 +91,7 @@ public sealed class IssuerClocksTests : IDisposable
     }
 
     [Fact]
-    public void Each_replica_of_the_issuer_has_a_clock_of_its_own()
+    public void Each_issuer_replica_has_its_own_clock_offset()
     {
         var other = new Uri("http://other:8080");
         for (var i = 0; i < 10; i++)

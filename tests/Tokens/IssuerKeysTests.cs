@@ -12,7 +12,7 @@ public sealed class IssuerKeysTests : IAsyncLifetime
     private Caller caller = null!;
 
     [Fact]
-    public async Task A_storm_of_forged_key_ids_costs_the_issuer_next_to_nothing_and_harms_nobody()
+    public async Task A_flood_of_forged_key_ids_causes_few_key_requests_and_blocks_no_good_token()
     {
         var good = Sign(issuer.Publish());
         await UntilAsync(async () => (await caller.GetAsync("/protected", good)).Status == 200);
@@ -32,7 +32,7 @@ public sealed class IssuerKeysTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_key_that_appears_is_learnt_and_one_that_disappears_is_forgotten()
+    public async Task A_published_key_is_learnt_and_a_withdrawn_key_is_dropped()
     {
         var first = issuer.Publish();
         await UntilAsync(async () => (await caller.GetAsync("/protected", Sign(first))).Status == 200);
@@ -47,7 +47,7 @@ public sealed class IssuerKeysTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_token_that_was_accepted_before_falls_with_its_key()
+    public async Task A_token_that_was_accepted_before_is_refused_once_its_key_is_withdrawn_or_replaced()
     {
         var (first, second) = (issuer.Publish(), issuer.Publish());
         var (token, other) = (Sign(first), Sign(second));
@@ -58,7 +58,7 @@ public sealed class IssuerKeysTests : IAsyncLifetime
         Assert.Equal(200, (await caller.GetAsync("/protected", other)).Status);
 
         issuer.Withdraw(second);
-        var successor = issuer.Publish(second.KeyId); // another key under the name of the last
+        var successor = issuer.Publish(second.KeyId); // a new key under the same key id
         await UntilAsync(async () => (await caller.GetAsync("/protected", other)).Status == 401);
         Assert.Equal(200, (await caller.GetAsync("/protected", Sign(successor))).Status);
     }
@@ -71,7 +71,7 @@ public sealed class IssuerKeysTests : IAsyncLifetime
     [InlineData(200, """{"keys":[{"kty":"EC","crv":"P-256","kid":"a","x":"AA","y":"AA"}]}""")]
     [InlineData(200, """{"keys":[null,{"kty":"RSA","kid":"a","n":"AA","e":"AQAB"}]}""")]
     [InlineData(302, "")]
-    public async Task An_answer_that_holds_no_keys_takes_none_away_and_makes_an_unknown_key_503(int status, string body)
+    public async Task An_answer_without_usable_keys_keeps_the_known_keys_and_makes_an_unknown_key_503(int status, string body)
     {
         var known = issuer.Publish();
         await UntilAsync(async () => (await caller.GetAsync("/protected", Sign(known))).Status == 200);
@@ -88,7 +88,7 @@ public sealed class IssuerKeysTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Before_it_holds_a_key_a_verifier_is_not_ready_and_answers_503_to_tokens_only()
+    public async Task A_verifier_without_keys_is_not_ready_and_answers_503_to_tokens_only()
     {
         (await caller.GetAsync("/health/ready")).AssertError(503, "not_ready", "Not ready: waiting for the signing keys");
         Assert.Equal(200, (await caller.GetAsync("/health/live")).Status);
@@ -132,7 +132,7 @@ public sealed class IssuerKeysTests : IAsyncLifetime
         {
             return await condition();
         }
-        catch (HttpRequestException) // it does not listen yet
+        catch (HttpRequestException) // the service does not listen yet
         {
             return false;
         }

@@ -32,7 +32,7 @@ public sealed class MetadataTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task The_key_set_holds_the_signing_key_and_one_announced_and_no_private_part()
+    public async Task The_key_set_holds_the_signing_key_and_the_next_key_without_private_parts()
     {
         var answer = await mesh.Gateway.GetAsync("/.well-known/jwks.json");
 
@@ -49,7 +49,7 @@ public sealed class MetadataTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task A_library_of_somebody_elses_verifies_a_token_with_the_published_keys()
+    public async Task A_third_party_library_verifies_a_token_with_the_published_keys()
     {
         var (name, _, token) = await mesh.SignUpAsync();
         var keys = new JsonWebKeySet((await mesh.Gateway.GetAsync("/.well-known/jwks.json")).Text);
@@ -70,7 +70,7 @@ public sealed class MetadataTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task Secrets_rest_sealed_in_the_database()
+    public async Task Key_secrets_are_sealed_in_the_database()
     {
         var raw = await mesh.Database.ScalarAsync<byte[]>("SELECT sealed_secret FROM ring_keys WHERE id = $1", mesh.Forge.KeyId);
         var secret = mesh.Forge.Key.ExportParameters(includePrivateParameters: true).D!;

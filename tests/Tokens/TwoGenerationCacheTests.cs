@@ -3,13 +3,13 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace AuthMesh.Tests.Tokens;
 
-/// <summary>What remembers tokens and cookies. What it does for a verifier, and for the gateway, is told by their own tests.</summary>
+/// <summary>The cache of tokens and cookies. The tests of the verifier and of the gateway cover its use there.</summary>
 public sealed class TwoGenerationCacheTests
 {
     private readonly TwoGenerationCache<int, string> held = new(size: 4, new FakeTimeProvider());
 
     [Fact]
-    public void What_is_removed_is_gone_from_both_generations()
+    public void A_removed_entry_is_gone_from_both_generations()
     {
         foreach (var key in (int[])[1, 2, 3]) // the third begins a new generation
         {
@@ -23,13 +23,13 @@ public sealed class TwoGenerationCacheTests
     }
 
     [Fact]
-    public void What_is_removed_does_not_come_back_because_somebody_looked_for_it_meanwhile()
+    public void A_concurrent_find_does_not_bring_back_a_removed_entry()
     {
         for (var round = 0; round < 50_000; round++)
         {
             held.Add(1, "one");
             held.Add(2, "two");
-            held.Add(3, "three"); // with this, the first two lie in the older generation
+            held.Add(3, "three"); // this moves the first two to the older generation
 
             Parallel.Invoke(() => held.Find(1), () => held.Remove(1));
 

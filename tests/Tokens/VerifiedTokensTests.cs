@@ -12,7 +12,7 @@ using Microsoft.IdentityModel.Tokens;
 
 namespace AuthMesh.Tests.Tokens;
 
-/// <summary>Verified tokens are remembered, and nothing else comes of that than less work.</summary>
+/// <summary>Remembering verified tokens saves work and changes no verdict.</summary>
 public sealed class VerifiedTokensTests : IDisposable
 {
     private static readonly TimeSpan Instant = TimeSpan.FromMilliseconds(1);
@@ -22,7 +22,7 @@ public sealed class VerifiedTokensTests : IDisposable
     private readonly List<Verifier> verifiers = [];
 
     [Fact]
-    public async Task A_token_is_verified_once_and_accepted_again_and_again()
+    public async Task A_token_is_verified_once_and_accepted_many_times()
     {
         var verifier = NewVerifier();
         var token = Sign();
@@ -39,7 +39,7 @@ public sealed class VerifiedTokensTests : IDisposable
     [Theory]
     [InlineData(null, 1)]
     [InlineData(0, 3)]
-    public async Task Where_nothing_is_to_be_remembered_each_time_is_the_first(int? verifiedTokens, int timesVerified)
+    public async Task A_token_is_verified_every_time_only_if_the_cache_is_off(int? verifiedTokens, int timesVerified)
     {
         var verifier = NewVerifier(verifiedTokens);
         var token = Sign();
@@ -55,7 +55,7 @@ public sealed class VerifiedTokensTests : IDisposable
     [Theory]
     [InlineData(null)]
     [InlineData(0)]
-    public async Task A_token_expires_to_the_instant_remembered_or_not(int? verifiedTokens)
+    public async Task A_token_expires_at_the_exact_instant_whether_remembered_or_not(int? verifiedTokens)
     {
         var verifier = NewVerifier(verifiedTokens);
         var token = Sign("exp", clock.GetUtcNow().ToUnixTimeSeconds() + 60);
@@ -73,7 +73,7 @@ public sealed class VerifiedTokensTests : IDisposable
     [InlineData("iat", 0)]
     [InlineData("nbf", null)]
     [InlineData("nbf", 0)]
-    public async Task A_token_has_not_begun_for_a_clock_that_was_set_back_remembered_or_not(string claim, int? verifiedTokens)
+    public async Task A_clock_set_back_makes_a_token_not_yet_valid_whether_remembered_or_not(string claim, int? verifiedTokens)
     {
         var verifier = NewVerifier(verifiedTokens);
         var start = clock.GetUtcNow();
@@ -89,7 +89,7 @@ public sealed class VerifiedTokensTests : IDisposable
     }
 
     [Fact]
-    public async Task A_remembered_token_falls_with_its_key_and_comes_back_with_it()
+    public async Task A_remembered_token_is_accepted_only_while_its_key_is_known()
     {
         var verifier = NewVerifier();
         var token = Sign();
@@ -104,7 +104,7 @@ public sealed class VerifiedTokensTests : IDisposable
     }
 
     [Fact]
-    public async Task A_remembered_token_falls_when_another_key_takes_the_name_of_its_own()
+    public async Task A_remembered_token_is_refused_after_another_key_takes_its_key_id()
     {
         var verifier = NewVerifier();
         var token = Sign();
@@ -118,7 +118,7 @@ public sealed class VerifiedTokensTests : IDisposable
     }
 
     [Fact]
-    public async Task Of_thousands_of_changed_tokens_none_is_judged_otherwise_by_one_who_remembers()
+    public async Task A_caching_verifier_judges_thousands_of_changed_tokens_like_one_without_a_cache()
     {
         var report = await Differential.RunAsync(count: 6_000, seed: 20_260_101);
 
@@ -134,7 +134,7 @@ public sealed class VerifiedTokensTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Refused))]
-    public async Task What_is_refused_is_never_remembered(string what)
+    public async Task A_refused_token_is_never_remembered(string what)
     {
         var verifier = NewVerifier();
         var (good, now) = (Sign(), clock.GetUtcNow().ToUnixTimeSeconds());
@@ -157,7 +157,7 @@ public sealed class VerifiedTokensTests : IDisposable
     }
 
     [Fact]
-    public async Task A_flood_of_good_tokens_fills_no_more_than_there_is_room_for()
+    public async Task A_flood_of_good_tokens_stays_within_the_cache_size()
     {
         const int Room = 100;
         var verifier = NewVerifier(Room);
@@ -170,7 +170,7 @@ public sealed class VerifiedTokensTests : IDisposable
     }
 
     [Fact]
-    public async Task A_flood_of_good_tokens_does_not_push_out_one_that_is_in_use()
+    public async Task A_flood_of_good_tokens_does_not_evict_a_token_in_use()
     {
         var verifier = NewVerifier(100);
         var inUse = Sign();
@@ -202,7 +202,7 @@ public sealed class VerifiedTokensTests : IDisposable
     }
 
     [Fact]
-    public async Task What_nobody_shows_any_more_is_forgotten_in_time_and_what_is_in_use_is_not()
+    public async Task An_unused_token_is_forgotten_after_a_while_and_a_used_one_is_kept()
     {
         var verifier = NewVerifier();
         var (inUse, left) = (Sign("exp", FarAhead()), Sign("exp", FarAhead()));
@@ -222,7 +222,7 @@ public sealed class VerifiedTokensTests : IDisposable
     }
 
     [Fact]
-    public async Task Each_request_gets_an_identity_of_its_own()
+    public async Task Each_request_gets_its_own_identity()
     {
         var verifier = NewVerifier();
         var token = Sign();
@@ -258,7 +258,7 @@ public sealed class VerifiedTokensTests : IDisposable
     [InlineData("scope", "\"orders.read mesh\"")]
     [InlineData("auth_time", "1700000000")]
     [InlineData("amr", "[\"pwd\",\"otp\"]")]
-    public async Task The_identity_says_what_the_token_says_as_the_library_reads_it(string claim, string json)
+    public async Task The_identity_has_the_claims_that_the_library_reads_from_the_token(string claim, string json)
     {
         var verifier = NewVerifier();
         var token = Sign(claim, JsonNode.Parse(json));
@@ -268,13 +268,13 @@ public sealed class VerifiedTokensTests : IDisposable
             var identity = await IdentityAsync(verifier, token);
             Assert.Equal(Describe(new JsonWebToken(token).Claims), Describe(identity.Claims));
             Assert.Equal(("Bearer", "sub", "role"), (identity.AuthenticationType, identity.NameClaimType, identity.RoleClaimType));
-            Assert.Null(identity.FindFirst("SUB")); // names of claims have a case (RFC 7519 §4)
+            Assert.Null(identity.FindFirst("SUB")); // claim names are case-sensitive (RFC 7519 §4)
         }
     }
 
     /// <summary>
-    /// The claims of a newer issuer reach a verifier that does not know them. It reads them in the same pass as its own: no second reader,
-    /// which would take some 5 KB for a token, and no look past the memory.
+    /// A newer issuer may send claims that a verifier does not know. The verifier reads them in the same pass as its own claims. A second
+    /// reader would allocate about 5 KB per token. The cache still serves such a token.
     /// </summary>
     [Theory]
     [InlineData("\"orders.read\"")]
@@ -284,7 +284,7 @@ public sealed class VerifiedTokensTests : IDisposable
     [InlineData("null")]
     [InlineData("[\"pwd\",\"otp\"]")]
     [InlineData("{\"act\":{\"sub\":\"x\"}}")]
-    public async Task A_claim_that_a_verifier_does_not_know_costs_next_to_nothing_and_is_remembered(string json)
+    public async Task An_unknown_claim_allocates_little_and_its_token_is_remembered(string json)
     {
         const int Rounds = 50;
         var (forgetful, remembering) = (NewVerifier(0), NewVerifier());
@@ -318,7 +318,7 @@ public sealed class VerifiedTokensTests : IDisposable
 
     [Theory]
     [MemberData(nameof(TableOfClaims))]
-    public async Task A_claim_is_required_and_has_its_form_as_the_table_says(string name)
+    public async Task A_claim_follows_the_tables_rules_for_presence_and_form(string name)
     {
         var verifier = NewVerifier();
         var claim = AccessTokenClaims.All.Single(claim => claim.Name == name);
@@ -361,7 +361,7 @@ public sealed class VerifiedTokensTests : IDisposable
     }
 
     [Fact]
-    public async Task Many_at_once_are_judged_as_one_after_the_other()
+    public async Task Concurrent_verification_gives_the_same_verdicts_as_sequential()
     {
         const int Room = 20;
         var verifier = NewVerifier(Room);
@@ -384,7 +384,7 @@ public sealed class VerifiedTokensTests : IDisposable
     }
 
     [Fact]
-    public void However_many_add_at_once_there_is_never_more_than_there_is_room_for()
+    public void Concurrent_additions_never_exceed_the_cache_size()
     {
         const int Room = 2;
         var remembered = new VerifiedTokens(Options.Create(new AuthMeshOptions { VerifiedTokens = Room }), clock);

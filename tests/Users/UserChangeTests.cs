@@ -6,7 +6,7 @@ using AuthMesh.Tests.Sessions;
 
 namespace AuthMesh.Tests.Users;
 
-/// <summary>What an admin does to others, and to themselves; on a mesh of its own, since it makes admins.</summary>
+/// <summary>What an admin can do to other users and to themselves. On a separate mesh, because the tests create admins.</summary>
 [Collection<OnTwoReplicas>]
 public sealed class UserChangeTests(TwoReplicas mesh, ITestOutputHelper output) : IAsyncLifetime
 {
@@ -19,7 +19,7 @@ public sealed class UserChangeTests(TwoReplicas mesh, ITestOutputHelper output) 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
     [Fact]
-    public async Task A_role_that_is_taken_away_is_refused_with_the_old_token()
+    public async Task A_role_change_voids_the_old_tokens_and_applies_to_new_sign_ins()
     {
         var other = await NewAdminAsync();
         Assert.Equal(200, (await Gateway.GetAsync("/admin", other.Token)).Status);
@@ -33,7 +33,7 @@ public sealed class UserChangeTests(TwoReplicas mesh, ITestOutputHelper output) 
         await AssertAllIsOverAsync(other, "/admin");
         Assert.Equal(403, (await Gateway.GetAsync("/admin", (await Gateway.SignInAgainAsync(other)).Token)).Status);
 
-        // And given again: for who signs in from then on.
+        // The role given back applies to sign-ins from then on.
         var demoted = await Gateway.SignInAgainAsync(other);
         Assert.Equal(200, (await PatchAsync(other.UserId, new { role = "admin" })).Status);
         await AssertAllIsOverAsync(demoted, "/protected");
@@ -41,7 +41,7 @@ public sealed class UserChangeTests(TwoReplicas mesh, ITestOutputHelper output) 
     }
 
     [Fact]
-    public async Task A_disabled_user_is_out_at_once_and_enabling_revives_nothing()
+    public async Task Disabling_a_user_ends_every_session_and_enabling_revives_none()
     {
         var user = await Gateway.SignUpAsync();
 
@@ -64,7 +64,7 @@ public sealed class UserChangeTests(TwoReplicas mesh, ITestOutputHelper output) 
     }
 
     [Fact]
-    public async Task A_user_is_signed_out_everywhere_and_signs_in_again()
+    public async Task An_admin_can_sign_a_user_out_everywhere_and_the_user_can_sign_in_again()
     {
         var user = await Gateway.SignUpAsync();
         var other = await Gateway.SignInAgainAsync(user);
@@ -83,7 +83,7 @@ public sealed class UserChangeTests(TwoReplicas mesh, ITestOutputHelper output) 
     }
 
     [Fact]
-    public async Task Of_a_deleted_user_the_new_owner_of_the_name_gets_nothing()
+    public async Task The_new_owner_of_a_deleted_users_name_inherits_nothing()
     {
         var old = await Gateway.SignUpAsync();
         await Gateway.SignInAgainAsync(old);
@@ -95,7 +95,7 @@ public sealed class UserChangeTests(TwoReplicas mesh, ITestOutputHelper output) 
         Assert.Equal(401, (await Gateway.LoginAsync(old.Username, old.Password)).Status);
         Assert.Equal(0, await mesh.Database.ScalarAsync<long>("SELECT count(*) FROM sessions WHERE user_id = $1", old.UserId));
 
-        // The same name with the same password: still somebody else.
+        // The same name with the same password is still another user.
         Assert.Equal(200, (await Gateway.RegisterAsync(old.Username, old.Password)).Status);
         var next = await Gateway.SignInAgainAsync(old);
         Assert.NotEqual(old.UserId, next.UserId);
@@ -104,11 +104,11 @@ public sealed class UserChangeTests(TwoReplicas mesh, ITestOutputHelper output) 
         (await Gateway.CallAsync(HttpMethod.Delete, $"/account/sessions/{old.SessionId}", next.Token))
             .AssertError(404, "session_not_found");
         Assert.Equal("user", Shown(await Gateway.GetAsync($"/users/{next.UserId}", admin.Token)).GetProperty("role").GetString());
-        Assert.Equal(200, (await Gateway.GetAsync("/protected", next.Token)).Status); // nor does the old one's end touch the new one
+        Assert.Equal(200, (await Gateway.GetAsync("/protected", next.Token)).Status); // deleting the old user does not affect the new one
     }
 
     [Fact]
-    public async Task What_changes_nothing_is_no_change()
+    public async Task A_change_to_the_present_values_changes_nothing()
     {
         var user = await Gateway.SignUpAsync();
         var before = await mesh.Database.ScalarAsync<string>("SELECT u::text FROM users u WHERE id = $1", user.UserId);
@@ -133,7 +133,7 @@ public sealed class UserChangeTests(TwoReplicas mesh, ITestOutputHelper output) 
 
     [Theory]
     [MemberData(nameof(Calls))]
-    public async Task Nobody_but_an_admin_gets_in(string method, string path)
+    public async Task Only_an_admin_may_call_the_user_endpoints(string method, string path)
     {
         var user = await Gateway.SignUpAsync();
         var before = await RowAsync(user);
@@ -163,13 +163,13 @@ public sealed class UserChangeTests(TwoReplicas mesh, ITestOutputHelper output) 
 
     [Theory]
     [MemberData(nameof(Dead))]
-    public async Task The_tables_are_asked_whether_the_caller_still_is_an_admin(string method, string path, string how, int status)
+    public async Task A_caller_who_is_no_longer_an_admin_is_refused_at_once(string method, string path, string how, int status)
     {
         var (former, user) = (await NewAdminAsync(), await Gateway.SignUpAsync());
         var before = await RowAsync(user);
         Assert.Equal(1, await mesh.Database.ExecuteAsync(how, former.UserId));
 
-        // At the identity service itself, before any feed could have told it.
+        // Asks the identity service itself, which does not depend on the feed.
         (await CallAsync(mesh.Replica(0), method, path, user, former.Token))
             .AssertError(status, status == 401 ? "invalid_token" : "forbidden");
 
@@ -195,7 +195,7 @@ public sealed class UserChangeTests(TwoReplicas mesh, ITestOutputHelper output) 
     [InlineData("""{"Role":"admin"}""", "Role")]
     [InlineData("""{"role":"admin","epoch":0}""", "epoch")]
     [InlineData("""{"role":"admin"} {}""")]
-    public async Task A_change_is_read_strictly(string body, params string[] fields)
+    public async Task A_malformed_change_is_refused_and_changes_nothing(string body, params string[] fields)
     {
         var user = await Gateway.SignUpAsync();
         var before = await RowAsync(user);
@@ -209,7 +209,7 @@ public sealed class UserChangeTests(TwoReplicas mesh, ITestOutputHelper output) 
     }
 
     [Fact]
-    public async Task An_id_that_is_nobodys_is_not_found()
+    public async Task An_unknown_or_malformed_id_is_404()
     {
         var user = await Gateway.SignUpAsync();
         foreach (var id in (string[])
@@ -232,7 +232,7 @@ public sealed class UserChangeTests(TwoReplicas mesh, ITestOutputHelper output) 
     }
 
     [Fact]
-    public async Task An_admin_may_act_on_himself_while_there_is_another()
+    public async Task An_admin_may_act_on_their_own_account_while_another_admin_is_active()
     {
         var self = await NewAdminAsync();
         var signedOut = await Gateway.CallAsync(HttpMethod.Delete, $"/users/{self.UserId}/sessions", self.Token);
@@ -264,7 +264,7 @@ public sealed class UserChangeTests(TwoReplicas mesh, ITestOutputHelper output) 
 
         (await DeleteAsync(admin.UserId)).AssertError(409, "last_admin", Message);
         Assert.Equal(200, (await PatchAsync(admin.UserId, new { role = "admin", disabled = false })).Status);
-        Assert.Equal(200, (await PatchAsync(disabledAdmin.UserId, new { role = "user" })).Status); // one that is not active is not the last
+        Assert.Equal(200, (await PatchAsync(disabledAdmin.UserId, new { role = "user" })).Status); // a disabled one does not count
         Assert.Equal(200, (await Gateway.GetAsync("/admin", admin.Token)).Status);
 
         await NewAdminAsync();
@@ -272,7 +272,7 @@ public sealed class UserChangeTests(TwoReplicas mesh, ITestOutputHelper output) 
     }
 
     [Fact]
-    public async Task Of_two_admins_at_once_one_stays()
+    public async Task Two_admins_who_act_concurrently_leave_one_active_admin()
     {
         const int Rounds = 200;
         await mesh.Database.ExecuteAsync("UPDATE users SET disabled_at = now() WHERE role = 'admin'");
@@ -284,7 +284,7 @@ public sealed class UserChangeTests(TwoReplicas mesh, ITestOutputHelper output) 
             var admins = await Task.WhenAll(
                 Enumerable.Range(0, 2).Select(i => mesh.Replica(i).SignInAsync(names[(2 * round) + i], SessionCalls.Password)));
 
-            // On each other in every other round, on themselves in the rest; each in another way.
+            // In every other round they act on each other, in the rest on themselves, each in a different way.
             var answers = await Together.RunAsync(2, i => ActAsync(
                 mesh.Replica(i), ((round / 2) + (i * (1 + (round % 3)))) % 4, admins[i], admins[round % 2 == 0 ? 1 - i : i]));
 
@@ -327,7 +327,7 @@ public sealed class UserChangeTests(TwoReplicas mesh, ITestOutputHelper output) 
         mesh.Database.ScalarAsync<string>("SELECT u::text FROM users u WHERE id = $1", user.UserId);
 
     /// <summary>
-    /// Neither token, nor refresh token, nor cookie opens anything, at any replica; at the services as soon as they heard.
+    /// Asserts that no replica accepts the token, refresh token or cookie, and that the gateway soon refuses the token.
     /// </summary>
     private async Task AssertAllIsOverAsync(SignedIn session, string path)
     {

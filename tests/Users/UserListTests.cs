@@ -4,7 +4,7 @@ using AuthMesh.Tests.Sessions;
 
 namespace AuthMesh.Tests.Users;
 
-/// <summary>The list of users, page by page. Each test has names of its own, which begin alike.</summary>
+/// <summary>The list of users, page by page. Each test uses its own names with a common prefix.</summary>
 public sealed class UserListTests(ProductionMesh mesh) : IAsyncLifetime
 {
     private readonly string prefix = $"l-{Guid.NewGuid():N}"[..10] + "-";
@@ -15,7 +15,7 @@ public sealed class UserListTests(ProductionMesh mesh) : IAsyncLifetime
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
     [Fact]
-    public async Task A_user_is_shown_as_the_tables_have_it_and_nothing_secret()
+    public async Task A_user_is_shown_with_exactly_the_public_members()
     {
         var user = await mesh.Gateway.SignUpAsync();
         await mesh.Gateway.SignInAgainAsync(user);
@@ -54,7 +54,7 @@ public sealed class UserListTests(ProductionMesh mesh) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Nobody_who_stays_is_left_out_or_shown_twice_while_others_come_and_go()
+    public async Task Paging_shows_each_remaining_user_once_while_others_are_added_and_deleted()
     {
         var random = new Random(7);
         var stayers = Enumerable.Range(0, 60).Select(i => $"{prefix}{i:00}-s").ToList();
@@ -73,7 +73,7 @@ public sealed class UserListTests(ProductionMesh mesh) : IAsyncLifetime
             seen.AddRange(page);
             next = Next(answer);
 
-            // The one that the next page goes on behind, some before it, some after it; and others come, before and after.
+            // Deletes the last user of this page and some before and after it, and adds some before and after it.
             var gone = goers.Where(name => name == page[^1] || random.Next(10) == 0).ToArray();
             await mesh.Database.ExecuteAsync("DELETE FROM users WHERE username = ANY($1)", (object)gone);
             await AddAsync([.. Enumerable.Range(0, 3).Select(_ => $"{prefix}{random.Next(60):00}-n{Guid.NewGuid():N}"[..30])]);
@@ -85,7 +85,7 @@ public sealed class UserListTests(ProductionMesh mesh) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Pages_end_where_the_users_do()
+    public async Task The_last_page_has_no_next_cursor()
     {
         await AddAsync([.. Enumerable.Range(0, 4).Select(i => $"{prefix}{i}")]);
 
@@ -99,12 +99,12 @@ public sealed class UserListTests(ProductionMesh mesh) : IAsyncLifetime
         var nobody = await ListAsync($"search={prefix}nobody");
         Assert.Equal("""200 {"status":"success","message":"0 users","users":[],"next":null}""", nobody.ToString());
         await AddAsync([.. Enumerable.Range(10, 52).Select(i => $"{prefix}{i}")]);
-        Assert.Equal(50, Names(await ListAsync($"search={prefix}")).Count); // unless a limit is given
+        Assert.Equal(50, Names(await ListAsync($"search={prefix}")).Count); // the default limit
         Assert.Equal(56, Names(await ListAsync($"search={prefix}&limit=200")).Count);
     }
 
     [Fact]
-    public async Task A_cursor_that_is_not_ours_or_belongs_to_another_search_is_refused()
+    public async Task A_forged_cursor_or_one_of_another_search_is_refused()
     {
         await AddAsync([.. Enumerable.Range(0, 3).Select(i => $"{prefix}{i}")]);
         var cursor = Next(await ListAsync($"search={prefix}&limit=1"))!;
@@ -143,10 +143,10 @@ public sealed class UserListTests(ProductionMesh mesh) : IAsyncLifetime
     [InlineData("a", "a.c a@c a_c abc abcd")]
     [InlineData("abc", "abc abcd")]
     [InlineData("abcde", "")]
-    [InlineData("bc", "")] // the beginning of a name
+    [InlineData("bc", "")] // only the beginning of a name matches
     [InlineData("-", "-")]
     [InlineData("%2B", "+")]
-    public async Task A_search_finds_the_names_that_begin_like_it(string search, string found)
+    public async Task A_search_finds_the_names_that_begin_with_it(string search, string found)
     {
         await AddAsync([.. ((string[])["abc", "abcd", "a_c", "a.c", "a@c", "-", "+", "zzz"]).Select(name => prefix + name)]);
 
@@ -186,7 +186,7 @@ public sealed class UserListTests(ProductionMesh mesh) : IAsyncLifetime
     [InlineData("limit=1%00", "limit")]
     [InlineData("limit=1%0A", "limit")]
     [InlineData("limit=99999999999999999999", "limit")]
-    [InlineData("limit=%D9%A1", "limit")] // a digit, elsewhere
+    [InlineData("limit=%D9%A1", "limit")] // an Arabic digit
     [InlineData("limit=1&limit=1", "limit")]
     [InlineData("limit=1&Limit=1", "Limit", "limit")]
     [InlineData("search=a&search=b", "search")]
@@ -195,7 +195,7 @@ public sealed class UserListTests(ProductionMesh mesh) : IAsyncLifetime
     [InlineData("LIMIT=1", "LIMIT")]
     [InlineData("limit%00=1", "limit\0")]
     [InlineData("limit=0&search=%25&page=2", "page", "search", "limit")]
-    public async Task A_parameter_that_is_wrong_unknown_or_doubled_is_named(string query, params string[] fields)
+    public async Task A_parameter_that_is_invalid_unknown_or_duplicate_is_named(string query, params string[] fields)
     {
         (await ListAsync(query)).AssertError(400, "invalid_request", fields: fields);
     }
@@ -205,7 +205,7 @@ public sealed class UserListTests(ProductionMesh mesh) : IAsyncLifetime
     [InlineData("limit=1")]
     [InlineData("limit=200")]
     [InlineData("after=&limit=&search=")]
-    public async Task What_is_empty_counts_as_not_given(string query)
+    public async Task An_empty_parameter_counts_as_absent(string query)
     {
         Assert.Equal(200, (await ListAsync(query)).Status);
     }

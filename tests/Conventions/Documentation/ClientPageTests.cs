@@ -9,9 +9,9 @@ namespace AuthMesh.Tests.Conventions.Documentation;
 public sealed class ClientPageTests
 {
     [Fact]
-    public void The_page_lists_every_exit_code_and_no_other()
+    public void The_page_lists_exactly_the_exit_codes()
     {
-        // Not referenced, as the services are not: a program of its own.
+        // Loaded by path: like the services, the client is a separate program without a project reference.
         var meanings = Assembly.LoadFrom(Checkout.Dll("client", "authmesh"))
             .GetType("AuthMesh.Client.CommandLine.ExitCode", throwOnError: true)!
             .GetField("Meanings")!.GetValue(null);

@@ -25,7 +25,7 @@ public sealed partial class ErrorPageTests
     /// The codes that tests expect on the wire are a second source: the scan of the code may miss a new way to make an error.
     /// </summary>
     [Fact]
-    public void Every_code_that_a_test_expects_is_in_the_page()
+    public void The_page_lists_every_code_that_a_test_expects()
     {
         var expected = SourceTree.Files.Where(
             path => path.StartsWith("tests/", StringComparison.Ordinal) && path.EndsWith(".cs", StringComparison.Ordinal))
@@ -62,7 +62,7 @@ public sealed partial class ErrorPageTests
         from row in new Page("docs/errors.md").Rows("status")
         where row.Count == 4 && row[0] != "any other"
         from message in row[2].Split("<br>")
-        where !message.StartsWith("or ", StringComparison.Ordinal) // a message that is the fault of a field
+        where !message.StartsWith("or ", StringComparison.Ordinal) // a message about a field
         select (int.Parse(row[0]), Page.Code(row[1]).Single(), message);
 
     // Text that depends on the request is "…" in the page.

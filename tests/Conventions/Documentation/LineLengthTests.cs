@@ -10,7 +10,7 @@ public sealed class LineLengthTests
 
     private static bool IsWrapped(string path) =>
         Path.GetExtension(path) is ".cs" or ".md" or ".sh" or ".yml"
-        && !SourceTree.IsMigration(path) && path != "bench/results.md"; // which programs write
+        && !SourceTree.IsMigration(path) && path != "bench/results.md"; // generated files
 
     private static IEnumerable<string> LongLines(string path)
     {

@@ -3,7 +3,7 @@ using AuthMesh.Tests.Harness;
 
 namespace AuthMesh.Tests.Conventions.Documentation;
 
-/// <summary>What a page links to, or names as a file, exists.</summary>
+/// <summary>Every link target and every file that a page names exists.</summary>
 public sealed partial class LinkTests
 {
     private static readonly HashSet<string> Known =
@@ -14,7 +14,7 @@ public sealed partial class LinkTests
 
     [Theory]
     [MemberData(nameof(Pages))]
-    public void Every_link_leads_somewhere(string page)
+    public void Every_link_target_exists(string page)
     {
         foreach (Match link in Link().Matches(WithoutCode(SourceTree.Read(page))))
         {

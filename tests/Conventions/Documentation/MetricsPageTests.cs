@@ -6,7 +6,7 @@ namespace AuthMesh.Tests.Conventions.Documentation;
 public sealed partial class MetricsPageTests
 {
     [Fact]
-    public void The_page_lists_every_metric_with_its_unit_and_no_other()
+    public void The_page_lists_exactly_the_metrics_with_their_units()
     {
         var metrics = SourceTree.ServiceCode.SelectMany(file => Created().Matches(file.Text))
             .Select(match => $"{match.Groups["name"].Value} {match.Groups["unit"].Value}").Order(StringComparer.Ordinal).ToList();
@@ -17,7 +17,7 @@ public sealed partial class MetricsPageTests
     }
 
     [Fact]
-    public void Every_name_of_a_metric_is_seen_by_this_test() => Assert.Equal(
+    public void The_scan_of_the_code_finds_every_metric() => Assert.Equal(
         SourceTree.ServiceCode.Sum(file => Named().Count(file.Text)), SourceTree.ServiceCode.Sum(file => Created().Count(file.Text)));
 
     // The unit is the next text in the call that looks like one; a lambda may stand before it.

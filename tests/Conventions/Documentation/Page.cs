@@ -2,7 +2,7 @@ using AuthMesh.Tests.Harness;
 
 namespace AuthMesh.Tests.Conventions.Documentation;
 
-/// <summary>A page of the documentation, with its tables taken apart.</summary>
+/// <summary>A page of the documentation, with its tables parsed.</summary>
 internal sealed class Page(string path)
 {
     private readonly string[] lines = File.ReadAllLines(Path.Combine(Checkout.Root, path));

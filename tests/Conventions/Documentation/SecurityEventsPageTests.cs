@@ -9,7 +9,7 @@ public sealed class SecurityEventsPageTests
     private static readonly string[] Common = [nameof(SecurityEvent.Kind), nameof(SecurityEvent.Level)];
 
     [Fact]
-    public void The_page_lists_every_event_with_its_level_and_fields_and_no_other() => Assert.Equal(
+    public void The_page_lists_exactly_the_events_with_their_levels_and_fields() => Assert.Equal(
         typeof(SecurityEvent).GetMethods(BindingFlags.Static | BindingFlags.Public)
             .Where(method => method.ReturnType == typeof(SecurityEvent))
             .Select(method => Describe((SecurityEvent)method.Invoke(null, [.. method.GetParameters().Select(Any)])!))

@@ -18,7 +18,7 @@ public sealed class SettingsPageTests
         {
             new Section("AuthMesh", typeof(AuthMeshOptions)),
             new Section("Identity", typeof(IdentityOptions)),
-            // Not referenced: two services in one project would both bring a Program.
+            // Loaded by path: with references, two services would both bring a Program class.
             new Section(
                 "Gateway", Assembly.LoadFrom(Checkout.Dll("gateway")).GetType("AuthMesh.Gateway.GatewayOptions", throwOnError: true)!),
         }
@@ -27,12 +27,12 @@ public sealed class SettingsPageTests
     public static TheoryData<string> Keys => [.. Settings.Keys];
 
     [Fact]
-    public void The_page_lists_every_setting_and_no_other() => Assert.Equal(
+    public void The_page_lists_exactly_the_settings() => Assert.Equal(
         Settings.Keys.Order(StringComparer.Ordinal), Rows.SelectMany(row => Page.Code(row[0])).Order(StringComparer.Ordinal));
 
     [Theory]
     [MemberData(nameof(Keys))]
-    public void The_page_says_the_default(string key)
+    public void The_page_shows_the_default(string key)
     {
         var shown = RowOf(key)[1];
 
@@ -50,7 +50,7 @@ public sealed class SettingsPageTests
 
     [Theory]
     [MemberData(nameof(Keys))]
-    public void The_service_refuses_what_lies_outside_the_bounds_in_the_page(string key)
+    public void The_service_accepts_only_values_within_the_bounds_of_the_page(string key)
     {
         var setting = Settings[key];
         var allowed = Page.Code(RowOf(key)[2]);
