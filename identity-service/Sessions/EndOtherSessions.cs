@@ -1,7 +1,7 @@
 using AuthMesh.Errors;
 using AuthMesh.Identity.Platform;
-using AuthMesh.Identity.Platform.Database;
 using Microsoft.AspNetCore.Http.HttpResults;
+using Npgsql;
 
 namespace AuthMesh.Identity.Sessions;
 
@@ -22,10 +22,10 @@ internal static class EndOtherSessions
     public static void Map(IEndpointRouteBuilder group) => group.MapDelete("", HandleAsync);
 
     private static async Task<Results<Ok<EndOtherSessionsResponse>, Failure>> HandleAsync(
-        HttpContext context, IdentityDb db, SecurityEvents events, CancellationToken cancellationToken)
+        HttpContext context, NpgsqlDataSource database, SecurityEvents events, CancellationToken cancellationToken)
     {
         var caller = Caller.Of(context.User);
-        var outcome = await EndedSessions.RunAsync(db, EndOthers, caller.Parameters, cancellationToken);
+        var outcome = await EndedSessions.RunAsync(database, EndOthers, caller.Parameters, cancellationToken);
         if (!outcome.IsCallerLive)
         {
             return CommonFailures.InvalidToken();

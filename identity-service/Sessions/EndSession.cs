@@ -4,7 +4,6 @@ using AuthMesh.Identity.Platform;
 using AuthMesh.Identity.Platform.Database;
 using AuthMesh.Requests;
 using Microsoft.AspNetCore.Http.HttpResults;
-using Microsoft.EntityFrameworkCore;
 using Npgsql;
 
 namespace AuthMesh.Identity.Sessions;
@@ -26,12 +25,12 @@ internal static class EndSession
     public static void Map(IEndpointRouteBuilder group) => group.MapDelete("/{id}", HandleAsync);
 
     private static async Task<Results<Ok<MessageResponse>, Failure>> HandleAsync(
-        string id, HttpContext context, IdentityDb db, SessionCookies cookies, SecurityEvents events,
+        string id, HttpContext context, NpgsqlDataSource database, SessionCookies cookies, SecurityEvents events,
         CancellationToken cancellationToken)
     {
         var caller = Caller.Of(context.User);
         var sessionId = RequestText.TryReadId(id, out var parsed) ? parsed : Guid.Empty; // no session has this id
-        var outcome = await EndedSessions.RunAsync(db, End, [.. caller.Parameters, new("id", sessionId)], cancellationToken);
+        var outcome = await EndedSessions.RunAsync(database, End, [.. caller.Parameters, new("id", sessionId)], cancellationToken);
         if (!outcome.IsCallerLive)
         {
             return CommonFailures.InvalidToken();
@@ -55,6 +54,11 @@ internal static class EndSession
 internal sealed record EndedSessions(bool IsCallerLive, int Ended)
 {
     public static async Task<EndedSessions> RunAsync(
-        IdentityDb db, string sql, NpgsqlParameter[] parameters, CancellationToken cancellationToken) =>
-        (await db.Database.SqlQueryRaw<EndedSessions>(sql, [.. parameters]).ToListAsync(cancellationToken))[0];
+        NpgsqlDataSource database, string sql, NpgsqlParameter[] parameters, CancellationToken cancellationToken)
+    {
+        await using var command = database.CreateCommand(sql);
+        command.Parameters.AddRange(parameters);
+        var ended = await command.ReadCommittedRowAsync(row => new EndedSessions(row.GetBoolean(0), row.GetInt32(1)), cancellationToken);
+        return ended!; // the statement always returns a row
+    }
 }

@@ -1,3 +1,4 @@
+using AuthMesh.Identity.Platform.Database;
 using AuthMesh.Identity.Tokens;
 using Npgsql;
 
@@ -54,14 +55,11 @@ internal sealed record LiveSession(
         {
             command.Parameters.AddRange(parameters);
             var foundAt = clock.GetUtcNow();
-            await using var rows = await command.ExecuteReaderAsync(cancellationToken);
-            var session = await rows.ReadAsync(cancellationToken)
-                ? new LiveSession(
-                    rows.GetGuid(0), rows.GetGuid(1), rows.GetString(2), rows.GetString(3), rows.GetInt32(4), rows.GetInt32(5),
-                    rows.GetTimeSpan(6), foundAt)
-                : null;
-            await rows.NextResultAsync(cancellationToken); // no second result exists, but only its absence confirms the commit
-            return session;
+            return await command.ReadCommittedRowAsync(
+                row => new LiveSession(
+                    row.GetGuid(0), row.GetGuid(1), row.GetString(2), row.GetString(3), row.GetInt32(4), row.GetInt32(5), row.GetTimeSpan(6),
+                    foundAt),
+                cancellationToken);
         }
     }
 }

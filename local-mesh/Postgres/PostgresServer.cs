@@ -7,7 +7,7 @@ namespace AuthMesh.LocalMesh;
 /// <summary>PostgreSQL from the server binaries on this machine, in its own folder, listening only on loopback.</summary>
 public sealed class PostgresServer : IPostgres
 {
-    /// <summary>Room for twenty identity services with a full pool each. The tests, four meshes at a time, have been seen to use 180.</summary>
+    /// <summary>Room for twenty identity services with a full pool each. Tests that run four meshes have used 180.</summary>
     public const int MaximumConnections = 400;
 
     private readonly PostgresBinaries binaries;

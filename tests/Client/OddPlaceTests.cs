@@ -56,7 +56,7 @@ public sealed class OddPlaceTests(ProductionMesh mesh) : IDisposable
     [InlineData("XDG_CONFIG_HOME= HOME=/proc", 2, "/proc/.config/authmesh/sessions.lock cannot be opened", "hint: set XDG_CONFIG_HOME")]
     [InlineData("XDG_CONFIG_HOME=/dev/null", 2, "/dev/null/authmesh/sessions.lock cannot be opened", "hint: set XDG_CONFIG_HOME")]
     [InlineData("AUTHMESH_SERVER=http://authmesh.invalid http_proxy=http://user:secret@127.0.0.1:9", 3,
-        "Cannot reach http://authmesh.invalid through the proxy http://127.0.0.1:9: ", "no_proxy=authmesh.invalid goes without one")]
+        "Cannot reach http://authmesh.invalid through the proxy http://127.0.0.1:9: ", "no_proxy=authmesh.invalid bypasses it")]
     public async Task An_unusable_environment_is_reported_with_the_cure(string environment, int exitCode, params string[] said)
     {
         var (name, password, _) = await mesh.SignUpAsync();

@@ -26,7 +26,7 @@ public sealed class OutageTests(OwnMesh mesh)
         AssertComeBackLater(await mesh.Gateway.RegisterAsync(ProductionMesh.NewName(), password), "service_unavailable");
         AssertComeBackLater(await mesh.Gateway.GetAsync("/.well-known/jwks.json"), "service_unavailable");
         await Patience.UntilAsync(() => Verifiers.Zip(logsBefore).All(
-            verifier => verifier.First.Output[verifier.Second..].Contains("No keys from", StringComparison.Ordinal)));
+            verifier => verifier.First.Output[verifier.Second..].Contains("Cannot fetch keys from", StringComparison.Ordinal)));
         await AssertStillValidatedAsync(token); // even after a failed key refresh
 
         await mesh.Mesh.Identity.RestartAsync();

@@ -1,5 +1,6 @@
 using AuthMesh.LocalMesh;
 using AuthMesh.Tests.Harness;
+using AuthMesh.Tests.Sessions;
 using Npgsql;
 
 namespace AuthMesh.Tests.Faults;
@@ -204,6 +205,44 @@ public sealed class RevocationFaultTests(ReplicatedMesh mesh) : IClassFixture<Re
         await AssertAcceptedAsync(await mesh.Gateways[0].TokenAsync(raisedName, raisedPassword));
         Assert.Contains(
             mesh.Mesh.Identities, replica => replica.Output.Contains("lost an acknowledged revocation", StringComparison.Ordinal));
+    }
+
+    /// <summary>The entry in the revocation log is written at the commit, so that is where PostgreSQL may refuse the change.</summary>
+    [Fact]
+    public async Task A_change_that_cannot_be_committed_gets_503_and_has_no_effect()
+    {
+        await mesh.WholeAsync();
+        var identity = mesh.Identities[0];
+        var users = new List<SignedIn>();
+        for (var i = 0; i < 7; i++)
+        {
+            users.Add(await identity.SignUpAsync());
+        }
+
+        SignedIn[] others = [await identity.SignInAgainAsync(users[1]), await identity.SignInAgainAsync(users[2])];
+        await mesh.Database.ExecuteAsync("UPDATE users SET role = 'admin' WHERE id = $1", users[6].UserId);
+        var admin = await identity.SignInAgainAsync(users[6]);
+        await using (var holder = new NpgsqlConnection(mesh.Database.ConnectionString))
+        {
+            await holder.OpenAsync(TestContext.Current.CancellationToken);
+            await using var hold = new NpgsqlCommand("SELECT pg_advisory_lock(7022647185815400295)", holder); // the log's
+            await hold.ExecuteNonQueryAsync(TestContext.Current.CancellationToken);
+
+            var answers = await Task.WhenAll(
+                identity.LogoutAsync(users[0].Token),
+                identity.CallAsync(HttpMethod.Delete, $"/account/sessions/{others[0].SessionId}", users[1].Token),
+                identity.CallAsync(HttpMethod.Delete, "/account/sessions", users[2].Token),
+                identity.ChangePasswordAsync(users[3].Token, users[3].Password, "another password"),
+                identity.DeleteAccountAsync(users[4].Token, users[4].Password),
+                identity.CallAsync(HttpMethod.Delete, $"/users/{users[5].UserId}/sessions", admin.Token));
+
+            Assert.All(answers, answer => answer.AssertError(503, "database_unavailable"));
+        }
+
+        foreach (var user in users.Concat(others).Append(admin))
+        {
+            Assert.Equal(200, (await identity.RefreshAsync(user.RefreshToken)).Status);
+        }
     }
 
     private async Task<(string Username, string Password, string Token)> SignUpAndEndAsync()

@@ -79,7 +79,6 @@ public sealed class ExchangeTests(ProductionMesh mesh)
     [InlineData("DELETE FROM sessions WHERE id = $1")]
     public async Task The_cookie_of_a_session_that_is_not_live_is_refused(string kill)
     {
-        var service = await mesh.Gateway.SignUpAsync();
         var user = await mesh.Gateway.SignUpAsync();
         Assert.Equal(200, (await mesh.Identity.ExchangeAsync(new { cookie = user.Cookie })).Status);
 

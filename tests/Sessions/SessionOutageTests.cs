@@ -12,7 +12,6 @@ public sealed class SessionOutageTests(OwnMesh mesh)
     {
         await mesh.WholeAsync();
         var user = await Patience.UntilAsync(mesh.Gateway.SignUpAsync, user => user.Answer.Status == 200);
-        var service = user.Token;
 
         await mesh.Postgres.KillAsync();
         try

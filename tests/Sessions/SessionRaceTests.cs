@@ -28,7 +28,6 @@ public sealed class SessionRaceTests(TwoReplicas mesh, ITestOutputHelper output)
     [Fact]
     public async Task A_logout_and_an_exchange_leave_nothing_usable()
     {
-        var service = await mesh.Replica(0).SignUpAsync();
         await RunAsync(async (round, user) =>
         {
             var answers = await Together.RunAsync(
