@@ -56,8 +56,8 @@ internal sealed class CompleteRoutes : IProxyConfigFilter
             && (isPassed != "true" || !SendServiceKey.IsFor(cluster)))
         {
             throw new InvalidOperationException(
-                $"{key}:Metadata:{PassDeviceCookie.Metadata} is {isPassed}. Write true on routes where the identity service signs users in, or "
-                + "leave it out: no other service may see the cookie.");
+                $"{key}:Metadata:{PassDeviceCookie.Metadata} is {isPassed}. Write true on routes where the identity service signs users "
+                + "in, or leave it out: no other service may see the cookie.");
         }
 
         return ValueTask.FromResult(

@@ -57,8 +57,8 @@ internal sealed record LiveSession(
             var foundAt = clock.GetUtcNow();
             return await command.ReadCommittedRowAsync(
                 row => new LiveSession(
-                    row.GetGuid(0), row.GetGuid(1), row.GetString(2), row.GetString(3), row.GetInt32(4), row.GetInt32(5), row.GetTimeSpan(6),
-                    foundAt),
+                    row.GetGuid(0), row.GetGuid(1), row.GetString(2), row.GetString(3), row.GetInt32(4), row.GetInt32(5),
+                    row.GetTimeSpan(6), foundAt),
                 cancellationToken);
         }
     }

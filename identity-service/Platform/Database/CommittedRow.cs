@@ -8,8 +8,8 @@ internal static class CommittedRow
     {
         /// <summary>Runs a statement that writes and returns at most one row. When it returns, the change is committed.</summary>
         /// <remarks>
-        /// PostgreSQL sends the row before it commits, and triggers of the revocation log run at the commit. Entity Framework's queries stop
-        /// after the rows, and Npgsql hides a cancellation after that point: the caller would report a change that was rolled back.
+        /// PostgreSQL sends the row before it commits, and triggers of the revocation log run at the commit. Entity Framework's queries
+        /// stop after the rows, and Npgsql hides a cancellation after that point: the caller would report a change that was rolled back.
         /// </remarks>
         /// <param name="read">Reads the row.</param>
         /// <param name="cancellationToken">Cancels the statement and rolls it back.</param>
