@@ -22,12 +22,31 @@ public sealed class RevocationLogTests
     public void The_newest_entry_stays_however_old_it_is()
     {
         var (log, now) = (new RevocationLog(), TimeProvider.System.GetUtcNow());
-        var entries = Enumerable.Range(1, 3)
-            .Select(i => new Revocation(i, Guid.NewGuid(), "session-ended", Guid.NewGuid().ToString(), null, now.AddMinutes(i))).ToList();
+        var entries = Entries(3, now);
 
         log.Confirm(log.BeginConfirmation(), entries, now.AddDays(1));
 
         Assert.Equal(entries[^1], log.Tail);
         Assert.Equal([entries[^1]], log.ReadAfter(null).Entries);
     }
+
+    [Fact]
+    public void The_entries_of_another_history_replace_the_lost_ones()
+    {
+        var (log, now) = (new RevocationLog(), TimeProvider.System.GetUtcNow());
+        var (lost, restored) = (Entries(3, now), Entries(2, now)); // the same positions with other marks
+        log.Confirm(log.BeginConfirmation(), lost, now);
+
+        Assert.Equal(lost, log.StartAnew());
+        log.Confirm(log.BeginConfirmation(), restored, now);
+
+        Assert.Equal(restored, log.ReadAfter(null).Entries);
+        Assert.Equal(restored, log.ReadAfter(new LogPosition(lost[^1].Position, lost[^1].Mark)).Entries);
+    }
+
+    private static List<Revocation> Entries(int count, DateTimeOffset now) =>
+    [
+        .. Enumerable.Range(1, count)
+            .Select(i => new Revocation(i, Guid.NewGuid(), "session-ended", Guid.NewGuid().ToString(), null, now.AddMinutes(i))),
+    ];
 }
