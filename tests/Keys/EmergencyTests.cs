@@ -92,12 +92,12 @@ public sealed class EmergencyTests(ProductionMesh production)
         (await mesh.Own.RunAsync("Production", "rotate", "--emergency")).AssertExited(0);
         await mesh.AssertAcceptedEverywhereAsync((await mesh.Gateway.SignInAgainAsync(user)).Token);
 
-        // As a restore does: no trigger announces the change.
+        // As a restore does: no trigger announces the change. The log of the copy is older than an hour, so it has no entry about keys.
         await mesh.Database.ExecuteAsync(
             """
             BEGIN; SET LOCAL session_replication_role = replica;
             DELETE FROM ring_keys; INSERT INTO ring_keys SELECT * FROM kept_keys;
-            DELETE FROM revocations; INSERT INTO revocations SELECT * FROM kept_log; COMMIT
+            DELETE FROM revocations; INSERT INTO revocations SELECT * FROM kept_log WHERE kind <> 'keys-changed'; COMMIT
             """);
 
         Assert.Equal(stolen, await mesh.SigningKeyAsync());
