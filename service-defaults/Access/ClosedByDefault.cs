@@ -42,6 +42,11 @@ internal sealed class ClosedByDefault : IAuthorizationMiddlewareResultHandler
 
         if (authorizeResult.Forbidden)
         {
+            if (StepUpHandler.FindRefusal(authorizeResult.AuthorizationFailure?.FailedRequirements ?? []) is { } insufficient)
+            {
+                return insufficient.ExecuteAsync(context);
+            }
+
             var roles = policy.Requirements.OfType<RolesAuthorizationRequirement>()
                 .SelectMany(requirement => requirement.AllowedRoles).ToList();
             var refusal = roles.Contains(Roles.Admin) ? CommonFailures.InsufficientScope("Admin access required")
@@ -66,5 +71,6 @@ internal static class ClosedByDefaultServices
             .AddPolicy(Policies.SignedIn, signedIn)
             .AddPolicy(Policies.Admin, policy => policy.Combine(signedIn).RequireRole(Roles.Admin));
         services.AddSingleton<IAuthorizationMiddlewareResultHandler, ClosedByDefault>();
+        services.AddSingleton<IAuthorizationHandler, StepUpHandler>();
     }
 }

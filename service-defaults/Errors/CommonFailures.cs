@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.WebUtilities;
 
@@ -6,11 +7,30 @@ namespace AuthMesh.Errors;
 /// <summary>The failures that any service may return.</summary>
 public static class CommonFailures
 {
+    private static readonly (int Status, string Code, string Message)
+        ConfirmAgain = new(StatusCodes.Status401Unauthorized, "insufficient_user_authentication", "Confirm again that it is you"),
+        ConfirmWithSecondFactor = new(
+            StatusCodes.Status401Unauthorized, "insufficient_user_authentication", "Confirm that it is you with a second factor");
+
     /// <summary>401 for an access token that is invalid, expired or revoked.</summary>
     public static Failure InvalidToken() => new(StatusCodes.Status401Unauthorized, "invalid_token", "Invalid or expired token")
     {
         Challenge = "Bearer realm=\"authmesh\", error=\"invalid_token\", error_description=\"Invalid or expired token\"", // RFC 6750 §3
     };
+
+    /// <summary>401 for a caller whose sign-in is too old or too weak for this endpoint (RFC 9470 §3).</summary>
+    /// <param name="maxAgeSeconds">The greatest age of the proof, if the endpoint demands a recent one.</param>
+    /// <param name="assurance">The <c>acr</c> that the endpoint demands, if it demands one.</param>
+    public static Failure InsufficientAuthentication(int? maxAgeSeconds, string? assurance)
+    {
+        var (status, code, message) = assurance is null ? ConfirmAgain : ConfirmWithSecondFactor;
+        var demands = (maxAgeSeconds is { } seconds ? string.Create(CultureInfo.InvariantCulture, $", max_age=\"{seconds}\"") : "")
+            + (assurance is null ? "" : $", acr_values=\"{assurance}\"");
+        return new(status, code, message)
+        {
+            Challenge = $"Bearer realm=\"authmesh\", error=\"{code}\", error_description=\"{message}\"{demands}",
+        };
+    }
 
     /// <summary>403 for a caller whose token lacks the required role.</summary>
     public static Failure InsufficientScope(string message) => new(StatusCodes.Status403Forbidden, "forbidden", message)

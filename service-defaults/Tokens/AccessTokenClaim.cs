@@ -19,6 +19,9 @@ public enum ClaimKind
 
     /// <summary>A number: whole, 0 or more.</summary>
     Whole,
+
+    /// <summary>An array of strings that are not empty, at least one and at most 16.</summary>
+    Texts,
 }
 
 /// <summary>One row of <see cref="AccessTokenClaims.All"/>.</summary>
@@ -49,8 +52,14 @@ public abstract class AccessTokenClaim
     /// <summary>The value for a JSON writer; null if the claim is absent.</summary>
     internal abstract object? Write(ref TokenContent content);
 
-    /// <summary>The value and its type as services see them; null if the claim is absent.</summary>
-    internal abstract (string Text, string Type)? Show(ref TokenContent content);
+    /// <summary>Adds the claim as services see it, one for each element of an array, unless it is absent.</summary>
+    /// <param name="content">The token's claims.</param>
+    /// <param name="identity">The caller.</param>
+    /// <param name="issuer">The token's issuer.</param>
+    internal abstract void AddTo(ClaimsIdentity identity, string issuer, ref TokenContent content);
+
+    private protected void Add(ClaimsIdentity identity, string issuer, string text, string type = ClaimValueTypes.String) =>
+        identity.AddClaim(new Claim(Name, text, type, issuer, issuer, identity)); // without its identity, AddClaim copies it
 
     internal static string? ReadText(JsonElement value)
     {
@@ -82,8 +91,13 @@ internal sealed class TextClaim(string name, bool isRequired, string? source, Cl
 
     internal override object? Write(ref TokenContent content) => field(ref content);
 
-    internal override (string Text, string Type)? Show(ref TokenContent content) =>
-        field(ref content) is { } text ? (text, ClaimValueTypes.String) : null;
+    internal override void AddTo(ClaimsIdentity identity, string issuer, ref TokenContent content)
+    {
+        if (field(ref content) is { } text)
+        {
+            Add(identity, issuer, text);
+        }
+    }
 }
 
 internal sealed class IdClaim(string name, bool isRequired, string? source, ClaimField<Guid?> field)
@@ -101,8 +115,13 @@ internal sealed class IdClaim(string name, bool isRequired, string? source, Clai
 
     internal override object? Write(ref TokenContent content) => field(ref content)?.ToString();
 
-    internal override (string Text, string Type)? Show(ref TokenContent content) =>
-        field(ref content) is { } id ? (id.ToString(), ClaimValueTypes.String) : null;
+    internal override void AddTo(ClaimsIdentity identity, string issuer, ref TokenContent content)
+    {
+        if (field(ref content) is { } id)
+        {
+            Add(identity, issuer, id.ToString());
+        }
+    }
 }
 
 internal sealed class NumberClaim(string name, bool isRequired, ClaimKind kind, string? source, ClaimField<long?> field)
@@ -126,9 +145,54 @@ internal sealed class NumberClaim(string name, bool isRequired, ClaimKind kind, 
     internal override object? Write(ref TokenContent content) => field(ref content);
 
     // As in the JWT library: a time is 64 bits wide, any other number as wide as it must be.
-    internal override (string Text, string Type)? Show(ref TokenContent content) =>
-        field(ref content) is { } number
-            ? (number.ToString(CultureInfo.InvariantCulture),
-                Kind == ClaimKind.Instant || number > int.MaxValue ? ClaimValueTypes.Integer64 : ClaimValueTypes.Integer32)
-            : null;
+    internal override void AddTo(ClaimsIdentity identity, string issuer, ref TokenContent content)
+    {
+        if (field(ref content) is { } number)
+        {
+            Add(
+                identity, issuer, number.ToString(CultureInfo.InvariantCulture),
+                Kind == ClaimKind.Instant || number > int.MaxValue ? ClaimValueTypes.Integer64 : ClaimValueTypes.Integer32);
+        }
+    }
+}
+
+internal sealed class TextsClaim(string name, bool isRequired, string? source, ClaimField<string[]> field)
+    : AccessTokenClaim(name, ClaimKind.Texts, isRequired, source)
+{
+    private const int Most = 16; // far more than any issuer writes; each becomes an object for every request
+
+    internal override bool TryRead(JsonElement value, ref TokenContent content)
+    {
+        if (value.ValueKind != JsonValueKind.Array || value.GetArrayLength() is 0 or > Most)
+        {
+            return false;
+        }
+
+        var texts = new string[value.GetArrayLength()];
+        var next = 0;
+        foreach (var element in value.EnumerateArray())
+        {
+            if (ReadText(element) is not { Length: > 0 } text)
+            {
+                return false;
+            }
+
+            texts[next++] = text;
+        }
+
+        field(ref content) = texts;
+        return true;
+    }
+
+    internal override bool IsIn(ref TokenContent content) => field(ref content) is not null;
+
+    internal override object? Write(ref TokenContent content) => field(ref content);
+
+    internal override void AddTo(ClaimsIdentity identity, string issuer, ref TokenContent content)
+    {
+        foreach (var text in field(ref content) ?? [])
+        {
+            Add(identity, issuer, text);
+        }
+    }
 }

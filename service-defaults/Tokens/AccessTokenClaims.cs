@@ -50,6 +50,18 @@ public static class AccessTokenClaims
     /// <summary>One of <see cref="Access.Roles"/>.</summary>
     public const string Role = "role";
 
+    /// <summary>
+    /// When the user last proved who they are (OpenID Connect Core 1.0 §2): at the sign-in, or later by confirming it. A refresh does not
+    /// change it.
+    /// </summary>
+    public const string AuthenticatedAt = "auth_time";
+
+    /// <summary>How strong that proof was (OpenID Connect Core 1.0 §2): one of <see cref="Access.Assurance"/>.</summary>
+    public const string Assurance = "acr";
+
+    /// <summary>The methods by which the user proved who they are in this session, in the words of RFC 8176 §2.</summary>
+    public const string Methods = "amr";
+
     /// <summary>When the token was minted.</summary>
     public const string IssuedAt = "iat";
 
@@ -73,6 +85,10 @@ public static class AccessTokenClaims
         new NumberClaim(ExpiresAt, true, ClaimKind.Instant, "iat and the token's lifetime", static (ref content) => ref content.ExpiresAt),
         new TextClaim(PreferredUsername, true, "the user's name", static (ref content) => ref content.Username),
         new TextClaim(Role, true, "the user's role", static (ref content) => ref content.Role),
+        new NumberClaim(
+            AuthenticatedAt, false, ClaimKind.Instant, "the session's newest proof", static (ref content) => ref content.AuthenticatedAt),
+        new TextClaim(Assurance, false, "the session's proofs", static (ref content) => ref content.Assurance),
+        new TextsClaim(Methods, false, "the session's proofs", static (ref content) => ref content.Methods),
         new NumberClaim(NotBefore, false, ClaimKind.Instant, null, static (ref content) => ref content.NotBefore),
     ];
 

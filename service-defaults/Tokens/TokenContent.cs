@@ -11,9 +11,10 @@ namespace AuthMesh.Tokens;
 /// </summary>
 internal struct TokenContent
 {
-    public string? Issuer, Audience, ClientId, Id, Username, Role;
+    public string? Issuer, Audience, ClientId, Id, Username, Role, Assurance;
     public Guid? Subject, SessionId;
-    public long? Epoch, IssuedAt, ExpiresAt, NotBefore;
+    public long? Epoch, IssuedAt, ExpiresAt, NotBefore, AuthenticatedAt;
+    public string[]? Methods;
 
     /// <summary>Claims that the table does not list, mostly those of a newer issuer.</summary>
     public OtherClaim[] Others;
@@ -93,6 +94,7 @@ internal struct TokenContent
         ClaimKind.Text => "no text in claim ",
         ClaimKind.Id => "no id in claim ",
         ClaimKind.Instant => "no whole number of seconds in claim ",
+        ClaimKind.Texts => "no list of texts in claim ",
         _ => "no whole number in claim ",
     } + claim.Name;
 }

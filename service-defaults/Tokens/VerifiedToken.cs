@@ -60,20 +60,14 @@ internal sealed class VerifiedToken : SecurityToken
         // Named by the subject: a username can go to another user, the subject cannot.
         var identity = new CaseSensitiveClaimsIdentity(
             JwtBearerDefaults.AuthenticationScheme, AccessTokenClaims.Subject, AccessTokenClaims.Role);
-        void Add(string name, string text, string type) =>
-            identity.AddClaim(new Claim(name, text, type, Issuer, Issuer, identity)); // without its identity, AddClaim copies it
-
         foreach (var claim in AccessTokenClaims.Table)
         {
-            if (claim.Show(ref content) is var (text, type))
-            {
-                Add(claim.Name, text, type);
-            }
+            claim.AddTo(identity, Issuer, ref content);
         }
 
         foreach (var other in content.Others)
         {
-            Add(other.Name, other.Value, other.ValueType);
+            identity.AddClaim(new Claim(other.Name, other.Value, other.ValueType, Issuer, Issuer, identity));
         }
 
         return identity;

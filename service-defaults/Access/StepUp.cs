@@ -1,0 +1,102 @@
+using System.Globalization;
+using System.Security.Claims;
+using AuthMesh.Errors;
+using AuthMesh.Settings;
+using AuthMesh.Tokens;
+using Microsoft.AspNetCore.Authentication.JwtBearer;
+using Microsoft.AspNetCore.Authorization;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Options;
+
+namespace AuthMesh.Access;
+
+/// <summary>
+/// Demands of an endpoint on the caller's sign-in (OAuth 2.0 Step Up Authentication Challenge, RFC 9470). The answer to a caller who does
+/// not meet them is 401 <c>insufficient_user_authentication</c>. The caller proves again who they are (<c>POST
+/// /account/reauthenticate</c>) and repeats the request with the new token.
+/// </summary>
+public static class StepUp
+{
+    extension<TBuilder>(TBuilder endpoint)
+        where TBuilder : IEndpointConventionBuilder
+    {
+        /// <summary>Demands that the user proved who they are within this time.</summary>
+        /// <param name="age">The greatest age of the token's <c>auth_time</c>: a second or more.</param>
+        /// <exception cref="ArgumentOutOfRangeException">The age is shorter.</exception>
+        public TBuilder RequireRecentSignIn(TimeSpan age)
+        {
+            ArgumentOutOfRangeException.ThrowIfLessThan(age, TimeSpan.FromSeconds(1));
+            return endpoint.Demand(new RecentSignIn(age));
+        }
+
+        /// <summary>Demands that the user proved two factors: the token's <c>acr</c> is <see cref="Assurance.TwoFactors"/>.</summary>
+        public TBuilder RequireTwoFactors() => endpoint.Demand(new TwoFactors());
+
+        private TBuilder Demand(IAuthorizationRequirement demand)
+        {
+            var policy = PolicyFor(demand);
+            endpoint.Add(built => built.Metadata.Add(policy));
+            return endpoint;
+        }
+    }
+
+    /// <summary>A signed-in caller who meets the demand. Authorization combines it with the endpoint's other policies.</summary>
+    internal static AuthorizationPolicy PolicyFor(IAuthorizationRequirement demand) =>
+        new AuthorizationPolicyBuilder(JwtBearerDefaults.AuthenticationScheme).RequireAuthenticatedUser().AddRequirements(demand).Build();
+}
+
+internal sealed record RecentSignIn(TimeSpan Age) : IAuthorizationRequirement;
+
+internal sealed record TwoFactors : IAuthorizationRequirement;
+
+/// <summary>Judges the demands by the claims of the token.</summary>
+internal sealed class StepUpHandler(TimeProvider clock, IOptions<AuthMeshOptions> mesh) : IAuthorizationHandler
+{
+    public Task HandleAsync(AuthorizationHandlerContext context)
+    {
+        foreach (var requirement in context.PendingRequirements.ToList())
+        {
+            if (IsMet(requirement, context.User))
+            {
+                context.Succeed(requirement);
+            }
+        }
+
+        return Task.CompletedTask;
+    }
+
+    private bool IsMet(IAuthorizationRequirement requirement, ClaimsPrincipal user) => requirement switch
+    {
+        RecentSignIn { Age: var age } => user.FindFirst(AccessTokenClaims.AuthenticatedAt) is { Value: var seconds }
+            && Elapsed(seconds) < age + mesh.Value.ClockSkew, // auth_time is by another clock
+        TwoFactors => user.HasClaim(AccessTokenClaims.Assurance, Assurance.TwoFactors),
+        _ => false,
+    };
+
+    private TimeSpan Elapsed(string seconds) =>
+        clock.GetUtcNow() - DateTimeOffset.FromUnixTimeSeconds(long.Parse(seconds, CultureInfo.InvariantCulture));
+
+    /// <returns>The answer, or null if the caller fails for another reason too, which no new proof would change.</returns>
+    public static Failure? FindRefusal(IEnumerable<IAuthorizationRequirement> failed)
+    {
+        int? maxAge = null;
+        string? assurance = null;
+        foreach (var requirement in failed)
+        {
+            switch (requirement)
+            {
+                case RecentSignIn { Age: var age }:
+                    maxAge = Math.Min(maxAge ?? int.MaxValue, (int)Math.Min(int.MaxValue, age.TotalSeconds));
+                    break;
+                case TwoFactors:
+                    assurance = Assurance.TwoFactors;
+                    break;
+                default:
+                    return null;
+            }
+        }
+
+        return maxAge is null && assurance is null ? null : CommonFailures.InsufficientAuthentication(maxAge, assurance);
+    }
+}
