@@ -20,6 +20,8 @@ namespace AuthMesh.Identity;
 [JsonSerializable(typeof(LogoutRequest))]
 [JsonSerializable(typeof(MessageResponse))]
 [JsonSerializable(typeof(AccountResponse))]
+[JsonSerializable(typeof(ReauthenticateRequest))]
+[JsonSerializable(typeof(ReauthenticateResponse))]
 [JsonSerializable(typeof(ChangePasswordRequest))]
 [JsonSerializable(typeof(DeleteAccountRequest))]
 [JsonSerializable(typeof(SessionsResponse))]

@@ -14,6 +14,7 @@ internal static class AccountsModule
 
         var own = group.MapGroup("/account").RequireAuthorization(Policies.SignedIn);
         ShowAccount.Map(own);
+        Reauthenticate.Map(own);
         ChangePassword.Map(own);
         DeleteAccount.Map(own);
     }

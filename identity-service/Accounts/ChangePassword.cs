@@ -25,7 +25,7 @@ internal static class ChangePassword
     // tells every verifier to refuse tokens of the old epoch.
     private const string BeginEpoch =
         $"""
-        UPDATE users u SET password_hash = @new, epoch = u.epoch + 1
+        UPDATE users u SET password_hash = @new, epoch = u.epoch + 1, factors_epoch = u.factors_epoch + 1
         FROM sessions s
         WHERE u.id = @caller AND s.id = @caller_session AND s.epoch = @caller_epoch AND {LiveSession.IsLive} AND u.password_hash = @verified
         """;
@@ -34,7 +34,8 @@ internal static class ChangePassword
     private const string GoOn =
         $"""
         UPDATE sessions s SET epoch = u.epoch, cookie_hash = @cookie, refresh_counter = s.refresh_counter + 1, refreshed_at = now(),
-            last_used_at = now(), expires_at = {LiveSession.Expiry}
+            last_used_at = now(), expires_at = {LiveSession.Expiry},
+            methods = s.methods || jsonb_build_object('{ProvedMethods.Password}', {ProvedMethods.Now})
         FROM users u
         WHERE s.id = @caller_session AND u.id = s.user_id AND s.ended_at IS NULL AND s.expires_at > now()
         RETURNING {LiveSession.Columns}

@@ -17,20 +17,44 @@ internal static class AdminCaller
     /// <summary>The start of a statement for admins only: a table <c>admin</c> that is empty unless the caller is an admin.</summary>
     public const string With = $"{Caller.With}, admin AS (SELECT * FROM caller WHERE role = '{Roles.Admin}')";
 
-    private const string Role = $"""{Caller.With} SELECT role AS "Value" FROM caller""";
+    /// <summary>
+    /// The same for changes, which also demand a recent proof of who the caller is. The endpoint has checked the token's <c>auth_time</c>,
+    /// and this checks the stored one.
+    /// </summary>
+    public const string WithRecentProof =
+        $"""
+        {Caller.With}, admin AS (
+            SELECT caller.* FROM caller, sessions s WHERE s.id = caller.session_id AND role = '{Roles.Admin}' AND {IsRecent})
+        """;
+
+    /// <summary>How long ago an admin who changes users may have proved who they are.</summary>
+    public static readonly TimeSpan LongestAge = TimeSpan.FromMinutes(60);
+
+    private const string IsRecent = $"{ProvedMethods.NewestProof} > now() - interval '60 minutes'";
+
+    private const string Find =
+        $"""{Caller.With} SELECT role AS "Role", {IsRecent} AS "IsRecent" FROM caller, sessions s WHERE s.id = caller.session_id""";
 
     public static readonly Failure NotFound = new(StatusCodes.Status404NotFound, "not_found", "There is no such user");
 
     /// <summary>Explains why a statement matched no row.</summary>
+    /// <param name="db">The database.</param>
+    /// <param name="user">The caller.</param>
+    /// <param name="isChange">Whether the statement began with <see cref="WithRecentProof"/>.</param>
+    /// <param name="cancellationToken">Cancels the query.</param>
     /// <returns>The fault of this caller, or null if the caller is an admin and the cause lies elsewhere.</returns>
-    public static async Task<Failure?> FindFaultAsync(IdentityDb db, ClaimsPrincipal user, CancellationToken cancellationToken) =>
-        await db.Database.SqlQueryRaw<string>(Role, [.. Caller.Of(user).Parameters]).ToListAsync(cancellationToken) switch
+    public static async Task<Failure?> FindFaultAsync(
+        IdentityDb db, ClaimsPrincipal user, bool isChange, CancellationToken cancellationToken) =>
+        await db.Database.SqlQueryRaw<CallerState>(Find, [.. Caller.Of(user).Parameters]).ToListAsync(cancellationToken) switch
         {
             [] => CommonFailures.InvalidToken(),
-            [Roles.Admin] => null,
-            _ => CommonFailures.InsufficientScope("Admin access required"),
+            [{ Role: not Roles.Admin }] => CommonFailures.InsufficientScope("Admin access required"),
+            [{ IsRecent: false }] when isChange => CommonFailures.InsufficientAuthentication((int)LongestAge.TotalSeconds, assurance: null),
+            _ => null,
         };
 
     /// <returns>The id in a path, or an id that no user has.</returns>
     public static Guid ParseId(string id) => RequestText.TryReadId(id, out var parsed) ? parsed : Guid.Empty;
+
+    private sealed record CallerState(string Role, bool IsRecent);
 }

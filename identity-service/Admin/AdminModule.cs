@@ -12,8 +12,11 @@ internal static class AdminModule
         var users = app.MapNoStore().MapGroup("/users").RequireAuthorization(Policies.Admin);
         ListUsers.Map(users);
         ShowUser.Map(users);
-        ChangeUser.Map(users);
-        DeleteUser.Map(users);
-        SignOutUser.Map(users);
+
+        // A stolen token or an unlocked screen is not enough to change other users.
+        var changes = users.MapGroup("").RequireRecentSignIn(AdminCaller.LongestAge);
+        ChangeUser.Map(changes);
+        DeleteUser.Map(changes);
+        SignOutUser.Map(changes);
     }
 }

@@ -19,7 +19,7 @@ internal static class ChangeUser
 {
     private const string Change =
         $"""
-        {AdminCaller.With}
+        {AdminCaller.WithRecentProof}
         UPDATE users u SET role = @role, disabled_at = CASE WHEN @disabled THEN coalesce(u.disabled_at, now()) END, epoch = u.epoch + @raise
         FROM admin WHERE u.id = @id
         """;
@@ -62,7 +62,7 @@ internal static class ChangeUser
             [.. caller.Parameters, new("id", target.Id), new("role", role), new("disabled", isDisabled), new("raise", isEnding ? 1 : 0)];
         if (isChange && await db.Database.ExecuteSqlRawAsync(Change, parameters, cancellationToken) == 0)
         {
-            return await AdminCaller.FindFaultAsync(db, context.User, cancellationToken) ?? AdminCaller.NotFound;
+            return await AdminCaller.FindFaultAsync(db, context.User, isChange: true, cancellationToken) ?? AdminCaller.NotFound;
         }
 
         var found = await UserRow.FindAsync(db, Find, cancellationToken, new NpgsqlParameter("id", target.Id));

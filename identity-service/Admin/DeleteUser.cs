@@ -14,7 +14,7 @@ namespace AuthMesh.Identity.Admin;
 /// </summary>
 internal static class DeleteUser
 {
-    private const string Delete = $"{AdminCaller.With} DELETE FROM users u USING admin WHERE u.id = @id";
+    private const string Delete = $"{AdminCaller.WithRecentProof} DELETE FROM users u USING admin WHERE u.id = @id";
 
     public static void Map(IEndpointRouteBuilder users) => users.MapDelete("/{id}", HandleAsync);
 
@@ -38,7 +38,7 @@ internal static class DeleteUser
         if (await db.Database.ExecuteSqlRawAsync(
             Delete, [.. caller.Parameters, new NpgsqlParameter("id", target.Id)], cancellationToken) == 0)
         {
-            return await AdminCaller.FindFaultAsync(db, context.User, cancellationToken) ?? AdminCaller.NotFound;
+            return await AdminCaller.FindFaultAsync(db, context.User, isChange: true, cancellationToken) ?? AdminCaller.NotFound;
         }
 
         await transaction.CommitAsync(cancellationToken);

@@ -46,7 +46,7 @@ internal static class ListUsers
         NpgsqlParameter[] parameters =
             [.. Caller.Of(user).Parameters, Text("after", after), Text("search", search), new("limit", limit)];
         var found = await db.Database.SqlQueryRaw<UserResponse>(Page, [.. parameters]).ToListAsync(cancellationToken);
-        if (found.Count == 0 && await AdminCaller.FindFaultAsync(db, user, cancellationToken) is { } fault)
+        if (found.Count == 0 && await AdminCaller.FindFaultAsync(db, user, isChange: false, cancellationToken) is { } fault)
         {
             return fault;
         }

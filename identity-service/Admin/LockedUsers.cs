@@ -29,7 +29,7 @@ internal sealed record LockedUsers(LockedUser Target, bool IsLastAdmin)
 
     private const string Lock =
         $"""
-        {AdminCaller.With}
+        {AdminCaller.WithRecentProof}
         SELECT u.id AS "Id", u.username AS "Username", u.role AS "Role", u.disabled_at IS NOT NULL AS "IsDisabled"
         FROM admin, users u WHERE u.id = @id OR u.role = '{Roles.Admin}' AND u.disabled_at IS NULL
         ORDER BY u.id FOR UPDATE OF u
@@ -44,7 +44,7 @@ internal sealed record LockedUsers(LockedUser Target, bool IsLastAdmin)
             .ToListAsync(cancellationToken);
         if (locked.Find(row => row.Id == targetId) is not { } target || !locked.Exists(row => row.Id == caller.UserId && row.IsActiveAdmin))
         {
-            return (null, await AdminCaller.FindFaultAsync(db, user, cancellationToken) ?? AdminCaller.NotFound);
+            return (null, await AdminCaller.FindFaultAsync(db, user, isChange: true, cancellationToken) ?? AdminCaller.NotFound);
         }
 
         return (new LockedUsers(target, target.IsActiveAdmin && locked.Count(row => row.IsActiveAdmin) == 1), null);

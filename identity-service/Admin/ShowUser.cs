@@ -23,6 +23,6 @@ internal static class ShowUser
             db, Find, cancellationToken, [.. Caller.Of(user).Parameters, new("id", AdminCaller.ParseId(id))]);
         return found is not null
             ? TypedResults.Ok(new ShowUserResponse("success", $"User {found.Username}", found))
-            : await AdminCaller.FindFaultAsync(db, user, cancellationToken) ?? AdminCaller.NotFound;
+            : await AdminCaller.FindFaultAsync(db, user, isChange: false, cancellationToken) ?? AdminCaller.NotFound;
     }
 }

@@ -18,7 +18,7 @@ internal static class SignOutUser
 {
     private const string Raise =
         $"""
-        {AdminCaller.With},
+        {AdminCaller.WithRecentProof},
         live AS (SELECT count(*)::int AS sessions FROM users u, sessions s WHERE u.id = @id AND {LiveSession.IsLive}),
         raised AS (UPDATE users u SET epoch = u.epoch + 1 FROM admin WHERE u.id = @id RETURNING u.id)
         SELECT live.sessions AS "Value" FROM live, raised
@@ -40,7 +40,7 @@ internal static class SignOutUser
         if (await db.Database.SqlQueryRaw<int>(Raise, [.. caller.Parameters, new NpgsqlParameter("id", target.Id)])
             .ToListAsync(cancellationToken) is not [var ended])
         {
-            return await AdminCaller.FindFaultAsync(db, context.User, cancellationToken) ?? AdminCaller.NotFound;
+            return await AdminCaller.FindFaultAsync(db, context.User, isChange: true, cancellationToken) ?? AdminCaller.NotFound;
         }
 
         await transaction.CommitAsync(cancellationToken);

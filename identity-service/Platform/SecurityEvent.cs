@@ -43,6 +43,10 @@ internal sealed record SecurityEvent
     public static SecurityEvent LoginBlocked(Guid? userId, string limit) =>
         new("login_blocked") { UserId = userId, Reason = "too many for " + limit };
 
+    /// <summary>A signed-in caller proved again who they are.</summary>
+    public static SecurityEvent Reauthenticated(Guid userId, Guid sessionId, string method) =>
+        new("reauthenticated") { UserId = userId, SessionId = sessionId, Reason = method };
+
     /// <summary>A signed-in caller had to give the password again and gave a wrong one.</summary>
     public static SecurityEvent ReauthenticationFailed(Guid userId, Guid sessionId, string reason) =>
         new("reauthentication_failed") { UserId = userId, SessionId = sessionId, Reason = reason };

@@ -42,6 +42,9 @@ internal sealed class Session
     /// <summary>SHA-256 of the session cookie. The cookie cannot be derived from any token or table.</summary>
     public byte[] CookieHash { get; private set; } = [];
 
+    /// <summary>See <see cref="ProvedMethods"/>.</summary>
+    public string Methods { get; private set; } = null!;
+
     public DateTimeOffset? EndedAt { get; private set; }
 }
 
@@ -59,6 +62,9 @@ internal sealed class SessionMapping : IEntityTypeConfiguration<Session>
         session.Property(s => s.RefreshCounter).HasDefaultValue(0);
         session.HasIndex(s => s.CookieHash).IsUnique().HasFilter("cookie_hash <> ''").HasDatabaseName("ux_sessions_cookie_hash");
         session.Property(s => s.CookieHash).HasDefaultValueSql("''::bytea"); // for sessions older than the cookie
+        // Replicas of the previous version insert sessions without it, all after a password.
+        session.Property(s => s.Methods).HasColumnType("jsonb")
+            .HasDefaultValueSql($"jsonb_build_object('{ProvedMethods.Password}', {ProvedMethods.Now})");
         session.HasOne<User>().WithMany().HasForeignKey(s => s.UserId).OnDelete(DeleteBehavior.Cascade);
     }
 }

@@ -5,6 +5,11 @@ using Npgsql;
 
 namespace AuthMesh.Identity.Sessions;
 
+/// <summary>A user who has proved who they are, as the proofs found the account.</summary>
+/// <param name="FactorsEpoch">A change of the password or another factor since then makes the proofs void.</param>
+/// <param name="Methods">What was proved: names of <see cref="ProvedMethods"/>.</param>
+internal sealed record ProvedUser(Guid Id, int Epoch, int FactorsEpoch, string[] Methods);
+
 /// <summary>
 /// Inserts a session, unless the user changed after the password check. One statement checks and inserts. Its lock makes a concurrent
 /// change of the user wait, or the statement sees the change, so a login that races such a change fails.
@@ -18,10 +23,12 @@ internal sealed class StartSession(IdentityDb db, CallerAddress callerAddress, T
         $"""
         WITH u AS (
             SELECT id, username, role, epoch FROM users
-            WHERE id = @user AND epoch = @epoch AND disabled_at IS NULL FOR NO KEY UPDATE),
+            WHERE id = @user AND epoch = @epoch AND factors_epoch = @factors_epoch AND disabled_at IS NULL FOR NO KEY UPDATE),
         s AS (
-            INSERT INTO sessions (id, user_id, epoch, created_at, last_used_at, expires_at, device, network, cookie_hash)
-            SELECT @id, u.id, u.epoch, now(), now(), now() + interval '14 days', @device, @network, @cookie FROM u
+            INSERT INTO sessions (id, user_id, epoch, created_at, last_used_at, expires_at, device, network, cookie_hash, methods)
+            SELECT @id, u.id, u.epoch, now(), now(), now() + interval '14 days', @device, @network, @cookie,
+                (SELECT jsonb_object_agg(method, {ProvedMethods.Now}) FROM unnest(@methods) method)
+            FROM u
             RETURNING *)
         SELECT {LiveSession.Columns} FROM s, u
         """;
@@ -35,22 +42,23 @@ internal sealed class StartSession(IdentityDb db, CallerAddress callerAddress, T
             ORDER BY s.created_at DESC, s.id DESC OFFSET 100)
         """;
 
-    /// <returns>The session and its cookie, or null if the user's epoch rose, or if the user is disabled or deleted.</returns>
+    /// <returns>The session and its cookie, or null if one of the user's epochs rose, or if the user is disabled or deleted.</returns>
     public async Task<(LiveSession Session, SessionCookie Cookie)?> RunAsync(
-        Guid userId, int epoch, HttpContext context, CancellationToken cancellationToken)
+        ProvedUser user, HttpContext context, CancellationToken cancellationToken)
     {
         var cookie = SessionCookie.Create();
         await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
         var session = await LiveSession.FindAsync(
             db.CreateCommand(Insert), clock, cancellationToken,
-            new("id", Guid.CreateVersion7(clock.GetUtcNow())), new("user", userId), new("epoch", epoch), new("cookie", cookie.Hash),
+            new("id", Guid.CreateVersion7(clock.GetUtcNow())), new("user", user.Id), new("epoch", user.Epoch),
+            new("factors_epoch", user.FactorsEpoch), new("methods", user.Methods), new("cookie", cookie.Hash),
             new("device", Describe(context.Request.Headers.UserAgent.ToString())), new("network", callerAddress.Of(context)));
         if (session is null)
         {
             return null;
         }
 
-        await db.Database.ExecuteSqlRawAsync(EndOldest, [new NpgsqlParameter("user", userId)], cancellationToken);
+        await db.Database.ExecuteSqlRawAsync(EndOldest, [new NpgsqlParameter("user", user.Id)], cancellationToken);
         await transaction.CommitAsync(cancellationToken);
         return (session, cookie);
     }

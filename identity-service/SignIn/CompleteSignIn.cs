@@ -8,12 +8,12 @@ namespace AuthMesh.Identity.SignIn;
 internal sealed class CompleteSignIn(
     StartSession startSession, IssueTokens issueTokens, SessionCookies cookies, DeviceCookies deviceCookies, SecurityEvents events)
 {
-    /// <returns>The answer, or null if the account changed after the ticket's epoch was read.</returns>
+    /// <returns>The answer, or null if the account changed after the ticket was made.</returns>
     public async Task<SignInResponse?> RunAsync(SignInTicket ticket, HttpContext context, CancellationToken cancellationToken)
     {
-        if (await startSession.RunAsync(ticket.UserId, ticket.Epoch, context, cancellationToken) is not var (session, cookie))
+        if (await startSession.RunAsync(ticket.User, context, cancellationToken) is not var (session, cookie))
         {
-            events.Write(SecurityEvent.LoginFailed(ticket.UserId, "the account changed during the sign-in"), context);
+            events.Write(SecurityEvent.LoginFailed(ticket.User.Id, "the account changed during the sign-in"), context);
             return null;
         }
 

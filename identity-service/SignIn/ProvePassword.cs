@@ -44,7 +44,7 @@ internal sealed partial class ProvePassword(
         var normalized = username?.Normalized ?? "";
         var user = await db.Users.AsNoTracking()
             .Where(user => user.NormalizedUsername == normalized)
-            .Select(user => new { user.Id, user.Epoch, user.PasswordHash, IsDisabled = user.DisabledAt != null })
+            .Select(user => new { user.Id, user.Epoch, user.FactorsEpoch, user.PasswordHash, IsDisabled = user.DisabledAt != null })
             .FirstOrDefaultAsync(cancellationToken);
 
         // 3. Verify the password. An unknown user, a disabled user and a wrong password cost the same hash work.
@@ -72,7 +72,8 @@ internal sealed partial class ProvePassword(
                 .ExecuteUpdateAsync(row => row.SetProperty(u => u.PasswordHash, upgraded), cancellationToken);
         }
 
-        return new SignInStep.Complete(new SignInTicket(user.Id, user.Epoch, knownDevice));
+        return new SignInStep.Complete(
+            new SignInTicket(new ProvedUser(user.Id, user.Epoch, user.FactorsEpoch, [ProvedMethods.Password]), knownDevice));
     }
 
     /// <summary>Checks the password of a signed-in caller again, before an action that a stolen token alone must not perform.</summary>

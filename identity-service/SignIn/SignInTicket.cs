@@ -1,14 +1,13 @@
 using AuthMesh.Errors;
+using AuthMesh.Identity.Sessions;
 using AuthMesh.Identity.Throttling;
 
 namespace AuthMesh.Identity.SignIn;
 
 /// <summary>A sign-in in progress. The caller has proved their identity, and no session exists yet.</summary>
-/// <param name="UserId">The account that the proofs are for.</param>
-/// <param name="Epoch">The account's epoch, read together with the proofs. <see cref="CompleteSignIn"/> fails if the epoch has
-/// changed.</param>
+/// <param name="User">The account and what was proved. <see cref="CompleteSignIn"/> fails if the account has changed since.</param>
 /// <param name="KnownDevice">The caller's device cookie, if it is for this account in this epoch.</param>
-internal sealed record SignInTicket(Guid UserId, int Epoch, DeviceCookie? KnownDevice);
+internal sealed record SignInTicket(ProvedUser User, DeviceCookie? KnownDevice);
 
 /// <summary>
 /// The result of a sign-in step, which decides the next step. A step never calls the next one; the endpoint does, so steps are added or

@@ -30,8 +30,9 @@ internal sealed record AccessToken(string Value, TimeSpan Lifetime);
 /// <summary>The session that a token is minted for.</summary>
 /// <param name="IssuedAt">The time, by our clock, at which the session was read.</param>
 /// <param name="Remaining">How long the session still lives.</param>
+/// <param name="Proof">How the user proved who they are.</param>
 internal sealed record TokenSession(
-    Guid UserId, Guid SessionId, int Epoch, string Username, string Role, DateTimeOffset IssuedAt, TimeSpan Remaining);
+    Guid UserId, Guid SessionId, int Epoch, string Username, string Role, DateTimeOffset IssuedAt, TimeSpan Remaining, SignInProof Proof);
 
 /// <summary>Mints access tokens: JWTs in the profile of RFC 9068 §2, signed with the ring's signing key.</summary>
 internal sealed class AccessTokens(KeyRing ring, IOptions<AuthMeshOptions> mesh, IOptions<TokenOptions> options)
@@ -64,6 +65,9 @@ internal sealed class AccessTokens(KeyRing ring, IOptions<AuthMeshOptions> mesh,
                 Role = session.Role,
                 IssuedAt = issuedAt.ToUnixTimeSeconds(),
                 ExpiresAt = (issuedAt + lifetime).ToUnixTimeSeconds(),
+                AuthenticatedAt = session.Proof.At.ToUnixTimeSeconds(),
+                Assurance = session.Proof.Assurance,
+                Methods = session.Proof.Methods,
             }.Write(),
         });
         return new AccessToken(token, lifetime);

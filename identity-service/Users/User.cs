@@ -25,6 +25,9 @@ internal sealed class User
     /// <summary>Raising it ends all earlier sessions and tokens; a session of an older epoch gets no tokens.</summary>
     public int Epoch { get; private set; }
 
+    /// <summary>Every change of the password or of another way to sign in raises it. A sign-in in progress fails then.</summary>
+    public int FactorsEpoch { get; private set; }
+
     /// <summary>Whether the quick start created this user, with a publicly known password.</summary>
     public bool IsDemo { get; private set; }
 
@@ -54,6 +57,7 @@ internal sealed class User
         DisabledAt = null;
         IsDemo = false; // the password is no longer public
         Epoch++;
+        FactorsEpoch++;
     }
 }
 
@@ -69,6 +73,7 @@ internal sealed class UserMapping : IEntityTypeConfiguration<User>
         user.Property(u => u.Username).HasMaxLength(Users.Username.MaximumLength);
         // Byte order, whatever the database's collation: user lists use it, and an upgrade of the system's collation cannot change it.
         user.Property(u => u.NormalizedUsername).HasMaxLength(Users.Username.MaximumLength).UseCollation("C");
+        user.Property(u => u.FactorsEpoch).HasDefaultValue(0); // replicas of the previous version insert users without it
         user.HasIndex(u => u.NormalizedUsername).IsUnique().HasDatabaseName(UniqueUsername);
     }
 }

@@ -43,9 +43,8 @@ public sealed class AccountTests(ProductionMesh mesh)
         }
         from call in new[]
         {
-            "GET /account", "POST /account/password", "DELETE /account", "GET /account/sessions", "DELETE /account/sessions",
-                "DELETE /account/sessions/OTHER",
-            "DELETE /account/sessions/OWN",
+            "GET /account", "POST /account/reauthenticate", "POST /account/password", "DELETE /account", "GET /account/sessions",
+            "DELETE /account/sessions", "DELETE /account/sessions/OTHER", "DELETE /account/sessions/OWN",
         }
         select (how, call));
 
@@ -63,6 +62,7 @@ public sealed class AccountTests(ProductionMesh mesh)
             .Replace("OWN", user.SessionId.ToString(), StringComparison.Ordinal));
         object? body = call switch
         {
+            "POST /account/reauthenticate" => new { password = user.Password },
             "POST /account/password" => new { current_password = user.Password, new_password = "another password" },
             "DELETE /account" => new { current_password = user.Password },
             _ => null,
@@ -78,6 +78,7 @@ public sealed class AccountTests(ProductionMesh mesh)
 
     [Theory]
     [InlineData("GET", "/account")]
+    [InlineData("POST", "/account/reauthenticate")]
     [InlineData("POST", "/account/password")]
     [InlineData("DELETE", "/account")]
     [InlineData("GET", "/account/sessions")]

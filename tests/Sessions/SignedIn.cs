@@ -101,6 +101,15 @@ internal static class SessionCalls
 
     public static Task<SignedIn> SignInAgainAsync(this Caller caller, SignedIn user) => caller.SignInAsync(user.Username, user.Password);
 
+    public static Task<Answer> ReauthenticateAsync(this Caller caller, string token, string password) =>
+        caller.CallAsync(HttpMethod.Post, "/account/reauthenticate", token, new { password });
+
+    /// <summary>Makes a session's proofs older. Tokens that are minted afterwards say so.</summary>
+    public static async Task AgeProofAsync(this Database database, Guid sessionId, TimeSpan age) => Assert.Equal(
+        1, await database.ExecuteAsync(
+            "UPDATE sessions SET methods = jsonb_build_object('pwd', floor(extract(epoch FROM now() - $2))::bigint) WHERE id = $1",
+            sessionId, age));
+
     /// <summary>Makes one session's last step older.</summary>
     public static async Task AgeStepAsync(this Database database, Guid sessionId, int seconds) =>
         Assert.Equal(1, await database.ExecuteAsync(

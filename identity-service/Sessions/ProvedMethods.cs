@@ -1,0 +1,59 @@
+using System.Text.Json;
+using AuthMesh.Access;
+using AuthMesh.Identity.Tokens;
+
+namespace AuthMesh.Identity.Sessions;
+
+/// <summary>
+/// The column <c>sessions.methods</c>: each method that the session's user proved, with the time of its newest proof in whole seconds by
+/// PostgreSQL's clock, such as <c>{"pwd": 1795411672}</c>.
+/// </summary>
+internal static class ProvedMethods
+{
+    public const string Password = "pwd", Totp = "otp", RecoveryCode = "recovery", Passkey = "passkey";
+
+    /// <summary>The statement's time, as the column stores it.</summary>
+    public const string Now = "floor(extract(epoch FROM now()))::bigint";
+
+    /// <summary>The time of the session's newest proof, for a statement with a session <c>s</c>.</summary>
+    public const string NewestProof = "(SELECT to_timestamp(max(value::bigint)) FROM jsonb_each_text(s.methods))";
+
+    // As long as a sign-in may take between its first and its second factor.
+    private const long TogetherSeconds = 600;
+
+    private enum Factor
+    {
+        Knowledge,
+        Possession,
+
+        // The device demands a PIN or a fingerprint before its key signs.
+        Both,
+    }
+
+    private static readonly Dictionary<string, (Factor Factor, string Word)> Known = new()
+    {
+        [Password] = (Factor.Knowledge, "pwd"),
+        [Totp] = (Factor.Possession, "otp"),
+        [RecoveryCode] = (Factor.Possession, "otp"),
+        [Passkey] = (Factor.Both, "pop"),
+    };
+
+    /// <summary>
+    /// Reads the column. Only proofs of the ten minutes up to the newest one count: two different factors among them are
+    /// <see cref="Assurance.TwoFactors"/>. A password of last week and a code of today are not.
+    /// </summary>
+    public static SignInProof Read(string methods)
+    {
+        using var json = JsonDocument.Parse(methods);
+        var proved = json.RootElement.EnumerateObject()
+            .Select(method => (Method: Known[method.Name], Time: method.Value.GetInt64())).ToList();
+        var newest = proved.Max(proof => proof.Time);
+        var together = proved.FindAll(proof => proof.Time >= newest - TogetherSeconds).ConvertAll(proof => proof.Method);
+        var hasTwo = together.Exists(method => method.Factor == Factor.Both)
+            || together.Select(method => method.Factor).Distinct().Count() > 1;
+        IEnumerable<string> words = together.Select(method => method.Word).Distinct().Order(StringComparer.Ordinal);
+        return new SignInProof(
+            DateTimeOffset.FromUnixTimeSeconds(newest), hasTwo ? Assurance.TwoFactors : Assurance.OneFactor,
+            [.. words, .. hasTwo ? (string[])["mfa"] : []]);
+    }
+}
