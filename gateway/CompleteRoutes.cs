@@ -60,6 +60,7 @@ internal sealed class CompleteRoutes : IProxyConfigFilter
                 + "in, or leave it out: no other service may see the cookie.");
         }
 
+        RouteDemands.Check(route, key);
         return ValueTask.FromResult(
             methods.Contains(HttpMethods.Head) || !methods.Contains(HttpMethods.Get)
                 ? route

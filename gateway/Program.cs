@@ -28,9 +28,9 @@ app.UseAuthentication();
 app.UseAuthorization();
 app.UseTimeouts();
 
-return await app.RunOrRefuseAsync(gateway => gateway.MapReverseProxy(proxy =>
+return await app.RunOrRefuseAsync(gateway => RouteDemands.Add(gateway.MapReverseProxy(proxy =>
 {
     proxy.UseBodyLimit();
     proxy.UseRetries();
     proxy.UseLoadBalancing();
-}));
+})));
