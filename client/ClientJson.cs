@@ -19,6 +19,7 @@ namespace AuthMesh.Client;
 [JsonSerializable(typeof(AnswerFields))]
 [JsonSerializable(typeof(LoginAnswer))]
 [JsonSerializable(typeof(RefreshRequest))]
+[JsonSerializable(typeof(Reauthentication))]
 [JsonSerializable(typeof(PasswordChange))]
 [JsonSerializable(typeof(AccountAnswer))]
 [JsonSerializable(typeof(AccountDeletion))]

@@ -10,12 +10,19 @@ internal static class SignedInRequest
 {
     public static Task<Answer> SendAsync(Invocation invocation, Request request, CancellationToken cancellation)
     {
-        return SendAsync(invocation, request, RenewAsync, cancellation);
+        return SendAsync(invocation, request, RenewAsync, ConfirmAsync, cancellation);
 
         async Task<StoredSession> RenewAsync(StoredSession outworn)
         {
             using var held = await invocation.Sessions.HoldAsync(cancellation);
             return await Renewal.RenewAsync(invocation, held, outworn);
+        }
+
+        async Task<StoredSession> ConfirmAsync(StoredSession session)
+        {
+            var password = await ConfirmIdentity.AskAsync(session, cancellation); // other clients go on while a person types
+            using var held = await invocation.Sessions.HoldAsync(cancellation);
+            return await ConfirmIdentity.RunAsync(invocation, held, session.Username, password, cancellation);
         }
     }
 
@@ -23,7 +30,11 @@ internal static class SignedInRequest
     /// For a command that stores the result of the request: it holds the file, so that no other client renews in between.
     /// </summary>
     public static Task<Answer> SendAsync(Invocation invocation, HeldSessions held, Request request, CancellationToken cancellation) =>
-        SendAsync(invocation, request, outworn => Renewal.RenewAsync(invocation, held, outworn), cancellation);
+        SendAsync(
+            invocation, request, outworn => Renewal.RenewAsync(invocation, held, outworn),
+            async session => await ConfirmIdentity.RunAsync(
+                invocation, held, session.Username, await ConfirmIdentity.AskAsync(session, cancellation), cancellation),
+            cancellation);
 
     /// <summary>Runs a command that shows the answer of one path.</summary>
     public static async Task<int> ShowAsync(Invocation invocation, string path, CancellationToken cancellation)
@@ -33,7 +44,8 @@ internal static class SignedInRequest
     }
 
     private static async Task<Answer> SendAsync(
-        Invocation invocation, Request request, Func<StoredSession, Task<StoredSession>> renew, CancellationToken cancellation)
+        Invocation invocation, Request request, Func<StoredSession, Task<StoredSession>> renew,
+        Func<StoredSession, Task<StoredSession>> confirm, CancellationToken cancellation)
     {
         var session = invocation.Sessions.Require(invocation.Server);
         invocation.WarnIfOthersCanListen();
@@ -53,9 +65,16 @@ internal static class SignedInRequest
                 answer = await invocation.Connection.SendAsync(request with { Token = session.Token }, cancellation);
             }
 
+            if (answer is { Status: 401, Fields.Code: ConfirmIdentity.Demand } && Prompt.IsPossible)
+            {
+                session = await confirm(session);
+                answer = await invocation.Connection.SendAsync(request with { Token = session.Token }, cancellation);
+            }
+
             return invocation.Accepted(answer, session.Username);
         }
-        catch (CommandFailure refusal) when (refusal is { ExitCode: ExitCode.NotSignedIn, Answer: not null })
+        catch (CommandFailure refusal)
+            when (refusal is { ExitCode: ExitCode.NotSignedIn, Answer: not null, Code: not ConfirmIdentity.Demand })
         {
             throw refusal.With(detail: WhatBecameOf(session));
         }

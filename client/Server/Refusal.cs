@@ -49,6 +49,8 @@ internal static class Refusal
         "username_taken" => $"choose another name, or: authmesh login {account}",
         "invalid_credentials" => $"check name and password; no account yet? authmesh register {account}",
         "missing_token" or "invalid_token" or "invalid_refresh_token" => $"sign in again: authmesh login {account}",
+        "insufficient_user_authentication" =>
+            $"run the command at a terminal, where the client asks for the password, or sign in again: authmesh login {account}",
         "wrong_password" => "nothing was changed; try again",
         "session_not_found" => "authmesh sessions shows your sessions",
         "last_admin" => "make somebody else an admin first: authmesh users role NAME admin",

@@ -1,4 +1,6 @@
+using System.Text;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using AuthMesh.Tests.Harness;
 
 namespace AuthMesh.Tests.Client;
@@ -35,6 +37,42 @@ internal sealed class Authmesh : IDisposable
         [Checkout.DotNet, Checkout.Dll("client", "authmesh"), .. arguments],
         new Dictionary<string, string> { ["XDG_CONFIG_HOME"] = home, ["NO_COLOR"] = "1" },
         input);
+
+    /// <summary>
+    /// Runs the client at a terminal. A person types the line when the client asks for it. The terminal shows both streams as one output.
+    /// </summary>
+    public async Task<Finished> AtTerminalAsync(string question, string typed, params string[] arguments)
+    {
+        string[] client = [Checkout.DotNet, Checkout.Dll("client", "authmesh"), .. arguments];
+        using var terminal = Finished.Start(
+            ["script", "--quiet", "--return", "--command", string.Join(' ', client), "/dev/null"],
+            new Dictionary<string, string> { ["XDG_CONFIG_HOME"] = home, ["NO_COLOR"] = "1" });
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        deadline.CancelAfter(TimeSpan.FromMinutes(1));
+        var (shown, buffer) = (new StringBuilder(), new char[1024]);
+        var isAnswered = false;
+        while (await terminal.StandardOutput.ReadAsync(buffer, deadline.Token) is > 0 and var count)
+        {
+            shown.Append(buffer, 0, count);
+            if (!isAnswered && shown.ToString().Contains(question, StringComparison.Ordinal))
+            {
+                isAnswered = true;
+                await terminal.StandardInput.WriteAsync(typed + "\r");
+                await terminal.StandardInput.FlushAsync(deadline.Token);
+            }
+        }
+
+        await terminal.WaitForExitAsync(deadline.Token);
+        return new Finished(terminal.ExitCode, shown.ToString(), "");
+    }
+
+    /// <summary>Makes the stored access token look expired, so that the next command renews it.</summary>
+    public void Expire(string server)
+    {
+        var stored = JsonNode.Parse(Sessions)!;
+        stored["servers"]![server]!["expires_at"] = "2020-01-01T00:00:00+00:00";
+        File.WriteAllText(SessionFile, stored.ToJsonString());
+    }
 
     public void Dispose() => Directory.Delete(home, recursive: true);
 }

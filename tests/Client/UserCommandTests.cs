@@ -82,6 +82,39 @@ public sealed class UserCommandTests(TwoReplicas mesh) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task After_an_hour_the_client_asks_for_the_password_and_goes_on()
+    {
+        Assert.SkipUnless(File.Exists("/usr/bin/script"), "script(1) makes the terminal.");
+        var user = await mesh.Gateway.SignUpAsync();
+        await mesh.Database.ExecuteAsync(
+            """
+            UPDATE sessions SET methods = '{"pwd": 1}' WHERE user_id = (SELECT id FROM users WHERE username = $1)
+            """,
+            adminName);
+        admin.Expire(Server); // the next token says so
+
+        // 1. Without a terminal, the command says what to do.
+        (await admin.RunAsync("users", "disable", user.Username)).AssertFailed(
+            4, "Confirm again that it is you", $"or sign in again: authmesh login {adminName}");
+        Assert.Equal(200, (await mesh.Gateway.LoginAsync(user.Username, user.Password)).Status);
+
+        // 2. At a terminal, it asks. A wrong password changes nothing.
+        var question = $"Password of {adminName}: ";
+        var wrong = await admin.AtTerminalAsync(question, "a wrong password", "users", "disable", user.Username);
+        Assert.Equal(1, wrong.ExitCode);
+        Assert.Contains("The current password is wrong", wrong.Output, StringComparison.Ordinal);
+        Assert.Equal(200, (await mesh.Gateway.LoginAsync(user.Username, user.Password)).Status);
+
+        var done = await admin.AtTerminalAsync(question, SessionCalls.Password, "users", "disable", user.Username);
+        done.AssertExited(0);
+        Assert.Contains($"User {user.Username} changed", done.Output, StringComparison.Ordinal);
+        Assert.Equal(401, (await mesh.Gateway.LoginAsync(user.Username, user.Password)).Status);
+
+        // 3. The proof stays with the session.
+        (await admin.RunAsync("users", "enable", user.Username)).AssertExited(0);
+    }
+
+    [Fact]
     public async Task A_name_is_never_taken_for_an_id_nor_an_id_for_a_name()
     {
         var victim = await mesh.Gateway.SignUpAsync();
