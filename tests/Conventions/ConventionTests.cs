@@ -33,7 +33,8 @@ public sealed class ConventionTests
 
     [Theory]
     [InlineData("anonymous", "/.well-known/jwks.json", "/.well-known/openid-configuration", "/login", "/logout", "/refresh", "/register")]
-    [InlineData("signed-in", "/account", "/account/password", "/account/sessions", "/account/sessions/{id}", "/protected")]
+    [InlineData("signed-in", "/account", "/account/password", "/account/reauthenticate", "/account/sessions", "/account/sessions/{id}",
+        "/protected")]
     [InlineData("admin", "/admin", "/users", "/users/{id}", "/users/{id}/sessions")]
     public void Exactly_these_gateway_routes_have_the_policy(string policy, params string[] paths) => Assert.Equal(
         paths, GatewayRoutes().Where(route => Text(route, "AuthorizationPolicy") == policy).Select(PathOf).Order(StringComparer.Ordinal));

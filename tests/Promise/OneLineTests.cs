@@ -2,6 +2,7 @@ using System.Text.Json;
 using AuthMesh.LocalMesh;
 using AuthMesh.Tests.Faults;
 using AuthMesh.Tests.Harness;
+using AuthMesh.Tests.Sessions;
 
 namespace AuthMesh.Tests.Promise;
 
@@ -23,6 +24,8 @@ public sealed class OneLineTests(ProductionMesh mesh) : IDisposable
         var app = builder.Build();
         app.MapGet("/notes", (ClaimsPrincipal user) => new Note("success", $"The notes of {user.Username}"));
         app.MapGet("/notes/admin", () => new Note("success", "Everybody's notes")).RequireAuthorization(Policies.Admin);
+        app.MapDelete("/notes", () => new Note("success", "Deleted")).RequireRecentSignIn(TimeSpan.FromMinutes(10));
+        app.MapDelete("/notes/all", () => new Note("success", "Deleted")).RequireRecentSignIn(TimeSpan.FromMinutes(10)).RequireTwoFactors();
         app.Run();
 
         public sealed record Note(string Status, string Message);
@@ -74,6 +77,7 @@ public sealed class OneLineTests(ProductionMesh mesh) : IDisposable
                 ["ReverseProxy:Routes:notes:ClusterId"] = "notes",
                 ["ReverseProxy:Routes:notes:Match:Path"] = "/notes/{**rest}",
                 ["ReverseProxy:Routes:notes:Match:Methods:0"] = "GET",
+                ["ReverseProxy:Routes:notes:Match:Methods:1"] = "DELETE",
                 ["ReverseProxy:Routes:notes:AuthorizationPolicy"] = "signed-in",
                 ["ReverseProxy:Clusters:notes:Destinations:one:Address"] = notes.Address.GetLeftPart(UriPartial.Authority),
             },
@@ -97,7 +101,29 @@ public sealed class OneLineTests(ProductionMesh mesh) : IDisposable
             var everybodys = await caller.GetAsync("/notes/admin", admin);
             Assert.Equal((200, "Everybody's notes"), (everybodys.Status, everybodys.Message));
             (await caller.GetAsync("/notes/nothing", token)).AssertError(404, "not_found");
+            await AssertStepUpAsync(caller);
         }
+    }
+
+    private async Task AssertStepUpAsync(Caller caller)
+    {
+        var user = await mesh.Gateway.SignUpAsync();
+        Assert.Equal(200, (await caller.CallAsync(HttpMethod.Delete, "/notes", user.Token)).Status);
+
+        await mesh.Database.AgeProofAsync(user.SessionId, TimeSpan.FromMinutes(11));
+        var refreshed = await mesh.Gateway.RefreshAsync(user.RefreshToken);
+        (await caller.CallAsync(HttpMethod.Delete, "/notes", refreshed.Token))
+            .AssertError(401, "insufficient_user_authentication", "Confirm again that it is you");
+        var proved = (await mesh.Gateway.ReauthenticateAsync(refreshed.Token, user.Password)).Token;
+        Assert.Equal(200, (await caller.CallAsync(HttpMethod.Delete, "/notes", proved)).Status);
+
+        (await caller.CallAsync(HttpMethod.Delete, "/notes/all", proved))
+            .AssertError(401, "insufficient_user_authentication", "Confirm that it is you with a second factor");
+        await mesh.Database.ExecuteAsync(
+            "UPDATE sessions SET methods = methods || jsonb_build_object('otp', methods -> 'pwd') WHERE id = $1", user.SessionId);
+        var two = (await mesh.Gateway.RefreshAsync(refreshed.RefreshToken())).Token;
+        Assert.Equal(200, (await caller.CallAsync(HttpMethod.Delete, "/notes/all", two)).Status);
+        (await caller.CallAsync(HttpMethod.Delete, "/notes/all", token: null)).AssertError(401, "missing_token");
     }
 
     public void Dispose()
