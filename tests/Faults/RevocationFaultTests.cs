@@ -218,6 +218,29 @@ public sealed class RevocationFaultTests(ReplicatedMesh mesh) : IClassFixture<Re
             mesh.Mesh.Identities, replica => replica.Output.Contains("lost an acknowledged revocation", StringComparison.Ordinal));
     }
 
+    [Fact]
+    public async Task A_log_whose_old_entries_were_cleaned_up_does_not_count_as_restored()
+    {
+        await mesh.WholeAsync();
+        var (_, _, token) = await mesh.SignUpAsync();
+        var subject = Guid.NewGuid().ToString();
+        await mesh.Database.ExecuteAsync(
+            """
+            INSERT INTO revocations (position, mark, kind, subject, written_at)
+            VALUES (nextval('revocation_positions'), gen_random_uuid(), 'session-ended', $1, now() - interval '71 minutes')
+            """,
+            subject);
+        await mesh.Database.ExecuteAsync("NOTIFY authmesh_revocations");
+        await using var listener = Feed.Open(mesh.Identities[0]);
+        await listener.UntilBeatAsync(); // the replica has read it
+        Assert.Equal(1, await mesh.Database.ExecuteAsync("DELETE FROM revocations WHERE subject = $1", subject));
+
+        await EndAsync(token);
+
+        await AssertRefusedAsync(token);
+        Assert.Equal(0, await mesh.Database.ScalarAsync<long>("SELECT count(*) FROM revocations WHERE subject = $1", subject));
+    }
+
     /// <summary>The entry in the revocation log is written at the commit, so that is where PostgreSQL may refuse the change.</summary>
     [Fact]
     public async Task A_change_that_cannot_be_committed_gets_503_and_has_no_effect()
