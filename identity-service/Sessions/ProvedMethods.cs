@@ -40,15 +40,16 @@ internal static class ProvedMethods
 
     /// <summary>
     /// Reads the column. Only proofs of the ten minutes up to the newest one count: two different factors among them are
-    /// <see cref="Assurance.TwoFactors"/>. A password of last week and a code of today are not.
+    /// <see cref="Assurance.TwoFactors"/>. A password of last week and a code of today are not. A method that only a newer replica knows
+    /// counts as no factor.
     /// </summary>
     public static SignInProof Read(string methods)
     {
         using var json = JsonDocument.Parse(methods);
-        var proved = json.RootElement.EnumerateObject()
-            .Select(method => (Method: Known[method.Name], Time: method.Value.GetInt64())).ToList();
-        var newest = proved.Max(proof => proof.Time);
-        var together = proved.FindAll(proof => proof.Time >= newest - TogetherSeconds).ConvertAll(proof => proof.Method);
+        var proved = json.RootElement.EnumerateObject().Select(method => (method.Name, Time: method.Value.GetInt64())).ToList();
+        var newest = proved.Select(proof => proof.Time).DefaultIfEmpty().Max();
+        var together = proved.Where(proof => proof.Time >= newest - TogetherSeconds && Known.ContainsKey(proof.Name))
+            .Select(proof => Known[proof.Name]).ToList();
         var hasTwo = together.Exists(method => method.Factor == Factor.Both)
             || together.Select(method => method.Factor).Distinct().Count() > 1;
         IEnumerable<string> words = together.Select(method => method.Word).Distinct().Order(StringComparer.Ordinal);

@@ -67,7 +67,7 @@ internal sealed class AccessTokens(KeyRing ring, IOptions<AuthMeshOptions> mesh,
                 ExpiresAt = (issuedAt + lifetime).ToUnixTimeSeconds(),
                 AuthenticatedAt = session.Proof.At.ToUnixTimeSeconds(),
                 Assurance = session.Proof.Assurance,
-                Methods = session.Proof.Methods,
+                Methods = session.Proof.Methods is [] ? null : session.Proof.Methods,
             }.Write(),
         });
         return new AccessToken(token, lifetime);

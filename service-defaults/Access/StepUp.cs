@@ -66,13 +66,18 @@ internal sealed class StepUpHandler(TimeProvider clock, IOptions<AuthMeshOptions
         return Task.CompletedTask;
     }
 
-    private bool IsMet(IAuthorizationRequirement requirement, ClaimsPrincipal user) => requirement switch
+    private bool IsMet(IAuthorizationRequirement requirement, ClaimsPrincipal user)
     {
-        RecentSignIn { Age: var age } => user.FindFirst(AccessTokenClaims.AuthenticatedAt) is { Value: var seconds }
-            && Elapsed(seconds) < age + mesh.Value.ClockSkew, // auth_time is by another clock
-        TwoFactors => user.HasClaim(AccessTokenClaims.Assurance, Assurance.TwoFactors),
-        _ => false,
-    };
+        // Only the mesh's token counts: a service may have a second scheme, whose claims have the same names.
+        var caller = user.Identities.FirstOrDefault(identity => identity.AuthenticationType == JwtBearerDefaults.AuthenticationScheme);
+        return requirement switch
+        {
+            RecentSignIn { Age: var age } => caller?.FindFirst(AccessTokenClaims.AuthenticatedAt) is { Value: var seconds }
+                && Elapsed(seconds) < age + mesh.Value.ClockSkew, // auth_time is by another clock
+            TwoFactors => caller?.HasClaim(AccessTokenClaims.Assurance, Assurance.TwoFactors) is true,
+            _ => false,
+        };
+    }
 
     private TimeSpan Elapsed(string seconds) =>
         clock.GetUtcNow() - DateTimeOffset.FromUnixTimeSeconds(long.Parse(seconds, CultureInfo.InvariantCulture));

@@ -15,6 +15,9 @@ public sealed class ProvedMethodsTests
     [InlineData("""{"pwd": 4399, "otp": 5000}""", 5000, "aal1", "otp")]
     [InlineData("""{"passkey": 5000}""", 5000, "aal2", "pop mfa")]
     [InlineData("""{"passkey": 4399, "pwd": 5000}""", 5000, "aal1", "pwd")]
+    [InlineData("""{"pwd": 5000, "of a newer version": 5100}""", 5100, "aal1", "pwd")]
+    [InlineData("""{"of a newer version": 5000}""", 5000, "aal1", "")]
+    [InlineData("{}", 0, "aal1", "")] // as an operator may write it
     public void Two_factors_count_only_when_proved_within_ten_minutes(string methods, long at, string assurance, string words)
     {
         var proof = ProvedMethods.Read(methods);
