@@ -1,3 +1,4 @@
+using AuthMesh.Access;
 using AuthMesh.Errors;
 using AuthMesh.Identity.Keys;
 using AuthMesh.Settings;
@@ -15,6 +16,7 @@ public sealed record DiscoveryResponse(
     [property: JsonPropertyName("response_types_supported")] IReadOnlyList<string> ResponseTypesSupported,
     [property: JsonPropertyName("subject_types_supported")] IReadOnlyList<string> SubjectTypesSupported,
     [property: JsonPropertyName("id_token_signing_alg_values_supported")] IReadOnlyList<string> SigningAlgorithmsSupported,
+    [property: JsonPropertyName("acr_values_supported")] IReadOnlyList<string> AssurancesSupported,
     [property: JsonPropertyName("claims_supported")] IReadOnlyList<string> ClaimsSupported);
 
 public sealed record JwksResponse(IReadOnlyList<JwkResponse> Keys);
@@ -38,7 +40,7 @@ internal static class Metadata
     {
         var issuer = mesh.Value.Issuer;
         return TypedResults.Ok(new DiscoveryResponse(
-            issuer, issuer + "/.well-known/jwks.json", [], ["public"], ["ES256"],
+            issuer, issuer + "/.well-known/jwks.json", [], ["public"], ["ES256"], [Assurance.OneFactor, Assurance.TwoFactors],
             [.. AccessTokenClaims.All.Where(claim => claim.Source is not null).Select(claim => claim.Name)]));
     }
 }

@@ -18,6 +18,7 @@ public sealed class MetadataTests(ProductionMesh mesh)
         Assert.Equal(ProductionMesh.Issuer, answer.Member("issuer"));
         Assert.Equal(ProductionMesh.Issuer + "/.well-known/jwks.json", answer.Member("jwks_uri"));
         Assert.Equal("[\"ES256\"]", answer.Member("id_token_signing_alg_values_supported"));
+        Assert.Equal("[\"aal1\",\"aal2\"]", answer.Member("acr_values_supported"));
     }
 
     [Fact]
