@@ -34,7 +34,7 @@ public sealed class Failure(int status, string code, string message) : IResult, 
 
     int? IStatusCodeHttpResult.StatusCode => Status;
 
-    /// <summary>Writes the error as JSON, or as an RFC 9457 problem if the caller's Accept header names that type.</summary>
+    /// <summary>Writes the error as JSON, as an RFC 9457 problem or as a page, whichever the caller's Accept header prefers.</summary>
     public async Task ExecuteAsync(HttpContext httpContext)
     {
         var response = httpContext.Response;
@@ -52,29 +52,21 @@ public sealed class Failure(int status, string code, string message) : IResult, 
 
         var traceId = Activity.Current?.TraceId.ToString() ?? httpContext.TraceIdentifier;
         AnswerLog.Write(httpContext, this, traceId);
-        if (WantsProblem(httpContext.Request))
+        switch (ErrorNegotiation.Choose(httpContext.Request))
         {
-            // "about:blank" says that the status alone describes the problem (RFC 9457 §4.2.1). The code tells errors apart.
-            var problem = new ProblemBody("about:blank", ReasonPhrases.GetReasonPhrase(Status), Status, Message, Code, traceId, Errors);
-            await response.WriteAsJsonAsync(problem, ErrorJson.Readable.ProblemBody, ProblemBody.ContentType, httpContext.RequestAborted);
+            case ErrorForm.Problem:
+                // "about:blank" says that the status alone describes the problem (RFC 9457 §4.2.1). The code tells errors apart.
+                var problem = new ProblemBody("about:blank", ReasonPhrases.GetReasonPhrase(Status), Status, Message, Code, traceId, Errors);
+                await response.WriteAsJsonAsync(
+                    problem, ErrorJson.Readable.ProblemBody, ProblemBody.ContentType, httpContext.RequestAborted);
+                break;
+            case ErrorForm.Page:
+                await ErrorPage.WriteAsync(response, this, traceId, httpContext.RequestAborted);
+                break;
+            default:
+                var error = new ErrorBody("error", Message, Code, traceId, Errors);
+                await response.WriteAsJsonAsync(error, ErrorJson.Readable.ErrorBody, cancellationToken: httpContext.RequestAborted);
+                break;
         }
-        else
-        {
-            var error = new ErrorBody("error", Message, Code, traceId, Errors);
-            await response.WriteAsJsonAsync(error, ErrorJson.Readable.ErrorBody, cancellationToken: httpContext.RequestAborted);
-        }
-    }
-
-    private static bool WantsProblem(HttpRequest request)
-    {
-        foreach (var accepted in request.GetTypedHeaders().Accept)
-        {
-            if (accepted.MediaType.Equals(ProblemBody.ContentType, StringComparison.OrdinalIgnoreCase) && accepted.Quality is not 0)
-            {
-                return true;
-            }
-        }
-
-        return false;
     }
 }

@@ -68,6 +68,54 @@ public sealed class ErrorTests(ProductionMesh mesh, DevelopmentMesh development)
         answer.AssertError(401, "missing_token");
     }
 
+    [Theory]
+    [InlineData("/nothing", 404, "There is nothing at this path")]
+    [InlineData("/protected", 401, "Missing or invalid token")]
+    [InlineData("/login", 405, "This path does not support the method; see the Allow header")]
+    public async Task A_person_who_opens_an_address_in_a_browser_gets_a_page(string path, int status, string text)
+    {
+        // As Chromium and Firefox send it.
+        const string Accept = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8";
+
+        var answer = await mesh.Gateway.SendAsync(
+            HttpMethod.Get, path, change: request => request.Headers.TryAddWithoutValidation("Accept", Accept));
+
+        Assert.Equal(status, answer.Status);
+        Assert.Equal("text/html; charset=utf-8", answer.ContentHeaders.ContentType?.ToString());
+        Assert.Equal("default-src 'none'; frame-ancestors 'none'", answer.Header("Content-Security-Policy"));
+        Assert.Equal("no-store", answer.Header("Cache-Control"));
+        Assert.Contains($"<p>{text}</p>", answer.Text, StringComparison.Ordinal);
+        Assert.Matches("Trace id: [0-9a-f]{32}<", answer.Text);
+        Assert.DoesNotContain("<ul>", answer.Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_page_shows_text_of_the_caller_as_text()
+    {
+        var answer = await mesh.Gateway.SendAsync(
+            HttpMethod.Post, "/login",
+            new StringContent("""{"<img src=x onerror=alert(1)>":"</ul><script>"}""", new MediaTypeHeaderValue("application/json")),
+            request => request.Headers.TryAddWithoutValidation("Accept", "text/html"));
+
+        Assert.Equal(400, answer.Status);
+        Assert.Contains("<li>&lt;img src=x onerror=alert(1)&gt;: ", answer.Text, StringComparison.Ordinal);
+        Assert.DoesNotContain("<img", answer.Text, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("text/html;q=0.8, application/json")]
+    [InlineData("application/json, text/html")]
+    [InlineData("text/html;q=0, */*")]
+    [InlineData("text/html;q=0.1, */*;q=0.2")]
+    [InlineData("text/plain")]
+    public async Task A_caller_that_prefers_JSON_gets_no_page(string accept)
+    {
+        var answer = await mesh.Gateway.SendAsync(
+            HttpMethod.Get, "/protected", change: request => request.Headers.TryAddWithoutValidation("Accept", accept));
+
+        answer.AssertError(401, "missing_token");
+    }
+
     [Fact]
     public async Task An_error_carries_the_trace_id_that_the_caller_sent()
     {
