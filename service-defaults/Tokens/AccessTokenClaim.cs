@@ -124,7 +124,9 @@ internal sealed class IdClaim(string name, bool isRequired, string? source, Clai
     }
 }
 
-internal sealed class NumberClaim(string name, bool isRequired, ClaimKind kind, string? source, ClaimField<long?> field)
+// A wide number always has 64 bits for services, as the JWT library shows iat, nbf and exp.
+internal sealed class NumberClaim(
+    string name, bool isRequired, ClaimKind kind, string? source, ClaimField<long?> field, bool isWide = false)
     : AccessTokenClaim(name, kind, isRequired, source)
 {
     private const long LastUnixSecond = 253_402_300_799; // the end of the year 9999, where DateTime ends too
@@ -144,14 +146,13 @@ internal sealed class NumberClaim(string name, bool isRequired, ClaimKind kind, 
 
     internal override object? Write(ref TokenContent content) => field(ref content);
 
-    // As in the JWT library: a time is 64 bits wide, any other number as wide as it must be.
     internal override void AddTo(ClaimsIdentity identity, string issuer, ref TokenContent content)
     {
         if (field(ref content) is { } number)
         {
             Add(
                 identity, issuer, number.ToString(CultureInfo.InvariantCulture),
-                Kind == ClaimKind.Instant || number > int.MaxValue ? ClaimValueTypes.Integer64 : ClaimValueTypes.Integer32);
+                isWide || number > int.MaxValue ? ClaimValueTypes.Integer64 : ClaimValueTypes.Integer32);
         }
     }
 }

@@ -81,15 +81,18 @@ public static class AccessTokenClaims
         new IdClaim(SessionId, true, "the session's id", static (ref content) => ref content.SessionId),
         new NumberClaim(Epoch, true, ClaimKind.Whole, "the epoch of user and session", static (ref content) => ref content.Epoch),
         new TextClaim(TokenId, true, "random, new for every token", static (ref content) => ref content.Id),
-        new NumberClaim(IssuedAt, true, ClaimKind.Instant, "the identity service's clock", static (ref content) => ref content.IssuedAt),
-        new NumberClaim(ExpiresAt, true, ClaimKind.Instant, "iat and the token's lifetime", static (ref content) => ref content.ExpiresAt),
+        new NumberClaim(
+            IssuedAt, true, ClaimKind.Instant, "the identity service's clock", static (ref content) => ref content.IssuedAt, isWide: true),
+        new NumberClaim(
+            ExpiresAt, true, ClaimKind.Instant, "iat and the token's lifetime", static (ref content) => ref content.ExpiresAt,
+            isWide: true),
         new TextClaim(PreferredUsername, true, "the user's name", static (ref content) => ref content.Username),
         new TextClaim(Role, true, "the user's role", static (ref content) => ref content.Role),
         new NumberClaim(
             AuthenticatedAt, false, ClaimKind.Instant, "the session's newest proof", static (ref content) => ref content.AuthenticatedAt),
         new TextClaim(Assurance, false, "the session's proofs", static (ref content) => ref content.Assurance),
         new TextsClaim(Methods, false, "the session's proofs", static (ref content) => ref content.Methods),
-        new NumberClaim(NotBefore, false, ClaimKind.Instant, null, static (ref content) => ref content.NotBefore),
+        new NumberClaim(NotBefore, false, ClaimKind.Instant, null, static (ref content) => ref content.NotBefore, isWide: true),
     ];
 
     /// <summary>Every claim that the mesh knows.</summary>

@@ -29,7 +29,10 @@ public sealed class LoginTests(ProductionMesh mesh)
         Assert.Equal("at+jwt", token.Typ);
         Assert.Equal("ES256", token.Alg);
         Assert.Equal(
-            ["aud", "client_id", "epoch", "exp", "iat", "iss", "jti", "preferred_username", "role", "sid", "sub"],
+            [
+                "acr", "amr", "aud", "auth_time", "client_id", "epoch", "exp", "iat", "iss", "jti", "preferred_username", "role", "sid",
+                "sub",
+            ],
             token.Claims.Select(claim => claim.Type).Order(StringComparer.Ordinal));
         Assert.Equal(ProductionMesh.Issuer, token.Issuer);
         Assert.Equal(["authmesh"], token.Audiences);

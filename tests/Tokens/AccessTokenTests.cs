@@ -62,6 +62,10 @@ public sealed class AccessTokenTests(ProductionMesh mesh)
         { "exp", "99999999999999999999" }, { "exp", "253402300800" },
         { "exp", "NOW-31" }, { "exp", "NOW-3600" },
         { "iat", null }, { "iat", "\"1000000000\"" }, { "iat", "NOW+35" }, { "iat", "NOW+120" },
+        { "auth_time", "\"1700000000\"" }, { "auth_time", "-1" }, { "auth_time", "null" }, { "auth_time", "1e99" },
+        { "acr", "2" }, { "acr", "\"\"" }, { "acr", "[\"aal2\"]" }, { "acr", "null" },
+        { "amr", "\"pwd\"" }, { "amr", "[]" }, { "amr", "[1]" }, { "amr", "[\"\"]" }, { "amr", "[\"pwd\",null]" }, { "amr", "null" },
+        { "amr", "[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\",\"a\",\"b\",\"c\",\"d\",\"e\",\"f\",\"g\",\"h\"]" },
         { "nbf", "NOW+120" }, { "nbf", "\"soon\"" }, { "nbf", "null" }, { "nbf", "\"0\"" },
     };
 

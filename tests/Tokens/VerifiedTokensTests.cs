@@ -257,6 +257,8 @@ public sealed class VerifiedTokensTests : IDisposable
     [InlineData("tenant", "{\"a\":{\"b\":[1]}}")]
     [InlineData("scope", "\"orders.read mesh\"")]
     [InlineData("auth_time", "1700000000")]
+    [InlineData("auth_time", "5000000000")]
+    [InlineData("acr", "\"aal2\"")]
     [InlineData("amr", "[\"pwd\",\"otp\"]")]
     public async Task The_identity_has_the_claims_that_the_library_reads_from_the_token(string claim, string json)
     {
@@ -353,7 +355,7 @@ public sealed class VerifiedTokensTests : IDisposable
         var complete = new TokenContent
         {
             Issuer = "a", Audience = "b", Subject = Guid.NewGuid(), ClientId = "c", Id = "d", SessionId = Guid.NewGuid(), Epoch = 0,
-            Username = "e", Role = "f", IssuedAt = 1, ExpiresAt = 2,
+            Username = "e", Role = "f", IssuedAt = 1, ExpiresAt = 2, AuthenticatedAt = 1, Assurance = "g", Methods = ["h"],
         };
         Assert.Equal(AccessTokenClaims.All.Where(claim => claim.Source is not null).Select(claim => claim.Name), complete.Write().Keys);
 

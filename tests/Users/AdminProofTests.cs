@@ -4,8 +4,11 @@ using AuthMesh.Tests.Sessions;
 
 namespace AuthMesh.Tests.Users;
 
-/// <summary>An admin who changes other users has proved within the last hour who they are.</summary>
-public sealed class AdminProofTests(ProductionMesh mesh)
+/// <summary>
+/// An admin who changes other users has proved within the last hour who they are. On a separate mesh, because the tests create admins.
+/// </summary>
+[Collection<OnTwoReplicas>]
+public sealed class AdminProofTests(TwoReplicas mesh)
 {
     private const string Challenge = "Bearer realm=\"authmesh\", error=\"insufficient_user_authentication\", "
         + "error_description=\"Confirm again that it is you\", max_age=\"3600\"";
@@ -58,7 +61,7 @@ public sealed class AdminProofTests(ProductionMesh mesh)
         await mesh.Database.AgeProofAsync(user.SessionId, TimeSpan.FromDays(1));
         var old = (await mesh.Gateway.RefreshAsync(user.RefreshToken)).Token;
 
-        foreach (var service in new[] { mesh.Gateway, mesh.Identity })
+        foreach (var service in new[] { mesh.Gateway, mesh.Replica(0) })
         {
             (await service.CallAsync(HttpMethod.Delete, $"/users/{other.UserId}", old))
                 .AssertError(403, "forbidden", "Admin access required");
@@ -66,12 +69,8 @@ public sealed class AdminProofTests(ProductionMesh mesh)
         }
     }
 
-    private async Task<SignedIn> SignInAdminAsync()
-    {
-        var user = await mesh.Gateway.SignUpAsync();
-        await mesh.Database.ExecuteAsync("UPDATE users SET role = 'admin' WHERE id = $1", user.UserId);
-        return await mesh.Gateway.SignInAgainAsync(user);
-    }
+    private async Task<SignedIn> SignInAdminAsync() =>
+        await mesh.Gateway.SignInAsync((await mesh.AddUsersAsync(1, "admin"))[0], SessionCalls.Password);
 
     private Task<Answer> ChangeAsync(string token, SignedIn user, string method, string path, string? body) => mesh.Gateway.SendAsync(
         new HttpMethod(method), path.Replace("ID", user.UserId.ToString(), StringComparison.Ordinal),
