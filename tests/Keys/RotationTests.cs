@@ -112,10 +112,11 @@ public sealed class RotationTests(RotatingMesh rotating) : IClassFixture<Rotatin
 
                 Assert.True(await mesh.Database.ScalarAsync<bool>(
                     // the interval, and the ceiling
-                    "SELECT retired_at - activated_at >= interval '1 hour 14 seconds' FROM ring_keys WHERE id = $1", first));
-                Assert.All(
-                    mesh.TimesLogged($"The signing key {next} waits for verifiers that have not acknowledged it: {name}"),
-                    times => Assert.Equal(1, times));
+                    "SELECT retired_at - activated_at >= interval '1 hour 17 seconds' FROM ring_keys WHERE id = $1", first));
+                // The other replica may have begun to wait too late to log it.
+                var logged = mesh.TimesLogged($"The signing key {next} waits for verifiers that have not acknowledged it: {name}").ToList();
+                Assert.All(logged, times => Assert.InRange(times, 0, 1));
+                Assert.NotEqual(0, logged.Sum());
                 await Patience.UntilAsync(
                     () => mesh.TimesLogged($"did not acknowledge the key, so they may refuse its tokens: {name}").Sum() == rotations);
             }
@@ -193,7 +194,7 @@ public sealed class RotatingMesh(ProductionMesh production) : IAsyncLifetime
     {
         ["RotationInterval"] = "01:00:00",
         ["MaxAge"] = "00:00:02",
-        ["AcknowledgementCeiling"] = "00:00:14", // longer than a verifier that left counts as seen, and than a silent one stays unnamed
+        ["AcknowledgementCeiling"] = "00:00:17", // longer than a verifier that left counts as seen, and than a silent one stays unnamed
     });
 
     public ValueTask DisposeAsync() => Mesh.DisposeAsync();
