@@ -73,7 +73,7 @@ internal sealed class StepUpHandler(TimeProvider clock, IOptions<AuthMeshOptions
         return requirement switch
         {
             RecentSignIn { Age: var age } => caller?.FindFirst(AccessTokenClaims.AuthenticatedAt) is { Value: var seconds }
-                && Elapsed(seconds) < age + mesh.Value.ClockSkew, // auth_time is by another clock
+                && Elapsed(seconds) - mesh.Value.ClockSkew < age, // auth_time is by another clock
             TwoFactors => caller?.HasClaim(AccessTokenClaims.Assurance, Assurance.TwoFactors) is true,
             _ => false,
         };

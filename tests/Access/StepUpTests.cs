@@ -8,6 +8,17 @@ namespace AuthMesh.Tests.Access;
 
 public sealed class StepUpTests
 {
+    [Fact]
+    public async Task The_longest_age_admits_every_sign_in()
+    {
+        var identity = new ClaimsIdentity([new("auth_time", "0")], "Bearer");
+        var context = new AuthorizationHandlerContext([new RecentSignIn(TimeSpan.MaxValue)], new ClaimsPrincipal(identity), resource: null);
+
+        await new StepUpHandler(TimeProvider.System, Options.Create(new AuthMeshOptions())).HandleAsync(context);
+
+        Assert.True(context.HasSucceeded);
+    }
+
     [Theory]
     [InlineData("Bearer", true)]
     [InlineData("Cookies", false)] // a second scheme of a service, whose claims anybody may have written
