@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Security.Claims;
 using AuthMesh.Access;
 using AuthMesh.Errors;
@@ -28,9 +29,10 @@ internal static class AdminCaller
         """;
 
     /// <summary>How long ago an admin who changes users may have proved who they are.</summary>
-    public static readonly TimeSpan LongestAge = TimeSpan.FromMinutes(60);
+    public static readonly TimeSpan LongestAge = TimeSpan.ParseExact(Hour, "c", CultureInfo.InvariantCulture);
 
-    private const string IsRecent = $"{ProvedMethods.NewestProof} > now() - interval '60 minutes'";
+    private const string Hour = "01:00:00"; // for SQL as well
+    private const string IsRecent = $"{ProvedMethods.NewestProof} > now() - interval '{Hour}'";
 
     private const string Find =
         $"""{Caller.With} SELECT role AS "Role", {IsRecent} AS "IsRecent" FROM caller, sessions s WHERE s.id = caller.session_id""";
