@@ -14,8 +14,9 @@ internal static class ErrorPage
         response.ContentType = MediaType + "; charset=utf-8";
         response.Headers.ContentSecurityPolicy = "default-src 'none'; frame-ancestors 'none'"; // nothing that got into a text is run
         var title = HtmlEncoder.Default.Encode($"{failure.Status} {ReasonPhrases.GetReasonPhrase(failure.Status)}");
-        var fields = (failure.Errors ?? new Dictionary<string, string[]>())
-            .SelectMany(field => field.Value.Select(text => $"<li>{Encode(field.Key)}: {Encode(text)}</li>"));
+        var fields = failure.Errors is { } errors
+            ? $"<ul>{string.Concat(errors.SelectMany(field => field.Value.Select(text => $"<li>{Encode(field.Key)}: {Encode(text)}</li>")))}</ul>\n"
+            : "";
         return response.WriteAsync(
             $"""
             <!DOCTYPE html>
@@ -30,13 +31,12 @@ internal static class ErrorPage
             <main>
             <h1>{title}</h1>
             <p>{Encode(failure.Message)}</p>
-            <ul>{string.Concat(fields)}</ul>
-            <p><small>Code: {Encode(failure.Code)}. Trace id: {Encode(traceId)}</small></p>
+            {fields}<p><small>Code: {Encode(failure.Code)}. Trace id: {Encode(traceId)}</small></p>
             </main>
             </body>
             </html>
 
-            """.Replace("<ul></ul>\n", "", StringComparison.Ordinal),
+            """,
             cancellationToken);
     }
 
