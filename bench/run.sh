@@ -41,12 +41,7 @@ echo "Building"
 dotnet build bench/bench.slnx --configuration "$configuration" --nologo --verbosity quiet --consoleLoggerParameters:ErrorsOnly \
   -p:RunAnalyzers=false # the solution's build analyzes the benchmarks; the peers are as others would write them
 local-mesh/ensure-postgres.sh
-if [ "${1:-}" = --smoke ]; then
-  # The services that test.sh has compiled ahead of time, if it has run: they start in half the time.
-  tested=$PWD/test-mesh/bin/published
-  if [ -d "$tested" ]; then export AUTHMESH_SERVICES=$tested; fi
-  exec dotnet "$bench" compare "$@"
-fi
+if [ "${1:-}" = --smoke ]; then exec dotnet "$bench" compare "$@"; fi
 
 # The services as in the images, and as with NATIVE=true. The benchmarks of start, memory and first seconds use these.
 published=bench/bin/published
