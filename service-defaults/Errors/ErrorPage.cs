@@ -14,9 +14,7 @@ internal static class ErrorPage
         response.ContentType = MediaType + "; charset=utf-8";
         response.Headers.ContentSecurityPolicy = "default-src 'none'; frame-ancestors 'none'"; // nothing that got into a text is run
         var title = HtmlEncoder.Default.Encode($"{failure.Status} {ReasonPhrases.GetReasonPhrase(failure.Status)}");
-        var fields = failure.Errors is { } errors
-            ? $"<ul>{string.Concat(errors.SelectMany(field => field.Value.Select(text => $"<li>{Encode(field.Key)}: {Encode(text)}</li>")))}</ul>\n"
-            : "";
+        var fields = failure.Errors is { } errors ? $"<ul>{string.Concat(errors.SelectMany(Items))}</ul>\n" : "";
         return response.WriteAsync(
             $"""
             <!DOCTYPE html>
@@ -39,6 +37,9 @@ internal static class ErrorPage
             """,
             cancellationToken);
     }
+
+    private static IEnumerable<string> Items(KeyValuePair<string, string[]> field) =>
+        field.Value.Select(text => $"<li>{Encode(field.Key)}: {Encode(text)}</li>");
 
     private static string Encode(string text) => HtmlEncoder.Default.Encode(text);
 }
