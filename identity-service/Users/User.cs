@@ -71,7 +71,7 @@ internal sealed class UserMapping : IEntityTypeConfiguration<User>
         user.HasKey(u => u.Id);
         user.Property(u => u.Id).ValueGeneratedNever();
         user.Property(u => u.Username).HasMaxLength(Users.Username.MaximumLength);
-        // Byte order, whatever the database's collation: user lists use it, and an upgrade of the system's collation cannot change it.
+        // User lists sort by byte order. An upgrade of the system's collation would change any other order and break the index.
         user.Property(u => u.NormalizedUsername).HasMaxLength(Users.Username.MaximumLength).UseCollation("C");
         user.Property(u => u.FactorsEpoch).HasDefaultValue(0); // replicas of the previous version insert users without it
         user.HasIndex(u => u.NormalizedUsername).IsUnique().HasDatabaseName(UniqueUsername);

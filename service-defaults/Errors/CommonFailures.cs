@@ -38,7 +38,7 @@ public static class CommonFailures
         Challenge = "Bearer realm=\"authmesh\", error=\"insufficient_scope\"", // RFC 6750 §3.1
     };
 
-    /// <summary>403 for a known caller who may not do this, whatever the role.</summary>
+    /// <summary>403 for a request that another role would not allow either.</summary>
     public static Failure Forbidden(string message) => new(StatusCodes.Status403Forbidden, "forbidden", message);
 
     /// <summary>503 for a part that is temporarily unavailable.</summary>

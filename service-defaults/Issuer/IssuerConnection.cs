@@ -6,7 +6,7 @@ namespace AuthMesh.Issuer;
 
 /// <summary>
 /// Reaches the identity service at its inner addresses, with the credential that the services share. It never calls another address,
-/// whatever a token or the issuer's metadata says.
+/// even if a token or the issuer's metadata names one.
 /// </summary>
 public sealed class IssuerConnection : IDisposable
 {

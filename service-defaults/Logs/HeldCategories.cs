@@ -3,8 +3,8 @@ using Microsoft.Extensions.Logging;
 namespace AuthMesh.Logs;
 
 /// <summary>
-/// Framework categories that log the content of a request (its URL with the query, its path decoded, values of parameters, headers), and
-/// with it any tokens and passwords in there. Below Warning they log nothing, whatever the settings say.
+/// The framework categories that log the content of a request: its URL with the query, its decoded path, parameter values, headers. That
+/// content may hold tokens and passwords, so no setting makes these categories log below Warning.
 /// </summary>
 internal static class HeldCategories
 {
