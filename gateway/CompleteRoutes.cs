@@ -52,14 +52,7 @@ internal sealed class CompleteRoutes : IProxyConfigFilter
                 + $"anonymous take the cookie anyway. {SessionCookies.Passed} is only for the logout of the identity service.");
         }
 
-        if (route.Metadata?.GetValueOrDefault(PassDeviceCookie.Metadata) is { } isPassed
-            && (isPassed != "true" || !SendServiceKey.IsFor(cluster)))
-        {
-            throw new InvalidOperationException(
-                $"{key}:Metadata:{PassDeviceCookie.Metadata} is {isPassed}. Write true on routes where the identity service signs users "
-                + "in, or leave it out: no other service may see the cookie.");
-        }
-
+        PassCookies.Check(route, cluster, key);
         RouteDemands.Check(route, key);
         return ValueTask.FromResult(
             methods.Contains(HttpMethods.Head) || !methods.Contains(HttpMethods.Get)

@@ -36,7 +36,8 @@ internal static class GatewayBuilder
             .AddTransforms<SendServiceKey>()
             .AddTransforms<OwnCookies>()
             .AddTransforms<PassedSessionCookies>()
-            .AddTransforms<PassDeviceCookie>();
+            .AddTransforms<PassCookies>()
+            .AddTransforms<PassOrigin>();
         // The pipeline has no session affinity, but YARP's affinity cookies would load data protection and write a key to the home folder.
         services.RemoveAll<ISessionAffinityPolicy>();
         services.RemoveDataProtectionStart();

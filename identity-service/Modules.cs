@@ -1,11 +1,15 @@
 using AuthMesh.Identity.Accounts;
 using AuthMesh.Identity.Admin;
+using AuthMesh.Identity.Emails;
 using AuthMesh.Identity.Keys;
+using AuthMesh.Identity.Mail;
 using AuthMesh.Identity.Operator;
+using AuthMesh.Identity.Passkeys;
 using AuthMesh.Identity.Passwords;
 using AuthMesh.Identity.Platform;
 using AuthMesh.Identity.Platform.Database;
 using AuthMesh.Identity.Revocations;
+using AuthMesh.Identity.SecondFactor;
 using AuthMesh.Identity.Sessions;
 using AuthMesh.Identity.SignIn;
 using AuthMesh.Identity.Throttling;
@@ -27,8 +31,12 @@ internal static class Modules
         AdminModule.Instance,
         OperatorModule.Instance,
         AccountsModule.Instance,
+        EmailsModule.Instance,
         SignInModule.Instance,
+        PasskeysModule.Instance,
+        SecondFactorModule.Instance,
         SessionsModule.Instance,
+        MailModule.Instance,
         ThrottlingModule.Instance,
         PasswordsModule.Instance,
         UsersModule.Instance,

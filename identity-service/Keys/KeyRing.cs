@@ -44,6 +44,8 @@ internal sealed partial class KeyRing(MasterKey masterKey, TimeProvider clock, I
 
     public (string Id, byte[] Secret) CurrentMacKey => Current.MacKeys.Current;
 
+    public (string Id, byte[] Secret) CurrentSealKey => Current.SealKeys.Current;
+
     /// <summary>The ids (<c>kid</c>) of the signing keys that this replica opened.</summary>
     public IReadOnlyList<string> KeyIds => Current.SigningKeys.Keys;
 
@@ -66,6 +68,8 @@ internal sealed partial class KeyRing(MasterKey masterKey, TimeProvider clock, I
     public byte[]? FindPepper(string id) => Current.Peppers.All.GetValueOrDefault(id);
 
     public byte[]? FindMacKey(string id) => Current.MacKeys.All.GetValueOrDefault(id);
+
+    public byte[]? FindSealKey(string id) => Current.SealKeys.All.GetValueOrDefault(id);
 
     public ECDsaSecurityKey? FindSigningKey(string id) => Current.SigningKeys.GetValueOrDefault(id)?.Security;
 

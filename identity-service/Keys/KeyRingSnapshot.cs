@@ -39,6 +39,7 @@ internal sealed class KeyRingSnapshot
         OldestRetirement = signing.Min(row => row.RetiredAt);
         Peppers = RingSecrets.Of(rows.FindAll(row => row.Purpose == RingKeyPurpose.Pepper), opened, held?.Peppers);
         MacKeys = RingSecrets.Of(rows.FindAll(row => row.Purpose == RingKeyPurpose.Mac), opened, held?.MacKeys);
+        SealKeys = RingSecrets.Of(rows.FindAll(row => row.Purpose == RingKeyPurpose.Seal), opened, held?.SealKeys);
         (ReadAt, ReadAtTimestamp) = (readAt, readAtTimestamp);
     }
 
@@ -54,6 +55,8 @@ internal sealed class KeyRingSnapshot
     public RingSecrets Peppers { get; }
 
     public RingSecrets MacKeys { get; }
+
+    public RingSecrets SealKeys { get; }
 
     public FrozenSet<string> Unopened { get; }
 

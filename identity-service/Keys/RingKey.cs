@@ -11,11 +11,14 @@ internal enum RingKeyPurpose
 
     /// <summary>Keys of <see cref="MacToken"/>s. The table and the seal call this purpose RefreshToken, its first use.</summary>
     Mac,
+
+    /// <summary>Keys of <see cref="SealedSecret"/>s.</summary>
+    Seal,
 }
 
 /// <summary>
-/// A signing pair is first announced, then current, then retired (it only verifies), then deleted. A pepper or an HMAC key is current or
-/// retired.
+/// A signing pair is first announced, then current, then retired (it only verifies), then deleted. A key of another
+/// purpose is current or retired.
 /// </summary>
 internal enum RingKeyState
 {
@@ -31,7 +34,7 @@ internal sealed class RingKey
     {
     }
 
-    /// <summary>A signing key's <c>kid</c>; a pepper's name in stored hashes; 8 hexadecimal digits for an HMAC key.</summary>
+    /// <summary>A signing key's <c>kid</c>; a pepper's name in stored hashes; 8 hexadecimal digits for other keys.</summary>
     public string Id { get; private set; } = null!;
 
     public RingKeyPurpose Purpose { get; private set; }
@@ -60,6 +63,10 @@ internal sealed class RingKey
     /// <summary>Creates an HMAC key of 32 bytes, the output size of SHA-256.</summary>
     public static RingKey CreateMacKey(MasterKey masterKey, DateTimeOffset now) =>
         CreateSecret(masterKey, RingKeyPurpose.Mac, 32, now);
+
+    /// <summary>Creates an AES-256 key.</summary>
+    public static RingKey CreateSealKey(MasterKey masterKey, DateTimeOffset now) =>
+        CreateSecret(masterKey, RingKeyPurpose.Seal, 32, now);
 
     /// <summary>Lets an announced pair sign. The previous current pair must already be stored as retired.</summary>
     public void Activate(DateTimeOffset now) => (State, ActivatedAt) = (RingKeyState.Current, now);

@@ -35,6 +35,13 @@ internal sealed record StoredRing(List<RingKey> Keys, IReadOnlyList<RingKey> Cre
                 + "changed. Restore ring_keys from the same backup as the users.");
         }
 
+        if (missing.Exists(key => key.Purpose == RingKeyPurpose.Seal) && await AreThereSealedSecretsAsync(db, cancellationToken))
+        {
+            throw new StartRefusedException(
+                "Users have authenticator apps, but the key that seals their secrets is missing: the table ring_keys has lost rows. "
+                + "Nothing was changed. Restore ring_keys from the same backup as the users.");
+        }
+
         if (missing.Count > 0)
         {
             db.RingKeys.AddRange(missing); // the trigger keys_changed tells every replica and verifier
@@ -70,10 +77,18 @@ internal sealed record StoredRing(List<RingKey> Keys, IReadOnlyList<RingKey> Cre
             missing.Add(RingKey.CreateMacKey(masterKey, now));
         }
 
+        if (!Has(RingKeyPurpose.Seal, RingKeyState.Current))
+        {
+            missing.Add(RingKey.CreateSealKey(masterKey, now));
+        }
+
         return missing;
     }
 
-    // By SQL: the entity belongs to a module above this one.
+    // By SQL: the entities belong to modules above this one.
     private static Task<bool> AreThereUsersAsync(IdentityDb db, CancellationToken cancellationToken) =>
         db.Database.SqlQuery<bool>($"SELECT EXISTS (SELECT FROM users) AS \"Value\"").SingleAsync(cancellationToken);
+
+    private static Task<bool> AreThereSealedSecretsAsync(IdentityDb db, CancellationToken cancellationToken) =>
+        db.Database.SqlQuery<bool>($"SELECT EXISTS (SELECT FROM totp_secrets) AS \"Value\"").SingleAsync(cancellationToken);
 }

@@ -23,6 +23,19 @@ internal sealed record Caller(Guid UserId, Guid SessionId, int Epoch)
             WHERE s.id = @caller_session AND s.user_id = @caller AND s.epoch = @caller_epoch AND {LiveSession.IsLive})
         """;
 
+    /// <summary>
+    /// The same for changes to how one gets into the account: the table is empty, too, unless the session proved its user recently
+    /// (<see cref="ProvedMethods.IsRecent"/>). It locks the user's row, so that such changes follow one another.
+    /// </summary>
+    public const string WithRecentProof =
+        $"""
+        WITH caller AS (
+            SELECT u.*, s.id AS session_id FROM sessions s, users u
+            WHERE s.id = @caller_session AND s.user_id = @caller AND s.epoch = @caller_epoch AND {LiveSession.IsLive}
+                AND {ProvedMethods.IsRecent}
+            FOR NO KEY UPDATE OF u)
+        """;
+
     public NpgsqlParameter[] Parameters =>
         [new("caller", UserId), new("caller_session", SessionId), new("caller_epoch", Epoch)];
 

@@ -18,6 +18,24 @@ internal static class ProvedMethods
     /// <summary>The time of the session's newest proof, for a statement with a session <c>s</c>.</summary>
     public const string NewestProof = "(SELECT to_timestamp(max(value::bigint)) FROM jsonb_each_text(s.methods))";
 
+    /// <summary>How long ago the owner may have proved who they are, for changes to how one gets into the account.</summary>
+    public static readonly TimeSpan LongestAge = TimeSpan.FromMinutes(10);
+
+    private const string Recent = $"{Now} - 600"; // LongestAge
+
+    /// <summary>
+    /// The condition that a session <c>s</c> proved its user <c>u</c> within <see cref="LongestAge"/>, with two factors if the account
+    /// demands two. Then both proofs lie within that time.
+    /// </summary>
+    public const string IsRecent =
+        $"""
+        (CASE WHEN u.two_step
+            THEN COALESCE((s.methods->>'{Passkey}')::bigint > {Recent}, false)
+                OR COALESCE((s.methods->>'{Password}')::bigint > {Recent}, false)
+                    AND COALESCE(greatest((s.methods->>'{Totp}')::bigint, (s.methods->>'{RecoveryCode}')::bigint) > {Recent}, false)
+            ELSE (SELECT max(value::bigint) FROM jsonb_each_text(s.methods)) > {Recent} END)
+        """;
+
     // As long as a sign-in may take between its first and its second factor.
     private const long TogetherSeconds = 600;
 

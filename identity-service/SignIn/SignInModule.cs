@@ -1,4 +1,6 @@
 using AuthMesh.Identity.Platform;
+using AuthMesh.Identity.Platform.Database;
+using Microsoft.EntityFrameworkCore;
 
 namespace AuthMesh.Identity.SignIn;
 
@@ -7,6 +9,12 @@ internal static class SignInModule
     public static readonly Module Instance = new("SignIn")
     {
         AddServices = services => services.AddScoped<ProvePassword>().AddScoped<CompleteSignIn>(),
+        MapEntities = model => model.ApplyConfiguration(new PendingSignInMapping()),
         MapEndpoints = app => Login.Map(app.MapNoStore()),
     };
+
+    extension(IdentityDb db)
+    {
+        public DbSet<PendingSignIn> PendingSignIns => db.Set<PendingSignIn>();
+    }
 }

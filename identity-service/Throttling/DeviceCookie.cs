@@ -51,18 +51,9 @@ internal sealed class DeviceCookies(HostCookies cookies, KeyRing ring)
 {
     private static readonly TimeSpan Lifetime = TimeSpan.FromDays(400); // the browsers' maximum (RFC 6265bis §5.5)
 
-    /// <summary>
-    /// Finds the device cookie of a request. The gateway passes on this cookie alone, so a header with any other content, even a second
-    /// device cookie, is ignored.
-    /// </summary>
-    /// <returns>The cookie, for any account and epoch; null if the request has none.</returns>
-    public DeviceCookie? Find(HttpRequest request)
-    {
-        var start = cookies.DeviceName + "=";
-        return request.Headers.Cookie is [{ } header] && header.StartsWith(start, StringComparison.Ordinal)
-            ? DeviceCookie.TryParse(header.AsSpan(start.Length), ring)
-            : null;
-    }
+    /// <returns>The request's device cookie, for any account and epoch; null if the request has none, or several.</returns>
+    public DeviceCookie? Find(HttpRequest request) =>
+        HostCookies.Find(request, cookies.DeviceName) is { } value ? DeviceCookie.TryParse(value, ring) : null;
 
     public void Set(HttpResponse response, Guid userId, int epoch, DeviceCookie? known = null) =>
         cookies.Append(response, cookies.DeviceName, DeviceCookie.Create(userId, epoch, known).ToText(ring), Lifetime);

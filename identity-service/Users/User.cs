@@ -18,7 +18,29 @@ internal sealed class User
     /// <summary>The name in lower case, which must be unique.</summary>
     public string NormalizedUsername { get; private set; } = null!;
 
-    public string PasswordHash { get; private set; } = null!;
+    /// <summary>Null if the account has no password: its owner signs in with a passkey, or has yet to accept an invitation.</summary>
+    public string? PasswordHash { get; private set; }
+
+    /// <summary>The address that the owner proved, as typed; null if none. Only this address receives a reset or appears in a token.</summary>
+    public string? Email { get; private set; }
+
+    /// <summary>The proved address in ASCII lower case, which must be unique.</summary>
+    public string? NormalizedEmail { get; private set; }
+
+    /// <summary>When the owner proved the address; null exactly when <see cref="Email"/> is.</summary>
+    public DateTimeOffset? EmailVerifiedAt { get; private set; }
+
+    /// <summary>An address that the owner asked for and has yet to prove. Several accounts may ask for the same one.</summary>
+    public string? RequestedEmail { get; private set; }
+
+    /// <summary>Whether a password alone does not sign in: a second factor or a passkey must follow.</summary>
+    public bool TwoStep { get; private set; }
+
+    /// <summary>The account's id towards passkeys (WebAuthn §5.4.3): 48 random bytes in base64url. Null before the first passkey.</summary>
+    public string? PasskeyHandle { get; private set; }
+
+    /// <summary>The language of mails and pages, such as <c>en</c>; null if the owner chose none.</summary>
+    public string? Language { get; private set; }
 
     public string Role { get; private set; } = null!;
 
@@ -47,6 +69,16 @@ internal sealed class User
             CreatedAt = now,
         };
 
+    /// <summary>Creates an account that an invitation opens: it has no password yet.</summary>
+    public static User Invite(Username username, DateTimeOffset now, string role = Roles.User) => new()
+    {
+        Id = Guid.CreateVersion7(now),
+        Username = username.Value,
+        NormalizedUsername = username.Normalized,
+        Role = role,
+        CreatedAt = now,
+    };
+
     /// <summary>
     /// Gives access back to an owner who proved their identity by other means. All earlier sessions and tokens end: the trigger
     /// <c>user_epoch_raised</c> notifies every verifier.
@@ -63,7 +95,9 @@ internal sealed class User
 
 internal sealed class UserMapping : IEntityTypeConfiguration<User>
 {
-    public const string UniqueUsername = "ux_users_normalized_username";
+    public const string UniqueUsername = "ux_users_normalized_username", UniqueEmail = "ux_users_normalized_email";
+
+    public const int MaximumEmailLength = 254; // RFC 5321 §4.5.3.1.3, without the angle brackets
 
     public void Configure(EntityTypeBuilder<User> user)
     {
@@ -74,6 +108,14 @@ internal sealed class UserMapping : IEntityTypeConfiguration<User>
         // User lists sort by byte order. An upgrade of the system's collation would change any other order and break the index.
         user.Property(u => u.NormalizedUsername).HasMaxLength(Users.Username.MaximumLength).UseCollation("C");
         user.Property(u => u.FactorsEpoch).HasDefaultValue(0); // replicas of the previous version insert users without it
+        user.Property(u => u.Email).HasMaxLength(MaximumEmailLength);
+        user.Property(u => u.NormalizedEmail).HasMaxLength(MaximumEmailLength).UseCollation("C");
+        user.Property(u => u.RequestedEmail).HasMaxLength(MaximumEmailLength);
+        user.Property(u => u.TwoStep).HasDefaultValue(false); // replicas of the previous version insert users without it
+        user.Property(u => u.PasskeyHandle).HasMaxLength(64);
+        user.Property(u => u.Language).HasMaxLength(8);
+        user.HasIndex(u => u.NormalizedEmail).IsUnique().HasDatabaseName(UniqueEmail);
+        user.HasIndex(u => u.PasskeyHandle).IsUnique().HasDatabaseName("ux_users_passkey_handle");
         user.HasIndex(u => u.NormalizedUsername).IsUnique().HasDatabaseName(UniqueUsername);
     }
 }

@@ -14,7 +14,7 @@ public sealed class KeyRingTests(ProductionMesh mesh)
     private readonly MasterKey masterKey = new(RandomNumberGenerator.GetBytes(32));
 
     [Fact]
-    public async Task An_empty_database_gets_its_signing_keys_MAC_key_and_pepper_exactly_once()
+    public async Task An_empty_database_gets_each_of_its_keys_exactly_once()
     {
         await using var db = await EmptyAsync();
 
@@ -23,7 +23,7 @@ public sealed class KeyRingTests(ProductionMesh mesh)
         await Ring(masterKey).OpenAsync(db, TestContext.Current.CancellationToken);
 
         Assert.Equal(
-            ["Mac Current", "Pepper Current", "Signing Announced", "Signing Current"],
+            ["Mac Current", "Pepper Current", "Seal Current", "Signing Announced", "Signing Current"],
             made.Select(key => $"{key.Purpose} {key.State}").Order(StringComparer.Ordinal));
         Assert.Equal(made.Select(key => key.Id), (await KeysAsync(db)).Select(key => key.Id));
     }
@@ -42,7 +42,7 @@ public sealed class KeyRingTests(ProductionMesh mesh)
         await Assert.ThrowsAsync<StartRefusedException>(() => wrong.OpenAsync(db, TestContext.Current.CancellationToken));
         Assert.False(wrong.IsOpen);
         var after = (await KeysAsync(db)).Select(key => Convert.ToHexString(key.SealedSecret)).ToList();
-        Assert.Equal(3, after.Count);
+        Assert.Equal(4, after.Count);
         Assert.Subset(before.ToHashSet(), after.ToHashSet());
     }
 

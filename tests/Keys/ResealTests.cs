@@ -35,7 +35,7 @@ public sealed class ResealTests(ProductionMesh production) : IAsyncLifetime
         var seals = await SealsAsync();
         var done = await own.RunAsync("Production", "reseal");
         done.AssertExited(0);
-        Assert.Contains("Resealed 4 keys under Identity:MasterKey.", done.Output, StringComparison.Ordinal);
+        Assert.Contains("Resealed 5 keys under Identity:MasterKey.", done.Output, StringComparison.Ordinal);
         Assert.Equal(
             before, await own.Database.ScalarAsync<string>("SELECT string_agg(id || state || created_at, ' ' ORDER BY id) FROM ring_keys"));
         Assert.Empty(seals.Intersect(await SealsAsync()));

@@ -1,0 +1,49 @@
+using AuthMesh.Identity.Users;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Metadata.Builders;
+
+namespace AuthMesh.Identity.SignIn;
+
+/// <summary>A sign-in whose password was right and whose second factor is due. Its login token is single use.</summary>
+internal sealed class PendingSignIn
+{
+    private PendingSignIn()
+    {
+    }
+
+    /// <summary>SHA-256 of the login token.</summary>
+    public byte[] TokenHash { get; private set; } = [];
+
+    public Guid UserId { get; private set; }
+
+    public int Epoch { get; private set; }
+
+    public int FactorsEpoch { get; private set; }
+
+    /// <summary>The nonce of the device cookie, if the device was known to this account in this epoch; else null.</summary>
+    public byte[]? DeviceNonce { get; private set; }
+
+    public string Network { get; private set; } = "";
+
+    /// <summary>SHA-256 of the cookie of the browser that began; null if a program began, which holds the token itself.</summary>
+    public byte[]? BrowserHash { get; private set; }
+
+    public int WrongCodes { get; private set; }
+
+    /// <summary>When the password was proved.</summary>
+    public DateTimeOffset CreatedAt { get; private set; }
+
+    public DateTimeOffset ExpiresAt { get; private set; }
+}
+
+internal sealed class PendingSignInMapping : IEntityTypeConfiguration<PendingSignIn>
+{
+    public void Configure(EntityTypeBuilder<PendingSignIn> pending)
+    {
+        pending.ToTable("pending_sign_ins");
+        pending.HasKey(p => p.TokenHash);
+        pending.Property(p => p.Network).HasMaxLength(64);
+        pending.HasIndex(p => p.UserId);
+        pending.HasOne<User>().WithMany().HasForeignKey(p => p.UserId).OnDelete(DeleteBehavior.Cascade);
+    }
+}
