@@ -6,6 +6,7 @@ using AuthMesh.Bench.Keys;
 using AuthMesh.Bench.Passwords;
 using AuthMesh.Bench.Revocations;
 using AuthMesh.Bench.Tokens;
+using AuthMesh.Bench.Versions;
 
 var root = new RootCommand("Measures AuthMesh, and runs checks that are too long for the test suite. bench/README.md explains the results.")
 {
@@ -19,5 +20,6 @@ var root = new RootCommand("Measures AuthMesh, and runs checks that are too long
     HashingWays.Define(),
     HashingService.Define(),
     FailureShapes.Define(),
+    AgainstEarlier.Define(),
 };
 return await root.Parse(args is [] ? ["--help"] : args).InvokeAsync();
