@@ -21,22 +21,33 @@ internal static class FloodLoad
         var clients = new Option<int>("--clients") { Description = "Number of concurrent clients", DefaultValueFactory = _ => 64 };
         var seconds = new Option<int>("--seconds") { Description = "Duration of each phase", DefaultValueFactory = _ => 20 };
         var rounds = new Option<int>("--rounds") { Description = "Number of quiet and flood phases", DefaultValueFactory = _ => 3 };
+        var forgotten = new Option<bool>("--forgotten") { Description = "Flood /password/forgot instead of /login" };
         var address = new Option<Uri?>("--address")
         {
             Description = "A running mesh; by default, the benchmark starts one",
             CustomParser = result => new Uri(result.Tokens[0].Value),
         };
         var command = new Command(
-            "flood", "Measures how a flood of logins affects other callers and its own throughput") { clients, seconds, rounds, address };
+            "flood", "Measures how a flood of logins affects other callers and its own throughput")
+        {
+            clients, seconds, rounds, forgotten, address,
+        };
         command.SetAction((parsed, cancellation) => RunAsync(
             parsed.GetValue(address), parsed.GetValue(clients), TimeSpan.FromSeconds(parsed.GetValue(seconds)), parsed.GetValue(rounds),
-            cancellation));
+            parsed.GetValue(forgotten), cancellation));
         return command;
     }
 
-    private static async Task RunAsync(Uri? address, int clients, TimeSpan time, int rounds, CancellationToken cancellation)
+    private static async Task RunAsync(
+        Uri? address, int clients, TimeSpan time, int rounds, bool isForgotten, CancellationToken cancellation)
     {
-        await using var mesh = address is null ? await Mesh.StartAsync(new MeshOptions(), cancellation) : null;
+        var options = new MeshOptions { IdentitySettings = isForgotten ? ForgetfulUsers.MailSettings : [] };
+        await using var mesh = address is null ? await Mesh.StartAsync(options, cancellation) : null;
+        if (isForgotten && mesh is not null)
+        {
+            await ForgetfulUsers.CreateAsync(mesh, cancellation);
+        }
+
         var gateway = address ?? mesh!.Gateway.Address;
         using var caller = new Caller(gateway);
         using var session = await SignedIn.CreateAsync(gateway);
@@ -55,27 +66,33 @@ internal static class FloodLoad
         await Probe.RunAsync(probes, TimeSpan.FromSeconds(3), cancellation); // warm-up
 
         Console.WriteLine(
-            Line($"{clients} clients at /login, cost {HashSpeed.Cost}, {Environment.ProcessorCount} cores, {rounds} rounds of ")
+            Line($"{clients} clients at {(isForgotten ? "/password/forgot" : "/login")}, cost {HashSpeed.Cost}, {Environment.ProcessorCount} cores, {rounds} rounds of ")
             + Line($"{time.TotalSeconds:0} s quiet and {time.TotalSeconds:0} s flood"));
         var results = new List<Round>();
         for (var i = 0; i < rounds; i++)
         {
-            results.Add(await RunRoundAsync(gateway, mesh?.Identity.ProcessId, probes, known, clients, time, cancellation));
+            results.Add(await RunRoundAsync(gateway, mesh?.Identity.ProcessId, probes, known, clients, time, isForgotten, cancellation));
             Console.WriteLine(Line($"round {i + 1}: {results[i].Describe()}"));
         }
 
-        Print(probes, results);
+        Print(probes, results, isForgotten);
+        if (isForgotten && mesh is not null)
+        {
+            Console.WriteLine(await ForgetfulUsers.DescribeQueuesAsync(mesh, cancellation));
+        }
+
         known.ForEach(user => user.Dispose());
     }
 
     private static async Task<Round> RunRoundAsync(
-        Uri gateway, int? identity, Probe[] probes, List<KnownUser> known, int clients, TimeSpan time, CancellationToken cancellation)
+        Uri gateway, int? identity, Probe[] probes, List<KnownUser> known, int clients, TimeSpan time, bool isForgotten,
+        CancellationToken cancellation)
     {
         var quiet = await Probe.RunAsync(probes, time, cancellation);
         var memoryBefore = ResidentMemory(identity);
         var hashBefore = await HashSpeed.MeasureAsync();
 
-        using var flood = new LoginFlood(gateway);
+        using var flood = new LoginFlood(gateway, isForgotten);
         using var end = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         var flooding = flood.RunAsync(clients, end.Token);
         await Task.Delay(RampUp, cancellation);
@@ -91,7 +108,7 @@ internal static class FloodLoad
         return new Round(hash, quiet, flooded, answers, time, successes.Contains(-1) ? null : successes.Sum(), memoryBefore, memoryAfter);
     }
 
-    private static void Print(Probe[] probes, List<Round> rounds)
+    private static void Print(Probe[] probes, List<Round> rounds, bool isForgotten)
     {
         Console.WriteLine();
         Console.WriteLine(
@@ -107,7 +124,11 @@ internal static class FloodLoad
         }
 
         Console.WriteLine();
-        Console.WriteLine(Line($"logins hashed, as a share of the cores' capacity: {rounds.Average(round => round.Yield):0.00}"));
+        if (!isForgotten)
+        {
+            Console.WriteLine(Line($"logins hashed, as a share of the cores' capacity: {rounds.Average(round => round.Yield):0.00}"));
+        }
+
         if (rounds.All(round => round.KnownSuccesses is not null))
         {
             Console.WriteLine(

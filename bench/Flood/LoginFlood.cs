@@ -7,17 +7,22 @@ using System.Security.Cryptography;
 namespace AuthMesh.Bench.Flood;
 
 /// <summary>
-/// Clients that sign in with unknown names. Each retries as soon as it is answered, every time from another address with another name.
+/// Clients that sign in with unknown names, or that forgot the password of one of <see cref="ForgetfulUsers"/>. Each retries as soon as it is
+/// answered, every time from another address with another name.
 /// </summary>
 internal sealed class LoginFlood : IDisposable
 {
     private readonly ConcurrentDictionary<int, int> statuses = new();
     private readonly Uri address;
+    private readonly bool isForgotten;
     private readonly HttpClient http;
 
-    public LoginFlood(Uri address)
+    /// <param name="gateway">The mesh's address.</param>
+    /// <param name="isForgotten">Whether the clients ask for a new password instead of giving one.</param>
+    public LoginFlood(Uri gateway, bool isForgotten = false)
     {
-        this.address = address;
+        this.isForgotten = isForgotten;
+        address = new Uri(gateway, isForgotten ? "/password/forgot" : "/login");
         http = new HttpClient(new SocketsHttpHandler
         {
             UseProxy = false,
@@ -56,8 +61,10 @@ internal sealed class LoginFlood : IDisposable
             var status = 0;
             try
             {
-                var credentials = new { username = "nobody-" + Guid.NewGuid().ToString("N")[..12], password = "a wrong password" };
-                using var answer = await http.PostAsJsonAsync(new Uri(address, "/login"), credentials, end);
+                object body = isForgotten
+                    ? new { account = ForgetfulUsers.AnyName() }
+                    : new { username = "nobody-" + Guid.NewGuid().ToString("N")[..12], password = "a wrong password" };
+                using var answer = await http.PostAsJsonAsync(address, body, end);
                 status = (int)answer.StatusCode;
             }
             catch (OperationCanceledException) when (end.IsCancellationRequested)
