@@ -194,7 +194,11 @@ internal sealed partial class DeliverMails(
     // Servers repeat the address in their answers, and logs hold no addresses.
     private static string WithoutAddress(LeasedMail leased, string reason)
     {
-        reason = reason.Replace(leased.Mail.Address, "the address", StringComparison.OrdinalIgnoreCase);
+        if (leased.Mail.Address.Length > 0)
+        {
+            reason = reason.Replace(leased.Mail.Address, "the address", StringComparison.OrdinalIgnoreCase);
+        }
+
         return reason.Length > 300 ? reason[..300] : reason;
     }
 
