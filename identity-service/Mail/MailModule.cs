@@ -25,7 +25,9 @@ internal static class MailModule
             .AddSingleton<MailMetrics>()
             .AddSingleton<ComposeMail>()
             .AddSingleton<DeliverMails>()
-            .AddSingleton(Route)
+            .AddSingleton(provider => CreateRoute(
+                provider.GetRequiredService<IOptions<MailOptions>>().Value,
+                provider.GetRequiredService<IOptions<AuthMeshOptions>>().Value.Issuer))
             .AddSingleton(Expired)
             .AddHostedService<SendMails>(),
         MapEntities = model => model.ApplyConfiguration(new OutgoingMailMapping()),
@@ -37,10 +39,6 @@ internal static class MailModule
         public DbSet<OutgoingMail> Mails => db.Set<OutgoingMail>();
     }
 
-    private static IMailRoute Route(IServiceProvider provider)
-    {
-        var options = provider.GetRequiredService<IOptions<MailOptions>>().Value;
-        var issuer = new Uri(provider.GetRequiredService<IOptions<AuthMeshOptions>>().Value.Issuer);
-        return options.PickupFolder.Length > 0 ? new FolderRoute(options.PickupFolder) : new SmtpRoute(options, issuer.IdnHost);
-    }
+    internal static IMailRoute CreateRoute(MailOptions options, string issuer) => options.PickupFolder.Length > 0
+        ? new FolderRoute(options.PickupFolder) : new SmtpRoute(options, new Uri(issuer).IdnHost);
 }

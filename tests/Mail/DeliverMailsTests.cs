@@ -15,7 +15,7 @@ public sealed class DeliverMailsTests(MailDatabase outbox) : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         await outbox.ResetAsync();
-        worker = new MailWorker(outbox.ConnectionString, MailWorker.To(server));
+        worker = new MailWorker(outbox, MailWorker.To(server));
     }
 
     [Fact]
@@ -36,7 +36,7 @@ public sealed class DeliverMailsTests(MailDatabase outbox) : IAsyncLifetime
     public async Task Two_workers_send_each_mail_once()
     {
         await outbox.AddAsync(100);
-        await using var second = new MailWorker(outbox.ConnectionString, MailWorker.To(server));
+        var second = new MailWorker(outbox, MailWorker.To(server));
 
         await Together.RunAsync(2, async i =>
         {
@@ -56,8 +56,7 @@ public sealed class DeliverMailsTests(MailDatabase outbox) : IAsyncLifetime
     public async Task A_mail_of_a_worker_that_died_is_sent_when_its_lease_ends()
     {
         await outbox.AddAsync(1);
-        await using var dataSource = NpgsqlDataSource.Create(outbox.ConnectionString);
-        var (leased, _) = await new MailQueue(dataSource).LeaseAsync(20, TestContext.Current.CancellationToken); // and dies
+        var (leased, _) = await new MailQueue(outbox.DataSource).LeaseAsync(20, TestContext.Current.CancellationToken); // and dies
         Assert.Single(leased);
 
         await worker.DeliverAsync();
@@ -74,8 +73,7 @@ public sealed class DeliverMailsTests(MailDatabase outbox) : IAsyncLifetime
     public async Task A_worker_whose_lease_ran_out_leaves_the_mail_to_the_next_one()
     {
         await outbox.AddAsync(1);
-        await using var dataSource = NpgsqlDataSource.Create(outbox.ConnectionString);
-        var queue = new MailQueue(dataSource);
+        var queue = new MailQueue(outbox.DataSource);
         var (late, _) = await queue.LeaseAsync(20, TestContext.Current.CancellationToken);
         await outbox.Database.ExecuteAsync("UPDATE mails SET due_at = now() + interval '1 minute'"); // the lease of another worker
 
@@ -141,7 +139,7 @@ public sealed class DeliverMailsTests(MailDatabase outbox) : IAsyncLifetime
     {
         await outbox.AddAsync(2);
         var clock = new WatchedTime();
-        await using var patient = new MailWorker(outbox.ConnectionString, MailWorker.To(server), clock: clock);
+        var patient = new MailWorker(outbox, MailWorker.To(server), clock: clock);
         server.Answer = line => line.StartsWith("RCPT", StringComparison.Ordinal) ? SmtpServer.Hang : null;
 
         var delivering = patient.DeliverAsync();
@@ -210,8 +208,8 @@ public sealed class DeliverMailsTests(MailDatabase outbox) : IAsyncLifetime
     public async Task The_link_is_made_when_the_mail_is_sent_and_anew_for_each_attempt()
     {
         var made = 0;
-        await using var linking = new MailWorker(
-            outbox.ConnectionString, MailWorker.To(server), (_, _) => Task.FromResult<string?>($"https://a.test/reset?token=t{++made}"));
+        var linking = new MailWorker(
+            outbox, MailWorker.To(server), (_, _) => Task.FromResult<string?>($"https://a.test/reset?token=t{++made}"));
         await outbox.AddAsync(1, "PasswordReset");
         server.Answer = line => line.StartsWith("CONNECT", StringComparison.Ordinal) ? "421 busy" : null;
         await linking.DeliverAsync();
@@ -231,7 +229,7 @@ public sealed class DeliverMailsTests(MailDatabase outbox) : IAsyncLifetime
     [Fact]
     public async Task A_mail_whose_link_is_no_longer_wanted_is_deleted_without_a_word()
     {
-        await using var unwanted = new MailWorker(outbox.ConnectionString, MailWorker.To(server), (_, _) => Task.FromResult<string?>(null));
+        var unwanted = new MailWorker(outbox, MailWorker.To(server), (_, _) => Task.FromResult<string?>(null));
         await outbox.AddAsync(1, "VerifyEmail");
 
         await unwanted.DeliverAsync();
@@ -244,8 +242,8 @@ public sealed class DeliverMailsTests(MailDatabase outbox) : IAsyncLifetime
     [Fact]
     public async Task A_mail_that_cannot_be_written_is_tried_again_and_holds_up_no_other()
     {
-        await using var broken = new MailWorker(
-            outbox.ConnectionString, MailWorker.To(server), (_, _) => throw new InvalidOperationException("a defect"));
+        var broken = new MailWorker(
+            outbox, MailWorker.To(server), (_, _) => throw new InvalidOperationException("a defect"));
         await outbox.AddAsync(1, "VerifyEmail");
         await outbox.AddAsync(1);
 
@@ -259,7 +257,7 @@ public sealed class DeliverMailsTests(MailDatabase outbox) : IAsyncLifetime
     [Fact]
     public async Task What_happened_while_PostgreSQL_was_away_is_stored_before_anything_else_is_sent()
     {
-        await using var interrupted = new MailWorker(outbox.ConnectionString, MailWorker.To(server), async (mail, _) =>
+        var interrupted = new MailWorker(outbox, MailWorker.To(server), async (mail, _) =>
         {
             // PostgreSQL goes between this mail's lease and its end.
             await outbox.Database.ExecuteAsync("ALTER TABLE mails RENAME TO mails_away");
@@ -289,9 +287,5 @@ public sealed class DeliverMailsTests(MailDatabase outbox) : IAsyncLifetime
         Assert.Contains("550: <the address> no", Assert.Single(worker.Log.At(LogLevel.Error)), StringComparison.Ordinal);
     }
 
-    public async ValueTask DisposeAsync()
-    {
-        await worker.DisposeAsync();
-        await server.DisposeAsync();
-    }
+    public ValueTask DisposeAsync() => server.DisposeAsync();
 }

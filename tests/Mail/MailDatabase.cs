@@ -1,4 +1,5 @@
 using AuthMesh.Tests.Harness;
+using Npgsql;
 
 namespace AuthMesh.Tests.Mail;
 
@@ -15,9 +16,15 @@ public sealed class MailDatabase(ProductionMesh mesh) : IAsyncLifetime
 
     public Database Database { get; private set; } = null!;
 
+    public NpgsqlDataSource DataSource { get; private set; } = null!;
+
     public string ConnectionString => Database.ConnectionString;
 
-    public async ValueTask InitializeAsync() => Database = new Database(await mesh.Postgres.CreateDatabaseAsync());
+    public async ValueTask InitializeAsync()
+    {
+        Database = new Database(await mesh.Postgres.CreateDatabaseAsync());
+        DataSource = NpgsqlDataSource.Create(ConnectionString);
+    }
 
     /// <summary>Empties the outbox and brings the user back as it was.</summary>
     public Task ResetAsync() => Database.ExecuteAsync(
@@ -42,5 +49,5 @@ public sealed class MailDatabase(ProductionMesh mesh) : IAsyncLifetime
 
     public Task<long> CountAsync(string condition = "true") => Database.ScalarAsync<long>($"SELECT count(*) FROM mails WHERE {condition}");
 
-    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+    public ValueTask DisposeAsync() => DataSource.DisposeAsync();
 }

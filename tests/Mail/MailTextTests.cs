@@ -131,7 +131,7 @@ public sealed partial class MailTextTests(MailDatabase outbox) : IAsyncLifetime
     {
         await outbox.AddAsync(1, address: address);
         await using var server = new SmtpServer().Start();
-        await using var worker = new MailWorker(outbox.ConnectionString, MailWorker.To(server));
+        var worker = new MailWorker(outbox, MailWorker.To(server));
 
         await worker.DeliverAsync();
 
@@ -203,9 +203,9 @@ public sealed partial class MailTextTests(MailDatabase outbox) : IAsyncLifetime
     {
         await outbox.AddAsync(1, kind, data: data, language: language);
         await using var server = new SmtpServer().Start();
-        await using var worker = new MailWorker(
-            outbox.ConnectionString,
-            new(MailWorker.To(server)) { ["ReplyTo"] = "help@example.test", ["Templates"] = folder });
+        var settings = MailWorker.To(server);
+        (settings.ReplyTo, settings.Templates) = ("help@example.test", folder);
+        var worker = new MailWorker(outbox, settings);
         await worker.DeliverAsync();
         var mail = Assert.Single(server.Mails);
         return (mail.Message, mail.Raw);

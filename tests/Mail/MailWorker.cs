@@ -1,102 +1,53 @@
-using AuthMesh.Identity;
+using System.Diagnostics.Metrics;
 using AuthMesh.Identity.Mail;
-using AuthMesh.Identity.Platform;
 using AuthMesh.LocalMesh;
+using AuthMesh.Settings;
 using AuthMesh.Tests.Harness;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.DependencyInjection.Extensions;
-using Microsoft.Extensions.Hosting;
-using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 
 namespace AuthMesh.Tests.Mail;
 
-/// <summary>The mail part of one replica, without a process, on a real database. Nothing runs until a test starts it.</summary>
-internal sealed class MailWorker : IAsyncDisposable
+/// <summary>What a replica's worker does in one round, without its loop.</summary>
+internal sealed class MailWorker
 {
-    public const string From = "The Example <no-reply@example.test>";
+    private static readonly ServiceProvider Services = new ServiceCollection().AddMetrics().BuildServiceProvider();
 
-    private readonly WebApplication app;
+    private readonly DeliverMails deliver;
 
-    /// <param name="connectionString">The database.</param>
-    /// <param name="settings">Settings of <c>Identity:Mail</c>.</param>
+    /// <param name="database">The database.</param>
+    /// <param name="mail">The section <c>Identity:Mail</c>.</param>
     /// <param name="link">Makes the links of all kinds that have one.</param>
     /// <param name="clock">The clock of the process; PostgreSQL has its own.</param>
     public MailWorker(
-        string connectionString, Dictionary<string, string?> settings,
-        Func<OutgoingMail, CancellationToken, Task<string?>>? link = null, TimeProvider? clock = null)
+        MailDatabase database, MailOptions mail, Func<OutgoingMail, CancellationToken, Task<string?>>? link = null,
+        TimeProvider? clock = null)
     {
-        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { EnvironmentName = "Production" });
-        builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
-        {
-            ["AuthMesh:Issuer"] = ProductionMesh.Issuer,
-            ["AuthMesh:ServiceKey"] = ProductionMesh.ServiceKey,
-            ["Identity:MasterKey"] = Convert.ToBase64String(new byte[32]),
-            ["Identity:Database:ConnectionString"] = connectionString,
-        });
-        builder.Configuration.AddInMemoryCollection(settings.Select(
-            setting => KeyValuePair.Create($"Identity:Mail:{setting.Key}", setting.Value)));
-        builder.AddAuthMeshDefaults();
-        builder.Services.AddIdentitySettings().AddModules()
-            .AddSingleton<ILogger<DeliverMails>>(Log)
-            .AddSingleton<ILogger<SendMails>>(LoopLog)
-            .RemoveAll<MailLink>()
-            .RemoveAll<PreparationStep>(); // keys and first users, which mails do not need
-        builder.Services.AddSingleton(clock ?? TimeProvider.System);
-        foreach (var kind in Enum.GetValues<MailKind>().Where(MailData.HasLink))
-        {
-            builder.Services.AddSingleton(new MailLink(
-                kind, (_, mail, cancellationToken) => link?.Invoke(mail, cancellationToken) ?? Task.FromResult<string?>(Link(mail))));
-        }
-
-        app = builder.Build();
+        clock ??= TimeProvider.System;
+        link ??= (mail, _) => Task.FromResult<string?>(Link(mail));
+        var compose = new ComposeMail(
+            Enum.GetValues<MailKind>().Where(MailData.HasLink)
+                .Select(kind => new MailLink(kind, (_, mail, cancellationToken) => link(mail, cancellationToken))),
+            Options.Create(mail), Options.Create(new AuthMeshOptions { Issuer = ProductionMesh.Issuer }),
+            Services.GetRequiredService<IServiceScopeFactory>(), clock);
+        deliver = new DeliverMails(
+            new MailQueue(database.DataSource), MailModule.CreateRoute(mail, ProductionMesh.Issuer), compose,
+            new MailMetrics(Services.GetRequiredService<IMeterFactory>()), clock, Log);
     }
 
     public LogLines<DeliverMails> Log { get; } = new();
 
-    public LogLines<SendMails> LoopLog { get; } = new();
-
-    public IServiceProvider Services => app.Services;
-
     public static string Link(OutgoingMail mail) => $"{ProductionMesh.Issuer}/link?token={mail.Id:N}";
 
     /// <summary>Settings that send to this server.</summary>
-    public static Dictionary<string, string?> To(SmtpServer server) => new()
+    public static MailOptions To(SmtpServer server) => new()
     {
-        ["Host"] = Loopback.Address.ToString(),
-        ["Port"] = server.Port.ToString(System.Globalization.CultureInfo.InvariantCulture),
-        ["Tls"] = server.Tls.ToString(),
-        ["From"] = From,
+        Host = Loopback.Address.ToString(),
+        Port = server.Port,
+        Tls = server.Tls,
+        From = "The Example <no-reply@example.test>",
     };
 
     /// <summary>Delivers the mails that are due.</summary>
-    public Task<bool> DeliverAsync() => Services.GetRequiredService<DeliverMails>().RunAsync(TestContext.Current.CancellationToken);
-
-    /// <summary>Starts what a service starts: the preparation, and the loop that waits for mails.</summary>
-    public async Task StartAsync()
-    {
-        foreach (var service in Services.GetServices<IHostedService>()
-            .Where(service => service is SendMails or Preparation))
-        {
-            await service.StartAsync(TestContext.Current.CancellationToken);
-        }
-    }
-
-    /// <summary>Does something with the outbox in a scope of its own, like a request.</summary>
-    public async Task WithOutboxAsync(Func<Outbox, Task> work)
-    {
-        await using var scope = Services.CreateAsyncScope();
-        await work(scope.ServiceProvider.GetRequiredService<Outbox>());
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        foreach (var service in Services.GetServices<IHostedService>().OfType<SendMails>())
-        {
-            await service.StopAsync(CancellationToken.None);
-        }
-
-        await app.DisposeAsync();
-    }
+    public Task<bool> DeliverAsync() => deliver.RunAsync(TestContext.Current.CancellationToken);
 }

@@ -16,14 +16,22 @@ public sealed class OutboxTests(MailDatabase database) : IAsyncLifetime
     private static readonly Dictionary<string, string> NoData = [];
 
     private readonly SmtpServer server = new SmtpServer().Start();
-    private MailWorker worker = null!;
+    private MailReplica replica = null!;
+
+    private Dictionary<string, string?> Settings => new()
+    {
+        ["Host"] = AuthMesh.LocalMesh.Loopback.Address.ToString(),
+        ["Port"] = server.Port.ToString(System.Globalization.CultureInfo.InvariantCulture),
+        ["Tls"] = "None",
+        ["From"] = "no-reply@example.test",
+    };
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     public async ValueTask InitializeAsync()
     {
         await database.ResetAsync();
-        worker = new MailWorker(database.ConnectionString, MailWorker.To(server));
+        replica = new MailReplica(database, Settings);
     }
 
     [Fact]
@@ -46,7 +54,7 @@ public sealed class OutboxTests(MailDatabase database) : IAsyncLifetime
     [Fact]
     public async Task A_mail_to_a_named_address_lives_as_long_as_its_sender_says()
     {
-        await AddAsync(worker, MailKind.PasswordReset, Outbox.ResetLifetime);
+        await AddAsync(replica, MailKind.PasswordReset, Outbox.ResetLifetime);
 
         Assert.Equal(1, await database.CountAsync(
             "address = 'new@example.test' AND language = 'de' AND expires_at = created_at + interval '30 minutes' AND due_at <= now()"));
@@ -55,13 +63,12 @@ public sealed class OutboxTests(MailDatabase database) : IAsyncLifetime
     [Fact]
     public async Task Without_mail_nothing_is_stored_and_no_query_is_sent()
     {
-        await using var off = new MailWorker(database.ConnectionString, []);
+        await using var off = new MailReplica(database, []);
         await AddAsync(off, MailKind.PasswordReset, Outbox.ResetLifetime);
-        await off.StartAsync();
-        await off.Services.GetServices<IHostedService>().OfType<SendMails>().Single().ExecuteTask!.WaitAsync(Cancellation);
+        await (await off.StartAsync()).WaitAsync(Cancellation); // the loop ends at once
 
         Assert.Equal(0, await database.CountAsync());
-        await AddAsync(worker, MailKind.PasswordReset, Outbox.ResetLifetime);
+        await AddAsync(replica, MailKind.PasswordReset, Outbox.ResetLifetime);
         Assert.Equal(1, await database.CountAsync());
     }
 
@@ -70,7 +77,7 @@ public sealed class OutboxTests(MailDatabase database) : IAsyncLifetime
     {
         foreach (var commits in (bool[])[false, true])
         {
-            await using var scope = worker.Services.CreateAsyncScope();
+            await using var scope = replica.Services.CreateAsyncScope();
             var db = scope.ServiceProvider.GetRequiredService<IdentityDb>();
             await using var transaction = await db.Database.BeginTransactionAsync(Cancellation);
             await scope.ServiceProvider.GetRequiredService<Outbox>().AddAsync(
@@ -81,16 +88,16 @@ public sealed class OutboxTests(MailDatabase database) : IAsyncLifetime
             }
         }
 
-        await worker.DeliverAsync();
+        await new MailWorker(database, MailWorker.To(server)).DeliverAsync();
         Assert.Equal("True@example.test", Assert.Single(server.Mails).To);
     }
 
     [Fact]
     public async Task Data_that_the_template_does_not_know_or_misses_is_a_defect_of_the_caller()
     {
-        await Assert.ThrowsAsync<ArgumentException>(() => worker.WithOutboxAsync(outbox =>
+        await Assert.ThrowsAsync<ArgumentException>(() => replica.WithOutboxAsync(outbox =>
             outbox.NotifyAsync(MailDatabase.UserId, MailKind.SignInMethodAdded, NoData, Cancellation)));
-        await Assert.ThrowsAsync<ArgumentException>(() => worker.WithOutboxAsync(outbox =>
+        await Assert.ThrowsAsync<ArgumentException>(() => replica.WithOutboxAsync(outbox =>
             outbox.NotifyAsync(MailDatabase.UserId, MailKind.PasswordChanged, new Dictionary<string, string> { ["x"] = "" }, Cancellation)));
     }
 
@@ -98,7 +105,7 @@ public sealed class OutboxTests(MailDatabase database) : IAsyncLifetime
     [Fact]
     public async Task A_mail_wakes_the_worker_of_its_replica_after_the_commit()
     {
-        await using var woken = new MailWorker(database.ConnectionString, MailWorker.To(server), clock: new WatchedTime());
+        await using var woken = new MailReplica(database, Settings, new WatchedTime());
         await woken.StartAsync();
 
         for (var i = 1; i <= 3; i++)
@@ -112,7 +119,7 @@ public sealed class OutboxTests(MailDatabase database) : IAsyncLifetime
     public async Task A_worker_polls_every_5_seconds_for_mails_of_others_and_survives_an_outage()
     {
         var clock = new WatchedTime();
-        await using var polling = new MailWorker(database.ConnectionString, MailWorker.To(server), clock: clock);
+        await using var polling = new MailReplica(database, Settings, clock);
         await polling.StartAsync();
         await clock.UntilWatchedAsync(1);
         await database.AddAsync(1);
@@ -121,12 +128,12 @@ public sealed class OutboxTests(MailDatabase database) : IAsyncLifetime
         await AdvanceUntilAsync(() => server.Mails.Count == 1);
 
         await database.Database.ExecuteAsync("ALTER TABLE mails RENAME TO mails_away");
-        await AdvanceUntilAsync(() => polling.LoopLog.At(LogLevel.Warning).Any());
+        await AdvanceUntilAsync(() => polling.Log.At(LogLevel.Warning).Any());
         await database.Database.ExecuteAsync("ALTER TABLE mails_away RENAME TO mails");
         await database.AddAsync(1);
         await AdvanceUntilAsync(() => server.Mails.Count == 2);
 
-        Assert.Contains("The outbox cannot be read: ", Assert.Single(polling.LoopLog.At(LogLevel.Warning)), StringComparison.Ordinal);
+        Assert.Contains("The outbox cannot be read: ", Assert.Single(polling.Log.At(LogLevel.Warning)), StringComparison.Ordinal);
 
         async Task AdvanceUntilAsync(Func<bool> condition) => await Patience.UntilAsync(() =>
         {
@@ -144,7 +151,7 @@ public sealed class OutboxTests(MailDatabase database) : IAsyncLifetime
         await using (var db = database.Database.Open())
         {
             var deleted = await Prune.RunAsync(
-                db, worker.Services.GetServices<PruneStatement>().Where(statement => statement.Rows == "expired mails"), Cancellation);
+                db, replica.Services.GetServices<PruneStatement>().Where(statement => statement.Rows == "expired mails"), Cancellation);
             Assert.Equal(1, deleted["expired mails"]);
         }
 
@@ -155,13 +162,13 @@ public sealed class OutboxTests(MailDatabase database) : IAsyncLifetime
 
     public async ValueTask DisposeAsync()
     {
-        await worker.DisposeAsync();
+        await replica.DisposeAsync();
         await server.DisposeAsync();
     }
 
-    private Task NotifyAsync() => worker.WithOutboxAsync(outbox =>
+    private Task NotifyAsync() => replica.WithOutboxAsync(outbox =>
         outbox.NotifyAsync(MailDatabase.UserId, MailKind.PasswordChanged, NoData, Cancellation));
 
-    private static Task AddAsync(MailWorker from, MailKind kind, TimeSpan lifetime) => from.WithOutboxAsync(outbox =>
+    private static Task AddAsync(MailReplica from, MailKind kind, TimeSpan lifetime) => from.WithOutboxAsync(outbox =>
         outbox.AddAsync(MailDatabase.UserId, kind, "new@example.test", "de", NoData, lifetime, Cancellation));
 }

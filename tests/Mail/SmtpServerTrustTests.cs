@@ -66,7 +66,7 @@ public sealed class SmtpServerTrustTests(MailDatabase outbox) : IAsyncLifetime
     {
         await using var server = Server("None", certificate: null, "PLAIN");
         var settings = Settings(server);
-        settings["Tls"] = "StartTls";
+        settings.Tls = MailTls.StartTls;
 
         var warnings = await DeliverAsync(server, settings);
 
@@ -79,7 +79,7 @@ public sealed class SmtpServerTrustTests(MailDatabase outbox) : IAsyncLifetime
     {
         await using var server = Server("Implicit", TestCertificates.Server, "PLAIN");
         var settings = Settings(server);
-        settings["Password"] = "another password";
+        settings.Password = "another password";
 
         var warnings = await DeliverAsync(server, settings);
 
@@ -93,8 +93,7 @@ public sealed class SmtpServerTrustTests(MailDatabase outbox) : IAsyncLifetime
     {
         await using var server = Server("Implicit", TestCertificates.Server, "PLAIN");
         var settings = Settings(server);
-        settings.Remove("Username");
-        settings.Remove("Password");
+        (settings.Username, settings.Password) = ("", "");
 
         var warnings = await DeliverAsync(server, settings);
 
@@ -109,9 +108,8 @@ public sealed class SmtpServerTrustTests(MailDatabase outbox) : IAsyncLifetime
         var passwordFile = Path.GetTempFileName();
         await File.WriteAllTextAsync(passwordFile, "of yesterday\n", TestContext.Current.CancellationToken);
         var settings = Settings(server);
-        settings.Remove("Password");
-        settings["PasswordFile"] = passwordFile;
-        await using var worker = new MailWorker(outbox.ConnectionString, settings);
+        (settings.Password, settings.PasswordFile) = ("", passwordFile);
+        var worker = new MailWorker(outbox, settings);
 
         await worker.DeliverAsync();
         Assert.Empty(server.Mails);
@@ -133,20 +131,21 @@ public sealed class SmtpServerTrustTests(MailDatabase outbox) : IAsyncLifetime
     private static SmtpServer Server(string tls, X509Certificate2? certificate, string mechanisms) =>
         new SmtpServer { Tls = Enum.Parse<MailTls>(tls), Certificate = certificate, Mechanisms = mechanisms }.Start();
 
-    private Dictionary<string, string?> Settings(SmtpServer server, bool knowsAuthority = true) => new(MailWorker.To(server))
+    private MailOptions Settings(SmtpServer server, bool knowsAuthority = true)
     {
-        ["Username"] = SmtpServer.Username,
-        ["Password"] = SmtpServer.Password,
-        ["RootCertificate"] = knowsAuthority ? rootFile : "",
-    };
+        var settings = MailWorker.To(server);
+        (settings.Username, settings.Password) = (SmtpServer.Username, SmtpServer.Password);
+        settings.RootCertificate = knowsAuthority ? rootFile : "";
+        return settings;
+    }
 
     private Task<List<string>> DeliverAsync(SmtpServer server, bool knowsAuthority = true) =>
         DeliverAsync(server, Settings(server, knowsAuthority));
 
     /// <returns>The warnings in the log.</returns>
-    private async Task<List<string>> DeliverAsync(SmtpServer server, Dictionary<string, string?> settings)
+    private async Task<List<string>> DeliverAsync(SmtpServer server, MailOptions settings)
     {
-        await using var worker = new MailWorker(outbox.ConnectionString, settings);
+        var worker = new MailWorker(outbox, settings);
         await worker.DeliverAsync();
         Assert.DoesNotContain(server.Commands, line => line.Contains(Base64(SmtpServer.Password), StringComparison.Ordinal)
             && !line.StartsWith("tls ", StringComparison.Ordinal));
