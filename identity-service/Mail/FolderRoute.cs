@@ -33,7 +33,7 @@ internal sealed class FolderRoute(string folder) : IMailRoute, IMailConversation
         }
     }
 
-    /// <summary>The name of the file begins with the time, so that the newest mail stands last. A mail that is sent again replaces itself.</summary>
+    // The name begins with the time, so that the newest mail stands last.
     public async Task<string?> SendAsync(MimeMessage message, CancellationToken cancellationToken)
     {
         var time = message.Date.ToString("yyyyMMdd'T'HHmmss'.'fff", CultureInfo.InvariantCulture);

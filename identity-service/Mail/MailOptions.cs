@@ -70,16 +70,17 @@ public sealed class MailOptions
         _ => 587,
     };
 
-    private bool HasLoopbackHost =>
-        Host.Equals("localhost", StringComparison.OrdinalIgnoreCase) || (IPAddress.TryParse(Host, out var address) && IPAddress.IsLoopback(address));
+    private bool HasLoopbackHost => Host.Equals("localhost", StringComparison.OrdinalIgnoreCase)
+        || (IPAddress.TryParse(Host, out var address) && IPAddress.IsLoopback(address));
 
     /// <summary>Reads a setting with one address.</summary>
     internal static MailboxAddress? ParseAddress(string text) =>
-        MailboxAddress.TryParse(text, out var mailbox) && IsUsable(mailbox.Address) ? mailbox : null;
+        MailboxAddress.TryParse(text, out var mailbox) && IsUsable(mailbox.GetAddress(idnEncode: true)) ? mailbox : null;
 
     /// <summary>Whether the address can stand in a mail's header: visible ASCII with an @ between two parts.</summary>
     internal static bool IsUsable(string address) =>
-        address.All(c => c is > ' ' and < '\x7f') && address.IndexOf('@', StringComparison.Ordinal) is > 0 and var at && at < address.Length - 1;
+        address.All(c => c is > ' ' and < '\x7f')
+        && address.IndexOf('@', StringComparison.Ordinal) is > 0 and var at && at < address.Length - 1;
 
     internal string ReadPassword() => Secret.Read(Password, PasswordFile);
 

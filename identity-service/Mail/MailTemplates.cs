@@ -20,8 +20,8 @@ internal sealed partial class MailTemplates
     // Any script reads well in the source; only what is special in HTML is encoded.
     private static readonly HtmlEncoder Html = HtmlEncoder.Create(UnicodeRanges.All);
 
-    private static readonly string[] ForEach = ["product", "issuer", "account", "address", "time"];
-    private static readonly string[] ForLayout = ["product", "issuer", "language", "subject", "content"];
+    private static readonly string[] OfEachMail = ["product", "issuer", "account", "address", "time"];
+    public static readonly string[] PlaceholdersOfLayout = ["product", "issuer", "language", "subject", "content"];
 
     private static readonly Dictionary<string, MailKind> Kinds = Enum.GetValues<MailKind>().ToDictionary(NameOf);
 
@@ -31,6 +31,9 @@ internal sealed partial class MailTemplates
 
     /// <summary>The name of a kind's files: <c>verify_email</c>.</summary>
     public static string NameOf(MailKind kind) => JsonNamingPolicy.SnakeCaseLower.ConvertName(kind.ToString());
+
+    public static string[] PlaceholdersOf(MailKind kind) =>
+        [.. OfEachMail, .. MailData.NamesOf(kind), .. MailData.HasLink(kind) ? ["link"] : Array.Empty<string>()];
 
     /// <param name="folder">Files that replace the service's own; empty for none.</param>
     public static MailTemplates Read(string folder)
@@ -100,7 +103,7 @@ internal sealed partial class MailTemplates
     {
         if (name == Layout)
         {
-            return FindUnknown(text, ForLayout)
+            return FindUnknown(text, PlaceholdersOfLayout)
                 ?? (text.Contains("{{content}}", StringComparison.Ordinal) ? null : "lacks {{content}}, the place of the mail's text.");
         }
 
@@ -116,10 +119,9 @@ internal sealed partial class MailTemplates
             return $"is no template. Names are KIND.LANGUAGE.txt, KIND.LANGUAGE.html and {Layout}, for example verify_email.en.txt.";
         }
 
-        string[] known = [.. ForEach, .. MailData.NamesOf(kind), .. MailData.HasLink(kind) ? ["link"] : Array.Empty<string>()];
-        var (pair, isText) = (Path.ChangeExtension(name, name.EndsWith(".txt", StringComparison.Ordinal) ? "html" : "txt"),
-            name.EndsWith(".txt", StringComparison.Ordinal));
-        return FindUnknown(text, known)
+        var isText = name.EndsWith(".txt", StringComparison.Ordinal);
+        var pair = Path.ChangeExtension(name, isText ? "html" : "txt");
+        return FindUnknown(text, PlaceholdersOf(kind))
             ?? (all.ContainsKey(pair) ? null : $"needs {pair} beside it: each mail has a text and an HTML form.")
             ?? (!MailData.HasLink(kind) || text.Contains("{{link}}", StringComparison.Ordinal) ? null : "lacks {{link}}.")
             ?? (isText ? FindSubjectFault(text) : null);

@@ -54,7 +54,11 @@ public sealed class ProductionMesh : IAsyncLifetime
             ["Identity:Hashing:WorkFactor"] = WorkFactor,
         };
         mesh = await Mesh.StartAsync(
-            InProduction.On(await Postgres.CreateEmptyDatabaseAsync(), settings) with { GatewaySettings = Echo.RouteSettings(), WritesMails = true });
+            InProduction.On(await Postgres.CreateEmptyDatabaseAsync(), settings) with
+            {
+                GatewaySettings = Echo.RouteSettings(),
+                WritesMails = true,
+            });
         Gateway = new Caller(mesh.Gateway.Address);
         Identity = new Caller(mesh.Identity.Address);
         Resource = new Caller(mesh.Resource.Address);

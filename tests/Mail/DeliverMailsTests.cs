@@ -32,6 +32,19 @@ public sealed class DeliverMailsTests(MailDatabase outbox) : IAsyncLifetime
         Assert.Empty(worker.Log.At(LogLevel.Warning));
     }
 
+    [Theory]
+    [InlineData("Some.Body+tag@Example.test")]
+    [InlineData("somebody@xn--r8jz45g.xn--zckzah")]
+    [InlineData("\"quoted@local\"@example.test")]
+    public async Task The_server_hears_the_address_exactly_as_it_is_stored(string address)
+    {
+        await outbox.AddAsync(1, address: address);
+
+        await worker.DeliverAsync();
+
+        Assert.Equal(address, Assert.Single(server.Mails).To);
+    }
+
     [Fact]
     public async Task Two_workers_send_each_mail_once()
     {
@@ -280,7 +293,7 @@ public sealed class DeliverMailsTests(MailDatabase outbox) : IAsyncLifetime
     public async Task Logs_show_no_address_even_if_the_server_repeats_it()
     {
         await outbox.AddAsync(1);
-        server.Answer = line => line.StartsWith("RCPT", StringComparison.Ordinal) ? $"550 <{MailDatabase.Address.ToUpperInvariant()}> no" : null;
+        server.Answer = line => line.StartsWith("RCPT", StringComparison.Ordinal) ? "550 <SOMEBODY@EXAMPLE.TEST> no" : null;
 
         await worker.DeliverAsync();
 

@@ -35,12 +35,13 @@ public sealed class MailDatabase(ProductionMesh mesh) : IAsyncLifetime
         """);
 
     /// <summary>Puts mails into the outbox that are due now.</summary>
-    public Task AddAsync(int count, string kind = "PasswordChanged", string address = Address, string data = "{}", string language = "en") =>
+    public Task AddAsync(
+        int count, string kind = "PasswordChanged", string address = Address, string data = "{}", string language = "en") =>
         Database.ExecuteAsync(
             """
             INSERT INTO mails (id, kind, user_id, address, language, data, created_at, due_at, expires_at, attempts)
-            SELECT gen_random_uuid(), $2, '00000000-0000-0000-0000-000000000001', $3, $5, $4::jsonb, now(), now(), now() + interval '1 day', 0
-            FROM generate_series(1, $1)
+            SELECT gen_random_uuid(), $2, u.id, $3, $5, $4::jsonb, now(), now(), now() + interval '1 day', 0
+            FROM users u, generate_series(1, $1)
             """,
             count, kind, address, data, language);
 

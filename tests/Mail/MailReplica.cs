@@ -32,6 +32,7 @@ internal sealed class MailReplica : IAsyncDisposable
         builder.Configuration.AddInMemoryCollection(mail.Select(
             setting => KeyValuePair.Create($"Identity:Mail:{setting.Key}", setting.Value)));
         builder.AddAuthMeshDefaults();
+        builder.Logging.ClearProviders();
         builder.Services.AddIdentitySettings().AddModules()
             .AddSingleton<ILogger<SendMails>>(Log)
             .AddSingleton(clock ?? TimeProvider.System)

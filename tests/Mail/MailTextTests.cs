@@ -1,3 +1,5 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
 using System.Text.RegularExpressions;
 using AuthMesh.Identity.Mail;
 using AuthMesh.Settings;
@@ -47,7 +49,8 @@ public sealed partial class MailTextTests(MailDatabase outbox) : IAsyncLifetime
         Assert.All(
             new[] { message.Subject!, message.TextBody!, message.HtmlBody! },
             text => Assert.DoesNotMatch(@"[{}]{2}|  \b|passkey\b.*\bpasskey", text));
-        Assert.All(names.Where(name => name != "method"), name => Assert.Contains("some" + name, message.TextBody, StringComparison.Ordinal));
+        Assert.All(
+            names.Where(name => name != "method"), name => Assert.Contains("some" + name, message.TextBody, StringComparison.Ordinal));
         Assert.Contains("The Example", message.TextBody, StringComparison.Ordinal);
         Assert.Contains($"<html lang=\"{language}\">", message.HtmlBody, StringComparison.Ordinal);
         Assert.DoesNotMatch(@"<(img|script|link|style)\b|\bsrc=", message.HtmlBody!);
@@ -104,10 +107,9 @@ public sealed partial class MailTextTests(MailDatabase outbox) : IAsyncLifetime
     public async Task Text_from_a_user_changes_neither_the_headers_nor_the_markup(string text)
     {
         using var folder = new OwnTemplates(("new_device.en.txt", "Sign-in from {{device}}\n\nFrom {{device}}."));
-        await using var server = new SmtpServer().Start();
 
         var (message, _) = await SendAsync(
-            "NewDevice", System.Text.Json.JsonSerializer.Serialize(new Dictionary<string, string> { ["device"] = text }), folder: folder.Path);
+            "NewDevice", JsonSerializer.Serialize(new Dictionary<string, string> { ["device"] = text }), folder: folder.Path);
 
         var oneLine = Regex.Replace(text, @"[\p{C}\u2028\u2029]+", " ");
         Assert.Equal(
@@ -115,7 +117,7 @@ public sealed partial class MailTextTests(MailDatabase outbox) : IAsyncLifetime
             message.Headers.Select(header => header.Field).Order(StringComparer.Ordinal));
         Assert.Equal($"Sign-in from {oneLine}", message.Subject);
         Assert.Equal($"From {oneLine}.", message.TextBody!.Trim());
-        Assert.Contains($"from a device that is new to us: {System.Text.Encodings.Web.HtmlEncoder.Default.Encode(oneLine)}",
+        Assert.Contains($"from a device that is new to us: {HtmlEncoder.Default.Encode(oneLine)}",
             message.HtmlBody!.ReplaceLineEndings(" "), StringComparison.Ordinal);
         Assert.Equal(MailDatabase.Address, message.To.ToString());
     }
@@ -192,7 +194,8 @@ public sealed partial class MailTextTests(MailDatabase outbox) : IAsyncLifetime
         MailTemplates.Check(folder.Path, problems);
 
         Assert.StartsWith(
-            $"Identity:Mail:Templates has the file {name}, which {problem}", Assert.Single(problems.Result.Failures!), StringComparison.Ordinal);
+            $"Identity:Mail:Templates has the file {name}, which {problem}", Assert.Single(problems.Result.Failures!),
+            StringComparison.Ordinal);
     }
 
     private static List<string> Used(string file) =>

@@ -41,10 +41,10 @@ public sealed class OutboxTests(MailDatabase database) : IAsyncLifetime
         Assert.Equal(0, await database.CountAsync()); // no proved address
 
         await database.Database.ExecuteAsync(
-            "UPDATE users SET email = 'Some@example.test', normalized_email = 'some@example.test', email_verified_at = now(), language = 'ja'");
+            "UPDATE users SET email = 'A@example.test', normalized_email = 'a@example.test', email_verified_at = now(), language = 'ja'");
         await NotifyAsync();
         Assert.Equal(1, await database.CountAsync(
-            "address = 'Some@example.test' AND language = 'ja' AND kind = 'PasswordChanged' AND expires_at = created_at + interval '1 day'"));
+            "address = 'A@example.test' AND language = 'ja' AND kind = 'PasswordChanged' AND expires_at = created_at + interval '1 day'"));
 
         await database.Database.ExecuteAsync("UPDATE users SET disabled_at = now()");
         await NotifyAsync();
@@ -98,7 +98,8 @@ public sealed class OutboxTests(MailDatabase database) : IAsyncLifetime
         await Assert.ThrowsAsync<ArgumentException>(() => replica.WithOutboxAsync(outbox =>
             outbox.NotifyAsync(MailDatabase.UserId, MailKind.SignInMethodAdded, NoData, Cancellation)));
         await Assert.ThrowsAsync<ArgumentException>(() => replica.WithOutboxAsync(outbox =>
-            outbox.NotifyAsync(MailDatabase.UserId, MailKind.PasswordChanged, new Dictionary<string, string> { ["x"] = "" }, Cancellation)));
+            outbox.NotifyAsync(
+                MailDatabase.UserId, MailKind.PasswordChanged, new Dictionary<string, string> { ["x"] = "" }, Cancellation)));
     }
 
     // The clock of the process stands still, so nothing polls.

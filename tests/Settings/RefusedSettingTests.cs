@@ -122,6 +122,10 @@ public sealed class RefusedSettingTests
         { "identity-service", "Identity:Throttling:Registrations:Attempts", "-1",
             "Identity:Throttling:Registrations:Attempts must be 1 to 1000000" },
         { "identity-service", "Identity:Throttling:Devices:Attempts", "10", "Identity has no setting Devices" },
+        { "identity-service", "Identity:Mail:Host", "smtp://mail.example.com", "Identity:Mail:Host must be the name or address" },
+        { "identity-service", "Identity:Mail:Host", "mail.example.com", "Identity:Mail:From must be the sender's address" },
+        { "identity-service", "Identity:Mail:PasswordFile", "/nowhere/password", "Identity:Mail:PasswordFile names a file that cannot" },
+        { "identity-service", "Identity:Mail:Templates", "/nowhere", "Identity:Mail:Templates names a folder that cannot be read" },
         { "identity-service", "Identity:Tokens:AccessTokenLifetime", "02:00:00", "must be 00:01:00 to 01:00:00" },
         { "identity-service", "Identity:FirstAdmin:Username", "an admin", "must be 3 to 64 of the characters" },
         { "identity-service", "Identity:FirstAdmin:Username", "01a206df-fd48-7e5c-bf0e-4b06949bffdd", "must not have the form of an id" },
@@ -237,7 +241,7 @@ public sealed class RefusedSettingTests
         {
             ["ReverseProxy", "Clusters", ..] => "ReverseProxy:Clusters",
             ["ReverseProxy", _, var route, ..] => route,
-            ["Identity", "Database" or "Keys", ..] => string.Join(':', Key.Split(':')[..2]),
+            ["Identity", "Database" or "Keys" or "Mail", ..] => string.Join(':', Key.Split(':')[..2]),
             _ when Key.EndsWith("File", StringComparison.Ordinal) => Key[..^"File".Length],
             _ => Key,
         };

@@ -34,6 +34,31 @@ public sealed class ReservationTests(ProductionMesh mesh) : IAsyncLifetime
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     [Fact]
+    public async Task Of_200_mails_asked_for_at_once_five_go_to_one_address_and_20_come_from_one_network()
+    {
+        var answers = await Together.RunAsync(200, async i =>
+        {
+            await using var session = Session();
+            var to = budgets.ForMailTo(i % 2 == 0 ? "somebody@example.test" : "SomeBody@Example.test");
+            return (await session.Throttle.ReserveAsync(to, Cancellation)).Limit;
+        });
+        Assert.Equal(5, answers.Count(limit => limit is null));
+        Assert.Equal(195, answers.Count(limit => limit == "mail to"));
+
+        answers = await Together.RunAsync(200, async _ =>
+        {
+            await using var session = Session();
+            return (await session.Throttle.ReserveAsync(budgets.ForMailFrom("192.0.2.1"), Cancellation)).Limit;
+        });
+        Assert.Equal(20, answers.Count(limit => limit is null));
+        Assert.Equal(180, answers.Count(limit => limit == "mail from"));
+
+        await using var other = Session();
+        Assert.Null((await other.Throttle.ReserveAsync(budgets.ForMailTo("other@example.test"), Cancellation)).Limit);
+        Assert.Null((await other.Throttle.ReserveAsync(budgets.ForMailFrom("192.0.2.2"), Cancellation)).Limit);
+    }
+
+    [Fact]
     public async Task Reservations_with_crossed_keys_do_not_deadlock_and_returned_attempts_do_not_count()
     {
         // Ten concurrent callers for two accounts in two networks. They share each key with others and want the keys in another order.
