@@ -88,7 +88,6 @@ internal sealed class ComposeMail
         }
 
         message.Headers.Add("Auto-Submitted", "auto-generated"); // no holiday notes, please (RFC 3834 §5)
-        message.Prepare(EncodingConstraint.SevenBit);
         return message;
     }
 }

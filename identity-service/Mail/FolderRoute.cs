@@ -36,6 +36,11 @@ internal sealed class FolderRoute(string folder) : IMailRoute, IMailConversation
     // The name begins with the time, so that the newest mail stands last.
     public async Task<string?> SendAsync(MimeMessage message, CancellationToken cancellationToken)
     {
+        foreach (var part in message.BodyParts.OfType<TextPart>())
+        {
+            part.ContentTransferEncoding = ContentEncoding.EightBit; // readable, and the link stays in one piece
+        }
+
         var time = message.Date.ToString("yyyyMMdd'T'HHmmss'.'fff", CultureInfo.InvariantCulture);
         var file = Path.Combine(folder, $"{time}-{message.MessageId!.Split('@')[0]}.eml");
         try

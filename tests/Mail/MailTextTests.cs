@@ -75,7 +75,7 @@ public sealed partial class MailTextTests(MailDatabase outbox) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Japanese_arrives_as_Japanese_in_seven_bits()
+    public async Task Japanese_arrives_as_Japanese_over_a_server_that_takes_seven_bits()
     {
         var (message, raw) = await SendAsync("SignInMethodAdded", """{"method": "totp"}""", "ja");
 

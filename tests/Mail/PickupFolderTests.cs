@@ -22,6 +22,7 @@ public sealed class PickupFolderTests(ProductionMesh mesh)
         Assert.Equal("Your password at AuthMesh was changed", mail.Subject);
         Assert.StartsWith($"Hello {name},\n\nThe password of your account was changed at 2", mail.Text, StringComparison.Ordinal);
         Assert.Contains($">Hello {name},</p>", mail.Html, StringComparison.Ordinal);
+        Assert.Contains($"\nHello {name},", File.ReadAllText(mail.File).ReplaceLineEndings("\n"), StringComparison.Ordinal); // readable
         Assert.Equal("auto-generated", mail.Header("Auto-Submitted"));
         Assert.EndsWith("@auth.example.test", mail.Message.MessageId, StringComparison.Ordinal);
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(mail.File));

@@ -157,7 +157,7 @@ internal sealed class SmtpServer : IAsyncDisposable
             {
                 case "EHLO":
                     var tls = server.Tls == MailTls.StartTls && stream is not SslStream ? "250-STARTTLS\r\n" : "";
-                    return $"250-test\r\n{tls}{(server.Mechanisms.Length > 0 ? $"250-AUTH {server.Mechanisms}\r\n" : "")}250 8BITMIME";
+                    return $"250-test\r\n{tls}{(server.Mechanisms.Length > 0 ? $"250-AUTH {server.Mechanisms}\r\n" : "")}250 HELP";
                 case "MAIL":
                     from = line;
                     return server.Mechanisms.Length > 0 && !isAuthenticated ? "530 authenticate first" : "250 ok";
