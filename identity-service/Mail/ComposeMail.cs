@@ -87,7 +87,7 @@ internal sealed class ComposeMail
             message.ReplyTo.Add(replyTo);
         }
 
-        message.Headers.Add("Auto-Submitted", "auto-generated"); // no holiday notes, please (RFC 3834 §5)
+        message.Headers.Add("Auto-Submitted", "auto-generated"); // keeps automatic answers away (RFC 3834 §5)
         return message;
     }
 }

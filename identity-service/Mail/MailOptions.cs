@@ -55,8 +55,7 @@ public sealed class MailOptions
     public string Templates { get; set; } = "";
 
     /// <summary>
-    /// Instead of a server: a folder that gets each mail as a file. For the local mesh and for tests. Whoever reads the folder can reset
-    /// passwords.
+    /// Instead of a server: a folder that gets each mail as a file, for the local mesh and for tests. Its readers can set passwords.
     /// </summary>
     public string PickupFolder { get; set; } = "";
 

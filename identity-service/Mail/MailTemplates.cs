@@ -79,7 +79,7 @@ internal sealed partial class MailTemplates
 
     /// <param name="kind">The mail.</param>
     /// <param name="language">The wanted language. English, if this kind has no template of that language.</param>
-    /// <param name="values">The values of the placeholders. Nobody has to encode them.</param>
+    /// <param name="values">The values of the placeholders, as plain text.</param>
     public MailText Render(MailKind kind, string language, IReadOnlyDictionary<string, string> values)
     {
         var name = NameOf(kind);

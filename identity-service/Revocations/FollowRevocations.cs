@@ -161,7 +161,7 @@ internal sealed partial class FollowRevocations(
     private async Task<(List<Revocation> Entries, DateTimeOffset DatabaseTime)> ReadFromAsync(
         NpgsqlConnection connection, long position, CancellationToken cancellationToken)
     {
-        // An idle mesh sends only this statement. It also records the connected verifiers, every fourth second.
+        // Without mail, an idle mesh sends only this statement. It also records the connected verifiers, every fourth second.
         await using var command = new NpgsqlCommand(
             """
             WITH seen AS (

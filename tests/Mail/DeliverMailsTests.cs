@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using AuthMesh.Identity.Mail;
 using AuthMesh.Tests.Harness;
 using Microsoft.Extensions.Logging;
@@ -287,6 +288,47 @@ public sealed class DeliverMailsTests(MailDatabase outbox) : IAsyncLifetime
 
         Assert.Equal(3, server.Mails.Count); // the first one only once, the others without a wait for the end of their lease
         Assert.Equal(0, await outbox.CountAsync());
+    }
+
+    [Fact]
+    public async Task Metrics_count_mails_that_were_sent_failed_and_wait()
+    {
+        var counted = new List<string>();
+        using var listener = new MeterListener
+        {
+            InstrumentPublished = (instrument, self) =>
+            {
+                if (instrument.Meter.Scope == MailWorker.Meters)
+                {
+                    self.EnableMeasurementEvents(instrument);
+                }
+            },
+        };
+        listener.SetMeasurementEventCallback<long>((instrument, value, tags, _) =>
+            counted.Add($"{instrument.Name} {value} {string.Join(' ', tags.ToArray().Select(tag => tag.Value))}".Trim()));
+        listener.Start();
+        var metered = new MailWorker(outbox, MailWorker.To(server));
+        foreach (var name in (string[])["good", "bad", "later", "late"])
+        {
+            await outbox.AddAsync(1, address: $"{name}@example.test");
+        }
+
+        await outbox.Database.ExecuteAsync("UPDATE mails SET expires_at = now() WHERE address LIKE 'late@%'");
+        server.Answer = line => line.Contains("<bad@", StringComparison.Ordinal) ? "550 no"
+            : line.Contains("<later@", StringComparison.Ordinal) ? "450 later" : null;
+
+        await metered.DeliverAsync();
+        await metered.DeliverAsync();
+        listener.RecordObservableInstruments();
+
+        Assert.Subset(
+            counted.ToHashSet(),
+            new HashSet<string>
+            {
+                "authmesh.mail.sent 1 PasswordChanged", "authmesh.mail.failed 1 PasswordChanged refused",
+                "authmesh.mail.failed 1 PasswordChanged postponed", "authmesh.mail.failed 1 PasswordChanged expired",
+                "authmesh.mail.waiting 1",
+            });
     }
 
     [Fact]

@@ -32,8 +32,11 @@ internal sealed class MailWorker
             Services.GetRequiredService<IServiceScopeFactory>(), clock);
         deliver = new DeliverMails(
             new MailQueue(database.DataSource), MailModule.CreateRoute(mail, ProductionMesh.Issuer), compose,
-            new MailMetrics(Services.GetRequiredService<IMeterFactory>()), clock, Log);
+            new MailMetrics(Meters), clock, Log);
     }
+
+    /// <summary>Creates the meters of all workers, and no others.</summary>
+    public static IMeterFactory Meters => Services.GetRequiredService<IMeterFactory>();
 
     public LogLines<DeliverMails> Log { get; } = new();
 
