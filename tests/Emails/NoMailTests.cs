@@ -18,6 +18,7 @@ public sealed class NoMailTests(ProductionMesh production) : IAsyncLifetime
         own = await OwnDatabase.CreateAsync(production);
         own.Settings["Identity:Accounts:Registration"] = "Invitation";
         service = await own.StartAsync();
+        await service.WaitUntilReadyAsync(cancellation: TestContext.Current.CancellationToken);
         identity = new Caller(service.Address);
         var password = (await File.ReadAllTextAsync(own.FileIn("generated-password"), TestContext.Current.CancellationToken)).Trim();
         admin = await identity.TokenAsync("admin", password);
