@@ -41,8 +41,9 @@ internal sealed partial class AnswerMailRequests(
         await new Repeating(clock, Explain, LogWaiting).RunAsync(RunAsync, stoppingToken);
     }
 
-    private static Setback? Explain(Exception exception) =>
-        DatabaseUnavailable.FindCause(exception) is { } cause ? new Setback(cause.Message, RetryInterval) : null;
+    // No fault may end the service, which does more than this.
+    private static Setback? Explain(Exception exception) => exception is OperationCanceledException
+        ? null : new Setback((DatabaseUnavailable.FindCause(exception) ?? exception).Message, RetryInterval);
 
     private async Task<TimeSpan?> RunAsync(CancellationToken stoppingToken)
     {
