@@ -46,7 +46,10 @@ internal static partial class FailureShapes
         var samples = new Option<int>(
             "--samples")
         { Description = "Number of requests for each reason", DefaultValueFactory = _ => 2000 };
-        var command = new Command("failures", "Checks that a failed login and a forgotten password hide their reason, in the answer and its time") { samples };
+        var command = new Command("failures", "Checks that a failed login and a forgotten password hide their reason, in answer and time")
+        {
+            samples,
+        };
         command.SetAction((parsed, cancellation) => RunAsync(parsed.GetValue(samples), cancellation));
         return command;
     }

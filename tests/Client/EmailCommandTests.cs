@@ -46,7 +46,8 @@ public sealed class EmailCommandTests(ProductionMesh mesh) : IDisposable
             $"{link}\n{EmailCalls.NewPassword}\n", "password", "reset", "--password-stdin", "--server", Server);
 
         Assert.Equal(
-            (0, "Password set. Sign in with it\n", $"next: authmesh login {user.Username}\n"), (reset.ExitCode, reset.Output, reset.Errors));
+            (0, "Password set. Sign in with it\n", $"next: authmesh login {user.Username}\n"),
+            (reset.ExitCode, reset.Output, reset.Errors));
         await SignInAsync(user.Username, EmailCalls.NewPassword);
         (await client.RunAsync("password", "reset", "--server", Server)).AssertFailed(2, "Cannot ask for the password without a terminal");
     }
