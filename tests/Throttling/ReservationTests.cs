@@ -39,23 +39,22 @@ public sealed class ReservationTests(ProductionMesh mesh) : IAsyncLifetime
         var answers = await Together.RunAsync(200, async i =>
         {
             await using var session = Session();
-            var to = budgets.ForMailTo(i % 2 == 0 ? "somebody@example.test" : "SomeBody@Example.test");
-            return (await session.Throttle.ReserveAsync(to, Cancellation)).Limit;
+            var mail = budgets.ForMail(i % 2 == 0 ? "somebody@example.test" : "SomeBody@Example.test", $"192.0.2.{i}");
+            return (await session.Throttle.ReserveAsync(mail, Cancellation)).Limit;
         });
         Assert.Equal(5, answers.Count(limit => limit is null));
         Assert.Equal(195, answers.Count(limit => limit == "mail to"));
 
-        answers = await Together.RunAsync(200, async _ =>
+        answers = await Together.RunAsync(200, async i =>
         {
             await using var session = Session();
-            return (await session.Throttle.ReserveAsync(budgets.ForMailFrom("192.0.2.1"), Cancellation)).Limit;
+            return (await session.Throttle.ReserveAsync(budgets.ForMail($"{i}@example.test", "198.51.100.1"), Cancellation)).Limit;
         });
         Assert.Equal(20, answers.Count(limit => limit is null));
         Assert.Equal(180, answers.Count(limit => limit == "mail from"));
 
         await using var other = Session();
-        Assert.Null((await other.Throttle.ReserveAsync(budgets.ForMailTo("other@example.test"), Cancellation)).Limit);
-        Assert.Null((await other.Throttle.ReserveAsync(budgets.ForMailFrom("192.0.2.2"), Cancellation)).Limit);
+        Assert.Null((await other.Throttle.ReserveAsync(budgets.ForMail("other@example.test", "198.51.100.2"), Cancellation)).Limit);
     }
 
     [Fact]
