@@ -1,3 +1,4 @@
+using AuthMesh.Identity.Admin;
 using AuthMesh.Identity.Keys;
 using AuthMesh.Identity.Operator;
 using AuthMesh.Identity.Passwords;
@@ -20,6 +21,8 @@ public sealed class IdentityOptions : MasterKeyOptions
 
     /// <summary>Creates alice, bob and admin with well-known passwords. Development only.</summary>
     public bool DemoUsers { get; set; }
+
+    public AdminOptions Admins { get; set; } = new();
 
     public DatabaseOptions Database { get; set; } = new();
 
@@ -76,6 +79,7 @@ internal static class IdentitySettings
         return services
             .AddPart<MasterKeyOptions>(options => options)
             .AddPart(options => new DemoUserOptions { AreWanted = options.DemoUsers })
+            .AddPart(options => options.Admins)
             .AddPart(options => options.Database)
             .AddPart(options => options.FirstAdmin)
             .AddPart(options => options.Hashing)

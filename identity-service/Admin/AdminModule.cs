@@ -5,7 +5,14 @@ namespace AuthMesh.Identity.Admin;
 
 internal static class AdminModule
 {
-    public static readonly Module Instance = new("Admin") { MapEndpoints = MapEndpoints };
+    public static readonly Module Instance = new("Admin")
+    {
+        AddServices = services => services
+            .AddScoped<LockUsers>().AddScoped<RemoveUserSecondFactor>().AddSingleton<AdminWarning>()
+            .AddSingleton(new PreparationStep((provider, _) => provider.GetRequiredService<AdminWarning>().RunAsync())),
+        MapEndpoints = MapEndpoints,
+        Settings = [typeof(AdminOptions)],
+    };
 
     private static void MapEndpoints(IEndpointRouteBuilder app)
     {
@@ -18,5 +25,6 @@ internal static class AdminModule
         ChangeUser.Map(changes);
         DeleteUser.Map(changes);
         SignOutUser.Map(changes);
+        RemoveUserSecondFactor.Map(changes);
     }
 }
