@@ -7,7 +7,8 @@ internal static class AccountsModule
 {
     public static readonly Module Instance = new("Accounts")
     {
-        AddServices = services => services.AddScoped<Reauthenticate>().AddScoped<ChangePassword>().AddScoped<DeleteAccount>(),
+        AddServices = services => services
+            .AddScoped<ShowAccount>().AddScoped<Reauthenticate>().AddScoped<ChangePassword>().AddScoped<DeleteAccount>(),
         MapEndpoints = MapEndpoints,
     };
 
