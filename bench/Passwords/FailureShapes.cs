@@ -26,6 +26,7 @@ internal static partial class FailureShapes
     [
         new("unknown user", null, WrongPassword),
         new("wrong password", "password_hash, NULL", WrongPassword),
+        new("second factor", "password_hash, NULL", WrongPassword, TwoStep: true),
         new("disabled", "password_hash, now()", Password),
         new("300 characters", "password_hash, NULL", new string('x', 300)),
         new("plain bcrypt", "regexp_replace(password_hash, '^.*:', ''), NULL", WrongPassword),
@@ -96,8 +97,10 @@ internal static partial class FailureShapes
             {
                 await using var command = new NpgsqlCommand(
                     $"""
-                    INSERT INTO users (id, username, normalized_username, password_hash, disabled_at, role, epoch, is_demo, created_at)
-                    SELECT gen_random_uuid(), name, name, {row}, 'user', 0, false, now() FROM users, unnest($1) name
+                    INSERT INTO users (
+                        id, username, normalized_username, password_hash, disabled_at, two_step, role, epoch, is_demo, created_at)
+                    SELECT gen_random_uuid(), name, name, {row}, {Reasons[reason].TwoStep}, 'user', 0, false, now()
+                    FROM users, unnest($1) name
                     WHERE username = 'template'
                     """,
                     connection);
@@ -177,5 +180,6 @@ internal static partial class FailureShapes
     /// <param name="Name">Why the login fails.</param>
     /// <param name="Row">The hash and the time of disabling, as SQL over a registered user's row; null for an unknown user.</param>
     /// <param name="Password">The password to send.</param>
-    private sealed record Reason(string Name, string? Row, string Password);
+    /// <param name="TwoStep">Whether the account demands more than a password.</param>
+    private sealed record Reason(string Name, string? Row, string Password, bool TwoStep = false);
 }

@@ -6,7 +6,7 @@ using Npgsql;
 
 namespace AuthMesh.Identity.SecondFactor;
 
-/// <summary>Checks a code of an authenticator app. Each code counts as a wrong one before it is checked, and a right one starts over.</summary>
+/// <summary>Checks a code of an authenticator app. Each counts as a wrong one before it is checked, and a right one starts over.</summary>
 internal sealed partial class ProveTotp(IdentityDb db, NpgsqlDataSource database, KeyRing ring, ILogger<ProveTotp> logger)
 {
     /// <summary>

@@ -20,8 +20,8 @@ internal static class SecondFactorModule
     public static readonly Module Instance = new("SecondFactor")
     {
         AddServices = services => services
-            .AddSingleton<TrustedDevices>().AddScoped<ProveTotp>().AddScoped<RecoveryCodes>().AddScoped<SetUpTotp>().AddScoped<ConfirmTotp>()
-            .AddScoped<RemoveTotp>().AddScoped<ReplaceRecoveryCodes>().AddScoped<SetTwoStep>().AddScoped<ForgetTrustedDevices>()
+            .AddSingleton<TrustedDevices>().AddScoped<ProveTotp>().AddScoped<RecoveryCodes>().AddScoped<SetUpTotp>()
+            .AddScoped<ConfirmTotp>().AddScoped<RemoveTotp>().AddScoped<ReplaceRecoveryCodes>().AddScoped<SetTwoStep>().AddScoped<ForgetTrustedDevices>()
             .AddScoped<RemoveSecondFactor>().AddSingleton(Waiting),
         MapEndpoints = MapEndpoints,
         MapEntities = model => model.ApplyConfiguration(new TotpSecretMapping()).ApplyConfiguration(new RecoveryCodeMapping()),

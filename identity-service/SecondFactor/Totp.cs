@@ -3,7 +3,7 @@ using System.Security.Cryptography;
 
 namespace AuthMesh.Identity.SecondFactor;
 
-/// <summary>Time-based one-time passwords (RFC 6238): SHA-1, six digits, steps of 30 seconds, as every authenticator app has them.</summary>
+/// <summary>Time-based one-time passwords (RFC 6238): SHA-1, six digits, steps of 30 seconds, as all authenticator apps do it.</summary>
 internal static class Totp
 {
     public const int Digits = 6, StepSeconds = 30;
@@ -29,7 +29,7 @@ internal static class Totp
     /// <returns>The newest step that has this code, or null.</returns>
     public static long? FindStep(byte[] secret, string code, long now)
     {
-        var given = System.Text.Encoding.UTF8.GetBytes(code);
+        var given = System.Text.Encoding.UTF8.GetBytes(code.Replace(" ", "", StringComparison.Ordinal)); // apps show groups of three
         long? found = null;
         for (var step = now - 1; step <= now + 1; step++)
         {

@@ -46,9 +46,9 @@ internal sealed record OwnAccount(
         ? account : null;
 
     /// <summary>
-    /// Demands what changes to how one gets into the account demand: a recent proof, and two factors if the account demands two, of the token
-    /// and of the stored session. The statement that acts begins with <see cref="Caller.WithRecentProof"/>, because the account may change
-    /// in between.
+    /// Demands what changes to how one gets into the account demand: a recent proof, and two factors if the account demands two, of the
+    /// token and of the stored session. The statement that acts begins with <see cref="Caller.WithRecentProof"/>, because the account may
+    /// change in between.
     /// </summary>
     /// <returns>The account or the refusal.</returns>
     public static async Task<(OwnAccount? Account, Failure? Refusal)> DemandRecentProofAsync(

@@ -19,8 +19,8 @@ internal enum CodeKind
 /// authenticator app is up to <see cref="ProveTotp"/>.
 /// </summary>
 internal sealed class ProveCode(
-    IdentityDb db, PendingSignIns pendingSignIns, ProveTotp totp, RecoveryCodes recoveryCodes, TrustedDevices trustedDevices, Budgets budgets,
-    Throttle throttle, Outbox outbox, SecurityEvents events)
+    IdentityDb db, PendingSignIns pendingSignIns, ProveTotp totp, RecoveryCodes recoveryCodes, TrustedDevices trustedDevices,
+    Budgets budgets, Throttle throttle, Outbox outbox, SecurityEvents events)
 {
     private static readonly Failure
         WrongLoginCode = new(StatusCodes.Status401Unauthorized, "wrong_code", "The code is wrong, or was used before"),

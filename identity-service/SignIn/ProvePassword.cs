@@ -200,7 +200,9 @@ internal sealed partial class ProvePassword(
     private partial void LogUnusableHash(Guid userId, string reason);
 }
 
-/// <summary>Proves that the caller knows the account's password, if it has one. It holds the caller's place in the lane until it is disposed.</summary>
+/// <summary>
+/// Proves that the caller knows the account's password, if it has one. It holds the caller's place in the lane until it is disposed.
+/// </summary>
 internal sealed class PasswordProof(OwnAccount account, HashingPlace place, PasswordHashing passwords) : IDisposable
 {
     /// <summary>The account changed between the check of the password and the statement that relied on it.</summary>

@@ -1,6 +1,5 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
-using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 
 namespace AuthMesh.Errors;
@@ -9,7 +8,7 @@ internal sealed record ErrorBody(
     string Status, string Message, string Code, string TraceId, IReadOnlyDictionary<string, string[]>? Errors)
 {
     [JsonExtensionData]
-    public JsonObject? Members { get; set; }
+    public Dictionary<string, JsonElement>? Members { get; set; }
 }
 
 /// <summary>The same error in the shape of RFC 9457 §3, with the mesh's members as extensions.</summary>
@@ -19,7 +18,7 @@ internal sealed record ProblemBody(
     public const string ContentType = "application/problem+json";
 
     [JsonExtensionData]
-    public JsonObject? Members { get; set; }
+    public Dictionary<string, JsonElement>? Members { get; set; }
 }
 
 [JsonSerializable(typeof(ErrorBody))]

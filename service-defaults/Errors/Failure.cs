@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.WebUtilities;
@@ -54,6 +55,8 @@ public sealed class Failure(int status, string code, string message) : IResult, 
             response.Headers.WWWAuthenticate = Challenge;
         }
 
+        // As elements: the serializer writes a JsonObject as one member without a name.
+        var members = Members?.ToDictionary(member => member.Key, member => JsonElement.Parse(member.Value!.ToJsonString()));
         var traceId = Activity.Current?.TraceId.ToString() ?? httpContext.TraceIdentifier;
         AnswerLog.Write(httpContext, this, traceId);
         switch (ErrorNegotiation.Choose(httpContext.Request))
@@ -62,7 +65,7 @@ public sealed class Failure(int status, string code, string message) : IResult, 
                 // "about:blank" says that the status alone describes the problem (RFC 9457 §4.2.1). The code tells errors apart.
                 var problem = new ProblemBody("about:blank", ReasonPhrases.GetReasonPhrase(Status), Status, Message, Code, traceId, Errors)
                 {
-                    Members = Members,
+                    Members = members,
                 };
                 await response.WriteAsJsonAsync(
                     problem, ErrorJson.Readable.ProblemBody, ProblemBody.ContentType, httpContext.RequestAborted);
@@ -71,7 +74,7 @@ public sealed class Failure(int status, string code, string message) : IResult, 
                 await ErrorPage.WriteAsync(response, this, traceId, httpContext.RequestAborted);
                 break;
             default:
-                var error = new ErrorBody("error", Message, Code, traceId, Errors) { Members = Members };
+                var error = new ErrorBody("error", Message, Code, traceId, Errors) { Members = members };
                 await response.WriteAsJsonAsync(error, ErrorJson.Readable.ErrorBody, cancellationToken: httpContext.RequestAborted);
                 break;
         }

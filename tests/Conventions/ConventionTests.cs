@@ -21,8 +21,8 @@ public sealed class ConventionTests
     [Fact]
     public void Exactly_these_identity_endpoints_are_anonymous() => Assert.Equal(
         [
-            "GET /.well-known/jwks.json", "GET /.well-known/openid-configuration", "POST /login", "POST /logout", "POST /refresh",
-            "POST /register",
+            "GET /.well-known/jwks.json", "GET /.well-known/openid-configuration", "POST /login", "POST /login/recovery-code",
+            "POST /login/totp", "POST /logout", "POST /refresh", "POST /register",
         ],
         IdentityEndpoints().Where(IsAnonymous).Select(Name).Order(StringComparer.Ordinal));
 
@@ -32,10 +32,11 @@ public sealed class ConventionTests
             IsAnonymous(endpoint) || endpoint.Metadata.GetMetadata<IAuthorizeData>() is not null, Name(endpoint)));
 
     [Theory]
-    [InlineData("anonymous", "/.well-known/jwks.json", "/.well-known/openid-configuration", "/login", "/logout", "/refresh", "/register")]
-    [InlineData("signed-in", "/account", "/account/password", "/account/reauthenticate", "/account/sessions", "/account/sessions/{id}",
-        "/protected")]
-    [InlineData("admin", "/admin", "/users", "/users/{id}", "/users/{id}/sessions")]
+    [InlineData("anonymous", "/.well-known/jwks.json", "/.well-known/openid-configuration", "/login", "/login/recovery-code",
+        "/login/totp", "/logout", "/refresh", "/register")]
+    [InlineData("signed-in", "/account", "/account/password", "/account/reauthenticate", "/account/recovery-codes", "/account/sessions",
+        "/account/sessions/{id}", "/account/totp", "/account/totp/confirm", "/account/trusted-devices", "/account/two-step", "/protected")]
+    [InlineData("admin", "/admin", "/users", "/users/{id}", "/users/{id}/second-factor", "/users/{id}/sessions")]
     public void Exactly_these_gateway_routes_have_the_policy(string policy, params string[] paths) => Assert.Equal(
         paths, GatewayRoutes().Where(route => Text(route, "AuthorizationPolicy") == policy).Select(PathOf).Order(StringComparer.Ordinal));
 
