@@ -1,6 +1,7 @@
 using System.Text.Json.Serialization;
 using AuthMesh.Client.Accounts;
 using AuthMesh.Client.Guarded;
+using AuthMesh.Client.SecondFactor;
 using AuthMesh.Client.Server;
 using AuthMesh.Client.Sessions;
 using AuthMesh.Client.Terminal;
@@ -18,6 +19,11 @@ namespace AuthMesh.Client;
 [JsonSerializable(typeof(Credentials))]
 [JsonSerializable(typeof(AnswerFields))]
 [JsonSerializable(typeof(LoginAnswer))]
+[JsonSerializable(typeof(LoginDemand))]
+[JsonSerializable(typeof(CodeLogin))]
+[JsonSerializable(typeof(TotpSetup))]
+[JsonSerializable(typeof(TotpConfirmation))]
+[JsonSerializable(typeof(RecoveryCodesAnswer))]
 [JsonSerializable(typeof(RefreshRequest))]
 [JsonSerializable(typeof(Reauthentication))]
 [JsonSerializable(typeof(PasswordChange))]

@@ -3,6 +3,7 @@ using System.CommandLine.Invocation;
 using AuthMesh.Client.Accounts;
 using AuthMesh.Client.CommandLine;
 using AuthMesh.Client.Guarded;
+using AuthMesh.Client.SecondFactor;
 using AuthMesh.Client.Sessions;
 using AuthMesh.Client.Terminal;
 using AuthMesh.Client.Tour;
@@ -22,6 +23,8 @@ var root = new RootCommand("Signs you in to an AuthMesh server and shows what yo
     Account.Define(),
     Email.Define(),
     ChangePassword.Define(),
+    TotpCommands.Define(),
+    TotpCommands.DefineRecoveryCodes(),
     ListUsers.Define(),
     TakeTour.Define(),
 };

@@ -1,9 +1,11 @@
 using AuthMesh.Identity.Accounts;
+using AuthMesh.Identity.Admin;
 using AuthMesh.Identity.Keys;
 using AuthMesh.Identity.Mail;
 using AuthMesh.Identity.Operator;
 using AuthMesh.Identity.Passwords;
 using AuthMesh.Identity.Platform.Database;
+using AuthMesh.Identity.SecondFactor;
 using AuthMesh.Identity.Throttling;
 using AuthMesh.Identity.Tokens;
 using AuthMesh.Settings;
@@ -24,6 +26,8 @@ public sealed class IdentityOptions : MasterKeyOptions
 
     public AccountOptions Accounts { get; set; } = new();
 
+    public AdminOptions Admins { get; set; } = new();
+
     public DatabaseOptions Database { get; set; } = new();
 
     public FirstAdminOptions FirstAdmin { get; set; } = new();
@@ -35,6 +39,8 @@ public sealed class IdentityOptions : MasterKeyOptions
     public MailOptions Mail { get; set; } = new();
 
     public PasswordOptions Passwords { get; set; } = new();
+
+    public SecondFactorOptions SecondFactor { get; set; } = new();
 
     public ThrottlingOptions Throttling { get; set; } = new();
 
@@ -51,6 +57,7 @@ internal sealed class IdentityOptionsValidator(IHostEnvironment environment) : I
         options.CheckMasterKeys(problems, isDevelopment);
         options.Keys.Check(problems);
         options.Hashing.Check(problems);
+        options.SecondFactor.Check(problems);
         options.Throttling.Check(problems);
         options.Tokens.Check(problems);
         options.Passwords.Check(problems);
@@ -80,12 +87,14 @@ internal static class IdentitySettings
             .AddPart<MasterKeyOptions>(options => options)
             .AddPart(options => new DemoUserOptions { AreWanted = options.DemoUsers })
             .AddPart(options => options.Accounts)
+            .AddPart(options => options.Admins)
             .AddPart(options => options.Database)
             .AddPart(options => options.FirstAdmin)
             .AddPart(options => options.Hashing)
             .AddPart(options => options.Keys)
             .AddPart(options => options.Mail)
             .AddPart(options => options.Passwords)
+            .AddPart(options => options.SecondFactor)
             .AddPart(options => options.Throttling)
             .AddPart(options => options.Tokens);
     }

@@ -13,6 +13,7 @@ public static class Unthrottled
         ["Identity:Throttling:Account:Attempts"] = Attempts,
         ["Identity:Throttling:Network:Attempts"] = Attempts,
         ["Identity:Throttling:Device:Attempts"] = Attempts,
+        ["Identity:Throttling:Codes:Attempts"] = Attempts,
         ["Identity:Throttling:Registrations:Attempts"] = Attempts,
         ["Identity:Throttling:MailTo:Attempts"] = Attempts,
         ["Identity:Throttling:MailFrom:Attempts"] = Attempts,

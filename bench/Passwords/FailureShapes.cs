@@ -29,6 +29,7 @@ internal static partial class FailureShapes
         [
             new("unknown user", null, WrongPassword),
             new("wrong password", "password_hash, NULL", WrongPassword),
+            new("second factor", "password_hash, NULL", WrongPassword, IsTwoStep: true),
             new("disabled", "password_hash, now()", Password),
             new("300 characters", "password_hash, NULL", new string('x', 300)),
             new("plain bcrypt", "regexp_replace(password_hash, '^.*:', ''), NULL", WrongPassword),
@@ -121,15 +122,16 @@ internal static partial class FailureShapes
                 await using var command = new NpgsqlCommand(
                     $"""
                     INSERT INTO users (id, username, normalized_username, password_hash, disabled_at, role, epoch, is_demo, created_at,
-                        email, normalized_email, email_verified_at)
+                        email, normalized_email, email_verified_at, two_step)
                     SELECT gen_random_uuid(), name, name, {row}, 'user', 0, false, now(), address, address,
-                        CASE WHEN address IS NOT NULL THEN now() END
+                        CASE WHEN address IS NOT NULL THEN now() END, $3
                     FROM users, unnest($1) name, LATERAL (SELECT CASE WHEN $2 THEN name || '@example.test' END) AS given (address)
                     WHERE username = 'template'
                     """,
                     connection);
                 command.Parameters.AddWithValue(Enumerable.Range(0, count).Select(number => question.NameOf(reason, number)).ToArray());
                 command.Parameters.AddWithValue(question.Reasons[reason].HasAddress);
+                command.Parameters.AddWithValue(question.Reasons[reason].IsTwoStep);
                 await command.ExecuteNonQueryAsync(cancellation);
             }
         }
@@ -214,5 +216,6 @@ internal static partial class FailureShapes
     /// <param name="Row">The hash and the time of disabling, as SQL over a registered user's row; null for an unknown user.</param>
     /// <param name="Password">The password to send.</param>
     /// <param name="HasAddress">Whether the user has a proved address.</param>
-    private sealed record Reason(string Name, string? Row, string Password = "", bool HasAddress = false);
+    /// <param name="IsTwoStep">Whether the account demands more than a password.</param>
+    private sealed record Reason(string Name, string? Row, string Password = "", bool HasAddress = false, bool IsTwoStep = false);
 }

@@ -6,8 +6,10 @@ using AuthMesh.Client.Terminal;
 
 namespace AuthMesh.Client.Accounts;
 
+/// <summary>Servers of earlier versions know neither addresses nor a second factor.</summary>
 internal sealed record AccountAnswer(
-    string Id, string Username, string Role, DateTimeOffset CreatedAt, string? Email = null, string? RequestedEmail = null);
+    string Id, string Username, string Role, DateTimeOffset CreatedAt, string? Email = null, string? RequestedEmail = null,
+    bool TwoStep = false, bool Totp = false, int RecoveryCodes = 0);
 
 internal static class Account
 {
@@ -37,7 +39,17 @@ internal static class Account
 
         invocation.Output.Line($"role      {account.Role}");
         invocation.Output.Line($"created   {ShownTime.Of(account.CreatedAt)}");
+        invocation.Output.Line($"factors   {Factors(account)}");
         invocation.Output.Line($"server    {invocation.Server}");
         return ExitCode.Ok;
     }
+
+    private static string Factors(AccountAnswer account) => account switch
+    {
+        { TwoStep: false } => "the password is enough",
+        { RecoveryCodes: 1 } => $"{Second(account)}, 1 recovery code left",
+        _ => $"{Second(account)}, {account.RecoveryCodes} recovery codes left",
+    };
+
+    private static string Second(AccountAnswer account) => account.Totp ? "authenticator app" : "passkey";
 }

@@ -18,11 +18,11 @@ internal static class SignedInRequest
             return await Renewal.RenewAsync(invocation, held, outworn);
         }
 
-        async Task<StoredSession> ConfirmAsync(StoredSession session)
+        async Task<StoredSession> ConfirmAsync(StoredSession session, Answer demand, bool isFirst)
         {
-            var password = await ConfirmIdentity.AskAsync(session, cancellation); // other clients go on while a person types
+            var proofs = await ConfirmIdentity.AskAsync(session, demand, isFirst, cancellation); // others go on while a person types
             using var held = await invocation.Sessions.HoldAsync(cancellation);
-            return await ConfirmIdentity.RunAsync(invocation, held, session.Username, password, cancellation);
+            return await ConfirmIdentity.RunAsync(invocation, held, session.Username, proofs, cancellation);
         }
     }
 
@@ -32,8 +32,8 @@ internal static class SignedInRequest
     public static Task<Answer> SendAsync(Invocation invocation, HeldSessions held, Request request, CancellationToken cancellation) =>
         SendAsync(
             invocation, request, outworn => Renewal.RenewAsync(invocation, held, outworn),
-            async session => await ConfirmIdentity.RunAsync(
-                invocation, held, session.Username, await ConfirmIdentity.AskAsync(session, cancellation), cancellation),
+            async (session, demand, isFirst) => await ConfirmIdentity.RunAsync(
+                invocation, held, session.Username, await ConfirmIdentity.AskAsync(session, demand, isFirst, cancellation), cancellation),
             cancellation);
 
     /// <summary>Runs a command that shows the answer of one path.</summary>
@@ -45,7 +45,7 @@ internal static class SignedInRequest
 
     private static async Task<Answer> SendAsync(
         Invocation invocation, Request request, Func<StoredSession, Task<StoredSession>> renew,
-        Func<StoredSession, Task<StoredSession>> confirm, CancellationToken cancellation)
+        Func<StoredSession, Answer, bool, Task<StoredSession>> confirm, CancellationToken cancellation)
     {
         var session = invocation.Sessions.Require(invocation.Server);
         invocation.WarnIfOthersCanListen();
@@ -65,10 +65,14 @@ internal static class SignedInRequest
                 answer = await invocation.Connection.SendAsync(request with { Token = session.Token }, cancellation);
             }
 
-            if (answer is { Status: 401, Fields.Code: ConfirmIdentity.Demand } && Prompt.IsPossible)
+            // An old token is told its age first, and that the account demands two factors only afterwards.
+            foreach (var isFirst in (bool[])[true, false])
             {
-                session = await confirm(session);
-                answer = await invocation.Connection.SendAsync(request with { Token = session.Token }, cancellation);
+                if (ConfirmIdentity.IsDemandedBy(answer) && (isFirst || answer.DemandsTwoFactors) && Prompt.IsPossible)
+                {
+                    session = await confirm(session, answer, isFirst);
+                    answer = await invocation.Connection.SendAsync(request with { Token = session.Token }, cancellation);
+                }
             }
 
             return invocation.Accepted(answer, session.Username);

@@ -18,7 +18,7 @@ internal sealed record AnswerFields(
 /// <summary>One HTTP answer. <see cref="Body"/> is null if the body is not a JSON object.</summary>
 internal sealed partial record Answer(
     int Status, JsonElement? Body, AnswerFields Fields, TimeSpan? RetryAfter, Uri? RedirectsTo, string? SessionCookie,
-    string? DeviceCookie)
+    string? DeviceCookie, bool DemandsTwoFactors)
 {
     public const string WrongServerHint = "is this an AuthMesh server? --server names another one";
 
@@ -29,7 +29,8 @@ internal sealed partial record Answer(
         var (body, fields) = Parse(await response.Content.ReadAsByteArrayAsync(cancellation));
         var headers = response.Headers;
         return new Answer((int)response.StatusCode, body, fields, Delay(headers.RetryAfter), headers.Location,
-            CookieIn(headers, SessionCookieName()), CookieIn(headers, DeviceCookieName()));
+            CookieIn(headers, SessionCookieName()), CookieIn(headers, DeviceCookieName()),
+            headers.WwwAuthenticate.Any(challenge => challenge.Parameter?.Contains("acr_values=", StringComparison.Ordinal) is true));
     }
 
     /// <summary>Reads the further fields that one command needs. The command declares them itself.</summary>

@@ -50,8 +50,11 @@ internal static class Refusal
         "invalid_credentials" => $"check name and password; no account yet? authmesh register {account}",
         "missing_token" or "invalid_token" or "invalid_refresh_token" => $"sign in again: authmesh login {account}",
         "insufficient_user_authentication" =>
-            $"run the command at a terminal, where the client asks for the password, or sign in again: authmesh login {account}",
-        "wrong_password" => "nothing was changed; try again",
+            $"run the command at a terminal, where the client asks for what is needed, or sign in again: authmesh login {account}",
+        "second_factor_required" => $"give a code: authmesh login {account} --code CODE; at a terminal, the client asks for it",
+        "invalid_or_expired_token" => $"begin again: authmesh login {account}",
+        "wrong_password" or "wrong_code" => "nothing was changed; try again",
+        "totp_not_found" or "two_step_off" => "authmesh totp enable adds an authenticator app",
         "session_not_found" => "authmesh sessions shows your sessions",
         "last_admin" => "make somebody else an admin first: authmesh users role NAME admin",
         "forbidden" => "sign in with an account that has the role: authmesh login NAME",

@@ -12,6 +12,7 @@ internal static class Itinerary
         var user = new Credentials($"tour-{Random(8)}", Random(24));
         var wrong = user with { Password = "not-the-password" };
         var (name, boss) = (user.Username, admin.Username);
+        var secondFactor = Refusal(401, "Enter a code of your authenticator app, or use another way", "second_factor_required");
         var invalidToken = Refusal(401, "Invalid or expired token", "invalid_token");
 
         return
@@ -29,6 +30,19 @@ internal static class Itinerary
                 Ok($"Welcome {name}!") with { BringsNewToken = true }),
             new("The new token opens the protected data", Get("/protected", new Bearer(name)), Viewing(name, "user")),
             new("The cookie alone opens it, as in a browser", Get("/protected", new Bearer(name, Carried.Cookie)), Viewing(name, "user")),
+            new("A second factor is set up", Post("/account/totp", new Bearer(name)),
+                Ok("Add the secret to your authenticator app, and confirm its first code")),
+            new("Its first code turns it on", Post("/account/totp/confirm", new Bearer(name), TypedCode.Next),
+                Ok("Your authenticator app is on")),
+            new("The password alone signs in no longer", Post("/login", user), secondFactor),
+            new("A wrong code is refused", Post("/login/totp", name, TypedCode.Wrong),
+                Refusal(401, "The code is wrong, or was used before", "wrong_code")),
+            new("The right code signs in", Post("/login/totp", name, TypedCode.Next), Ok($"Welcome {name}!")),
+            new("Without the app, again the password", Post("/login", user), secondFactor),
+            new("A recovery code signs in once", Post("/login/recovery-code", name, TypedCode.Recovery), Ok($"Welcome {name}!")),
+            new("The user removes the second factor", new("DELETE", "/account/totp", Bearer: new Bearer(name)),
+                Ok("Authenticator app removed")),
+            new("The password alone signs in again", Post("/login", user), Ok($"Welcome {name}!")),
             new("The user logs out", Post("/logout", new Bearer(name)), Ok("Logged out successfully")),
             new("Within a second the token is refused", Get("/protected", new Bearer(name)), OnceHeard(invalidToken)),
             new("The cookie is refused too", Get("/protected", new Bearer(name, Carried.Cookie)), OnceHeard(invalidToken)),
@@ -45,6 +59,11 @@ internal static class Itinerary
     private static StepRequest Post(string path, Credentials credentials) => new("POST", path, Credentials: credentials);
 
     private static StepRequest Post(string path, Bearer bearer) => new("POST", path, Bearer: bearer);
+
+    private static StepRequest Post(string path, Bearer bearer, TypedCode code) => new("POST", path, Bearer: bearer, Code: code);
+
+    private static StepRequest Post(string path, string name, TypedCode code) =>
+        new("POST", path, Bearer: new Bearer(name, Carried.LoginToken), Code: code);
 
     private static StepRequest Get(string path, Bearer? bearer = null) => new("GET", path, Bearer: bearer);
 

@@ -12,6 +12,15 @@ internal enum Carried
     ForgedToken,
     RefreshToken,
     Cookie,
+    LoginToken,
+}
+
+/// <summary>The code of a second factor that a request carries.</summary>
+internal enum TypedCode
+{
+    Next,
+    Wrong,
+    Recovery,
 }
 
 /// <summary>The user who sends a request, and the credential from earlier steps that the request carries.</summary>
@@ -22,11 +31,13 @@ internal sealed record Bearer(string Username, Carried Carries = Carried.Token)
         Carried.Token => $"{Username}'s token",
         Carried.ForgedToken => $"a forged copy of {Username}'s token",
         Carried.RefreshToken => $"{Username}'s refresh token",
+        Carried.LoginToken => $"{Username}'s login token",
         _ => $"{Username}'s cookie",
     };
 }
 
-internal sealed record StepRequest(string Method, string Path, Credentials? Credentials = null, Bearer? Bearer = null)
+internal sealed record StepRequest(
+    string Method, string Path, Credentials? Credentials = null, Bearer? Bearer = null, TypedCode? Code = null)
 {
     public override string ToString()
     {
@@ -35,7 +46,14 @@ internal sealed record StepRequest(string Method, string Path, Credentials? Cred
             return $$"""{{Method}} {{Path}} {"username":"{{Credentials.Username}}","password":"..."}""";
         }
 
-        return Bearer is null ? $"{Method} {Path}" : $"{Method} {Path} with {Bearer}";
+        var code = Code switch
+        {
+            null => "",
+            TypedCode.Next => " and a code of the app",
+            TypedCode.Wrong => " and a wrong code",
+            _ => " and a recovery code",
+        };
+        return Bearer is null ? $"{Method} {Path}" : $"{Method} {Path} with {Bearer}{code}";
     }
 }
 

@@ -1,5 +1,6 @@
 using AuthMesh.Client.Accounts;
 using AuthMesh.Client.CommandLine;
+using AuthMesh.Client.SecondFactor;
 using AuthMesh.Client.Server;
 using AuthMesh.Client.Sessions;
 
@@ -47,16 +48,23 @@ internal sealed class Walk(ServerConnection connection)
         return step switch
         {
             { Credentials: { } credentials } => request.WithPassword(credentials, ClientJson.Default.Credentials),
-            { Bearer: { } bearer } => Carry(request, bearer),
+            { Bearer: { } bearer } => Carry(request, bearer, step.Code),
             _ => request,
         };
     }
 
-    private Request Carry(Request request, Bearer bearer)
+    private Request Carry(Request request, Bearer bearer, TypedCode? code)
     {
         purses.TryGetValue(bearer.Username, out var purse);
         return bearer.Carries switch
         {
+            Carried.LoginToken => request.With(
+                new CodeLogin(Known(purse?.LoginToken), Known(purse?.Find(code)), TrustDevice: null), ClientJson.Default.CodeLogin),
+            Carried.Token when code is not null =>
+                request.With(new TotpConfirmation(Known(purse?.Find(code))), ClientJson.Default.TotpConfirmation) with
+                {
+                    Token = Known(purse?.Token),
+                },
             Carried.Token => request with { Token = Known(purse?.Token) },
             Carried.ForgedToken => request with { Token = ForgedToken.Promote(Known(purse?.Token)) },
             Carried.Cookie => request with { Cookie = Known(purse?.Cookie) },
@@ -70,17 +78,48 @@ internal sealed class Walk(ServerConnection connection)
     /// <returns>Whether the answer brought a new access token.</returns>
     private bool Keep(StepRequest step, Answer answer)
     {
-        if (step.Path is not ("/login" or "/refresh") || !answer.IsSuccess)
+        var username = step.Credentials?.Username ?? step.Bearer?.Username;
+        var old = username is null ? null : purses.GetValueOrDefault(username);
+        if (old is not null && answer.Fields.Code == FinishLogin.Demand)
+        {
+            purses[username!] = old with { LoginToken = answer.Read(ClientJson.Default.LoginDemand).LoginToken };
+        }
+
+        if (!answer.IsSuccess)
         {
             return false;
         }
 
-        var username = step.Credentials?.Username ?? step.Bearer!.Username;
-        var login = LoginAnswer.From(answer);
-        purses.TryGetValue(username, out var old);
-        purses[username] = new Purse(login.Token, login.RefreshToken, answer.SessionCookie ?? old?.Cookie);
-        return login.Token != old?.Token;
+        switch (step.Path)
+        {
+            case "/account/totp" when step.Method == "POST":
+                purses[username!] = old! with { App = new AuthenticatorApp(answer.Read(ClientJson.Default.TotpSetup).Secret) };
+                return false;
+            case "/account/totp/confirm":
+                var codes = answer.Read(ClientJson.Default.RecoveryCodesAnswer).RecoveryCodes;
+                purses[username!] = old! with { Token = LoginAnswer.From(answer).Token, RecoveryCode = codes?[0] };
+                return true;
+            case "/login" or "/refresh" or "/login/totp" or "/login/recovery-code":
+                var login = LoginAnswer.From(answer);
+                purses[username!] = (old ?? new Purse(login.Token)) with
+                {
+                    Token = login.Token, RefreshToken = login.RefreshToken, Cookie = answer.SessionCookie ?? old?.Cookie,
+                };
+                return login.Token != old?.Token;
+            default:
+                return false;
+        }
     }
 
-    private sealed record Purse(string Token, string? RefreshToken, string? Cookie);
+    private sealed record Purse(
+        string Token, string? RefreshToken = null, string? Cookie = null, string? LoginToken = null, AuthenticatorApp? App = null,
+        string? RecoveryCode = null)
+    {
+        public string? Find(TypedCode? code) => code switch
+        {
+            TypedCode.Recovery => RecoveryCode,
+            TypedCode.Wrong => App?.WrongCode(),
+            _ => App?.NextCode(),
+        };
+    }
 }

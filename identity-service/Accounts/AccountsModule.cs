@@ -7,7 +7,9 @@ internal static class AccountsModule
 {
     public static readonly Module Instance = new("Accounts")
     {
-        AddServices = services => services.AddScoped<Register>().AddScoped<ChangePassword>(),
+        AddServices = services => services
+            .AddScoped<Register>().AddScoped<ShowAccount>().AddScoped<Reauthenticate>().AddScoped<ChangePassword>()
+            .AddScoped<DeleteAccount>(),
         MapEndpoints = MapEndpoints,
         Settings = [typeof(AccountOptions)],
     };

@@ -34,8 +34,26 @@ internal static class AdminCaller
     private const string Hour = "01:00:00"; // for SQL as well
     private const string IsRecent = $"{ProvedMethods.NewestProof} > now() - interval '{Hour}'";
 
+    /// <summary>The condition that a session <c>s</c> proved two factors within <see cref="LongestAge"/>.</summary>
+    public const string HasTwoFactors =
+        $"""
+        (COALESCE((s.methods->>'{ProvedMethods.Passkey}')::bigint > {Since}, false)
+            OR COALESCE((s.methods->>'{ProvedMethods.Password}')::bigint > {Since}, false)
+                AND COALESCE(
+                    greatest((s.methods->>'{ProvedMethods.Totp}')::bigint, (s.methods->>'{ProvedMethods.RecoveryCode}')::bigint) > {Since},
+                    false))
+        """;
+
+    private const string Since = $"extract(epoch FROM now() - interval '{Hour}')";
+
     private const string Find =
-        $"""{Caller.With} SELECT role AS "Role", {IsRecent} AS "IsRecent" FROM caller, sessions s WHERE s.id = caller.session_id""";
+        $"""
+        {Caller.With} SELECT role AS "Role", {IsRecent} AS "IsRecent", {HasTwoFactors} AS "HasTwoFactors"
+        FROM caller, sessions s WHERE s.id = caller.session_id
+        """;
+
+    public static readonly Failure TwoFactorsDemanded = CommonFailures.InsufficientAuthentication(
+        (int)LongestAge.TotalSeconds, Assurance.TwoFactors);
 
     public static readonly Failure NotFound = new(StatusCodes.Status404NotFound, "not_found", "There is no such user");
 
@@ -44,13 +62,15 @@ internal static class AdminCaller
     /// <param name="user">The caller.</param>
     /// <param name="isChange">Whether the statement began with <see cref="WithRecentProof"/>.</param>
     /// <param name="cancellationToken">Cancels the query.</param>
+    /// <param name="demandsTwoFactors">Whether it demanded <see cref="HasTwoFactors"/>.</param>
     /// <returns>The fault of this caller, or null if the caller is an admin and the cause lies elsewhere.</returns>
     public static async Task<Failure?> FindFaultAsync(
-        IdentityDb db, ClaimsPrincipal user, bool isChange, CancellationToken cancellationToken) =>
+        IdentityDb db, ClaimsPrincipal user, bool isChange, CancellationToken cancellationToken, bool demandsTwoFactors = false) =>
         await db.Database.SqlQueryRaw<CallerState>(Find, [.. Caller.Of(user).Parameters]).ToListAsync(cancellationToken) switch
         {
             [] => CommonFailures.InvalidToken(),
             [{ Role: not Roles.Admin }] => CommonFailures.InsufficientScope("Admin access required"),
+            [{ HasTwoFactors: false }] when demandsTwoFactors => TwoFactorsDemanded,
             [{ IsRecent: false }] when isChange => CommonFailures.InsufficientAuthentication((int)LongestAge.TotalSeconds, assurance: null),
             _ => null,
         };
@@ -58,5 +78,5 @@ internal static class AdminCaller
     /// <returns>The id in a path, or an id that no user has.</returns>
     public static Guid ParseId(string id) => RequestText.TryReadId(id, out var parsed) ? parsed : Guid.Empty;
 
-    private sealed record CallerState(string Role, bool IsRecent);
+    private sealed record CallerState(string Role, bool IsRecent, bool HasTwoFactors);
 }

@@ -7,8 +7,12 @@ internal static class AdminModule
 {
     public static readonly Module Instance = new("Admin")
     {
-        AddServices = services => services.AddScoped<InviteUser>().AddScoped<ResetUserPassword>(),
+        AddServices = services => services
+            .AddScoped<LockUsers>().AddScoped<InviteUser>().AddScoped<ResetUserPassword>().AddScoped<RemoveUserSecondFactor>()
+            .AddSingleton<AdminWarning>()
+            .AddSingleton(new PreparationStep((provider, _) => provider.GetRequiredService<AdminWarning>().RunAsync())),
         MapEndpoints = MapEndpoints,
+        Settings = [typeof(AdminOptions)],
     };
 
     private static void MapEndpoints(IEndpointRouteBuilder app)
@@ -24,5 +28,6 @@ internal static class AdminModule
         ResetUserPassword.Map(changes);
         DeleteUser.Map(changes);
         SignOutUser.Map(changes);
+        RemoveUserSecondFactor.Map(changes);
     }
 }

@@ -30,8 +30,8 @@ internal static class ChangeUser
     public static void Map(IEndpointRouteBuilder users) => users.MapPatch("/{id}", HandleAsync);
 
     private static async Task<Results<Ok<ShowUserResponse>, Failure>> HandleAsync(
-        string id, ChangeUserRequest request, HttpContext context, IdentityDb db, SessionCookies cookies, SecurityEvents events,
-        CancellationToken cancellationToken)
+        string id, ChangeUserRequest request, HttpContext context, IdentityDb db, LockUsers lockUsers, SessionCookies cookies,
+        SecurityEvents events, CancellationToken cancellationToken)
     {
         if (FindFault(request) is { } fault)
         {
@@ -39,7 +39,7 @@ internal static class ChangeUser
         }
 
         await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
-        var (users, refusal) = await LockedUsers.LockAsync(db, context.User, id, cancellationToken);
+        var (users, refusal) = await lockUsers.RunAsync(context.User, id, cancellationToken);
         if (users is null)
         {
             return refusal!;
@@ -54,7 +54,7 @@ internal static class ChangeUser
         if (users.IsLastAdmin && isEnding)
         {
             events.Write(SecurityEvent.LastAdminKept(caller.UserId, target.Id), context);
-            return LockedUsers.LastAdmin;
+            return LockUsers.LastAdmin;
         }
 
         // 2. Apply the change, unless the caller's session ended during the wait for the lock.

@@ -19,10 +19,11 @@ internal static class DeleteUser
     public static void Map(IEndpointRouteBuilder users) => users.MapDelete("/{id}", HandleAsync);
 
     private static async Task<Results<Ok<MessageResponse>, Failure>> HandleAsync(
-        string id, HttpContext context, IdentityDb db, SessionCookies cookies, SecurityEvents events, CancellationToken cancellationToken)
+        string id, HttpContext context, IdentityDb db, LockUsers lockUsers, SessionCookies cookies,
+        SecurityEvents events, CancellationToken cancellationToken)
     {
         await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
-        var (users, refusal) = await LockedUsers.LockAsync(db, context.User, id, cancellationToken);
+        var (users, refusal) = await lockUsers.RunAsync(context.User, id, cancellationToken);
         if (users is null)
         {
             return refusal!;
@@ -32,7 +33,7 @@ internal static class DeleteUser
         if (users.IsLastAdmin)
         {
             events.Write(SecurityEvent.LastAdminKept(caller.UserId, target.Id), context);
-            return LockedUsers.LastAdmin;
+            return LockUsers.LastAdmin;
         }
 
         if (await db.Database.ExecuteSqlRawAsync(

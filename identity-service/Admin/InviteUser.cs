@@ -27,8 +27,8 @@ public sealed record InviteUserResponse(
 /// Creates an account without a password. An invitation sets the first one: by mail, or as a link that the admin hands out.
 /// </summary>
 internal sealed class InviteUser(
-    IdentityDb db, AccountProofs proofs, MailVerification mail, Outbox outbox, IOptions<AccountOptions> options, TimeProvider clock,
-    SecurityEvents events)
+    IdentityDb db, LockUsers lockUsers, AccountProofs proofs, MailVerification mail, Outbox outbox, IOptions<AccountOptions> options,
+    TimeProvider clock, SecurityEvents events)
 {
     private const string Insert =
         $"""
@@ -67,6 +67,12 @@ internal sealed class InviteUser(
         var (caller, username, now) = (Caller.Of(context.User), Username.TryParse(request.Username!)!, clock.GetUtcNow());
         var id = Guid.CreateVersion7(now);
         await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
+        var (_, refusal) = await lockUsers.RunAsync(context.User, caller.UserId.ToString(), cancellationToken); // checks the caller
+        if (refusal is not null)
+        {
+            return refusal;
+        }
+
         if (await db.Database.ExecuteSqlRawAsync(
             Insert,
             [

@@ -19,7 +19,8 @@ public sealed record ResetUserPasswordResponse(
 /// Gives a user a link that sets a new password. Where the mesh can mail it to the user's proved address, the admin never sees it. The
 /// password and the sessions stay as they are until the user opens it.
 /// </summary>
-internal sealed class ResetUserPassword(IdentityDb db, AccountProofs proofs, MailVerification mail, Outbox outbox, SecurityEvents events)
+internal sealed class ResetUserPassword(
+    IdentityDb db, LockUsers lockUsers, AccountProofs proofs, MailVerification mail, Outbox outbox, SecurityEvents events)
 {
     private static readonly Failure Disabled = new(
         StatusCodes.Status409Conflict, "user_disabled", "The user is disabled. Enable the user first");
@@ -33,7 +34,7 @@ internal sealed class ResetUserPassword(IdentityDb db, AccountProofs proofs, Mai
         string id, HttpContext context, CancellationToken cancellationToken)
     {
         await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
-        var (users, refusal) = await LockedUsers.LockAsync(db, context.User, id, cancellationToken);
+        var (users, refusal) = await lockUsers.RunAsync(context.User, id, cancellationToken);
         if (users is null)
         {
             return refusal!;

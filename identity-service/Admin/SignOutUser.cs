@@ -27,10 +27,11 @@ internal static class SignOutUser
     public static void Map(IEndpointRouteBuilder users) => users.MapDelete("/{id}/sessions", HandleAsync);
 
     private static async Task<Results<Ok<SignOutUserResponse>, Failure>> HandleAsync(
-        string id, HttpContext context, IdentityDb db, SessionCookies cookies, SecurityEvents events, CancellationToken cancellationToken)
+        string id, HttpContext context, IdentityDb db, LockUsers lockUsers, SessionCookies cookies,
+        SecurityEvents events, CancellationToken cancellationToken)
     {
         await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
-        var (users, refusal) = await LockedUsers.LockAsync(db, context.User, id, cancellationToken);
+        var (users, refusal) = await lockUsers.RunAsync(context.User, id, cancellationToken);
         if (users is null)
         {
             return refusal!;

@@ -3,19 +3,20 @@ using AuthMesh.Access;
 using AuthMesh.Identity.Passwords;
 using AuthMesh.Identity.Platform;
 using AuthMesh.Identity.Platform.Database;
+using AuthMesh.Identity.SecondFactor;
 using AuthMesh.Identity.Users;
 using AuthMesh.Settings;
 using Microsoft.EntityFrameworkCore;
 
 namespace AuthMesh.Identity.Operator;
 
-/// <summary>Gives an admin a new password, or creates an admin, and prints the password once.</summary>
+/// <summary>Gives an admin a new password and no second factor, or creates an admin, and prints the password once.</summary>
 internal static class RecoverAdmin
 {
     private static readonly Argument<string> Name = new("NAME") { Description = "The admin's username, or a free name for a new admin" };
 
     public static OperatorCommand Define() =>
-        new("recover-admin", "Gives an admin a new password and prints it", RunAsync) { Name };
+        new("recover-admin", "Gives an admin a new password, prints it, and removes the admin's second factor", RunAsync) { Name };
 
     private static async Task<string> RunAsync(IServiceProvider services, ParseResult parsed, CancellationToken cancellationToken)
     {
@@ -26,6 +27,7 @@ internal static class RecoverAdmin
         var hash = services.GetRequiredService<PasswordHashing>().Hash(password);
 
         var user = await db.Users.FirstOrDefaultAsync(user => user.NormalizedUsername == username.Normalized, cancellationToken);
+        var isNew = user is null;
         if (user is null)
         {
             if (Username.FindFault(parsed.GetRequiredValue(Name)) is { } fault)
@@ -46,7 +48,15 @@ internal static class RecoverAdmin
                 $"{user.Username} is an ordinary user, and this command promotes nobody. Give the name of an admin, or a free name.");
         }
 
+        // The operator knows the owner by other means, so a lost second factor goes too.
+        await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
         await db.SaveChangesAsync(cancellationToken);
+        if (!isNew)
+        {
+            await services.GetRequiredService<RemoveSecondFactor>().RunAsync(user.Id, cancellationToken);
+        }
+
+        await transaction.CommitAsync(cancellationToken);
         services.GetRequiredService<SecurityEvents>().Write(SecurityEvent.AdminRecovered(user.Id), context: null);
         return $"The password of admin {username.Value} is now {password}";
     }

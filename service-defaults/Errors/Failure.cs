@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.WebUtilities;
 
@@ -26,6 +28,9 @@ public sealed class Failure(int status, string code, string message) : IResult, 
     /// <summary>The problems of each field, by the field's name on the wire.</summary>
     public IReadOnlyDictionary<string, string[]>? Errors { get; init; }
 
+    /// <summary>Further members of the body, by their names on the wire: what the caller needs in order to go on.</summary>
+    public JsonObject? Members { get; init; }
+
     /// <summary>When to retry, sent as <c>Retry-After</c> in whole seconds (RFC 9110 §10.2.3).</summary>
     public TimeSpan? RetryAfter { get; init; }
 
@@ -50,13 +55,18 @@ public sealed class Failure(int status, string code, string message) : IResult, 
             response.Headers.WWWAuthenticate = Challenge;
         }
 
+        // As elements: the serializer writes a JsonObject as one member without a name.
+        var members = Members?.ToDictionary(member => member.Key, member => JsonElement.Parse(member.Value!.ToJsonString()));
         var traceId = Activity.Current?.TraceId.ToString() ?? httpContext.TraceIdentifier;
         AnswerLog.Write(httpContext, this, traceId);
         switch (ErrorNegotiation.Choose(httpContext.Request))
         {
             case ErrorForm.Problem:
                 // "about:blank" says that the status alone describes the problem (RFC 9457 §4.2.1). The code tells errors apart.
-                var problem = new ProblemBody("about:blank", ReasonPhrases.GetReasonPhrase(Status), Status, Message, Code, traceId, Errors);
+                var problem = new ProblemBody("about:blank", ReasonPhrases.GetReasonPhrase(Status), Status, Message, Code, traceId, Errors)
+                {
+                    Members = members,
+                };
                 await response.WriteAsJsonAsync(
                     problem, ErrorJson.Readable.ProblemBody, ProblemBody.ContentType, httpContext.RequestAborted);
                 break;
@@ -64,7 +74,7 @@ public sealed class Failure(int status, string code, string message) : IResult, 
                 await ErrorPage.WriteAsync(response, this, traceId, httpContext.RequestAborted);
                 break;
             default:
-                var error = new ErrorBody("error", Message, Code, traceId, Errors);
+                var error = new ErrorBody("error", Message, Code, traceId, Errors) { Members = members };
                 await response.WriteAsJsonAsync(error, ErrorJson.Readable.ErrorBody, cancellationToken: httpContext.RequestAborted);
                 break;
         }

@@ -15,8 +15,14 @@ public sealed class AccountTests(ProductionMesh mesh)
 
         Assert.Equal(200, answer.Status);
         Assert.Equal(
-            ["status", "message", "id", "username", "email", "email_verified", "requested_email", "role", "created_at"],
+            [
+                "status", "message", "id", "username", "email", "email_verified", "requested_email", "role", "created_at", "has_password",
+                "two_step", "totp", "recovery_codes",
+            ],
             answer.Json.EnumerateObject().Select(member => member.Name));
+        Assert.Equal(
+            ("True", "False", "False", "0"),
+            (answer.Member("has_password"), answer.Member("two_step"), answer.Member("totp"), answer.Member("recovery_codes")));
         Assert.Equal($"You are signed in as {user.Username}", answer.Message);
         Assert.Equal(user.UserId.ToString(), answer.Member("id"));
         Assert.Equal(user.Username, answer.Member("username"));
@@ -45,8 +51,9 @@ public sealed class AccountTests(ProductionMesh mesh)
         from call in new[]
         {
             "GET /account", "POST /account/reauthenticate", "POST /account/password", "POST /account/email", "DELETE /account/email",
-            "DELETE /account", "GET /account/sessions",
-            "DELETE /account/sessions", "DELETE /account/sessions/OTHER", "DELETE /account/sessions/OWN",
+            "DELETE /account", "GET /account/sessions", "DELETE /account/sessions", "DELETE /account/sessions/OTHER",
+            "DELETE /account/sessions/OWN", "POST /account/totp", "POST /account/totp/confirm", "DELETE /account/totp",
+            "POST /account/recovery-codes", "POST /account/two-step", "DELETE /account/trusted-devices",
         }
         select (how, call));
 
@@ -68,6 +75,8 @@ public sealed class AccountTests(ProductionMesh mesh)
             "POST /account/password" => new { current_password = user.Password, new_password = "another password" },
             "POST /account/email" => new { email = "carol@example.test" },
             "DELETE /account" => new { current_password = user.Password },
+            "POST /account/totp/confirm" => new { code = "123456" },
+            "POST /account/two-step" => new { enabled = true },
             _ => null,
         };
         var answer = await mesh.Identity.CallAsync(new HttpMethod(method), path, user.Token, body);
@@ -87,6 +96,12 @@ public sealed class AccountTests(ProductionMesh mesh)
     [InlineData("GET", "/account/sessions")]
     [InlineData("DELETE", "/account/sessions")]
     [InlineData("DELETE", "/account/sessions/01a206df-fd48-7e5c-bf0e-4b06949bffdd")]
+    [InlineData("POST", "/account/totp")]
+    [InlineData("POST", "/account/totp/confirm")]
+    [InlineData("DELETE", "/account/totp")]
+    [InlineData("POST", "/account/recovery-codes")]
+    [InlineData("POST", "/account/two-step")]
+    [InlineData("DELETE", "/account/trusted-devices")]
     public async Task Every_account_endpoint_refuses_a_call_without_a_token(string method, string path)
     {
         foreach (var service in new[] { mesh.Gateway, mesh.Identity })

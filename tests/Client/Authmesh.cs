@@ -41,7 +41,12 @@ internal sealed class Authmesh : IDisposable
     /// <summary>
     /// Runs the client at a terminal. A person types the line when the client asks for it. The terminal shows both streams as one output.
     /// </summary>
-    public async Task<Finished> AtTerminalAsync(string question, string typed, params string[] arguments)
+    public Task<Finished> AtTerminalAsync(string question, string typed, params string[] arguments) =>
+        AtTerminalAsync([(question, _ => typed)], arguments);
+
+    /// <summary>The same for several questions in their order. What a person types may depend on what was shown before.</summary>
+    public async Task<Finished> AtTerminalAsync(
+        IReadOnlyList<(string Question, Func<string, string> Answer)> talk, params string[] arguments)
     {
         string[] client = [Checkout.DotNet, Checkout.Dll("client", "authmesh"), .. arguments];
         using var terminal = Finished.Start(
@@ -50,14 +55,15 @@ internal sealed class Authmesh : IDisposable
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
         deadline.CancelAfter(TimeSpan.FromMinutes(1));
         var (shown, buffer) = (new StringBuilder(), new char[1024]);
-        var isAnswered = false;
+        var (answered, seen) = (0, 0);
         while (await terminal.StandardOutput.ReadAsync(buffer, deadline.Token) is > 0 and var count)
         {
             shown.Append(buffer, 0, count);
-            if (!isAnswered && shown.ToString().Contains(question, StringComparison.Ordinal))
+            var text = shown.ToString();
+            if (answered < talk.Count && text.IndexOf(talk[answered].Question, seen, StringComparison.Ordinal) is >= 0 and var at)
             {
-                isAnswered = true;
-                await terminal.StandardInput.WriteAsync(typed + "\r");
+                seen = at + talk[answered].Question.Length;
+                await terminal.StandardInput.WriteAsync(talk[answered++].Answer(text) + "\r");
                 await terminal.StandardInput.FlushAsync(deadline.Token);
             }
         }

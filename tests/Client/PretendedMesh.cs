@@ -7,7 +7,8 @@ namespace AuthMesh.Tests.Client;
 internal sealed class PretendedMesh
 {
     private string? user;
-    private int tokens, requestsSinceLogout = -1;
+    private int tokens, codes, requestsSinceLogout = -1;
+    private bool isTwoStep;
 
     /// <summary>How many requests after a logout still pass; null for all.</summary>
     public int? LogoutIsHeardAfter { get; init; } = 0;
@@ -26,7 +27,15 @@ internal sealed class PretendedMesh
             "POST /register" => response.RefuseAsync(409, "username_taken", "Username already exists"),
             "POST /login" when body.Member("password") == "not-the-password" =>
                 response.RefuseAsync(401, "invalid_credentials", "Invalid credentials"),
+            "POST /login" when isTwoStep && body.Member("username") == user => response.SayAsync(
+                401,
+                """
+                {"status":"error","message":"Enter a code of your authenticator app, or use another way","code":"second_factor_required",
+                "traceId":"0123456789abcdef0123456789abcdef","login_token":"l","methods":["totp","recovery_code"],"expires_in":600}
+                """),
             "POST /login" => LoginAsync(response, body.Member("username")!),
+            "POST /login/totp" when codes++ == 0 => response.RefuseAsync(401, "wrong_code", "The code is wrong, or was used before"),
+            "POST /login/totp" or "POST /login/recovery-code" => LoginAsync(response, user!),
             "POST /refresh" when HasHeardOfLogout() =>
             response.RefuseAsync(401, "invalid_refresh_token", "Invalid or expired refresh token"),
             "POST /refresh" => TokensAsync(response, user!, RefreshRepeatsItself ? tokens : ++tokens),
@@ -37,6 +46,11 @@ internal sealed class PretendedMesh
             "GET /protected" when isAdmin => SayAsync(response, "You are viewing protected content, admin!", ""","role":"admin" """),
             _ when !IsMine(request) || HasHeardOfLogout() => response.RefuseAsync(401, "invalid_token", "Invalid or expired token"),
             "GET /admin" => response.RefuseAsync(403, "forbidden", "Admin access required"),
+            "POST /account/totp" => SayAsync(
+                response, "Add the secret to your authenticator app, and confirm its first code",
+                ""","secret":"GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ","otpauth_uri":"otpauth://totp/a:b" """),
+            "POST /account/totp/confirm" => ConfirmAsync(response),
+            "DELETE /account/totp" => RemoveAsync(response),
             _ => SayAsync(response, $"You are viewing protected content, {user}!", ""","role":"user" """),
         };
     }
@@ -57,6 +71,20 @@ internal sealed class PretendedMesh
         response.Headers.Append("Set-Cookie", "authmesh-device=another; Path=/login");
         response.Headers.Append("Set-Cookie", "__Host-authmesh=mine; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=7776000");
         return TokensAsync(response, username, ++tokens);
+    }
+
+    private Task ConfirmAsync(HttpResponse response)
+    {
+        isTwoStep = true;
+        return SayAsync(
+            response, "Your authenticator app is on",
+            $""","token":"user.e30.{++tokens}","expires_in":1800,"recovery_codes":["aaaaa-aaaaa"]""");
+    }
+
+    private Task RemoveAsync(HttpResponse response)
+    {
+        isTwoStep = false;
+        return SayAsync(response, "Authenticator app removed");
     }
 
     private Task LogoutAsync(HttpResponse response)

@@ -22,8 +22,8 @@ public sealed class ConventionTests
     public void Exactly_these_identity_endpoints_are_anonymous() => Assert.Equal(
         [
             "GET /.well-known/jwks.json", "GET /.well-known/openid-configuration", "POST /email/disown", "POST /email/verify",
-            "POST /email/verify/show", "POST /login", "POST /logout", "POST /password/forgot", "POST /password/reset",
-            "POST /password/reset/show", "POST /refresh", "POST /register",
+            "POST /email/verify/show", "POST /login", "POST /login/recovery-code", "POST /login/totp", "POST /logout",
+            "POST /password/forgot", "POST /password/reset", "POST /password/reset/show", "POST /refresh", "POST /register",
         ],
         IdentityEndpoints().Where(IsAnonymous).Select(Name).Order(StringComparer.Ordinal));
 
@@ -34,10 +34,13 @@ public sealed class ConventionTests
 
     [Theory]
     [InlineData("anonymous", "/.well-known/jwks.json", "/.well-known/openid-configuration", "/email/disown", "/email/verify",
-        "/email/verify/show", "/login", "/logout", "/password/forgot", "/password/reset", "/password/reset/show", "/refresh", "/register")]
-    [InlineData("signed-in", "/account", "/account/email", "/account/password", "/account/reauthenticate", "/account/sessions",
-        "/account/sessions/{id}", "/protected")]
-    [InlineData("admin", "/admin", "/users", "/users/{id}", "/users/{id}/password-reset", "/users/{id}/sessions")]
+        "/email/verify/show", "/login", "/login/recovery-code", "/login/totp", "/logout", "/password/forgot", "/password/reset",
+        "/password/reset/show", "/refresh", "/register")]
+    [InlineData("signed-in", "/account", "/account/email", "/account/password", "/account/reauthenticate", "/account/recovery-codes",
+        "/account/sessions", "/account/sessions/{id}", "/account/totp", "/account/totp/confirm", "/account/trusted-devices",
+        "/account/two-step", "/protected")]
+    [InlineData("admin", "/admin", "/users", "/users/{id}", "/users/{id}/password-reset", "/users/{id}/second-factor",
+        "/users/{id}/sessions")]
     public void Exactly_these_gateway_routes_have_the_policy(string policy, params string[] paths) => Assert.Equal(
         paths, GatewayRoutes().Where(route => Text(route, "AuthorizationPolicy") == policy).Select(PathOf).Order(StringComparer.Ordinal));
 

@@ -111,10 +111,14 @@ public sealed class FirstAdminTests(ProductionMesh mesh)
         Assert.Equal(200, (await identity.RegisterAsync("carol", "an ordinary password")).Status);
         await own.Database.ExecuteAsync("UPDATE users SET disabled_at = now() WHERE username = 'admin'");
 
-        // 1. Recover the existing admin while the service runs.
+        // 1. Recover the existing admin while the service runs. A second factor goes with the password.
+        await own.Database.ExecuteAsync("UPDATE users SET two_step = true WHERE username = 'admin'");
+        await own.Database.ExecuteAsync(
+            "INSERT INTO recovery_codes (user_id, code_hash, key_id) SELECT id, sha256(''), 'x' FROM users WHERE username = 'admin'");
         var recovered = await own.RunAsync("Production", "recover-admin", "ADMIN");
         Assert.Equal("admin", RoleIn(await identity.TokenAsync("admin", PasswordIn(recovered))));
         (await identity.LoginAsync("admin", "the old password")).AssertError(401, "invalid_credentials");
+        Assert.Equal("", await own.DumpAsync("recovery_codes"));
         // earlier tokens are void
         Assert.Equal(1, await own.Database.ScalarAsync<int>("SELECT epoch FROM users WHERE username = 'admin'"));
 

@@ -29,7 +29,17 @@ public sealed record Answer(int Status, HttpResponseHeaders Headers, HttpContent
 /// <summary>Checks the common error shape member by member.</summary>
 public static class ErrorShape
 {
-    public static void AssertError(this Answer answer, int status, string code, string? message = null, params string[] fields)
+    public static void AssertError(this Answer answer, int status, string code, string? message = null, params string[] fields) =>
+        answer.AssertErrorWith([], status, code, message, fields);
+
+    /// <param name="answer">The answer.</param>
+    /// <param name="further">The members that this error has besides the common ones.</param>
+    /// <param name="status">The HTTP status.</param>
+    /// <param name="code">The code.</param>
+    /// <param name="message">The message, unless it does not matter.</param>
+    /// <param name="fields">The fields that the error names.</param>
+    public static void AssertErrorWith(
+        this Answer answer, string[] further, int status, string code, string? message = null, params string[] fields)
     {
         Assert.Equal(status, answer.Status);
         Assert.Equal("application/json", answer.ContentHeaders.ContentType?.MediaType);
@@ -50,6 +60,6 @@ public static class ErrorShape
         Assert.All(named, field => Assert.NotEmpty(errors.GetProperty(field).EnumerateArray()));
         var members = answer.Json.EnumerateObject().Select(member => member.Name)
             .Except(["status", "message", "code", "traceId", "errors"]);
-        Assert.Empty(members);
+        Assert.Equal(further, members);
     }
 }

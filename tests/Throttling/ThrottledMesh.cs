@@ -13,7 +13,7 @@ namespace AuthMesh.Tests.Throttling;
 [CollectionDefinition]
 public sealed class OnThrottledMesh : ICollectionFixture<ThrottledMesh>;
 
-/// <summary>Two identity services on one database and a gateway, with the default limits.</summary>
+/// <summary>Two identity services on one database and a gateway, with the default limits. Admins need two factors.</summary>
 public sealed class ThrottledMesh(ProductionMesh production) : IAsyncLifetime
 {
     public const string WrongPassword = "a wrong password";
@@ -46,6 +46,7 @@ public sealed class ThrottledMesh(ProductionMesh production) : IAsyncLifetime
         // With a replica's usual number of connections.
         own.Settings["Identity:Database:ConnectionString"] = own.Database.ConnectionString;
         var settings = new Dictionary<string, string>(own.Settings.Where(setting => !Unthrottled.Settings.ContainsKey(setting.Key)));
+        settings["Identity:Admins:RequireTwoFactors"] = "true";
         mesh = await Mesh.StartAsync(
             InProduction.On(own.Database.ConnectionString, settings) with { IdentityReplicas = 2, WritesMails = true });
         Mails = new MailFolder(mesh.MailFolder);
