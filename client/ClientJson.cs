@@ -1,6 +1,7 @@
 using System.Text.Json.Serialization;
 using AuthMesh.Client.Accounts;
 using AuthMesh.Client.Guarded;
+using AuthMesh.Client.Passkeys;
 using AuthMesh.Client.SecondFactor;
 using AuthMesh.Client.Server;
 using AuthMesh.Client.Sessions;
@@ -37,6 +38,8 @@ namespace AuthMesh.Client;
 [JsonSerializable(typeof(AccountAnswer))]
 [JsonSerializable(typeof(AccountDeletion))]
 [JsonSerializable(typeof(SessionsAnswer))]
+[JsonSerializable(typeof(PasskeysAnswer))]
+[JsonSerializable(typeof(PasskeyName))]
 [JsonSerializable(typeof(UsersAnswer))]
 [JsonSerializable(typeof(UserAnswer))]
 [JsonSerializable(typeof(UserChange))]

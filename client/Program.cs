@@ -3,6 +3,7 @@ using System.CommandLine.Invocation;
 using AuthMesh.Client.Accounts;
 using AuthMesh.Client.CommandLine;
 using AuthMesh.Client.Guarded;
+using AuthMesh.Client.Passkeys;
 using AuthMesh.Client.SecondFactor;
 using AuthMesh.Client.Sessions;
 using AuthMesh.Client.Terminal;
@@ -25,6 +26,7 @@ var root = new RootCommand("Signs you in to an AuthMesh server and shows what yo
     ChangePassword.Define(),
     TotpCommands.Define(),
     TotpCommands.DefineRecoveryCodes(),
+    ListPasskeys.Define(),
     ListUsers.Define(),
     TakeTour.Define(),
 };

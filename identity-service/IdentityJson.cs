@@ -3,6 +3,7 @@ using AuthMesh.Identity.Accounts;
 using AuthMesh.Identity.Admin;
 using AuthMesh.Identity.Emails;
 using AuthMesh.Identity.Keys;
+using AuthMesh.Identity.Passkeys;
 using AuthMesh.Identity.Platform;
 using AuthMesh.Identity.SecondFactor;
 using AuthMesh.Identity.Sessions;
@@ -47,6 +48,16 @@ namespace AuthMesh.Identity;
 [JsonSerializable(typeof(InviteUserRequest))]
 [JsonSerializable(typeof(InviteUserResponse))]
 [JsonSerializable(typeof(ResetUserPasswordResponse))]
+[JsonSerializable(typeof(DropPasswordResponse))]
+[JsonSerializable(typeof(LoginByPasskeyRequest))]
+[JsonSerializable(typeof(PasskeyProofRequest))]
+[JsonSerializable(typeof(PasskeyLoginOptionsRequest))]
+[JsonSerializable(typeof(AddPasskeyRequest))]
+[JsonSerializable(typeof(AddPasskeyResponse))]
+[JsonSerializable(typeof(PasskeyOptionsResponse))]
+[JsonSerializable(typeof(PasskeyResponse))]
+[JsonSerializable(typeof(PasskeysResponse))]
+[JsonSerializable(typeof(RenamePasskeyRequest))]
 [JsonSerializable(typeof(SessionsResponse))]
 [JsonSerializable(typeof(SessionResponse))]
 [JsonSerializable(typeof(EndOtherSessionsResponse))]

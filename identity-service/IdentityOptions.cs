@@ -3,6 +3,7 @@ using AuthMesh.Identity.Admin;
 using AuthMesh.Identity.Keys;
 using AuthMesh.Identity.Mail;
 using AuthMesh.Identity.Operator;
+using AuthMesh.Identity.Passkeys;
 using AuthMesh.Identity.Passwords;
 using AuthMesh.Identity.Platform.Database;
 using AuthMesh.Identity.SecondFactor;
@@ -38,6 +39,8 @@ public sealed class IdentityOptions : MasterKeyOptions
 
     public MailOptions Mail { get; set; } = new();
 
+    public PasskeyOptions Passkeys { get; set; } = new();
+
     public PasswordOptions Passwords { get; set; } = new();
 
     public SecondFactorOptions SecondFactor { get; set; } = new();
@@ -60,6 +63,7 @@ internal sealed class IdentityOptionsValidator(IHostEnvironment environment) : I
         options.SecondFactor.Check(problems);
         options.Throttling.Check(problems);
         options.Tokens.Check(problems);
+        options.Passkeys.Check(problems);
         options.Passwords.Check(problems);
         options.Mail.Check(problems, isDevelopment);
         options.FirstAdmin.Check(problems, new PasswordRules(options.Passwords, options.Tokens));
@@ -78,6 +82,8 @@ internal static class IdentitySettings
     {
         services.AddSettings<IdentityOptions, IdentityOptionsValidator>(IdentityOptions.Section)
             .BindConfiguration(IdentityOptions.Section, binder => binder.ErrorOnUnknownConfiguration = true)
+            .PostConfigure<IConfiguration>((options, configuration) =>
+                options.Passkeys.Issuer = configuration[$"{AuthMeshOptions.Section}:{nameof(AuthMeshOptions.Issuer)}"] ?? "")
             .PostConfigure(options =>
             {
                 options.Passwords.RefuseCommon &= !options.DemoUsers; // demo users have common passwords
@@ -93,6 +99,7 @@ internal static class IdentitySettings
             .AddPart(options => options.Hashing)
             .AddPart(options => options.Keys)
             .AddPart(options => options.Mail)
+            .AddPart(options => options.Passkeys)
             .AddPart(options => options.Passwords)
             .AddPart(options => options.SecondFactor)
             .AddPart(options => options.Throttling)

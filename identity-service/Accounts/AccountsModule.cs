@@ -8,7 +8,7 @@ internal static class AccountsModule
     public static readonly Module Instance = new("Accounts")
     {
         AddServices = services => services
-            .AddScoped<Register>().AddScoped<ShowAccount>().AddScoped<Reauthenticate>().AddScoped<ChangePassword>()
+            .AddScoped<Register>().AddScoped<ShowAccount>().AddScoped<Reauthenticate>().AddScoped<ChangePassword>().AddScoped<DropPassword>()
             .AddScoped<DeleteAccount>(),
         MapEndpoints = MapEndpoints,
         Settings = [typeof(AccountOptions)],
@@ -23,6 +23,7 @@ internal static class AccountsModule
         ShowAccount.Map(own);
         Reauthenticate.Map(own);
         ChangePassword.Map(own);
+        DropPassword.Map(own);
         DeleteAccount.Map(own);
     }
 }

@@ -18,7 +18,8 @@ public sealed record AccountResponse(
     [property: JsonPropertyName("has_password")] bool HasPassword,
     [property: JsonPropertyName("two_step")] bool TwoStep,
     bool Totp,
-    [property: JsonPropertyName("recovery_codes")] int RecoveryCodes);
+    [property: JsonPropertyName("recovery_codes")] int RecoveryCodes,
+    int Passkeys);
 
 /// <summary>Shows the caller's account.</summary>
 internal sealed class ShowAccount(IdentityDb db)
@@ -38,6 +39,6 @@ internal sealed class ShowAccount(IdentityDb db)
         return TypedResults.Ok(new AccountResponse(
             "success", $"You are signed in as {account.Username}", account.Id, account.Username, account.Email,
             account.Email is not null, account.RequestedEmail, account.Role, account.CreatedAt, account.PasswordHash is not null,
-            account.TwoStep, factors.Totp, factors.RecoveryCodes));
+            account.TwoStep, factors.Totp, factors.RecoveryCodes, factors.Passkeys));
     }
 }

@@ -22,8 +22,9 @@ public sealed class ConventionTests
     public void Exactly_these_identity_endpoints_are_anonymous() => Assert.Equal(
         [
             "GET /.well-known/jwks.json", "GET /.well-known/openid-configuration", "POST /email/disown", "POST /email/verify",
-            "POST /email/verify/show", "POST /login", "POST /login/recovery-code", "POST /login/totp", "POST /logout",
-            "POST /password/forgot", "POST /password/reset", "POST /password/reset/show", "POST /refresh", "POST /register",
+            "POST /email/verify/show", "POST /login", "POST /login/passkey", "POST /login/passkey/options", "POST /login/recovery-code",
+            "POST /login/totp", "POST /logout", "POST /password/forgot", "POST /password/reset", "POST /password/reset/show",
+            "POST /refresh", "POST /register",
         ],
         IdentityEndpoints().Where(IsAnonymous).Select(Name).Order(StringComparer.Ordinal));
 
@@ -34,9 +35,10 @@ public sealed class ConventionTests
 
     [Theory]
     [InlineData("anonymous", "/.well-known/jwks.json", "/.well-known/openid-configuration", "/email/disown", "/email/verify",
-        "/email/verify/show", "/login", "/login/recovery-code", "/login/totp", "/logout", "/password/forgot", "/password/reset",
-        "/password/reset/show", "/refresh", "/register")]
-    [InlineData("signed-in", "/account", "/account/email", "/account/password", "/account/reauthenticate", "/account/recovery-codes",
+        "/email/verify/show", "/login", "/login/passkey", "/login/passkey/options", "/login/recovery-code", "/login/totp", "/logout",
+        "/password/forgot", "/password/reset", "/password/reset/show", "/refresh", "/register")]
+    [InlineData("signed-in", "/account", "/account/email", "/account/passkeys", "/account/passkeys/assertion-options",
+        "/account/passkeys/options", "/account/passkeys/{id}", "/account/password", "/account/reauthenticate", "/account/recovery-codes",
         "/account/sessions", "/account/sessions/{id}", "/account/totp", "/account/totp/confirm", "/account/trusted-devices",
         "/account/two-step", "/protected")]
     [InlineData("admin", "/admin", "/users", "/users/{id}", "/users/{id}/password-reset", "/users/{id}/second-factor",
@@ -62,7 +64,8 @@ public sealed class ConventionTests
 
     [Fact]
     public void Exactly_these_routes_receive_cookies_of_the_mesh() => Assert.Equal(
-        ["/login", "/password/reset"], RoutesWith("Cookies").Order(StringComparer.Ordinal));
+        ["/login", "/login/passkey", "/login/passkey/options", "/login/recovery-code", "/login/totp", "/password/reset"],
+        RoutesWith("Cookies").Order(StringComparer.Ordinal));
 
     [Fact]
     public void Only_the_identity_cluster_receives_the_service_key() => Assert.Equal(

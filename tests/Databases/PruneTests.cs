@@ -136,6 +136,20 @@ public sealed class PruneTests(ProductionMesh mesh) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Pruning_deletes_used_challenges_that_have_expired()
+    {
+        const string add =
+            "INSERT INTO used_challenges (nonce, expires_at) SELECT sha256($1::text::bytea || i::text::bytea), $2 FROM "
+            + "generate_series(1, $3) i";
+        await database.ExecuteAsync(add, "expired", TimeProvider.System.GetUtcNow().AddMinutes(-1), 1_200);
+        await database.ExecuteAsync(add, "live", TimeProvider.System.GetUtcNow().AddMinutes(1), 4);
+
+        await PruneAsync();
+
+        Assert.Equal(4, await database.ScalarAsync<long>("SELECT count(*) FROM used_challenges"));
+    }
+
+    [Fact]
     public async Task Pruning_runs_every_hour_and_survives_an_outage()
     {
         await AddAsync(2, ended: "now()");
