@@ -64,7 +64,7 @@ public sealed class ConventionTests
 
     [Fact]
     public void Exactly_these_routes_receive_cookies_of_the_mesh() => Assert.Equal(
-        ["/login", "/login/passkey", "/login/passkey/options", "/login/recovery-code", "/login/totp", "/password/reset"],
+        ["/login", "/login/passkey", "/login/passkey/options", "/password/reset"],
         RoutesWith("Cookies").Order(StringComparer.Ordinal));
 
     [Fact]
