@@ -3,6 +3,7 @@ using AuthMesh.Identity.Admin;
 using AuthMesh.Identity.Keys;
 using AuthMesh.Identity.Mail;
 using AuthMesh.Identity.Operator;
+using AuthMesh.Identity.Pages;
 using AuthMesh.Identity.Passkeys;
 using AuthMesh.Identity.Passwords;
 using AuthMesh.Identity.Platform.Database;
@@ -39,6 +40,8 @@ public sealed class IdentityOptions : MasterKeyOptions
 
     public MailOptions Mail { get; set; } = new();
 
+    public PageOptions Pages { get; set; } = new();
+
     public PasskeyOptions Passkeys { get; set; } = new();
 
     public PasswordOptions Passwords { get; set; } = new();
@@ -65,6 +68,7 @@ internal sealed class IdentityOptionsValidator(IHostEnvironment environment) : I
         options.Tokens.Check(problems);
         options.Passkeys.Check(problems);
         options.Passwords.Check(problems);
+        options.Pages.Check(problems);
         options.Mail.Check(problems, isDevelopment);
         options.FirstAdmin.Check(problems, new PasswordRules(options.Passwords, options.Tokens));
         problems.Unless(
@@ -99,6 +103,7 @@ internal static class IdentitySettings
             .AddPart(options => options.Hashing)
             .AddPart(options => options.Keys)
             .AddPart(options => options.Mail)
+            .AddPart(options => options.Pages)
             .AddPart(options => options.Passkeys)
             .AddPart(options => options.Passwords)
             .AddPart(options => options.SecondFactor)

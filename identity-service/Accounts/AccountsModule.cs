@@ -9,7 +9,7 @@ internal static class AccountsModule
     {
         AddServices = services => services
             .AddScoped<Register>().AddScoped<ShowAccount>().AddScoped<Reauthenticate>().AddScoped<ChangePassword>().AddScoped<DropPassword>()
-            .AddScoped<DeleteAccount>(),
+            .AddScoped<ChooseLanguage>().AddScoped<DeleteAccount>(),
         MapEndpoints = MapEndpoints,
         Settings = [typeof(AccountOptions)],
     };
@@ -21,6 +21,7 @@ internal static class AccountsModule
 
         var own = group.MapGroup("/account").RequireAuthorization(Policies.SignedIn);
         ShowAccount.Map(own);
+        ChooseLanguage.Map(own);
         Reauthenticate.Map(own);
         ChangePassword.Map(own);
         DropPassword.Map(own);

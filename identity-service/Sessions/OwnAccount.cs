@@ -16,7 +16,7 @@ namespace AuthMesh.Identity.Sessions;
 /// <param name="Now">The statement's time, by PostgreSQL's clock.</param>
 internal sealed record OwnAccount(
     Guid Id, string Username, string Role, string? PasswordHash, DateTimeOffset CreatedAt, string? Email, string? RequestedEmail,
-    bool TwoStep, int FactorsEpoch, bool IsProvedRecently, DateTimeOffset Now)
+    bool TwoStep, int FactorsEpoch, string? Language, bool IsProvedRecently, DateTimeOffset Now)
 {
     /// <summary>
     /// The condition, for a user <c>u</c> and a session <c>s</c>, that the account still has the password that was verified, and that the
@@ -33,7 +33,7 @@ internal sealed record OwnAccount(
         {Caller.With}
         SELECT u.id AS "Id", u.username AS "Username", u.role AS "Role", u.password_hash AS "PasswordHash", u.created_at AS "CreatedAt",
             u.email AS "Email", u.requested_email AS "RequestedEmail", u.two_step AS "TwoStep", u.factors_epoch AS "FactorsEpoch",
-            {ProvedMethods.IsRecent} AS "IsProvedRecently", now() AS "Now"
+            u.language AS "Language", {ProvedMethods.IsRecent} AS "IsProvedRecently", now() AS "Now"
         FROM caller u JOIN sessions s ON s.id = u.session_id
         """;
 

@@ -21,9 +21,9 @@ internal static class SessionsModule
 
     public static readonly Module Instance = new("Sessions")
     {
-        AddServices = services =>
-            services.AddScoped<StartSession>().AddScoped<RecordProof>().AddSingleton<IssueTokens>().AddSingleton<SessionCookies>()
-                .AddSingleton(Dead),
+        AddServices = services => services
+            .AddScoped<StartSession>().AddScoped<RecordProof>().AddSingleton<IssueTokens>().AddSingleton<SessionCookies>()
+            .AddScoped<Logout>().AddScoped<ListSessions>().AddScoped<EndSession>().AddScoped<EndOtherSessions>().AddSingleton(Dead),
         MapEndpoints = MapEndpoints,
         MapEntities = model => model.ApplyConfiguration(new SessionMapping()),
     };
