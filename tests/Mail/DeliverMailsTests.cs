@@ -67,6 +67,23 @@ public sealed class DeliverMailsTests(MailDatabase outbox) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Workers_that_take_mails_at_once_never_take_the_same_one()
+    {
+        var queue = new MailQueue(outbox.DataSource);
+        for (var round = 0; round < 5; round++)
+        {
+            await outbox.ResetAsync();
+            await outbox.AddAsync(100);
+
+            var leases = await Together.RunAsync(20, _ => queue.LeaseAsync(20, TestContext.Current.CancellationToken));
+
+            var taken = leases.SelectMany(lease => lease.Mails).Select(leased => leased.Mail.Id).ToList();
+            Assert.InRange(taken.Count, 20, 100);
+            Assert.Equal(taken.Count, taken.Distinct().Count());
+        }
+    }
+
+    [Fact]
     public async Task A_mail_of_a_worker_that_died_is_sent_when_its_lease_ends()
     {
         await outbox.AddAsync(1);
