@@ -63,7 +63,7 @@ internal sealed partial class AnswerMailRequests(
         await using var scope = scopes.CreateAsyncScope();
         var db = scope.ServiceProvider.GetRequiredService<IdentityDb>();
         await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
-        if (await db.Database.SqlQueryRaw<TakenRequest>(Take).ToListAsync(cancellationToken) is not [var request])
+        if (await db.Database.SqlQueryRaw<Taken>(Take).ToListAsync(cancellationToken) is not [var request])
         {
             return false;
         }
@@ -89,5 +89,5 @@ internal sealed partial class AnswerMailRequests(
     [LoggerMessage(LogLevel.Warning, "Forgotten passwords wait: {Reason}")]
     private partial void LogWaiting(string reason);
 
-    private sealed record TakenRequest(string Account, string Network, string Language);
+    private sealed record Taken(string Account, string Network, string Language);
 }
