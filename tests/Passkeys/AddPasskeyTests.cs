@@ -69,7 +69,7 @@ public sealed class AddPasskeyTests(ProductionMesh mesh)
         Assert.Equal(
             "My phone", await mesh.Database.ScalarAsync<string>(
                 "SELECT data->>'name' FROM mails WHERE user_id = $1 AND kind = 'SignInMethodAdded'", user.UserId));
-        Assert.Equal(1, mesh.CountEvents("passkey_added", user.UserId));
+        await mesh.AssertEventsAsync("passkey_added", user.UserId, 1);
     }
 
     [Fact]

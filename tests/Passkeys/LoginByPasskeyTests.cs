@@ -32,7 +32,7 @@ public sealed class LoginByPasskeyTests(ProductionMesh mesh)
         Assert.Equal(200, (await mesh.Gateway.RefreshAsync(answer.RefreshToken())).Status);
         Assert.True(await mesh.Database.ScalarAsync<bool>(
             "SELECT last_used_at > now() - interval '1 minute' FROM passkeys WHERE user_id = $1", user.UserId));
-        Assert.Equal(2, mesh.CountEvents("login_succeeded", user.UserId));
+        await mesh.AssertEventsAsync("login_succeeded", user.UserId, 2);
     }
 
     [Fact]
@@ -146,7 +146,7 @@ public sealed class LoginByPasskeyTests(ProductionMesh mesh)
             (await mesh.Gateway.LoginByPasskeyAsync(passkey)).AssertError(401, "passkey_refused");
         }
 
-        Assert.Equal(3, mesh.CountEvents("passkey_counter_regressed", user.UserId));
+        await mesh.AssertEventsAsync("passkey_counter_regressed", user.UserId, 3);
         Assert.Equal(2, await CountSessionsAsync(user));
         Assert.Equal(5, await mesh.Database.ScalarAsync<long>("SELECT sign_count FROM passkeys WHERE user_id = $1", user.UserId));
         passkey.Count = 6;

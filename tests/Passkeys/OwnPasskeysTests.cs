@@ -62,7 +62,7 @@ public sealed class OwnPasskeysTests(ProductionMesh mesh)
         Assert.Equal(2, await mesh.Database.ScalarAsync<int>("SELECT factors_epoch FROM users WHERE id = $1", user.UserId));
         Assert.Equal(1, await mesh.Database.ScalarAsync<long>(
             "SELECT count(*) FROM mails WHERE user_id = $1 AND kind = 'SignInMethodRemoved'", user.UserId));
-        Assert.Equal(1, mesh.CountEvents("passkey_removed", user.UserId));
+        await mesh.AssertEventsAsync("passkey_removed", user.UserId, 1);
     }
 
     [Fact]
@@ -112,7 +112,7 @@ public sealed class OwnPasskeysTests(ProductionMesh mesh)
         Assert.Equal(200, dropped.Status);
         Assert.Equal(10, dropped.Json.GetProperty("recovery_codes").GetArrayLength());
         Assert.True(await DemandsTwoAsync(user));
-        Assert.Equal(1, mesh.CountEvents("password_removed", user.UserId));
+        await mesh.AssertEventsAsync("password_removed", user.UserId, 1);
         (await mesh.Gateway.LoginAsync(user.Username, user.Password)).AssertError(401, "invalid_credentials");
         var signedIn = await mesh.Gateway.LoginByPasskeyAsync(passkey);
         (await RemoveAsync(signedIn.Token, await FindIdAsync(user))).AssertError(409, "last_sign_in_method");

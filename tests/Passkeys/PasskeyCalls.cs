@@ -61,9 +61,10 @@ internal static class PasskeyCalls
     public static Task<Answer> StepUpByPasskeyAsync(this Caller caller, string token, object credential, string state) =>
         caller.CallAsync(HttpMethod.Post, "/account/reauthenticate", token, new { passkey = new { credential, state } });
 
-    /// <summary>How many lines of the log have the event about this user.</summary>
-    public static int CountEvents(this ProductionMesh mesh, string kind, Guid userId) => mesh.Mesh.Identity.Output.Split('\n').Count(
-        line => line.Contains(kind, StringComparison.Ordinal) && line.Contains(userId.ToString(), StringComparison.Ordinal));
+    /// <summary>Waits until the log has so many lines with the event about this user; a process writes its log a little later.</summary>
+    public static Task AssertEventsAsync(this ProductionMesh mesh, string kind, Guid userId, int count) => Patience.UntilAsync(
+        () => mesh.Mesh.Identity.Output.Split('\n').Count(
+            line => line.Contains(kind, StringComparison.Ordinal) && line.Contains(userId.ToString(), StringComparison.Ordinal)) == count);
 
     private static object Body(object credential, string state, string? loginToken) => loginToken is null
         ? new { credential, state } : new { credential, state, login_token = loginToken };

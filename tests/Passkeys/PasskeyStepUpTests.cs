@@ -23,7 +23,7 @@ public sealed class PasskeyStepUpTests(ProductionMesh mesh)
         (await mesh.Identity.ExchangeAsync(new { cookie = user.Cookie })).AssertError(401, "invalid_session");
         Assert.Equal("aal2", (await mesh.Identity.ExchangeAsync(new { cookie = proved.Cookie() })).AccessToken().GetClaim("acr").Value);
         Assert.Equal(200, (await mesh.Gateway.OfferPasskeyAsync(proved.Token)).Status);
-        Assert.Equal(1, mesh.CountEvents("reauthenticated", user.UserId));
+        await mesh.AssertEventsAsync("reauthenticated", user.UserId, 1);
     }
 
     [Fact]
@@ -42,7 +42,7 @@ public sealed class PasskeyStepUpTests(ProductionMesh mesh)
         (await SendAsync(passkey, offer, "junk")).AssertError(400, "invalid_or_expired_token");
         (await SendAsync(otherPasskey, offer)).AssertError(403, "passkey_refused");
         (await SendAsync(passkey, others, offer.State())).AssertError(403, "passkey_refused");
-        Assert.Equal(2, mesh.CountEvents("reauthentication_failed", user.UserId));
+        await mesh.AssertEventsAsync("reauthentication_failed", user.UserId, 2);
         Assert.Equal(200, (await SendAsync(passkey, offer)).Status);
         (await SendAsync(passkey, offer)).AssertError(400, "invalid_or_expired_token");
     }
@@ -58,7 +58,7 @@ public sealed class PasskeyStepUpTests(ProductionMesh mesh)
 
         (await mesh.Gateway.StepUpByPasskeyAsync(user.Token, passkey)).AssertError(403, "passkey_refused");
 
-        Assert.Equal(1, mesh.CountEvents("passkey_counter_regressed", user.UserId));
+        await mesh.AssertEventsAsync("passkey_counter_regressed", user.UserId, 1);
         Assert.DoesNotContain(
             "passkey", await mesh.Database.ScalarAsync<string>("SELECT methods::text FROM sessions WHERE id = $1", user.SessionId),
             StringComparison.Ordinal);
