@@ -20,6 +20,7 @@ namespace AuthMesh.Identity;
 [JsonSerializable(typeof(LogoutRequest))]
 [JsonSerializable(typeof(MessageResponse))]
 [JsonSerializable(typeof(AccountResponse))]
+[JsonSerializable(typeof(ChooseLanguageRequest))]
 [JsonSerializable(typeof(ReauthenticateRequest))]
 [JsonSerializable(typeof(ReauthenticateResponse))]
 [JsonSerializable(typeof(ChangePasswordRequest))]

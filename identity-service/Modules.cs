@@ -4,6 +4,7 @@ using AuthMesh.Identity.Emails;
 using AuthMesh.Identity.Keys;
 using AuthMesh.Identity.Mail;
 using AuthMesh.Identity.Operator;
+using AuthMesh.Identity.Pages;
 using AuthMesh.Identity.Passkeys;
 using AuthMesh.Identity.Passwords;
 using AuthMesh.Identity.Platform;
@@ -28,6 +29,7 @@ internal static class Modules
 {
     public static readonly IReadOnlyList<Module> All =
     [
+        PagesModule.Instance,
         AdminModule.Instance,
         OperatorModule.Instance,
         AccountsModule.Instance,

@@ -5,7 +5,12 @@ namespace AuthMesh.Identity.Accounts;
 
 internal static class AccountsModule
 {
-    public static readonly Module Instance = new("Accounts") { MapEndpoints = MapEndpoints };
+    public static readonly Module Instance = new("Accounts")
+    {
+        AddServices = services =>
+            services.AddScoped<Register>().AddScoped<ChooseLanguage>().AddScoped<Reauthenticate>().AddScoped<ChangePassword>().AddScoped<DeleteAccount>(),
+        MapEndpoints = MapEndpoints,
+    };
 
     private static void MapEndpoints(IEndpointRouteBuilder app)
     {
@@ -14,6 +19,7 @@ internal static class AccountsModule
 
         var own = group.MapGroup("/account").RequireAuthorization(Policies.SignedIn);
         ShowAccount.Map(own);
+        ChooseLanguage.Map(own);
         Reauthenticate.Map(own);
         ChangePassword.Map(own);
         DeleteAccount.Map(own);

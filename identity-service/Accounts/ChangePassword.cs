@@ -19,7 +19,9 @@ public sealed record ChangePasswordRequest(
 /// <summary>
 /// Sets a new password. It starts a new epoch, which ends every other session of the account.
 /// </summary>
-internal static class ChangePassword
+internal sealed class ChangePassword(
+    IdentityDb db, PasswordRules rules, ProvePassword provePassword, CompleteSignIn completeSignIn, TimeProvider clock,
+    SecurityEvents events)
 {
     // The statement changes nothing unless the session is live and the password is still the verified one. The trigger user_epoch_raised
     // tells every verifier to refuse tokens of the old epoch.
@@ -44,13 +46,15 @@ internal static class ChangePassword
     private static readonly Dictionary<string,
         string[]> SamePassword = new() { ["new_password"] = ["must differ from the current password"] };
 
-    public static void Map(IEndpointRouteBuilder group) => group.MapPost("/password", HandleAsync);
+    public static void Map(IEndpointRouteBuilder group) => group.MapPost(
+        "/password",
+        (ChangePasswordRequest request, HttpContext context, ChangePassword changePassword, CancellationToken cancellationToken) =>
+            changePassword.RunAsync(request, context, cancellationToken));
 
-    private static async Task<Results<Ok<SignInResponse>, Failure>> HandleAsync(
-        ChangePasswordRequest request, HttpContext context, IdentityDb db, PasswordRules rules, ProvePassword provePassword,
-        CompleteSignIn completeSignIn, TimeProvider clock, SecurityEvents events, CancellationToken cancellationToken)
+    public async Task<Results<Ok<SignInResponse>, Failure>> RunAsync(
+        ChangePasswordRequest request, HttpContext context, CancellationToken cancellationToken)
     {
-        if (FindFault(request, rules, context.User.Username) is { } fault)
+        if (FindFault(request, context.User.Username) is { } fault)
         {
             return fault;
         }
@@ -101,7 +105,7 @@ internal static class ChangePassword
         return TypedResults.Ok(completeSignIn.Answer("Password changed", session, cookie, knownDevice: null, context));
     }
 
-    private static Failure? FindFault(ChangePasswordRequest request, PasswordRules rules, string username)
+    private Failure? FindFault(ChangePasswordRequest request, string username)
     {
         var errors = new Dictionary<string, string[]>();
         if (string.IsNullOrEmpty(request.CurrentPassword))

@@ -20,7 +20,8 @@ public sealed record DeleteAccountRequest([property: JsonPropertyName("current_p
 /// Deletes the caller's account and all its sessions. Afterwards the username is free; the id is never reused. The trigger
 /// <c>user_deleted</c> notifies every verifier.
 /// </summary>
-internal static class DeleteAccount
+internal sealed class DeleteAccount(
+    IdentityDb db, ProvePassword provePassword, SessionCookies cookies, DeviceCookies deviceCookies, SecurityEvents events)
 {
     private static readonly Failure LastAdmin = new(
         StatusCodes.Status409Conflict, "last_admin", "The last active admin cannot be deleted");
@@ -31,11 +32,12 @@ internal static class DeleteAccount
         WHERE u.id = @caller AND s.id = @caller_session AND s.epoch = @caller_epoch AND {LiveSession.IsLive} AND u.password_hash = @verified
         """;
 
-    public static void Map(IEndpointRouteBuilder group) => group.MapDelete("", HandleAsync);
+    public static void Map(IEndpointRouteBuilder group) => group.MapDelete(
+        "", ([FromBody] DeleteAccountRequest request, HttpContext context, DeleteAccount deleteAccount, CancellationToken cancellationToken)
+            => deleteAccount.RunAsync(request, context, cancellationToken));
 
-    private static async Task<Results<Ok<MessageResponse>, Failure>> HandleAsync(
-        [FromBody] DeleteAccountRequest request, HttpContext context, IdentityDb db, ProvePassword provePassword, SessionCookies cookies,
-        DeviceCookies deviceCookies, SecurityEvents events, CancellationToken cancellationToken)
+    public async Task<Results<Ok<MessageResponse>, Failure>> RunAsync(
+        DeleteAccountRequest request, HttpContext context, CancellationToken cancellationToken)
     {
         if (string.IsNullOrEmpty(request.CurrentPassword))
         {

@@ -21,7 +21,9 @@ public sealed record ReauthenticateResponse(
 /// Step-up (RFC 9470): a signed-in caller proves again who they are, for endpoints that demand a recent proof. The session goes on, and so
 /// do its refresh token and its earlier access tokens, which keep their <c>auth_time</c>.
 /// </summary>
-internal static class Reauthenticate
+internal sealed class Reauthenticate(
+    NpgsqlDataSource database, ProvePassword provePassword, AccessTokens tokens, SessionCookies cookies, TimeProvider clock,
+    SecurityEvents events)
 {
     // The new cookie makes every gateway ask for a new token: a gateway keeps the token of a cookie.
     private const string Prove =
@@ -33,11 +35,13 @@ internal static class Reauthenticate
         RETURNING {LiveSession.Columns}
         """;
 
-    public static void Map(IEndpointRouteBuilder group) => group.MapPost("/reauthenticate", HandleAsync);
+    public static void Map(IEndpointRouteBuilder group) => group.MapPost(
+        "/reauthenticate",
+        (ReauthenticateRequest request, HttpContext context, Reauthenticate reauthenticate, CancellationToken cancellationToken) =>
+            reauthenticate.RunAsync(request, context, cancellationToken));
 
-    private static async Task<Results<Ok<ReauthenticateResponse>, Failure>> HandleAsync(
-        ReauthenticateRequest request, HttpContext context, NpgsqlDataSource database, ProvePassword provePassword, AccessTokens tokens,
-        SessionCookies cookies, TimeProvider clock, SecurityEvents events, CancellationToken cancellationToken)
+    public async Task<Results<Ok<ReauthenticateResponse>, Failure>> RunAsync(
+        ReauthenticateRequest request, HttpContext context, CancellationToken cancellationToken)
     {
         if (string.IsNullOrEmpty(request.Password))
         {

@@ -14,18 +14,21 @@ public sealed record RegisterRequest(string? Username = null, string? Password =
 
 public sealed record RegisterResponse(string Status, string Message);
 
-internal static class Register
+/// <summary>Creates an account. Its owner signs in with it afterwards.</summary>
+internal sealed class Register(
+    IdentityDb db, HashingLane lane, CallerAddress callerAddress, PasswordRules rules, PasswordHashing passwords, Budgets budgets,
+    Throttle throttle, TimeProvider clock, SecurityEvents events)
 {
     private static readonly Failure UsernameTaken = new(StatusCodes.Status409Conflict, "username_taken", "Username already exists");
 
-    public static void Map(IEndpointRouteBuilder group) => group.MapPost("/register", HandleAsync).AllowAnonymous();
+    public static void Map(IEndpointRouteBuilder group) => group.MapPost(
+        "/register", (RegisterRequest request, HttpContext context, Register register, CancellationToken cancellationToken) =>
+            register.RunAsync(request, context, cancellationToken)).AllowAnonymous();
 
-    private static async Task<Results<Ok<RegisterResponse>, Failure>> HandleAsync(
-        RegisterRequest request, HttpContext context, IdentityDb db, HashingLane lane, CallerAddress callerAddress, PasswordRules rules,
-        PasswordHashing passwords, Budgets budgets, Throttle throttle, TimeProvider clock, SecurityEvents events,
-        CancellationToken cancellationToken)
+    public async Task<Results<Ok<RegisterResponse>, Failure>> RunAsync(
+        RegisterRequest request, HttpContext context, CancellationToken cancellationToken)
     {
-        if (FindFault(request, rules) is { } fault)
+        if (FindFault(request) is { } fault)
         {
             return fault;
         }
@@ -80,7 +83,7 @@ internal static class Register
         return TypedResults.Ok(new RegisterResponse("success", $"User {user.Username} registered successfully"));
     }
 
-    private static Failure? FindFault(RegisterRequest request, PasswordRules rules)
+    private Failure? FindFault(RegisterRequest request)
     {
         var errors = new Dictionary<string, string[]>();
         if (string.IsNullOrEmpty(request.Username))

@@ -8,7 +8,7 @@ namespace AuthMesh.Identity.Sessions;
 public sealed record EndOtherSessionsResponse(string Status, string Message, int Ended);
 
 /// <summary>Ends all other sessions of the caller. The trigger <c>session_ended</c> notifies every verifier.</summary>
-internal static class EndOtherSessions
+internal sealed class EndOtherSessions(NpgsqlDataSource database, SecurityEvents events)
 {
     private const string EndOthers =
         $"""
@@ -19,10 +19,11 @@ internal static class EndOtherSessions
         SELECT (SELECT count(*) FROM caller) = 1 AS "IsCallerLive", (SELECT count(*) FROM ended)::int AS "Ended"
         """;
 
-    public static void Map(IEndpointRouteBuilder group) => group.MapDelete("", HandleAsync);
+    public static void Map(IEndpointRouteBuilder group) => group.MapDelete(
+        "", (HttpContext context, EndOtherSessions endOtherSessions, CancellationToken cancellationToken) =>
+            endOtherSessions.RunAsync(context, cancellationToken));
 
-    private static async Task<Results<Ok<EndOtherSessionsResponse>, Failure>> HandleAsync(
-        HttpContext context, NpgsqlDataSource database, SecurityEvents events, CancellationToken cancellationToken)
+    public async Task<Results<Ok<EndOtherSessionsResponse>, Failure>> RunAsync(HttpContext context, CancellationToken cancellationToken)
     {
         var caller = Caller.Of(context.User);
         var outcome = await EndedSessions.RunAsync(database, EndOthers, caller.Parameters, cancellationToken);

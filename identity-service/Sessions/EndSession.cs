@@ -9,7 +9,7 @@ using Npgsql;
 namespace AuthMesh.Identity.Sessions;
 
 /// <summary>Ends one session of the caller. The trigger <c>session_ended</c> notifies every verifier.</summary>
-internal static class EndSession
+internal sealed class EndSession(NpgsqlDataSource database, SessionCookies cookies, SecurityEvents events)
 {
     private static readonly Failure SessionNotFound = new(
         StatusCodes.Status404NotFound, "session_not_found", "You have no such session, or it has ended already");
@@ -22,11 +22,11 @@ internal static class EndSession
         SELECT (SELECT count(*) FROM caller) = 1 AS "IsCallerLive", (SELECT count(*) FROM ended)::int AS "Ended"
         """;
 
-    public static void Map(IEndpointRouteBuilder group) => group.MapDelete("/{id}", HandleAsync);
+    public static void Map(IEndpointRouteBuilder group) => group.MapDelete(
+        "/{id}", (string id, HttpContext context, EndSession endSession, CancellationToken cancellationToken) =>
+            endSession.RunAsync(id, context, cancellationToken));
 
-    private static async Task<Results<Ok<MessageResponse>, Failure>> HandleAsync(
-        string id, HttpContext context, NpgsqlDataSource database, SessionCookies cookies, SecurityEvents events,
-        CancellationToken cancellationToken)
+    public async Task<Results<Ok<MessageResponse>, Failure>> RunAsync(string id, HttpContext context, CancellationToken cancellationToken)
     {
         var caller = Caller.Of(context.User);
         var sessionId = RequestText.TryReadId(id, out var parsed) ? parsed : Guid.Empty; // no session has this id

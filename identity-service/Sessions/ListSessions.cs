@@ -17,7 +17,7 @@ public sealed record SessionResponse(
     bool Current);
 
 /// <summary>Lists the caller's live sessions, most recently used first.</summary>
-internal static class ListSessions
+internal sealed class ListSessions(IdentityDb db)
 {
     private const string Live =
         $"""
@@ -28,10 +28,11 @@ internal static class ListSessions
         ORDER BY s.last_used_at DESC, s.id DESC
         """;
 
-    public static void Map(IEndpointRouteBuilder group) => group.MapGet("", HandleAsync);
+    public static void Map(IEndpointRouteBuilder group) => group.MapGet(
+        "", (ClaimsPrincipal user, ListSessions listSessions, CancellationToken cancellationToken) =>
+            listSessions.RunAsync(user, cancellationToken));
 
-    private static async Task<Results<Ok<SessionsResponse>, Failure>> HandleAsync(
-        ClaimsPrincipal user, IdentityDb db, CancellationToken cancellationToken)
+    public async Task<Results<Ok<SessionsResponse>, Failure>> RunAsync(ClaimsPrincipal user, CancellationToken cancellationToken)
     {
         var sessions = await db.Database.SqlQueryRaw<SessionResponse>(Live, [.. Caller.Of(user).Parameters]).ToListAsync(cancellationToken);
         return sessions.Count == 0 // not even the caller's own

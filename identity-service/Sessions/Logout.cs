@@ -50,19 +50,20 @@ public sealed record LogoutRequest(
 /// If a credential cannot be checked now because its key is missing, the answer is 503, since its session may not have ended. The sessions
 /// of the other credentials have still ended. The trigger <c>session_ended</c> writes each one to the revocation log in the same commit.
 /// </remarks>
-internal static class Logout
+internal sealed class Logout(
+    IdentityDb db, KeyRing ring, AccessTokenReader accessTokens, SessionCookies cookies, SecurityEvents events)
 {
     // More bearer tokens or cookies than any client has. The limit exists because each costs a look-up.
     private const int MostPresented = 10;
 
-    public static void Map(IEndpointRouteBuilder group) => group.MapPost("/logout", HandleAsync).AllowAnonymous();
+    public static void Map(IEndpointRouteBuilder group) => group.MapPost(
+        "/logout", (LogoutRequest request, HttpContext context, Logout logout, CancellationToken cancellationToken) =>
+            logout.RunAsync(request, context, cancellationToken)).AllowAnonymous();
 
-    private static async Task<Ok<MessageResponse>> HandleAsync(
-        LogoutRequest request, HttpContext context, IdentityDb db, KeyRing ring, AccessTokenReader accessTokens, SessionCookies cookies,
-        SecurityEvents events, CancellationToken cancellationToken)
+    public async Task<Ok<MessageResponse>> RunAsync(LogoutRequest request, HttpContext context, CancellationToken cancellationToken)
     {
         // 1. Collect the sessions of the credentials.
-        var (ids, cannotCheck) = await ReadBearerTokensAsync(context.Request, accessTokens);
+        var (ids, cannotCheck) = await ReadBearerTokensAsync(context.Request);
         if (request.RefreshToken is { } text && RefreshToken.TryParse(text, ring) is { } refreshToken)
         {
             ids.Add(refreshToken.SessionId);
@@ -90,8 +91,8 @@ internal static class Logout
         return TypedResults.Ok(new MessageResponse("success", "Logged out successfully"));
     }
 
-    private static async Task<(HashSet<Guid> SessionIds, ExceptionDispatchInfo? CannotCheck)> ReadBearerTokensAsync(
-        HttpRequest request, AccessTokenReader accessTokens)
+    private async Task<(HashSet<Guid> SessionIds, ExceptionDispatchInfo? CannotCheck)> ReadBearerTokensAsync(
+        HttpRequest request)
     {
         const string Scheme = "Bearer ";
         HashSet<Guid> ids = [];

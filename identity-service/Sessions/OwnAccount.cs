@@ -12,13 +12,14 @@ namespace AuthMesh.Identity.Sessions;
 /// <param name="IsProvedRecently">See <see cref="ProvedMethods.IsRecent"/>.</param>
 internal sealed record OwnAccount(
     Guid Id, string Username, string Role, string? PasswordHash, DateTimeOffset CreatedAt, string? Email, string? RequestedEmail,
-    bool TwoStep, int FactorsEpoch, bool IsProvedRecently)
+    bool TwoStep, int FactorsEpoch, string? Language, bool IsProvedRecently)
 {
     private const string Find =
         $"""
         {Caller.With}
         SELECT u.id AS "Id", u.username AS "Username", u.role AS "Role", u.password_hash AS "PasswordHash", u.created_at AS "CreatedAt",
             u.email AS "Email", u.requested_email AS "RequestedEmail", u.two_step AS "TwoStep", u.factors_epoch AS "FactorsEpoch",
+            u.language AS "Language",
             {ProvedMethods.IsRecent} AS "IsProvedRecently"
         FROM caller u JOIN sessions s ON s.id = u.session_id
         """;

@@ -21,8 +21,9 @@ internal static class SessionsModule
 
     public static readonly Module Instance = new("Sessions")
     {
-        AddServices = services =>
-            services.AddScoped<StartSession>().AddSingleton<IssueTokens>().AddSingleton<SessionCookies>().AddSingleton(Dead),
+        AddServices = services => services
+            .AddScoped<StartSession>().AddSingleton<IssueTokens>().AddSingleton<SessionCookies>().AddSingleton(Dead)
+            .AddScoped<Logout>().AddScoped<ListSessions>().AddScoped<EndSession>().AddScoped<EndOtherSessions>(),
         MapEndpoints = MapEndpoints,
         MapEntities = model => model.ApplyConfiguration(new SessionMapping()),
     };

@@ -10,13 +10,15 @@ public sealed record LoginRequest(
     [property: JsonConverter(typeof(AnyTextConverter))] string? Username = null,
     [property: JsonConverter(typeof(AnyTextConverter))] string? Password = null);
 
-internal static class Login
+/// <summary>Signs in with a name and a password.</summary>
+internal sealed class Login(ProvePassword provePassword, CompleteSignIn completeSignIn)
 {
-    public static void Map(IEndpointRouteBuilder group) => group.MapPost("/login", HandleAsync).AllowAnonymous();
+    public static void Map(IEndpointRouteBuilder group) => group.MapPost(
+        "/login", (LoginRequest request, HttpContext context, Login login, CancellationToken cancellationToken) =>
+            login.RunAsync(request, context, cancellationToken)).AllowAnonymous();
 
-    private static async Task<Results<Ok<SignInResponse>, Failure>> HandleAsync(
-        LoginRequest request, HttpContext context, ProvePassword provePassword, CompleteSignIn completeSignIn,
-        CancellationToken cancellationToken)
+    public async Task<Results<Ok<SignInResponse>, Failure>> RunAsync(
+        LoginRequest request, HttpContext context, CancellationToken cancellationToken)
     {
         if (FindFault(request) is { } fault)
         {

@@ -8,7 +8,7 @@ internal static class SignInModule
 {
     public static readonly Module Instance = new("SignIn")
     {
-        AddServices = services => services.AddScoped<ProvePassword>().AddScoped<CompleteSignIn>(),
+        AddServices = services => services.AddScoped<ProvePassword>().AddScoped<Login>().AddScoped<CompleteSignIn>(),
         MapEntities = model => model.ApplyConfiguration(new PendingSignInMapping()),
         MapEndpoints = app => Login.Map(app.MapNoStore()),
     };

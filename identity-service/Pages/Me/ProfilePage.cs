@@ -1,0 +1,61 @@
+using AuthMesh.Identity.Accounts;
+using AuthMesh.Identity.Pages.Frame;
+using AuthMesh.Identity.Sessions;
+
+namespace AuthMesh.Identity.Pages.Me;
+
+/// <param name="CreatedAt">When the account was created.</param>
+/// <param name="Chosen">The language that the person chose, if any.</param>
+/// <param name="Languages">All languages that the pages have.</param>
+public sealed record ProfileModel(
+    Visit Visit, Form Form, string Username, DateTimeOffset CreatedAt, string? Chosen, IReadOnlyList<Language> Languages)
+    : PageModel(Visit, Form)
+{
+    public override string Title => "profile.title";
+
+    public override Section Section => Section.Profile;
+
+    public override IReadOnlyList<string> Scripts => ["times.js"];
+}
+
+internal static class ProfilePage
+{
+    public static void Map(IEndpointRouteBuilder pages)
+    {
+        pages.MapGet("/me", ShowAsync);
+        pages.MapPost("/me", ChangeAsync);
+    }
+
+    private static async Task<IResult> ShowAsync(Visit visit, CancellationToken cancellationToken) =>
+        await visit.FindAccountAsync(cancellationToken) is { } account ? Render(visit, account, Form.Empty) : visit.ToSignIn();
+
+    private static async Task<IResult> ChangeAsync(Visit visit, ChooseLanguage chooseLanguage, CancellationToken cancellationToken)
+    {
+        if (await visit.FindAccountAsync(cancellationToken) is not { } account)
+        {
+            return visit.ToSignIn();
+        }
+
+        var form = await visit.ReadFormAsync("language");
+        if (form.IsFine)
+        {
+            var answer = await chooseLanguage.RunAsync(new ChooseLanguageRequest(form["language"]), visit.Context, cancellationToken);
+            if (answer.Refusal() is not { } refusal)
+            {
+                return Visit.To(Visit.Home, "language");
+            }
+
+            if (visit.Divert(refusal) is { } other)
+            {
+                return other;
+            }
+
+            form.Refuse(refusal, visit.Language);
+        }
+
+        return Render(visit, account, form);
+    }
+
+    private static IResult Render(Visit visit, OwnAccount account, Form form) => visit.Show(Profile.Create(
+        new ProfileModel(visit, form, account.Username, account.CreatedAt, account.Language, [.. visit.Texts.All])));
+}

@@ -1,0 +1,33 @@
+using AuthMesh.Identity.Pages.Entry;
+using AuthMesh.Identity.Pages.Frame;
+using AuthMesh.Identity.Pages.Me;
+using AuthMesh.Identity.Platform;
+
+namespace AuthMesh.Identity.Pages;
+
+internal static class PagesModule
+{
+    public static readonly Module Instance = new("Pages")
+    {
+        AddServices = services => services.AddSingleton<Texts>().AddSingleton<Assets>().AddSingleton<PageGuard>(),
+        MapEndpoints = MapEndpoints,
+        Settings = [typeof(PageOptions)],
+    };
+
+    // Every page answers anonymous callers, because a JSON 401 is no page: it leads them to the sign-in itself.
+    private static void MapEndpoints(IEndpointRouteBuilder app)
+    {
+        Assets.Map(app);
+        var pages = app.MapGroup("").AddEndpointFilter(PageGuard.RunAsync).AllowAnonymous();
+        StartPage.Map(pages);
+        SignInPage.Map(pages);
+        SignOutPage.Map(pages);
+        SignUpPage.Map(pages);
+        ConfirmPage.Map(pages);
+        ProfilePage.Map(pages);
+        SecurityPage.Map(pages);
+        PasswordPage.Map(pages);
+        SessionsPage.Map(pages);
+        DeletePage.Map(pages);
+    }
+}
