@@ -1,0 +1,61 @@
+using System.Reflection;
+using AuthMesh.Tests.Harness;
+using Microsoft.Playwright;
+
+namespace AuthMesh.Tests.Pages;
+
+/// <summary>One browser for all tests of pages. Each test opens a window without the cookies of the others.</summary>
+public sealed class Chromium : IAsyncLifetime
+{
+    private IPlaywright playwright = null!;
+
+    private IBrowser browser = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        var path = Environment.GetEnvironmentVariable("AUTHMESH_CHROMIUM") ?? "/usr/bin/chromium";
+        Assert.True(File.Exists(path), $"{path} is missing. ./test.sh installs it, or says what to install.");
+        Environment.SetEnvironmentVariable(
+            "PLAYWRIGHT_DRIVER_SEARCH_PATH",
+            typeof(Chromium).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(data => data.Key == "PlaywrightFolder").Value);
+        playwright = await Playwright.CreateAsync();
+        browser = await playwright.Chromium.LaunchAsync(new()
+        {
+            ExecutablePath = path,
+            Args = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"],
+        });
+    }
+
+    /// <summary>Opens a window of an ordinary laptop.</summary>
+    public async Task<IPage> OpenAsync(PagesMesh mesh, Action<BrowserNewContextOptions>? change = null)
+    {
+        var options = new BrowserNewContextOptions
+        {
+            BaseURL = mesh.Origin, Locale = "en-GB", TimezoneId = "Europe/Berlin", ViewportSize = new() { Width = 1000, Height = 760 },
+            ReducedMotion = ReducedMotion.Reduce,
+        };
+        change?.Invoke(options);
+        var context = await browser.NewContextAsync(options);
+        context.SetDefaultTimeout(20_000);
+        return await context.NewPageAsync();
+    }
+
+    /// <summary>Opens a window in which the visitor is signed in.</summary>
+    public async Task<IPage> OpenAsync(PagesMesh mesh, Visitor visitor, Action<BrowserNewContextOptions>? change = null)
+    {
+        var page = await OpenAsync(mesh, change);
+        await page.Context.AddCookiesAsync(visitor.Cookies.Select(
+            cookie => new Cookie { Name = cookie.Key, Value = cookie.Value, Url = mesh.Origin, HttpOnly = true, SameSite = SameSiteAttribute.Lax }));
+        return page;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (browser is not null)
+        {
+            await browser.DisposeAsync();
+        }
+
+        playwright?.Dispose();
+    }
+}
