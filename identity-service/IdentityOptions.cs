@@ -2,6 +2,7 @@ using AuthMesh.Identity.Keys;
 using AuthMesh.Identity.Operator;
 using AuthMesh.Identity.Passwords;
 using AuthMesh.Identity.Platform.Database;
+using AuthMesh.Identity.SecondFactor;
 using AuthMesh.Identity.Throttling;
 using AuthMesh.Identity.Tokens;
 using AuthMesh.Settings;
@@ -30,6 +31,8 @@ public sealed class IdentityOptions : MasterKeyOptions
 
     public PasswordOptions Passwords { get; set; } = new();
 
+    public SecondFactorOptions SecondFactor { get; set; } = new();
+
     public ThrottlingOptions Throttling { get; set; } = new();
 
     public TokenOptions Tokens { get; set; } = new();
@@ -45,6 +48,7 @@ internal sealed class IdentityOptionsValidator(IHostEnvironment environment) : I
         options.CheckMasterKeys(problems, isDevelopment);
         options.Keys.Check(problems);
         options.Hashing.Check(problems);
+        options.SecondFactor.Check(problems);
         options.Throttling.Check(problems);
         options.Tokens.Check(problems);
         options.Passwords.Check(problems);
@@ -77,6 +81,7 @@ internal static class IdentitySettings
             .AddPart(options => options.Hashing)
             .AddPart(options => options.Keys)
             .AddPart(options => options.Passwords)
+            .AddPart(options => options.SecondFactor)
             .AddPart(options => options.Throttling)
             .AddPart(options => options.Tokens);
     }
