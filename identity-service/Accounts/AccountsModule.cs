@@ -5,7 +5,11 @@ namespace AuthMesh.Identity.Accounts;
 
 internal static class AccountsModule
 {
-    public static readonly Module Instance = new("Accounts") { MapEndpoints = MapEndpoints };
+    public static readonly Module Instance = new("Accounts")
+    {
+        AddServices = services => services.AddScoped<Reauthenticate>().AddScoped<ChangePassword>().AddScoped<DeleteAccount>(),
+        MapEndpoints = MapEndpoints,
+    };
 
     private static void MapEndpoints(IEndpointRouteBuilder app)
     {
