@@ -3,6 +3,7 @@ using AuthMesh.Identity.Accounts;
 using AuthMesh.Identity.Admin;
 using AuthMesh.Identity.Keys;
 using AuthMesh.Identity.Platform;
+using AuthMesh.Identity.SecondFactor;
 using AuthMesh.Identity.Sessions;
 using AuthMesh.Identity.SignIn;
 using AuthMesh.Identity.Tokens;
@@ -13,9 +14,16 @@ namespace AuthMesh.Identity;
 [JsonSerializable(typeof(RegisterRequest))]
 [JsonSerializable(typeof(RegisterResponse))]
 [JsonSerializable(typeof(LoginRequest))]
+[JsonSerializable(typeof(LoginWithCodeRequest))]
 [JsonSerializable(typeof(HoldKeysRequest))]
 [JsonSerializable(typeof(HoldKeysResponse))]
 [JsonSerializable(typeof(SignInResponse))]
+[JsonSerializable(typeof(SetUpTotpResponse))]
+[JsonSerializable(typeof(ConfirmTotpRequest))]
+[JsonSerializable(typeof(ConfirmTotpResponse))]
+[JsonSerializable(typeof(RecoveryCodesResponse))]
+[JsonSerializable(typeof(SetTwoStepRequest))]
+[JsonSerializable(typeof(SetTwoStepResponse))]
 [JsonSerializable(typeof(RefreshRequest))]
 [JsonSerializable(typeof(LogoutRequest))]
 [JsonSerializable(typeof(MessageResponse))]

@@ -7,8 +7,9 @@ internal static class AccountsModule
 {
     public static readonly Module Instance = new("Accounts")
     {
-        AddServices = services =>
-            services.AddScoped<Register>().AddScoped<ChooseLanguage>().AddScoped<Reauthenticate>().AddScoped<ChangePassword>().AddScoped<DeleteAccount>(),
+        AddServices = services => services
+            .AddScoped<Register>().AddScoped<ChooseLanguage>().AddScoped<Reauthenticate>().AddScoped<ChangePassword>()
+            .AddScoped<DeleteAccount>(),
         MapEndpoints = MapEndpoints,
     };
 

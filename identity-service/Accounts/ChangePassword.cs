@@ -17,7 +17,8 @@ public sealed record ChangePasswordRequest(
     [property: JsonPropertyName("new_password")] string? NewPassword = null);
 
 /// <summary>
-/// Sets a new password. It starts a new epoch, which ends every other session of the account.
+/// Sets a new password. It starts a new epoch, which ends every other session of the account. An account that demands two factors demands
+/// them here too, besides the current password. An account without a password demands a recent proof in place of it.
 /// </summary>
 internal sealed class ChangePassword(
     IdentityDb db, PasswordRules rules, ProvePassword provePassword, CompleteSignIn completeSignIn, TimeProvider clock,
@@ -29,7 +30,7 @@ internal sealed class ChangePassword(
         $"""
         UPDATE users u SET password_hash = @new, epoch = u.epoch + 1, factors_epoch = u.factors_epoch + 1
         FROM sessions s
-        WHERE u.id = @caller AND s.id = @caller_session AND s.epoch = @caller_epoch AND {LiveSession.IsLive} AND u.password_hash = @verified
+        WHERE u.id = @caller AND s.id = @caller_session AND s.epoch = @caller_epoch AND {LiveSession.IsLive} AND {OwnAccount.IsProved}
         """;
 
     // The caller's session continues in the new epoch as if it had just signed in; its earlier tokens and cookie are void.
@@ -54,13 +55,18 @@ internal sealed class ChangePassword(
     public async Task<Results<Ok<SignInResponse>, Failure>> RunAsync(
         ChangePasswordRequest request, HttpContext context, CancellationToken cancellationToken)
     {
-        if (FindFault(request, context.User.Username) is { } fault)
+        // 1. Check that the caller is signed in, proved what the account demands, and knows the current password.
+        if (await OwnAccount.FindAsync(db, context.User, cancellationToken) is not { } account)
+        {
+            return CommonFailures.InvalidToken();
+        }
+
+        if (FindFault(request, account) is { } fault)
         {
             return fault;
         }
 
-        // 1. Check that the caller is signed in and knows the current password.
-        var (proved, refusal) = await provePassword.ForCallerAsync(request.CurrentPassword!, context, cancellationToken);
+        var (proved, refusal) = await provePassword.ForOwnAccountAsync(account, request.CurrentPassword, context, cancellationToken);
         if (proved is null)
         {
             return refusal!;
@@ -83,9 +89,7 @@ internal sealed class ChangePassword(
         var caller = Caller.Of(context.User);
         await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
         var changed = await db.Database.ExecuteSqlRawAsync(
-            BeginEpoch,
-            [.. caller.Parameters, new NpgsqlParameter("new", newHash), new NpgsqlParameter("verified", proof.Account.PasswordHash)],
-            cancellationToken);
+            BeginEpoch, [.. caller.Parameters, new NpgsqlParameter("new", newHash), proof.Account.Verified], cancellationToken);
         if (changed == 0)
         {
             return PasswordProof.AccountChanged;
@@ -105,10 +109,10 @@ internal sealed class ChangePassword(
         return TypedResults.Ok(completeSignIn.Answer("Password changed", session, cookie, knownDevice: null, context));
     }
 
-    private Failure? FindFault(ChangePasswordRequest request, string username)
+    private Failure? FindFault(ChangePasswordRequest request, OwnAccount account)
     {
         var errors = new Dictionary<string, string[]>();
-        if (string.IsNullOrEmpty(request.CurrentPassword))
+        if (string.IsNullOrEmpty(request.CurrentPassword) && account.PasswordHash is not null)
         {
             errors["current_password"] = ["is required"];
         }
@@ -117,7 +121,7 @@ internal sealed class ChangePassword(
         {
             errors["new_password"] = ["is required"];
         }
-        else if (rules.FindFault(request.NewPassword, username) is { } newPasswordFault)
+        else if (rules.FindFault(request.NewPassword, account.Username) is { } newPasswordFault)
         {
             errors["new_password"] = [newPasswordFault];
         }

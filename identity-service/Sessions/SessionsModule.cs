@@ -22,8 +22,8 @@ internal static class SessionsModule
     public static readonly Module Instance = new("Sessions")
     {
         AddServices = services => services
-            .AddScoped<StartSession>().AddSingleton<IssueTokens>().AddSingleton<SessionCookies>().AddSingleton(Dead)
-            .AddScoped<Logout>().AddScoped<ListSessions>().AddScoped<EndSession>().AddScoped<EndOtherSessions>(),
+            .AddScoped<StartSession>().AddScoped<RecordProof>().AddSingleton<IssueTokens>().AddSingleton<SessionCookies>()
+            .AddScoped<Logout>().AddScoped<ListSessions>().AddScoped<EndSession>().AddScoped<EndOtherSessions>().AddSingleton(Dead),
         MapEndpoints = MapEndpoints,
         MapEntities = model => model.ApplyConfiguration(new SessionMapping()),
     };
