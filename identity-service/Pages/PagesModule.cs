@@ -21,12 +21,15 @@ internal static class PagesModule
         var pages = app.MapGroup("").AddEndpointFilter(PageGuard.RunAsync).AllowAnonymous();
         StartPage.Map(pages);
         SignInPage.Map(pages);
+        SecondFactorPage.Map(pages);
         SignOutPage.Map(pages);
         SignUpPage.Map(pages);
         ConfirmPage.Map(pages);
         ProfilePage.Map(pages);
         SecurityPage.Map(pages);
         PasswordPage.Map(pages);
+        AuthenticatorPage.Map(pages);
+        RecoveryCodesPage.Map(pages);
         SessionsPage.Map(pages);
         DeletePage.Map(pages);
     }

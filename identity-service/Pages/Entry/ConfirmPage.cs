@@ -1,52 +1,114 @@
+using AuthMesh.Errors;
 using AuthMesh.Identity.Accounts;
 using AuthMesh.Identity.Pages.Frame;
+using AuthMesh.Identity.Platform.Database;
+using AuthMesh.Identity.SecondFactor;
+using AuthMesh.Identity.Sessions;
 
 namespace AuthMesh.Identity.Pages.Entry;
 
-public sealed record ConfirmModel(Visit Visit, Form Form, string? Return) : PageModel(Visit, Form)
+/// <param name="AsksForPassword">Whether the account has one, and the person has not given it on this page yet.</param>
+/// <param name="AsksForCode">Whether the account demands a second factor, and has one that is a code.</param>
+/// <param name="IsRecovery">Whether the code is a recovery code.</param>
+/// <param name="Methods">The account's second factors.</param>
+public sealed record ConfirmModel(
+    Visit Visit, Form Form, string? Return, bool AsksForPassword, bool AsksForCode, bool IsRecovery, IReadOnlyList<string> Methods)
+    : PageModel(Visit, Form)
 {
     public override string Title => "confirm.title";
+
+    public bool HasPasskey => Methods.Contains("passkey");
 }
 
 /// <summary>Step-up: a page that needs a recent proof leads here, and this page leads back.</summary>
 internal static class ConfirmPage
 {
+    public const string Path = "/confirm";
+
+    private const string Recovery = "recovery-code", PasswordIsProved = "password";
+
     public static void Map(IEndpointRouteBuilder pages)
     {
-        pages.MapGet("/confirm", ShowAsync);
-        pages.MapPost("/confirm", ConfirmAsync);
+        pages.MapGet(Path, ShowAsync);
+        pages.MapPost(Path, ConfirmAsync);
     }
 
-    private static async Task<IResult> ShowAsync(Visit visit, CancellationToken cancellationToken) =>
-        await visit.FindAccountAsync(cancellationToken) is null
-            ? visit.ToSignIn()
-            : visit.Show(Confirm.Create(new ConfirmModel(visit, Form.Empty, visit.Return)));
+    public static string PathWith(string leadsTo) => $"{Path}?return={Uri.EscapeDataString(leadsTo)}";
 
-    private static async Task<IResult> ConfirmAsync(Visit visit, Reauthenticate reauthenticate, CancellationToken cancellationToken)
+    private static async Task<IResult> ShowAsync(Visit visit, IdentityDb db, CancellationToken cancellationToken)
     {
-        if (await visit.FindAccountAsync(cancellationToken) is null)
+        if (await visit.FindAccountAsync(cancellationToken) is not { } account)
         {
             return visit.ToSignIn();
         }
 
-        var form = await visit.ReadFormAsync(FormField.Secret("password"), "return");
-        var leadsTo = ReturnPath.TryParse(form["return"]);
+        var factors = await EnabledFactors.FindAsync(db, account.Id, cancellationToken);
+        return Render(visit, Form.Empty, visit.Return, account, factors, false, visit.Context.Request.Query["use"] == Recovery);
+    }
+
+    private static async Task<IResult> ConfirmAsync(
+        Visit visit, Reauthenticate reauthenticate, IdentityDb db, CancellationToken cancellationToken)
+    {
+        if (await visit.FindAccountAsync(cancellationToken) is not { } account)
+        {
+            return visit.ToSignIn();
+        }
+
+        var factors = await EnabledFactors.FindAsync(db, account.Id, cancellationToken);
+        var form = await visit.ReadFormAsync(
+            FormField.Secret("password"), FormField.Secret("code"), FormField.Secret("recovery_code"), "proved", "use", "return");
+        var (leadsTo, isRecovery, isPasswordProved) =
+            (ReturnPath.TryParse(form["return"]), form["use"] == Recovery, form["proved"] == PasswordIsProved);
         if (form.IsFine)
         {
-            var answer = await reauthenticate.RunAsync(new ReauthenticateRequest(form["password"]), visit.Context, cancellationToken);
-            if (answer.Refusal() is not { } refusal)
+            // The fields that the page showed, one after the other. Each one that is right counts, even if a later one is not.
+            var steps = new List<(string Field, ReauthenticateRequest Request)>();
+            if (account.PasswordHash is not null && !isPasswordProved)
+            {
+                steps.Add(("password", new ReauthenticateRequest(Password: form["password"])));
+            }
+
+            if (AsksForCode(account, factors, isRecovery))
+            {
+                steps.Add(isRecovery
+                    ? ("recovery_code", new ReauthenticateRequest(RecoveryCode: form["recovery_code"]))
+                    : ("code", new ReauthenticateRequest(Totp: form["code"])));
+            }
+
+            foreach (var (field, request) in steps)
+            {
+                var refusal = form[field] is null
+                    ? CommonFailures.InvalidRequest(new Dictionary<string, string[]> { [field] = ["is required"] })
+                    : (await reauthenticate.RunAsync(request, visit.Context, cancellationToken)).Refusal();
+                if (refusal is not null)
+                {
+                    if (visit.Divert(refusal) is { } other)
+                    {
+                        return other;
+                    }
+
+                    form.Refuse(refusal, visit.Language, refusal.Code is "wrong_password" or "wrong_code" ? field : null);
+                    break;
+                }
+
+                isPasswordProved |= field == "password";
+            }
+
+            if (form.IsFine)
             {
                 return Visit.To(leadsTo ?? Visit.Home);
             }
-
-            if (visit.Divert(refusal) is { } other)
-            {
-                return other;
-            }
-
-            form.Refuse(refusal, visit.Language, refusal.Code == "wrong_password" ? "password" : null);
         }
 
-        return visit.Show(Confirm.Create(new ConfirmModel(visit, form, leadsTo)));
+        return Render(visit, form, leadsTo, account, factors, isPasswordProved, isRecovery);
     }
+
+    private static bool AsksForCode(OwnAccount account, EnabledFactors factors, bool isRecovery) =>
+        account.TwoStep && factors.Methods.Contains(isRecovery ? "recovery_code" : "totp");
+
+    private static IResult Render(
+        Visit visit, Form form, string? leadsTo, OwnAccount account, EnabledFactors factors, bool isPasswordProved, bool isRecovery) =>
+        visit.Show(Confirm.Create(new ConfirmModel(
+            visit, form, leadsTo, account.PasswordHash is not null && !isPasswordProved, AsksForCode(account, factors, isRecovery),
+            isRecovery, [.. factors.Methods])));
 }

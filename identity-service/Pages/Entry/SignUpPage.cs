@@ -33,7 +33,8 @@ internal static class SignUpPage
             if (answer.Refusal() is not { } refusal)
             {
                 // The person has just chosen the password and would type it again at once. If the sign-in fails now, they do.
-                var signedIn = await login.RunAsync(new LoginRequest(form["username"], form["password"]), visit.Context, cancellationToken);
+                var signedIn = await login.RunAsync(
+                    new LoginRequest(form["username"], form["password"]), browser: null, visit.Context, cancellationToken);
                 return signedIn.Refusal() is null ? Visit.To(Visit.Home, "signed-up") : Visit.To("/signin", "signed-up");
             }
 

@@ -68,6 +68,9 @@ public sealed record FieldModel(string Name)
     /// <summary>The key of another label.</summary>
     public string? Label { get; init; }
 
+    /// <summary>Whether people copy it digit by digit.</summary>
+    public bool IsCode { get; init; }
+
     public bool IsOptional { get; init; }
 
     /// <summary>Whether the page opens with the focus here.</summary>
@@ -75,8 +78,8 @@ public sealed record FieldModel(string Name)
 
     public string? Value { get; init; }
 
-    /// <summary>The rules of a new password, which a script repeats while the person types.</summary>
-    public (int Minimum, int Maximum)? Length { get; init; }
+    /// <summary>The fewest characters of a new password, which a script counts while the person types.</summary>
+    public int? Minimum { get; init; }
 
     internal Language? Language { get; init; }
 

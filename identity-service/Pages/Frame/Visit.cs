@@ -70,6 +70,13 @@ public sealed class Visit
         return account;
     }
 
+    /// <summary>For changes to how one gets into the account, which demand a recent proof. It comes first, so that nothing typed is lost.</summary>
+    /// <returns>The account, or the page that must come first.</returns>
+    internal async Task<(OwnAccount? Account, IResult? Elsewhere)> DemandProofAsync(CancellationToken cancellationToken) =>
+        await FindAccountAsync(cancellationToken) is not { } account ? (null, ToSignIn())
+        : account.FindInsufficiency(Context.User) is { } refusal ? (null, Divert(refusal))
+        : (account, null);
+
     internal Task<Form> ReadFormAsync(params FormField[] fields) => Form.ReadAsync(Context.Request, Language, fields);
 
     /// <summary>Shows a page, with the status of its form.</summary>

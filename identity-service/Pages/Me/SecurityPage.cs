@@ -1,9 +1,14 @@
 using AuthMesh.Identity.Pages.Frame;
+using AuthMesh.Identity.Platform.Database;
+using AuthMesh.Identity.SecondFactor;
 using AuthMesh.Identity.Sessions;
+using Microsoft.Extensions.Options;
 
 namespace AuthMesh.Identity.Pages.Me;
 
-public sealed record SecurityModel(Visit Visit, Form Form, bool HasPassword) : PageModel(Visit, Form)
+public sealed record SecurityModel(
+    Visit Visit, Form Form, bool HasPassword, bool IsTwoStep, bool HasTotp, int RecoveryCodes, int Passkeys, bool TrustsDevices)
+    : PageModel(Visit, Form)
 {
     public override string Title => "security.title";
 
@@ -13,10 +18,55 @@ public sealed record SecurityModel(Visit Visit, Form Form, bool HasPassword) : P
 /// <summary>The ways into the account, each with a link to the page that changes it.</summary>
 internal static class SecurityPage
 {
-    public static void Map(IEndpointRouteBuilder pages) => pages.MapGet("/me/security", ShowAsync);
+    public const string Path = "/me/security";
 
-    private static async Task<IResult> ShowAsync(Visit visit, CancellationToken cancellationToken) =>
+    public static void Map(IEndpointRouteBuilder pages)
+    {
+        pages.MapGet(Path, ShowAsync);
+        pages.MapPost(Path, ForgetDevicesAsync);
+    }
+
+    private static async Task<IResult> ShowAsync(
+        Visit visit, IdentityDb db, IOptions<SecondFactorOptions> options, CancellationToken cancellationToken) =>
         await visit.FindAccountAsync(cancellationToken) is { } account
-            ? visit.Show(Security.Create(new SecurityModel(visit, Form.Empty, account.PasswordHash is not null)))
+            ? await RenderAsync(visit, Form.Empty, account, db, options, cancellationToken)
             : visit.ToSignIn();
+
+    private static async Task<IResult> ForgetDevicesAsync(
+        Visit visit, ForgetTrustedDevices forget, IdentityDb db, IOptions<SecondFactorOptions> options,
+        CancellationToken cancellationToken)
+    {
+        if (await visit.FindAccountAsync(cancellationToken) is not { } account)
+        {
+            return visit.ToSignIn();
+        }
+
+        var form = await visit.ReadFormAsync("action");
+        if (form.IsFine)
+        {
+            if ((await forget.RunAsync(visit.Context, cancellationToken)).Refusal() is not { } refusal)
+            {
+                return Visit.To(Path, "devices-forgotten");
+            }
+
+            if (visit.Divert(refusal) is { } other)
+            {
+                return other;
+            }
+
+            form.Refuse(refusal, visit.Language);
+        }
+
+        return await RenderAsync(visit, form, account, db, options, cancellationToken);
+    }
+
+    private static async Task<IResult> RenderAsync(
+        Visit visit, Form form, OwnAccount account, IdentityDb db, IOptions<SecondFactorOptions> options,
+        CancellationToken cancellationToken)
+    {
+        var factors = await EnabledFactors.FindAsync(db, account.Id, cancellationToken);
+        return visit.Show(Security.Create(new SecurityModel(
+            visit, form, account.PasswordHash is not null, account.TwoStep, factors.Totp, factors.RecoveryCodes, factors.Passkeys,
+            options.Value.TrustDevices)));
+    }
 }

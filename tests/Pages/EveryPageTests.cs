@@ -1,0 +1,52 @@
+using Deque.AxeCore.Commons;
+using Deque.AxeCore.Playwright;
+using Microsoft.Playwright;
+
+namespace AuthMesh.Tests.Pages;
+
+/// <summary>What holds for every page, in every state.</summary>
+[Collection<OnPages>]
+public sealed class EveryPageTests(PagesMesh mesh, Chromium chromium)
+{
+    private const int HeaviestPage = 60_000, MostRequests = 5, NarrowestScreen = 320;
+
+    private static readonly AxeRunOptions Contrast = new()
+    {
+        RunOnly = new RunOnlyOptions { Type = "rule", Values = ["color-contrast"] },
+    };
+
+    public static TheoryData<string> States => [.. PageStates.Names];
+
+    [Theory]
+    [MemberData(nameof(States))]
+    public async Task A_page_is_accessible_in_both_schemes_light_and_fits_a_narrow_screen(string state)
+    {
+        var page = await chromium.OpenAsync(mesh);
+        var complaints = new List<string>();
+        page.Console += (_, message) => complaints.Add(message.Text);
+        page.PageError += (_, error) => complaints.Add(error);
+        await PageStates.GoAsync(state, mesh, page);
+
+        // 1. axe finds nothing. The dark scheme changes colours alone.
+        Assert.Empty(Describe(await page.RunAxe()));
+        await page.EmulateMediaAsync(new() { ColorScheme = ColorScheme.Dark });
+        Assert.Empty(Describe(await page.RunAxe(Contrast)));
+
+        // 2. Nothing scrolls sideways, which is also what a zoom of 200 % on a small laptop needs.
+        await page.SetViewportSizeAsync(NarrowestScreen, 600);
+        Assert.Equal(NarrowestScreen, await page.EvaluateAsync<int>("document.documentElement.scrollWidth"));
+
+        // 3. The browser says everything that it loaded.
+        var loaded = await page.EvaluateAsync<int[]>(
+            "[...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')].map(e => e.decodedBodySize)");
+        Assert.InRange(loaded.Sum(), 1, HeaviestPage);
+        Assert.InRange(loaded.Length, 2, MostRequests);
+
+        // 4. The Content-Security-Policy hits nothing of ours. A refused form is an answer of 400 and more, which the console repeats.
+        Assert.Empty(complaints.Where(complaint => !complaint.StartsWith("Failed to load resource", StringComparison.Ordinal)));
+        await page.Context.CloseAsync();
+    }
+
+    private static IEnumerable<string> Describe(AxeResult result) =>
+        result.Violations.Select(violation => $"{violation.Id}: {string.Join(", ", violation.Nodes.Select(node => node.Html))}");
+}

@@ -1,0 +1,135 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using AuthMesh.Identity.SecondFactor;
+using AuthMesh.Tests.Harness;
+using Microsoft.Playwright;
+
+namespace AuthMesh.Tests.Pages;
+
+/// <summary>Every page in every state that looks different, and the way a browser gets there.</summary>
+internal static class PageStates
+{
+    private static readonly Dictionary<string, Func<PagesMesh, IPage, Task>> Ways = new()
+    {
+        ["signin"] = (_, page) => page.GotoAsync("/signin"),
+        ["signin-refused"] = async (_, page) =>
+        {
+            await page.GotoAsync("/signin");
+            await page.GetByLabel("Username").FillAsync("nobody");
+            await page.SendAsync(("Password", "not the password"));
+        },
+        ["signed-out"] = (_, page) => page.GotoAsync("/signin?done=signed-out"),
+        ["signup"] = (_, page) => page.GotoAsync("/signup"),
+        ["signup-refused"] = async (_, page) =>
+        {
+            await page.GotoAsync("/signup");
+            await page.GetByLabel("Username").FillAsync("a name");
+            await page.SendAsync(("Password", "short"));
+        },
+        ["second-factor"] = ToSecondFactorAsync,
+        ["second-factor-refused"] = async (mesh, page) =>
+        {
+            await ToSecondFactorAsync(mesh, page);
+            await page.SendAsync(("Code", "000000"));
+        },
+        ["second-factor-recovery"] = async (mesh, page) =>
+        {
+            await ToSecondFactorAsync(mesh, page);
+            await page.GetByRole(AriaRole.Link, new() { Name = "Use a recovery code" }).ClickAsync();
+        },
+        ["me"] = SignedInAt("/me"),
+        ["security"] = SignedInAt("/me/security"),
+        ["security-two-step"] = async (mesh, page) => await page.SignUpWithTotpAsync(mesh),
+        ["password"] = SignedInAt("/me/security/password"),
+        ["password-refused"] = async (mesh, page) =>
+        {
+            await SignedInAt("/me/security/password")(mesh, page);
+            await page.SendAsync(("New password", "short"));
+        },
+        ["authenticator"] = SignedInAt("/me/security/authenticator"),
+        ["authenticator-qr"] = async (mesh, page) =>
+        {
+            await SignedInAt("/me/security/authenticator")(mesh, page);
+            await page.GetByRole(AriaRole.Button, new() { Name = "Set up an app" }).ClickAsync();
+        },
+        ["recovery-codes-new"] = async (mesh, page) =>
+        {
+            await page.SignUpWithTotpAsync(mesh, isWithCodes: true);
+        },
+        ["recovery-codes"] = async (mesh, page) =>
+        {
+            await page.SignUpWithTotpAsync(mesh);
+            await page.GotoAsync("/me/security/recovery-codes");
+        },
+        ["sessions"] = async (mesh, page) =>
+        {
+            var (visitor, name) = await mesh.SignUpAsync();
+            await mesh.Gateway.TokenAsync(name, PagesMesh.Password);
+            await page.TakeCookiesAsync(mesh, visitor);
+            await page.GotoAsync("/me/sessions");
+        },
+        ["delete"] = SignedInAt("/me/delete"),
+        ["confirm"] = SignedInAt("/confirm?return=/me/security"),
+    };
+
+    public static IEnumerable<string> Names => Ways.Keys;
+
+    public static Task GoAsync(string state, PagesMesh mesh, IPage page) => Ways[state](mesh, page);
+
+    /// <summary>Fills in a field and sends its form.</summary>
+    public static async Task SendAsync(this IPage page, (string Label, string Value) field)
+    {
+        await page.GetByLabel(field.Label, new() { Exact = true }).FillAsync(field.Value);
+        await page.GetByLabel(field.Label, new() { Exact = true }).PressAsync("Enter");
+        await page.WaitForLoadStateAsync();
+    }
+
+    public static Task TakeCookiesAsync(this IPage page, PagesMesh mesh, Visitor visitor) => page.Context.AddCookiesAsync(
+        visitor.Cookies.Select(cookie => new Cookie
+        {
+            Name = cookie.Key, Value = cookie.Value, Url = mesh.Origin, HttpOnly = true, SameSite = SameSiteAttribute.Lax,
+        }));
+
+    /// <summary>Signs up and turns an authenticator app on.</summary>
+    public static async Task<(string Username, byte[] Secret)> SignUpWithTotpAsync(
+        this IPage page, PagesMesh mesh, bool isWithCodes = false)
+    {
+        var (visitor, name) = await mesh.SignUpAsync();
+        await page.TakeCookiesAsync(mesh, visitor);
+        await page.GotoAsync("/me/security/authenticator");
+        await page.GetByRole(AriaRole.Button, new() { Name = "Set up an app" }).ClickAsync();
+        var secret = FromBase32((await page.Locator(".secret").TextContentAsync())!);
+        await page.SendAsync(("Code", CodeNow(secret)));
+        if (!isWithCodes)
+        {
+            await page.GetByRole(AriaRole.Link, new() { Name = "Done" }).ClickAsync();
+        }
+
+        return (name, secret);
+    }
+
+    public static string CodeNow(byte[] secret) => Totp.CodeAt(secret, Totp.StepAt(TimeProvider.System.GetUtcNow()));
+
+    private static Func<PagesMesh, IPage, Task> SignedInAt(string path) => async (mesh, page) =>
+    {
+        var (visitor, _) = await mesh.SignUpAsync();
+        await page.TakeCookiesAsync(mesh, visitor);
+        await page.GotoAsync(path);
+    };
+
+    private static async Task ToSecondFactorAsync(PagesMesh mesh, IPage page)
+    {
+        var (name, _) = await page.SignUpWithTotpAsync(mesh);
+        await page.Context.ClearCookiesAsync();
+        await page.GotoAsync("/signin");
+        await page.GetByLabel("Username").FillAsync(name);
+        await page.SendAsync(("Password", PagesMesh.Password));
+    }
+
+    private static byte[] FromBase32(string text)
+    {
+        var bits = string.Concat(text.Where(c => c != ' ').Select(
+            c => Convert.ToString("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".IndexOf(c, StringComparison.Ordinal), 2).PadLeft(5, '0')));
+        return [.. bits.Chunk(8).Where(byteBits => byteBits.Length == 8).Select(byteBits => Convert.ToByte(new string(byteBits), 2))];
+    }
+}
