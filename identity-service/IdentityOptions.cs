@@ -1,5 +1,6 @@
 using AuthMesh.Identity.Keys;
 using AuthMesh.Identity.Operator;
+using AuthMesh.Identity.Passkeys;
 using AuthMesh.Identity.Passwords;
 using AuthMesh.Identity.Platform.Database;
 using AuthMesh.Identity.Throttling;
@@ -28,6 +29,8 @@ public sealed class IdentityOptions : MasterKeyOptions
 
     public KeyOptions Keys { get; set; } = new();
 
+    public PasskeyOptions Passkeys { get; set; } = new();
+
     public PasswordOptions Passwords { get; set; } = new();
 
     public ThrottlingOptions Throttling { get; set; } = new();
@@ -47,6 +50,7 @@ internal sealed class IdentityOptionsValidator(IHostEnvironment environment) : I
         options.Hashing.Check(problems);
         options.Throttling.Check(problems);
         options.Tokens.Check(problems);
+        options.Passkeys.Check(problems);
         options.Passwords.Check(problems);
         options.FirstAdmin.Check(problems, new PasswordRules(options.Passwords, options.Tokens));
         problems.Unless(
@@ -64,6 +68,8 @@ internal static class IdentitySettings
     {
         services.AddSettings<IdentityOptions, IdentityOptionsValidator>(IdentityOptions.Section)
             .BindConfiguration(IdentityOptions.Section, binder => binder.ErrorOnUnknownConfiguration = true)
+            .PostConfigure<IConfiguration>((options, configuration) =>
+                options.Passkeys.Issuer = configuration[$"{AuthMeshOptions.Section}:{nameof(AuthMeshOptions.Issuer)}"] ?? "")
             .PostConfigure(options =>
             {
                 options.Passwords.RefuseCommon &= !options.DemoUsers; // demo users have common passwords
@@ -76,6 +82,7 @@ internal static class IdentitySettings
             .AddPart(options => options.FirstAdmin)
             .AddPart(options => options.Hashing)
             .AddPart(options => options.Keys)
+            .AddPart(options => options.Passkeys)
             .AddPart(options => options.Passwords)
             .AddPart(options => options.Throttling)
             .AddPart(options => options.Tokens);

@@ -14,6 +14,12 @@ internal sealed record OwnAccount(
     Guid Id, string Username, string Role, string? PasswordHash, DateTimeOffset CreatedAt, string? Email, string? RequestedEmail,
     bool TwoStep, int FactorsEpoch, bool IsProvedRecently)
 {
+    /// <summary>The account or the session changed between a check and the statement that relied on it.</summary>
+    public static readonly Failure Changed = new(
+        StatusCodes.Status409Conflict, "account_changed", "The account was changed at this moment. Try again");
+
+    private const string Lock = $"""{Caller.WithRecentProof} SELECT id AS "Value" FROM caller""";
+
     private const string Find =
         $"""
         {Caller.With}
@@ -49,4 +55,12 @@ internal sealed record OwnAccount(
             : (null, CommonFailures.InsufficientAuthentication(
                 (int)ProvedMethods.LongestAge.TotalSeconds, account.TwoStep ? Assurance.TwoFactors : null));
     }
+
+    /// <summary>
+    /// Locks the account until the end of the transaction, for a change to how one gets into it. The statements that follow see all such
+    /// changes that were committed before.
+    /// </summary>
+    /// <returns>False if the session ended, or if its proof is no longer recent: see <see cref="Caller.WithRecentProof"/>.</returns>
+    public static async Task<bool> LockAsync(IdentityDb db, ClaimsPrincipal user, CancellationToken cancellationToken) =>
+        await db.Database.SqlQueryRaw<Guid>(Lock, [.. Caller.Of(user).Parameters]).ToListAsync(cancellationToken) is [_];
 }
