@@ -14,6 +14,7 @@ namespace AuthMesh.Identity;
 [JsonSerializable(typeof(RegisterRequest))]
 [JsonSerializable(typeof(RegisterResponse))]
 [JsonSerializable(typeof(LoginRequest))]
+[JsonSerializable(typeof(LoginWithCodeRequest))]
 [JsonSerializable(typeof(HoldKeysRequest))]
 [JsonSerializable(typeof(HoldKeysResponse))]
 [JsonSerializable(typeof(SignInResponse))]

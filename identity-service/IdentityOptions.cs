@@ -3,6 +3,7 @@ using AuthMesh.Identity.Operator;
 using AuthMesh.Identity.Passkeys;
 using AuthMesh.Identity.Passwords;
 using AuthMesh.Identity.Platform.Database;
+using AuthMesh.Identity.SecondFactor;
 using AuthMesh.Identity.Throttling;
 using AuthMesh.Identity.Tokens;
 using AuthMesh.Settings;
@@ -33,6 +34,8 @@ public sealed class IdentityOptions : MasterKeyOptions
 
     public PasswordOptions Passwords { get; set; } = new();
 
+    public SecondFactorOptions SecondFactor { get; set; } = new();
+
     public ThrottlingOptions Throttling { get; set; } = new();
 
     public TokenOptions Tokens { get; set; } = new();
@@ -48,6 +51,7 @@ internal sealed class IdentityOptionsValidator(IHostEnvironment environment) : I
         options.CheckMasterKeys(problems, isDevelopment);
         options.Keys.Check(problems);
         options.Hashing.Check(problems);
+        options.SecondFactor.Check(problems);
         options.Throttling.Check(problems);
         options.Tokens.Check(problems);
         options.Passkeys.Check(problems);
@@ -84,6 +88,7 @@ internal static class IdentitySettings
             .AddPart(options => options.Keys)
             .AddPart(options => options.Passkeys)
             .AddPart(options => options.Passwords)
+            .AddPart(options => options.SecondFactor)
             .AddPart(options => options.Throttling)
             .AddPart(options => options.Tokens);
     }

@@ -53,6 +53,12 @@ internal sealed record SecurityEvent
     public static SecurityEvent ReauthenticationFailed(Guid userId, Guid sessionId, string reason) =>
         new("reauthentication_failed") { UserId = userId, SessionId = sessionId, Reason = reason };
 
+    /// <summary>The password was right, and the account demands a second factor.</summary>
+    public static SecurityEvent SecondFactorDemanded(Guid userId) => new("second_factor_demanded") { UserId = userId };
+
+    /// <summary>A recovery code took the place of a second factor. It opens nothing again.</summary>
+    public static SecurityEvent RecoveryCodeUsed(Guid userId) => new("recovery_code_used", LogLevel.Warning) { UserId = userId };
+
     public static SecurityEvent SessionEnded(Guid? userId, Guid sessionId, string reason) =>
         new("session_ended") { UserId = userId, SessionId = sessionId, Reason = reason };
 

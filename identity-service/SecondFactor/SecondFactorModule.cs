@@ -8,7 +8,9 @@ internal static class SecondFactorModule
 {
     public static readonly Module Instance = new("SecondFactor")
     {
+        AddServices = services => services.AddSingleton<TrustedDevices>().AddScoped<ProveTotp>().AddScoped<RecoveryCodes>(),
         MapEntities = model => model.ApplyConfiguration(new TotpSecretMapping()).ApplyConfiguration(new RecoveryCodeMapping()),
+        Settings = [typeof(SecondFactorOptions)],
     };
 
     extension(IdentityDb db)

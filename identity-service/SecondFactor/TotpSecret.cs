@@ -31,8 +31,11 @@ internal sealed class TotpSecret
     /// <summary>The time step of the newest code that was accepted: a code counts once (RFC 6238 §5.2).</summary>
     public long LastStep { get; private set; }
 
-    /// <summary>Wrong codes since the last right one.</summary>
+    /// <summary>Wrong codes since the last right one, with those that are being checked.</summary>
     public int WrongCodes { get; private set; }
+
+    /// <summary>What the secret is sealed for: a row that somebody copies to another user does not open.</summary>
+    public static string Context(Guid userId) => $"authmesh totp 1 {userId}";
 }
 
 internal sealed class TotpSecretMapping : IEntityTypeConfiguration<TotpSecret>

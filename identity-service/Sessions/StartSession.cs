@@ -7,8 +7,12 @@ namespace AuthMesh.Identity.Sessions;
 
 /// <summary>A user who has proved who they are, as the proofs found the account.</summary>
 /// <param name="FactorsEpoch">A change of the password or another factor since then makes the proofs void.</param>
-/// <param name="Methods">What was proved: names of <see cref="ProvedMethods"/>.</param>
-internal sealed record ProvedUser(Guid Id, int Epoch, int FactorsEpoch, string[] Methods);
+/// <param name="Methods">What was proved, each with its own time.</param>
+internal sealed record ProvedUser(Guid Id, int Epoch, int FactorsEpoch, ProvedMethod[] Methods);
+
+/// <param name="Name">A name of <see cref="ProvedMethods"/>.</param>
+/// <param name="At">When, by PostgreSQL's clock; null for just now.</param>
+internal sealed record ProvedMethod(string Name, DateTimeOffset? At = null);
 
 /// <summary>
 /// Inserts a session, unless the user changed after the password check. One statement checks and inserts. Its lock makes a concurrent
@@ -27,7 +31,8 @@ internal sealed class StartSession(IdentityDb db, CallerAddress callerAddress, T
         s AS (
             INSERT INTO sessions (id, user_id, epoch, created_at, last_used_at, expires_at, device, network, cookie_hash, methods)
             SELECT @id, u.id, u.epoch, now(), now(), now() + interval '14 days', @device, @network, @cookie,
-                (SELECT jsonb_object_agg(method, {ProvedMethods.Now}) FROM unnest(@methods) method)
+                (SELECT jsonb_object_agg(name, floor(extract(epoch FROM coalesce(at, now())))::bigint)
+                    FROM unnest(@methods, @times) AS proof (name, at))
             FROM u
             RETURNING *)
         SELECT {LiveSession.Columns} FROM s, u
@@ -51,7 +56,8 @@ internal sealed class StartSession(IdentityDb db, CallerAddress callerAddress, T
         var session = await LiveSession.FindAsync(
             db.CreateCommand(Insert), clock, cancellationToken,
             new("id", Guid.CreateVersion7(clock.GetUtcNow())), new("user", user.Id), new("epoch", user.Epoch),
-            new("factors_epoch", user.FactorsEpoch), new("methods", user.Methods), new("cookie", cookie.Hash),
+            new("factors_epoch", user.FactorsEpoch), new("methods", user.Methods.Select(method => method.Name).ToArray()),
+            new("times", user.Methods.Select(method => method.At?.ToUniversalTime()).ToArray()), new("cookie", cookie.Hash),
             new("device", Describe(context.Request.Headers.UserAgent.ToString())), new("network", callerAddress.Of(context)));
         if (session is null)
         {

@@ -18,14 +18,16 @@ internal sealed class CompleteSignIn(
         }
 
         events.Write(SecurityEvent.LoginSucceeded(session.UserId, session.Id), context);
-        return Answer($"Welcome {session.Username}!", session, cookie, ticket.KnownDevice, context);
+        return Answer($"Welcome {session.Username}!", session, cookie, ticket.KnownDevice, context, ticket.Trust);
     }
 
     /// <summary>Sets the cookies and issues the tokens of a session that is new or continues in a new epoch.</summary>
-    public SignInResponse Answer(string message, LiveSession session, SessionCookie cookie, DeviceCookie? knownDevice, HttpContext context)
+    public SignInResponse Answer(
+        string message, LiveSession session, SessionCookie cookie, DeviceCookie? knownDevice, HttpContext context,
+        DeviceTrust? trust = null)
     {
         cookies.Set(context.Response, cookie);
-        deviceCookies.Set(context.Response, session.UserId, session.Epoch, knownDevice);
+        deviceCookies.Set(context.Response, session.UserId, session.Epoch, knownDevice, trust);
         return issueTokens.ForNew(message, session);
     }
 }

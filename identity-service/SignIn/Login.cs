@@ -10,13 +10,19 @@ public sealed record LoginRequest(
     [property: JsonConverter(typeof(AnyTextConverter))] string? Username = null,
     [property: JsonConverter(typeof(AnyTextConverter))] string? Password = null);
 
-internal static class Login
+/// <summary>Signs in by a name and a password. An account that demands more is answered 401 <c>second_factor_required</c>.</summary>
+internal sealed class Login(ProvePassword provePassword, DemandSecondFactor demandSecondFactor, CompleteSignIn completeSignIn)
 {
-    public static void Map(IEndpointRouteBuilder group) => group.MapPost("/login", HandleAsync).AllowAnonymous();
+    public static void Map(IEndpointRouteBuilder group) => group.MapPost(
+        "/login", (LoginRequest request, HttpContext context, Login login, CancellationToken cancellationToken) =>
+            login.RunAsync(request, browser: null, context, cancellationToken)).AllowAnonymous();
 
-    private static async Task<Results<Ok<SignInResponse>, Failure>> HandleAsync(
-        LoginRequest request, HttpContext context, ProvePassword provePassword, CompleteSignIn completeSignIn,
-        CancellationToken cancellationToken)
+    /// <param name="request">The name and the password.</param>
+    /// <param name="browser">See <see cref="PendingSignIns.BeginAsync"/>.</param>
+    /// <param name="context">The request.</param>
+    /// <param name="cancellationToken">Cancels the sign-in.</param>
+    public async Task<Results<Ok<SignInResponse>, Failure>> RunAsync(
+        LoginRequest request, string? browser, HttpContext context, CancellationToken cancellationToken)
     {
         if (FindFault(request) is { } fault)
         {
@@ -28,6 +34,7 @@ internal static class Login
             SignInStep.Complete(var ticket) => await completeSignIn.RunAsync(ticket, context, cancellationToken) is { } answer
                 ? TypedResults.Ok(answer)
                 : ProvePassword.InvalidCredentials,
+            SignInStep.SecondFactor(var ticket) => await demandSecondFactor.RunAsync(ticket, browser, context, cancellationToken),
             SignInStep.Refuse(var failure) => failure,
             var step => throw new InvalidOperationException($"No endpoint handles {step}."),
         };

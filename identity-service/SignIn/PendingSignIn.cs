@@ -1,10 +1,14 @@
+using AuthMesh.Identity.Throttling;
 using AuthMesh.Identity.Users;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;
 
 namespace AuthMesh.Identity.SignIn;
 
-/// <summary>A sign-in whose password was right and whose second factor is due. Its login token is single use.</summary>
+/// <summary>
+/// A sign-in whose password was right and whose second factor is due. Its login token is single use. <see cref="PendingSignIns"/> begins,
+/// finds and consumes it.
+/// </summary>
 internal sealed class PendingSignIn
 {
     private PendingSignIn()
@@ -28,12 +32,16 @@ internal sealed class PendingSignIn
     /// <summary>SHA-256 of the cookie of the browser that began; null if a program began, which holds the token itself.</summary>
     public byte[]? BrowserHash { get; private set; }
 
+    /// <summary>The codes that were tried; each counts before it is checked.</summary>
     public int WrongCodes { get; private set; }
 
     /// <summary>When the password was proved.</summary>
     public DateTimeOffset CreatedAt { get; private set; }
 
     public DateTimeOffset ExpiresAt { get; private set; }
+
+    /// <summary>The device cookie that came with the password, if it was for this account; else null.</summary>
+    public DeviceCookie? KnownDevice => DeviceNonce is null ? null : new DeviceCookie(UserId, Epoch, DeviceNonce);
 }
 
 internal sealed class PendingSignInMapping : IEntityTypeConfiguration<PendingSignIn>
@@ -42,6 +50,7 @@ internal sealed class PendingSignInMapping : IEntityTypeConfiguration<PendingSig
     {
         pending.ToTable("pending_sign_ins");
         pending.HasKey(p => p.TokenHash);
+        pending.Ignore(p => p.KnownDevice);
         pending.Property(p => p.Network).HasMaxLength(64);
         pending.HasIndex(p => p.UserId);
         pending.HasOne<User>().WithMany().HasForeignKey(p => p.UserId).OnDelete(DeleteBehavior.Cascade);

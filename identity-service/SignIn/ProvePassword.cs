@@ -2,6 +2,7 @@ using AuthMesh.Errors;
 using AuthMesh.Identity.Passwords;
 using AuthMesh.Identity.Platform;
 using AuthMesh.Identity.Platform.Database;
+using AuthMesh.Identity.SecondFactor;
 using AuthMesh.Identity.Sessions;
 using AuthMesh.Identity.Throttling;
 using AuthMesh.Identity.Users;
@@ -16,7 +17,7 @@ namespace AuthMesh.Identity.SignIn;
 /// </summary>
 internal sealed partial class ProvePassword(
     IdentityDb db, HashingLane lane, PasswordHashing passwords, CallerAddress callerAddress, DeviceCookies deviceCookies, Budgets budgets,
-    Throttle throttle, SecurityEvents events, ILogger<ProvePassword> logger)
+    Throttle throttle, TrustedDevices trustedDevices, SecurityEvents events, ILogger<ProvePassword> logger)
 {
     // Every reason gets the same answer, so that it does not reveal which names exist (OWASP Authentication Cheat Sheet).
     public static readonly Failure InvalidCredentials = new(
@@ -44,7 +45,10 @@ internal sealed partial class ProvePassword(
         var normalized = username?.Normalized ?? "";
         var user = await db.Users.AsNoTracking()
             .Where(user => user.NormalizedUsername == normalized)
-            .Select(user => new { user.Id, user.Epoch, user.FactorsEpoch, user.PasswordHash, IsDisabled = user.DisabledAt != null })
+            .Select(user => new
+            {
+                user.Id, user.Epoch, user.FactorsEpoch, user.TwoStep, user.PasswordHash, IsDisabled = user.DisabledAt != null,
+            })
             .FirstOrDefaultAsync(cancellationToken);
 
         // 3. Verify the password. An unknown user, a disabled user and a wrong password cost the same hash work.
@@ -72,8 +76,12 @@ internal sealed partial class ProvePassword(
                 .ExecuteUpdateAsync(row => row.SetProperty(u => u.PasswordHash, upgraded), cancellationToken);
         }
 
-        return new SignInStep.Complete(
-            new SignInTicket(new ProvedUser(user.Id, user.Epoch, user.FactorsEpoch, [ProvedMethods.Password]), knownDevice));
+        // 5. A second factor is due, unless the user trusts this device. Trusted is not proved: the session has one factor then.
+        var ticket = new SignInTicket(
+            new ProvedUser(user.Id, user.Epoch, user.FactorsEpoch, [new ProvedMethod(ProvedMethods.Password)]), knownDevice);
+        return user.TwoStep && !trustedDevices.Cover(knownDevice, user.FactorsEpoch)
+            ? new SignInStep.SecondFactor(ticket)
+            : new SignInStep.Complete(ticket);
     }
 
     /// <summary>Checks the password of a signed-in caller again, before an action that a stolen token alone must not perform.</summary>

@@ -48,7 +48,21 @@ internal sealed class Budgets(KeyRing ring, IOptions<ThrottlingOptions> options)
         return new Budget([here, Network(network), session], here.Key, session.Key);
     }
 
+    /// <summary>
+    /// The budget of a code after a right password. A device that the account knows has its own count, which a thief of the password cannot
+    /// use up.
+    /// </summary>
+    public Budget ForCode(Guid userId, DeviceCookie? knownDevice) => ForCode(
+        knownDevice is null
+            ? New("codes", Limits.Codes, userId.ToString())
+            : New("codes of a device", Limits.Codes, Convert.ToHexString(knownDevice.Nonce)));
+
+    /// <summary>The budget of a signed-in caller's code.</summary>
+    public Budget ForSessionCode(Guid sessionId) => ForCode(New("codes of a session", Limits.Codes, sessionId.ToString()));
+
     public Budget ForRegistration(string network) => new([New("registrations", Limits.Registrations, network)]);
+
+    private static Budget ForCode(Allowance count) => new([count], count.Key);
 
     private Allowance AccountAndNetwork(string account, string network) =>
         New("account and network", Limits.AccountAndNetwork, account, network);

@@ -30,6 +30,12 @@ public sealed class ThrottlingOptions
     public LimitOptions Device { get; set; } = new() { Attempts = 10, Window = TimeSpan.FromMinutes(15) };
 
     /// <summary>
+    /// Wrong codes of a second factor for one account, from devices that never signed in to it. A device that has, and a session, have as
+    /// many of their own. Who tries codes knows the password, so five are enough (NIST SP 800-63B-4 §3.2.2).
+    /// </summary>
+    public LimitOptions Codes { get; set; } = new() { Attempts = 5, Window = TimeSpan.FromMinutes(15) };
+
+    /// <summary>
     /// Registrations from one network, including those that reveal a taken name. The limit suits a class that signs up together and stops
     /// the probing of a list of names.
     /// </summary>
@@ -41,6 +47,7 @@ public sealed class ThrottlingOptions
         Account.Check(problems, nameof(Account));
         Network.Check(problems, nameof(Network));
         Device.Check(problems, nameof(Device));
+        Codes.Check(problems, nameof(Codes));
         Registrations.Check(problems, nameof(Registrations));
     }
 }

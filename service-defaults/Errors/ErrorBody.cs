@@ -1,17 +1,25 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 
 namespace AuthMesh.Errors;
 
 internal sealed record ErrorBody(
-    string Status, string Message, string Code, string TraceId, IReadOnlyDictionary<string, string[]>? Errors);
+    string Status, string Message, string Code, string TraceId, IReadOnlyDictionary<string, string[]>? Errors)
+{
+    [JsonExtensionData]
+    public JsonObject? Members { get; set; }
+}
 
 /// <summary>The same error in the shape of RFC 9457 §3, with the mesh's members as extensions.</summary>
 internal sealed record ProblemBody(
     string Type, string Title, int Status, string Detail, string Code, string TraceId, IReadOnlyDictionary<string, string[]>? Errors)
 {
     public const string ContentType = "application/problem+json";
+
+    [JsonExtensionData]
+    public JsonObject? Members { get; set; }
 }
 
 [JsonSerializable(typeof(ErrorBody))]

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.WebUtilities;
 
@@ -25,6 +26,9 @@ public sealed class Failure(int status, string code, string message) : IResult, 
 
     /// <summary>The problems of each field, by the field's name on the wire.</summary>
     public IReadOnlyDictionary<string, string[]>? Errors { get; init; }
+
+    /// <summary>Further members of the body, by their names on the wire: what the caller needs in order to go on.</summary>
+    public JsonObject? Members { get; init; }
 
     /// <summary>When to retry, sent as <c>Retry-After</c> in whole seconds (RFC 9110 §10.2.3).</summary>
     public TimeSpan? RetryAfter { get; init; }
@@ -56,7 +60,10 @@ public sealed class Failure(int status, string code, string message) : IResult, 
         {
             case ErrorForm.Problem:
                 // "about:blank" says that the status alone describes the problem (RFC 9457 §4.2.1). The code tells errors apart.
-                var problem = new ProblemBody("about:blank", ReasonPhrases.GetReasonPhrase(Status), Status, Message, Code, traceId, Errors);
+                var problem = new ProblemBody("about:blank", ReasonPhrases.GetReasonPhrase(Status), Status, Message, Code, traceId, Errors)
+                {
+                    Members = Members,
+                };
                 await response.WriteAsJsonAsync(
                     problem, ErrorJson.Readable.ProblemBody, ProblemBody.ContentType, httpContext.RequestAborted);
                 break;
@@ -64,7 +71,7 @@ public sealed class Failure(int status, string code, string message) : IResult, 
                 await ErrorPage.WriteAsync(response, this, traceId, httpContext.RequestAborted);
                 break;
             default:
-                var error = new ErrorBody("error", Message, Code, traceId, Errors);
+                var error = new ErrorBody("error", Message, Code, traceId, Errors) { Members = Members };
                 await response.WriteAsJsonAsync(error, ErrorJson.Readable.ErrorBody, cancellationToken: httpContext.RequestAborted);
                 break;
         }

@@ -1,0 +1,35 @@
+using System.Text.Json.Nodes;
+using AuthMesh.Errors;
+using AuthMesh.Identity.Platform;
+using AuthMesh.Identity.Platform.Database;
+using AuthMesh.Identity.SecondFactor;
+
+namespace AuthMesh.Identity.SignIn;
+
+/// <summary>Answers a right password of an account that demands more: with a login token, and no session.</summary>
+internal sealed class DemandSecondFactor(IdentityDb db, PendingSignIns pendingSignIns, SecurityEvents events)
+{
+    /// <summary>The members of the refusal, by their names on the wire.</summary>
+    public const string LoginToken = "login_token", Methods = "methods", ExpiresIn = "expires_in";
+
+    /// <param name="ticket">The account and the password's proof.</param>
+    /// <param name="browser">See <see cref="PendingSignIns.BeginAsync"/>.</param>
+    /// <param name="context">The request with the password.</param>
+    /// <param name="cancellationToken">Cancels the sign-in.</param>
+    public async Task<Failure> RunAsync(SignInTicket ticket, string? browser, HttpContext context, CancellationToken cancellationToken)
+    {
+        var factors = await EnabledFactors.FindAsync(db, ticket.User.Id, cancellationToken);
+        var token = await pendingSignIns.BeginAsync(ticket, browser, context, cancellationToken);
+        events.Write(SecurityEvent.SecondFactorDemanded(ticket.User.Id), context);
+        return new Failure(
+            StatusCodes.Status401Unauthorized, "second_factor_required", "Enter a code of your authenticator app, or use another way")
+        {
+            Members = new JsonObject
+            {
+                [LoginToken] = token.Text,
+                [Methods] = new JsonArray([.. factors.Methods.Select(method => JsonValue.Create(method))]),
+                [ExpiresIn] = (int)PendingSignIns.Lifetime.TotalSeconds,
+            },
+        };
+    }
+}
