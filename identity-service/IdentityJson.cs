@@ -26,6 +26,8 @@ namespace AuthMesh.Identity;
 [JsonSerializable(typeof(ReauthenticateResponse))]
 [JsonSerializable(typeof(ChangePasswordRequest))]
 [JsonSerializable(typeof(DeleteAccountRequest))]
+[JsonSerializable(typeof(LoginByPasskeyRequest))]
+[JsonSerializable(typeof(PasskeyLoginOptionsRequest))]
 [JsonSerializable(typeof(AddPasskeyRequest))]
 [JsonSerializable(typeof(AddPasskeyResponse))]
 [JsonSerializable(typeof(PasskeyOptionsResponse))]

@@ -61,7 +61,7 @@ internal sealed partial class PasskeyCeremony(
     public async Task<(UserPasskeyInfo? Credential, PasskeyChallenge? Challenge, Failure? Refusal)> VerifyNewAsync(
         Guid userId, string state, JsonElement credential, HttpContext context)
     {
-        if (PasskeyChallenge.TryParse(state, ChallengePurpose.Add, userId, ring, clock) is not { } challenge)
+        if (FindChallenge(ChallengePurpose.Add, userId, state) is not { } challenge)
         {
             return (null, null, PasskeyChallenge.Invalid);
         }
@@ -81,22 +81,16 @@ internal sealed partial class PasskeyCeremony(
         return (result.Passkey, challenge, null);
     }
 
-    /// <param name="purpose">What the signature is for.</param>
+    /// <summary>Reads the text that came with the options. It costs no query.</summary>
+    /// <param name="purpose">What the signature must be for.</param>
     /// <param name="userId">The account that must sign; empty if the passkey itself names it.</param>
-    /// <param name="state">The text that came with the options.</param>
-    /// <param name="credential">The browser's answer.</param>
-    /// <param name="context">The request.</param>
-    /// <returns>
-    /// The passkey, or null with the refusal. The refusal is <see cref="PasskeyChallenge.Invalid"/> or <see cref="RefusedAtSignIn"/>.
-    /// </returns>
-    public async Task<(ProvedPasskey? Proved, Failure? Refusal)> VerifyAsync(
-        ChallengePurpose purpose, Guid userId, string state, JsonElement credential, HttpContext context)
-    {
-        if (PasskeyChallenge.TryParse(state, purpose, userId, ring, clock) is not { } challenge)
-        {
-            return (null, PasskeyChallenge.Invalid);
-        }
+    /// <param name="state">The text.</param>
+    public PasskeyChallenge? FindChallenge(ChallengePurpose purpose, Guid userId, string state) =>
+        PasskeyChallenge.TryParse(state, purpose, userId, ring, clock);
 
+    /// <returns>The passkey, or null if it is not good.</returns>
+    public async Task<ProvedPasskey?> VerifyAsync(PasskeyChallenge challenge, JsonElement credential, HttpContext context)
+    {
         var (handler, store) = NewHandler(context);
         var result = await handler.PerformAssertionAsync(new PasskeyAssertionContext
         {
@@ -106,18 +100,18 @@ internal sealed partial class PasskeyCeremony(
         {
             store.ThrowFault();
             LogRefused(result.Failure.Message);
-            return (null, RefusedAtSignIn);
+            return null;
         }
 
         var (account, proved) = (result.User, result.Passkey);
         if (account.IsDisabled)
         {
             LogRefused("the account is disabled");
-            return (null, RefusedAtSignIn);
+            return null;
         }
 
         var passkey = account.Passkeys.Single(passkey => passkey.CredentialId.AsSpan().SequenceEqual(proved.CredentialId));
-        return (new ProvedPasskey(account, passkey.Id, challenge, proved.SignCount, proved.IsBackedUp), null);
+        return new ProvedPasskey(account, passkey.Id, challenge, proved.SignCount, proved.IsBackedUp);
     }
 
     private (PasskeyHandler<PasskeyAccount> Handler, PasskeyStore Store) NewHandler(HttpContext context)

@@ -1,5 +1,6 @@
 using AuthMesh.Identity.Platform;
 using AuthMesh.Identity.Platform.Database;
+using AuthMesh.Identity.SecondFactor;
 using Microsoft.EntityFrameworkCore;
 using Npgsql;
 
@@ -40,9 +41,12 @@ internal sealed class SpendPasskey(IdentityDb db, SecurityEvents events)
             cancellationToken);
         if (moved == 0)
         {
-            events.Write(SecurityEvent.PasskeyCounterRegressed(proved.Account.Id, proved.PasskeyId, $"count {proved.SignCount}"), context);
+            events.Write(
+                SecurityEvent.PasskeyCounterRegressed(proved.Account.Id, proved.PasskeyId, $"count {proved.SignCount}"), context);
+            return false;
         }
 
-        return moved == 1;
+        await ProveTotp.UnblockAsync(db, proved.Account.Id, cancellationToken); // its owner is here
+        return true;
     }
 }
