@@ -4,6 +4,7 @@ using AuthMesh.Identity.Admin;
 using AuthMesh.Identity.Keys;
 using AuthMesh.Identity.Passkeys;
 using AuthMesh.Identity.Platform;
+using AuthMesh.Identity.SecondFactor;
 using AuthMesh.Identity.Sessions;
 using AuthMesh.Identity.SignIn;
 using AuthMesh.Identity.Tokens;
@@ -18,6 +19,12 @@ namespace AuthMesh.Identity;
 [JsonSerializable(typeof(HoldKeysRequest))]
 [JsonSerializable(typeof(HoldKeysResponse))]
 [JsonSerializable(typeof(SignInResponse))]
+[JsonSerializable(typeof(SetUpTotpResponse))]
+[JsonSerializable(typeof(ConfirmTotpRequest))]
+[JsonSerializable(typeof(ConfirmTotpResponse))]
+[JsonSerializable(typeof(RecoveryCodesResponse))]
+[JsonSerializable(typeof(SetTwoStepRequest))]
+[JsonSerializable(typeof(SetTwoStepResponse))]
 [JsonSerializable(typeof(RefreshRequest))]
 [JsonSerializable(typeof(LogoutRequest))]
 [JsonSerializable(typeof(MessageResponse))]
@@ -26,7 +33,9 @@ namespace AuthMesh.Identity;
 [JsonSerializable(typeof(ReauthenticateResponse))]
 [JsonSerializable(typeof(ChangePasswordRequest))]
 [JsonSerializable(typeof(DeleteAccountRequest))]
+[JsonSerializable(typeof(DropPasswordResponse))]
 [JsonSerializable(typeof(LoginByPasskeyRequest))]
+[JsonSerializable(typeof(PasskeyProofRequest))]
 [JsonSerializable(typeof(PasskeyLoginOptionsRequest))]
 [JsonSerializable(typeof(AddPasskeyRequest))]
 [JsonSerializable(typeof(AddPasskeyResponse))]

@@ -5,7 +5,11 @@ namespace AuthMesh.Identity.Accounts;
 
 internal static class AccountsModule
 {
-    public static readonly Module Instance = new("Accounts") { MapEndpoints = MapEndpoints };
+    public static readonly Module Instance = new("Accounts")
+    {
+        AddServices = services => services.AddScoped<Reauthenticate>().AddScoped<ChangePassword>().AddScoped<DropPassword>().AddScoped<DeleteAccount>(),
+        MapEndpoints = MapEndpoints,
+    };
 
     private static void MapEndpoints(IEndpointRouteBuilder app)
     {
@@ -16,6 +20,7 @@ internal static class AccountsModule
         ShowAccount.Map(own);
         Reauthenticate.Map(own);
         ChangePassword.Map(own);
+        DropPassword.Map(own);
         DeleteAccount.Map(own);
     }
 }

@@ -17,9 +17,12 @@ public sealed record ChangePasswordRequest(
     [property: JsonPropertyName("new_password")] string? NewPassword = null);
 
 /// <summary>
-/// Sets a new password. It starts a new epoch, which ends every other session of the account.
+/// Sets a new password. It starts a new epoch, which ends every other session of the account. An account that demands two factors demands
+/// them here too, besides the current password. An account without a password demands a recent proof in place of it.
 /// </summary>
-internal static class ChangePassword
+internal sealed class ChangePassword(
+    IdentityDb db, PasswordRules rules, ProvePassword provePassword, CompleteSignIn completeSignIn, TimeProvider clock,
+    SecurityEvents events)
 {
     // The statement changes nothing unless the session is live and the password is still the verified one. The trigger user_epoch_raised
     // tells every verifier to refuse tokens of the old epoch.
@@ -27,7 +30,7 @@ internal static class ChangePassword
         $"""
         UPDATE users u SET password_hash = @new, epoch = u.epoch + 1, factors_epoch = u.factors_epoch + 1
         FROM sessions s
-        WHERE u.id = @caller AND s.id = @caller_session AND s.epoch = @caller_epoch AND {LiveSession.IsLive} AND u.password_hash = @verified
+        WHERE u.id = @caller AND s.id = @caller_session AND s.epoch = @caller_epoch AND {LiveSession.IsLive} AND {OwnAccount.IsProved}
         """;
 
     // The caller's session continues in the new epoch as if it had just signed in; its earlier tokens and cookie are void.
@@ -44,19 +47,26 @@ internal static class ChangePassword
     private static readonly Dictionary<string,
         string[]> SamePassword = new() { ["new_password"] = ["must differ from the current password"] };
 
-    public static void Map(IEndpointRouteBuilder group) => group.MapPost("/password", HandleAsync);
+    public static void Map(IEndpointRouteBuilder group) => group.MapPost(
+        "/password",
+        (ChangePasswordRequest request, HttpContext context, ChangePassword changePassword, CancellationToken cancellationToken) =>
+            changePassword.RunAsync(request, context, cancellationToken));
 
-    private static async Task<Results<Ok<SignInResponse>, Failure>> HandleAsync(
-        ChangePasswordRequest request, HttpContext context, IdentityDb db, PasswordRules rules, ProvePassword provePassword,
-        CompleteSignIn completeSignIn, TimeProvider clock, SecurityEvents events, CancellationToken cancellationToken)
+    public async Task<Results<Ok<SignInResponse>, Failure>> RunAsync(
+        ChangePasswordRequest request, HttpContext context, CancellationToken cancellationToken)
     {
-        if (FindFault(request, rules, context.User.Username) is { } fault)
+        // 1. Check that the caller is signed in, proved what the account demands, and knows the current password.
+        if (await OwnAccount.FindAsync(db, context.User, cancellationToken) is not { } account)
+        {
+            return CommonFailures.InvalidToken();
+        }
+
+        if (FindFault(request, account) is { } fault)
         {
             return fault;
         }
 
-        // 1. Check that the caller is signed in and knows the current password.
-        var (proved, refusal) = await provePassword.ForCallerAsync(request.CurrentPassword!, context, cancellationToken);
+        var (proved, refusal) = await provePassword.ForOwnAccountAsync(account, request.CurrentPassword, context, cancellationToken);
         if (proved is null)
         {
             return refusal!;
@@ -79,9 +89,7 @@ internal static class ChangePassword
         var caller = Caller.Of(context.User);
         await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
         var changed = await db.Database.ExecuteSqlRawAsync(
-            BeginEpoch,
-            [.. caller.Parameters, new NpgsqlParameter("new", newHash), new NpgsqlParameter("verified", proof.Account.PasswordHash)],
-            cancellationToken);
+            BeginEpoch, [.. caller.Parameters, new NpgsqlParameter("new", newHash), proof.Account.Verified], cancellationToken);
         if (changed == 0)
         {
             return PasswordProof.AccountChanged;
@@ -101,10 +109,10 @@ internal static class ChangePassword
         return TypedResults.Ok(completeSignIn.Answer("Password changed", session, cookie, knownDevice: null, context));
     }
 
-    private static Failure? FindFault(ChangePasswordRequest request, PasswordRules rules, string username)
+    private Failure? FindFault(ChangePasswordRequest request, OwnAccount account)
     {
         var errors = new Dictionary<string, string[]>();
-        if (string.IsNullOrEmpty(request.CurrentPassword))
+        if (string.IsNullOrEmpty(request.CurrentPassword) && account.PasswordHash is not null)
         {
             errors["current_password"] = ["is required"];
         }
@@ -113,7 +121,7 @@ internal static class ChangePassword
         {
             errors["new_password"] = ["is required"];
         }
-        else if (rules.FindFault(request.NewPassword, username) is { } newPasswordFault)
+        else if (rules.FindFault(request.NewPassword, account.Username) is { } newPasswordFault)
         {
             errors["new_password"] = [newPasswordFault];
         }

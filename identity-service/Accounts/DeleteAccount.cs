@@ -18,9 +18,10 @@ public sealed record DeleteAccountRequest([property: JsonPropertyName("current_p
 
 /// <summary>
 /// Deletes the caller's account and all its sessions. Afterwards the username is free; the id is never reused. The trigger
-/// <c>user_deleted</c> notifies every verifier.
+/// <c>user_deleted</c> notifies every verifier. It demands what a new password demands: see <see cref="ChangePassword"/>.
 /// </summary>
-internal static class DeleteAccount
+internal sealed class DeleteAccount(
+    IdentityDb db, ProvePassword provePassword, SessionCookies cookies, DeviceCookies deviceCookies, SecurityEvents events)
 {
     private static readonly Failure LastAdmin = new(
         StatusCodes.Status409Conflict, "last_admin", "The last active admin cannot be deleted");
@@ -28,21 +29,28 @@ internal static class DeleteAccount
     private const string Delete =
         $"""
         DELETE FROM users u USING sessions s
-        WHERE u.id = @caller AND s.id = @caller_session AND s.epoch = @caller_epoch AND {LiveSession.IsLive} AND u.password_hash = @verified
+        WHERE u.id = @caller AND s.id = @caller_session AND s.epoch = @caller_epoch AND {LiveSession.IsLive} AND {OwnAccount.IsProved}
         """;
 
-    public static void Map(IEndpointRouteBuilder group) => group.MapDelete("", HandleAsync);
+    public static void Map(IEndpointRouteBuilder group) => group.MapDelete(
+        "",
+        ([FromBody] DeleteAccountRequest request, HttpContext context, DeleteAccount deleteAccount, CancellationToken cancellationToken) =>
+            deleteAccount.RunAsync(request, context, cancellationToken));
 
-    private static async Task<Results<Ok<MessageResponse>, Failure>> HandleAsync(
-        [FromBody] DeleteAccountRequest request, HttpContext context, IdentityDb db, ProvePassword provePassword, SessionCookies cookies,
-        DeviceCookies deviceCookies, SecurityEvents events, CancellationToken cancellationToken)
+    public async Task<Results<Ok<MessageResponse>, Failure>> RunAsync(
+        DeleteAccountRequest request, HttpContext context, CancellationToken cancellationToken)
     {
-        if (string.IsNullOrEmpty(request.CurrentPassword))
+        if (await OwnAccount.FindAsync(db, context.User, cancellationToken) is not { } own)
+        {
+            return CommonFailures.InvalidToken();
+        }
+
+        if (string.IsNullOrEmpty(request.CurrentPassword) && own.PasswordHash is not null)
         {
             return CommonFailures.InvalidRequest(new Dictionary<string, string[]> { ["current_password"] = ["is required"] });
         }
 
-        var (proved, refusal) = await provePassword.ForCallerAsync(request.CurrentPassword, context, cancellationToken);
+        var (proved, refusal) = await provePassword.ForOwnAccountAsync(own, request.CurrentPassword, context, cancellationToken);
         if (proved is null)
         {
             return refusal!;
@@ -57,7 +65,7 @@ internal static class DeleteAccount
         }
 
         var deleted = await db.Database.ExecuteSqlRawAsync(
-            Delete, [.. Caller.Of(context.User).Parameters, new NpgsqlParameter("verified", account.PasswordHash)], cancellationToken);
+            Delete, [.. Caller.Of(context.User).Parameters, account.Verified], cancellationToken);
         if (deleted == 0)
         {
             return PasswordProof.AccountChanged;

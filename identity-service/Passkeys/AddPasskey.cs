@@ -8,6 +8,7 @@ using AuthMesh.Errors;
 using AuthMesh.Identity.Mail;
 using AuthMesh.Identity.Platform;
 using AuthMesh.Identity.Platform.Database;
+using AuthMesh.Identity.SecondFactor;
 using AuthMesh.Identity.Sessions;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Identity;
@@ -43,17 +44,12 @@ internal sealed class AddPasskey(
         UPDATE users SET passkey_handle = @handle FROM caller WHERE users.id = caller.id AND users.passkey_handle IS NULL
         """;
 
-    // After the lock of the user's row, in a statement of its own: it sees what the lock's former holder committed.
     private const string Insert =
         """
-        WITH added AS (
-            INSERT INTO passkeys
-                (id, user_id, credential_id, public_key, name, sign_count, transports, is_backup_eligible, is_backed_up, created_at)
-            SELECT @id, @user, @credential, @key, @name, @count, @transports, @eligible, @backed_up, now()
-            WHERE (SELECT count(*) FROM passkeys WHERE user_id = @user) < @maximum
-            ON CONFLICT (credential_id) DO NOTHING
-            RETURNING user_id)
-        UPDATE users SET factors_epoch = factors_epoch + 1 FROM added WHERE users.id = added.user_id
+        INSERT INTO passkeys (
+            id, user_id, credential_id, public_key, name, sign_count, transports, is_backup_eligible, is_backed_up, created_at)
+        VALUES (@id, @user, @credential, @key, @name, @count, @transports, @eligible, @backed_up, now())
+        ON CONFLICT (credential_id) DO NOTHING
         """;
 
     // WebAuthn §5.8.4. The authenticator chose the texts, and later options repeat them.
@@ -80,7 +76,7 @@ internal sealed class AddPasskey(
             Prepare, [.. Caller.Of(context.User).Parameters, new NpgsqlParameter("handle", handle)], cancellationToken);
         return await PasskeyAccount.FindAsync(db, user => user.Id == account.Id, cancellationToken) switch
         {
-            null => (null, OwnAccount.Changed),
+            null => (null, CommonFailures.InvalidToken()), // the session ended, or the account went, at this moment
             { Passkeys.Count: >= Maximum } => (null, TooMany),
             var found => (await ceremony.OfferNewAsync(found, context), null),
         };
@@ -92,38 +88,39 @@ internal sealed class AddPasskey(
     {
         name = PasskeyName.Read(name) ?? string.Create(CultureInfo.InvariantCulture, $"Passkey of {clock.GetUtcNow():yyyy-MM-dd}");
 
-        // 1. Check the proof and the credential.
-        var (account, refusal) = await OwnAccount.DemandRecentProofAsync(db, context.User, cancellationToken);
+        // 1. Lock the account, so that it changes in one way at a time.
+        await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
+        var (account, refusal) = await LockedAccount.LockAsync(db, context.User, cancellationToken);
         if (account is null)
         {
             return (null, refusal);
         }
 
+        // 2. Check the credential, and use the challenge up.
         var (made, challenge, fault) = await ceremony.VerifyNewAsync(account.Id, state, credential, context);
         if (made is null)
         {
             return (null, fault);
         }
 
-        // 2. Spend the challenge, lock the account and insert.
-        var id = Guid.CreateVersion7(clock.GetUtcNow());
-        await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
         if (!await spend.TakeChallengeAsync(challenge!, cancellationToken))
         {
             return (null, PasskeyChallenge.Invalid);
         }
 
-        if (!await OwnAccount.LockAsync(db, context.User, cancellationToken))
+        // 3. Add it. The unique index decides whether another account has it.
+        if (account.Factors.Passkeys >= Maximum)
         {
-            return (null, OwnAccount.Changed);
+            return (null, TooMany);
         }
 
+        var id = Guid.CreateVersion7(clock.GetUtcNow());
         if (await db.Database.ExecuteSqlRawAsync(Insert, Parameters(id, account.Id, name, made), cancellationToken) == 0)
         {
-            var isFull = await db.Passkeys.CountAsync(passkey => passkey.UserId == account.Id, cancellationToken) >= Maximum;
-            return (null, isFull ? TooMany : Registered);
+            return (null, Registered);
         }
 
+        await account.RaiseAsync(db, account.TwoStep, cancellationToken);
         await outbox.NotifyAsync(
             account.Id, MailKind.SignInMethodAdded, new Dictionary<string, string> { ["method"] = "passkey", ["name"] = name },
             cancellationToken);
@@ -161,6 +158,6 @@ internal sealed class AddPasskey(
     [
         new("id", id), new("user", userId), new("credential", made.CredentialId), new("key", made.PublicKey), new("name", name),
         new("count", (long)made.SignCount), new("transports", Transports.Intersect(made.Transports ?? []).ToArray()),
-        new("eligible", made.IsBackupEligible), new("backed_up", made.IsBackedUp), new("maximum", Maximum),
+        new("eligible", made.IsBackupEligible), new("backed_up", made.IsBackedUp),
     ];
 }

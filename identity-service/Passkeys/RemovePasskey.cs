@@ -3,11 +3,11 @@ using AuthMesh.Errors;
 using AuthMesh.Identity.Mail;
 using AuthMesh.Identity.Platform;
 using AuthMesh.Identity.Platform.Database;
+using AuthMesh.Identity.SecondFactor;
 using AuthMesh.Identity.Sessions;
 using AuthMesh.Requests;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.EntityFrameworkCore;
-using Npgsql;
 
 namespace AuthMesh.Identity.Passkeys;
 
@@ -19,22 +19,6 @@ internal sealed class RemovePasskey(IdentityDb db, Outbox outbox, SecurityEvents
         LastWayIn = new(
             StatusCodes.Status409Conflict, "last_sign_in_method", "Without this you could no longer sign in. Add another way first");
 
-    // Runs under the lock of the user's row, so that two removals at once do not each count on the other's passkey. The last second factor
-    // takes the demand for one with it.
-    private const string Remove =
-        """
-        WITH removed AS (
-            DELETE FROM passkeys p USING users u
-            WHERE p.id = @id AND p.user_id = @user AND u.id = p.user_id
-                AND (u.password_hash IS NOT NULL OR EXISTS (SELECT FROM passkeys other WHERE other.user_id = u.id AND other.id <> p.id))
-            RETURNING p.user_id)
-        UPDATE users u SET factors_epoch = u.factors_epoch + 1,
-            two_step = u.two_step AND (
-                EXISTS (SELECT FROM passkeys p WHERE p.user_id = u.id AND p.id <> @id)
-                OR EXISTS (SELECT FROM totp_secrets t WHERE t.user_id = u.id AND t.confirmed_at IS NOT NULL))
-        FROM removed WHERE u.id = removed.user_id
-        """;
-
     public static void Map(IEndpointRouteBuilder group) =>
         group.MapDelete("/{id}", HandleAsync).RequireRecentSignIn(ProvedMethods.LongestAge);
 
@@ -44,35 +28,38 @@ internal sealed class RemovePasskey(IdentityDb db, Outbox outbox, SecurityEvents
     /// <returns>The refusal, or null if the passkey is gone.</returns>
     public async Task<Failure?> RunAsync(string id, HttpContext context, CancellationToken cancellationToken)
     {
-        var (account, refusal) = await OwnAccount.DemandRecentProofAsync(db, context.User, cancellationToken);
+        await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
+        var (account, refusal) = await LockedAccount.LockAsync(db, context.User, cancellationToken);
         if (account is null)
         {
             return refusal;
         }
 
         var passkeyId = ParseId(id);
-        await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
-        if (!await OwnAccount.LockAsync(db, context.User, cancellationToken))
-        {
-            return OwnAccount.Changed;
-        }
-
-        var passkey = await db.Passkeys.AsNoTracking()
-            .SingleOrDefaultAsync(passkey => passkey.Id == passkeyId && passkey.UserId == account.Id, cancellationToken);
-        if (passkey is null)
+        var name = await db.Passkeys.Where(passkey => passkey.Id == passkeyId && passkey.UserId == account.Id)
+            .Select(passkey => passkey.Name).SingleOrDefaultAsync(cancellationToken);
+        if (name is null)
         {
             return NotFound;
         }
 
-        var removed = await db.Database.ExecuteSqlRawAsync(
-            Remove, [new NpgsqlParameter("id", passkeyId), new NpgsqlParameter("user", account.Id)], cancellationToken);
-        if (removed == 0)
+        var others = account.Factors.Passkeys - 1;
+        if (others == 0 && !account.HasPassword)
         {
             return LastWayIn;
         }
 
+        // The last second factor takes the demand for one with it.
+        var isStillDemanded = account.TwoStep && (others > 0 || account.Factors.Totp);
+        if (!isStillDemanded)
+        {
+            await RecoveryCodes.RemoveAsync(db, account.Id, cancellationToken);
+        }
+
+        await db.Passkeys.Where(passkey => passkey.Id == passkeyId).ExecuteDeleteAsync(cancellationToken);
+        await account.RaiseAsync(db, isStillDemanded, cancellationToken);
         await outbox.NotifyAsync(
-            account.Id, MailKind.SignInMethodRemoved, new Dictionary<string, string> { ["method"] = "passkey", ["name"] = passkey.Name },
+            account.Id, MailKind.SignInMethodRemoved, new Dictionary<string, string> { ["method"] = "passkey", ["name"] = name },
             cancellationToken);
         await transaction.CommitAsync(cancellationToken);
         events.Write(SecurityEvent.PasskeyRemoved(account.Id, Caller.Of(context.User).SessionId, passkeyId), context);

@@ -7,9 +7,8 @@ using Npgsql;
 namespace AuthMesh.Identity.Passkeys;
 
 /// <summary>
-/// Makes a good signature count once. Both statements run in the transaction of what the signature is for: first
-/// <see cref="TakeChallengeAsync"/>, then the statement that locks the user or the session, then <see cref="MoveCounterAsync"/>. A
-/// transaction that is not committed spends nothing.
+/// Makes a good signature count once. Both statements run in the transaction of what the signature is for, after the
+/// statement that locks the user or the session. A transaction that is not committed spends nothing.
 /// </summary>
 internal sealed class SpendPasskey(IdentityDb db, SecurityEvents events)
 {

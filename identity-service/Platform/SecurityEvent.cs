@@ -59,6 +59,27 @@ internal sealed record SecurityEvent
     /// <summary>A recovery code took the place of a second factor. It opens nothing again.</summary>
     public static SecurityEvent RecoveryCodeUsed(Guid userId) => new("recovery_code_used", LogLevel.Warning) { UserId = userId };
 
+    /// <summary>The user turned an authenticator app on. A password alone does not sign in any more.</summary>
+    public static SecurityEvent TotpEnabled(Guid userId, Guid sessionId) =>
+        new("totp_enabled") { UserId = userId, SessionId = sessionId };
+
+    public static SecurityEvent TotpDisabled(Guid userId, Guid sessionId) =>
+        new("totp_disabled") { UserId = userId, SessionId = sessionId };
+
+    public static SecurityEvent RecoveryCodesReplaced(Guid userId, Guid sessionId) =>
+        new("recovery_codes_replaced") { UserId = userId, SessionId = sessionId };
+
+    /// <summary>A user with a passkey decided whether the password needs a second factor.</summary>
+    public static SecurityEvent TwoStepChanged(Guid userId, Guid sessionId, string state) =>
+        new("two_step_changed") { UserId = userId, SessionId = sessionId, Reason = state };
+
+    public static SecurityEvent TrustedDevicesForgotten(Guid userId, Guid sessionId) =>
+        new("trusted_devices_forgotten") { UserId = userId, SessionId = sessionId };
+
+    /// <summary>An admin removed a user's second factor.</summary>
+    public static SecurityEvent SecondFactorRemoved(Guid adminId, Guid userId) =>
+        new("second_factor_removed", LogLevel.Warning) { AdminId = adminId, UserId = userId };
+
     public static SecurityEvent SessionEnded(Guid? userId, Guid sessionId, string reason) =>
         new("session_ended") { UserId = userId, SessionId = sessionId, Reason = reason };
 

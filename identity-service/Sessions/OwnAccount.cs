@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Security.Claims;
 using AuthMesh.Access;
 using AuthMesh.Errors;
@@ -5,29 +6,39 @@ using AuthMesh.Identity.Platform.Database;
 using AuthMesh.Identity.Users;
 using AuthMesh.Tokens;
 using Microsoft.EntityFrameworkCore;
+using Npgsql;
+using NpgsqlTypes;
 
 namespace AuthMesh.Identity.Sessions;
 
 /// <summary>The account of a caller whose session is live.</summary>
 /// <param name="IsProvedRecently">See <see cref="ProvedMethods.IsRecent"/>.</param>
+/// <param name="Now">The statement's time, by PostgreSQL's clock.</param>
 internal sealed record OwnAccount(
     Guid Id, string Username, string Role, string? PasswordHash, DateTimeOffset CreatedAt, string? Email, string? RequestedEmail,
-    bool TwoStep, int FactorsEpoch, bool IsProvedRecently)
+    bool TwoStep, int FactorsEpoch, bool IsProvedRecently, DateTimeOffset Now)
 {
-    /// <summary>The account or the session changed between a check and the statement that relied on it.</summary>
-    public static readonly Failure Changed = new(
-        StatusCodes.Status409Conflict, "account_changed", "The account was changed at this moment. Try again");
-
-    private const string Lock = $"""{Caller.WithRecentProof} SELECT id AS "Value" FROM caller""";
+    /// <summary>
+    /// The condition, for a user <c>u</c> and a session <c>s</c>, that the account still has the password that was verified, and that the
+    /// session proved what an account with two factors or without a password demands besides.
+    /// </summary>
+    public const string IsProved =
+        $"""
+        u.password_hash IS NOT DISTINCT FROM @verified
+            AND (NOT u.two_step AND u.password_hash IS NOT NULL OR {ProvedMethods.IsRecent})
+        """;
 
     private const string Find =
         $"""
         {Caller.With}
         SELECT u.id AS "Id", u.username AS "Username", u.role AS "Role", u.password_hash AS "PasswordHash", u.created_at AS "CreatedAt",
             u.email AS "Email", u.requested_email AS "RequestedEmail", u.two_step AS "TwoStep", u.factors_epoch AS "FactorsEpoch",
-            {ProvedMethods.IsRecent} AS "IsProvedRecently"
+            {ProvedMethods.IsRecent} AS "IsProvedRecently", now() AS "Now"
         FROM caller u JOIN sessions s ON s.id = u.session_id
         """;
+
+    /// <summary>The parameter of <see cref="IsProved"/>.</summary>
+    public NpgsqlParameter Verified => new("verified", NpgsqlDbType.Text) { Value = (object?)PasswordHash ?? DBNull.Value };
 
     /// <returns>The account, or null if the session ended or the account changed after the token was minted.</returns>
     public static async Task<OwnAccount?> FindAsync(IdentityDb db, ClaimsPrincipal user, CancellationToken cancellationToken) =>
@@ -35,9 +46,9 @@ internal sealed record OwnAccount(
         ? account : null;
 
     /// <summary>
-    /// Demands what changes to how one gets into the account demand: a recent proof, and two factors if the account demands two. The
-    /// endpoint checks the age of the token's proof (<see cref="StepUp"/>); this checks its <c>acr</c> and the stored proof. The statement
-    /// that acts begins with <see cref="Caller.WithRecentProof"/>, because the account may change in between.
+    /// Demands what changes to how one gets into the account demand: a recent proof, and two factors if the account demands two, of the token
+    /// and of the stored session. The statement that acts begins with <see cref="Caller.WithRecentProof"/>, because the account may change
+    /// in between.
     /// </summary>
     /// <returns>The account or the refusal.</returns>
     public static async Task<(OwnAccount? Account, Failure? Refusal)> DemandRecentProofAsync(
@@ -48,19 +59,22 @@ internal sealed record OwnAccount(
             return (null, CommonFailures.InvalidToken());
         }
 
-        // An earlier token of the same session is not stepped up: somebody else may hold it.
-        var isTokenStrong = !account.TwoStep || user.HasClaim(AccessTokenClaims.Assurance, Assurance.TwoFactors);
-        return isTokenStrong && account.IsProvedRecently
-            ? (account, null)
-            : (null, CommonFailures.InsufficientAuthentication(
-                (int)ProvedMethods.LongestAge.TotalSeconds, account.TwoStep ? Assurance.TwoFactors : null));
+        return account.FindInsufficiency(user) is { } refusal ? (null, refusal) : (account, null);
     }
 
-    /// <summary>
-    /// Locks the account until the end of the transaction, for a change to how one gets into it. The statements that follow see all such
-    /// changes that were committed before.
-    /// </summary>
-    /// <returns>False if the session ended, or if its proof is no longer recent: see <see cref="Caller.WithRecentProof"/>.</returns>
-    public static async Task<bool> LockAsync(IdentityDb db, ClaimsPrincipal user, CancellationToken cancellationToken) =>
-        await db.Database.SqlQueryRaw<Guid>(Lock, [.. Caller.Of(user).Parameters]).ToListAsync(cancellationToken) is [_];
+    /// <returns>The refusal of a caller whose proof is too old or too weak for this account, or null.</returns>
+    public Failure? FindInsufficiency(ClaimsPrincipal user)
+    {
+        // An earlier token of the same session is not stepped up: somebody else may hold it.
+        var isTokenStrong = !TwoStep || user.HasClaim(AccessTokenClaims.Assurance, Assurance.TwoFactors);
+        return isTokenStrong && IsRecentToken(user) && IsProvedRecently
+            ? null
+            : CommonFailures.InsufficientAuthentication(
+                (int)ProvedMethods.LongestAge.TotalSeconds, TwoStep ? Assurance.TwoFactors : null);
+    }
+
+    // Both times are by PostgreSQL's clock.
+    private bool IsRecentToken(ClaimsPrincipal user) =>
+        user.FindFirst(AccessTokenClaims.AuthenticatedAt) is { Value: var seconds }
+        && DateTimeOffset.FromUnixTimeSeconds(long.Parse(seconds, CultureInfo.InvariantCulture)) > Now - ProvedMethods.LongestAge;
 }

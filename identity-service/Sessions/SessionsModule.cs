@@ -22,7 +22,7 @@ internal static class SessionsModule
     public static readonly Module Instance = new("Sessions")
     {
         AddServices = services =>
-            services.AddScoped<StartSession>().AddSingleton<IssueTokens>().AddSingleton<SessionCookies>().AddSingleton(Dead),
+            services.AddScoped<StartSession>().AddScoped<RecordProof>().AddSingleton<IssueTokens>().AddSingleton<SessionCookies>().AddSingleton(Dead),
         MapEndpoints = MapEndpoints,
         MapEntities = model => model.ApplyConfiguration(new SessionMapping()),
     };

@@ -1,6 +1,7 @@
 using AuthMesh.Errors;
 using AuthMesh.Identity.Mail;
 using AuthMesh.Identity.Platform;
+using AuthMesh.Identity.Platform.Database;
 using AuthMesh.Identity.SecondFactor;
 using AuthMesh.Identity.Sessions;
 using AuthMesh.Identity.Throttling;
@@ -18,7 +19,7 @@ internal enum CodeKind
 /// authenticator app is up to <see cref="ProveTotp"/>.
 /// </summary>
 internal sealed class ProveCode(
-    PendingSignIns pendingSignIns, ProveTotp totp, RecoveryCodes recoveryCodes, TrustedDevices trustedDevices, Budgets budgets,
+    IdentityDb db, PendingSignIns pendingSignIns, ProveTotp totp, RecoveryCodes recoveryCodes, TrustedDevices trustedDevices, Budgets budgets,
     Throttle throttle, Outbox outbox, SecurityEvents events)
 {
     private static readonly Failure
@@ -85,27 +86,33 @@ internal sealed class ProveCode(
     }
 
     /// <summary>Checks a code of a signed-in caller.</summary>
-    /// <returns>The refusal, or null if the code was right.</returns>
-    public async Task<Failure?> ForCallerAsync(CodeKind kind, string code, HttpContext context, CancellationToken cancellationToken)
+    /// <returns>The account as it was before the check, or the refusal.</returns>
+    public async Task<(OwnAccount? Account, Failure? Refusal)> ForCallerAsync(
+        CodeKind kind, string code, HttpContext context, CancellationToken cancellationToken)
     {
         var caller = Caller.Of(context.User);
+        if (await OwnAccount.FindAsync(db, context.User, cancellationToken) is not { } account)
+        {
+            return (null, CommonFailures.InvalidToken());
+        }
+
         var (reservation, refusal, limit) = await throttle.ReserveAsync(budgets.ForSessionCode(caller.SessionId), cancellationToken);
         if (reservation is null)
         {
             events.Write(SecurityEvent.LoginBlocked(caller.UserId, limit!), context);
-            return refusal;
+            return (null, refusal);
         }
 
         var verdict = await CheckAsync(kind, caller.UserId, code, reservation, context, cancellationToken);
         if (verdict.IsRight)
         {
-            return null;
+            return (account, null);
         }
 
         events.Write(
             SecurityEvent.ReauthenticationFailed(
                 caller.UserId, caller.SessionId, verdict.IsBlocked ? "too many wrong codes" : "wrong code"), context);
-        return verdict.IsBlocked ? Blocked : WrongOwnCode;
+        return (null, verdict.IsBlocked ? Blocked : WrongOwnCode);
     }
 
     public static string MethodOf(CodeKind kind) => kind == CodeKind.Totp ? ProvedMethods.Totp : ProvedMethods.RecoveryCode;

@@ -130,6 +130,30 @@ internal sealed partial class ProvePassword(
         }
     }
 
+    /// <summary>
+    /// Checks what a new password and the end of the account demand: the current password, and a recent proof of two factors if the account
+    /// demands them. An account without a password demands a recent proof alone.
+    /// </summary>
+    /// <returns>The proof, which the caller disposes, or the refusal.</returns>
+    public async Task<(PasswordProof? Proof, Failure? Refusal)> ForOwnAccountAsync(
+        OwnAccount account, string? password, HttpContext context, CancellationToken cancellationToken)
+    {
+        if ((account.TwoStep || account.PasswordHash is null) && account.FindInsufficiency(context.User) is { } refusal)
+        {
+            return (null, refusal);
+        }
+
+        if (account.PasswordHash is not null)
+        {
+            return await ForCallerAsync(password!, context, cancellationToken);
+        }
+
+        var applicant = new Applicant(callerAddress.NetworkOf(context), context.User.UserId, IsKnownDevice: true);
+        return await lane.EnterAsync(applicant, cancellationToken) is { } place
+            ? (new PasswordProof(account, place, passwords), null)
+            : (null, HashingLane.Full);
+    }
+
     /// <returns>The verdict, or why the password was not checked.</returns>
     internal async Task<(PasswordVerdict? Verdict, Failure? Refusal)> VerifyAsync(
         HashingPlace place, Budget budget, Guid? userId, string password, string? hash, HttpContext? context,
@@ -176,7 +200,7 @@ internal sealed partial class ProvePassword(
     private partial void LogUnusableHash(Guid userId, string reason);
 }
 
-/// <summary>Proves that the caller knows the account's password. It holds the caller's place in the lane until it is disposed.</summary>
+/// <summary>Proves that the caller knows the account's password, if it has one. It holds the caller's place in the lane until it is disposed.</summary>
 internal sealed class PasswordProof(OwnAccount account, HashingPlace place, PasswordHashing passwords) : IDisposable
 {
     /// <summary>The account changed between the check of the password and the statement that relied on it.</summary>
