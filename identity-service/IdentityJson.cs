@@ -2,6 +2,7 @@ using System.Text.Json.Serialization;
 using AuthMesh.Identity.Accounts;
 using AuthMesh.Identity.Admin;
 using AuthMesh.Identity.Keys;
+using AuthMesh.Identity.Passkeys;
 using AuthMesh.Identity.Platform;
 using AuthMesh.Identity.SecondFactor;
 using AuthMesh.Identity.Sessions;
@@ -33,6 +34,16 @@ namespace AuthMesh.Identity;
 [JsonSerializable(typeof(ReauthenticateResponse))]
 [JsonSerializable(typeof(ChangePasswordRequest))]
 [JsonSerializable(typeof(DeleteAccountRequest))]
+[JsonSerializable(typeof(DropPasswordResponse))]
+[JsonSerializable(typeof(LoginByPasskeyRequest))]
+[JsonSerializable(typeof(PasskeyProofRequest))]
+[JsonSerializable(typeof(PasskeyLoginOptionsRequest))]
+[JsonSerializable(typeof(AddPasskeyRequest))]
+[JsonSerializable(typeof(AddPasskeyResponse))]
+[JsonSerializable(typeof(PasskeyOptionsResponse))]
+[JsonSerializable(typeof(PasskeyResponse))]
+[JsonSerializable(typeof(PasskeysResponse))]
+[JsonSerializable(typeof(RenamePasskeyRequest))]
 [JsonSerializable(typeof(SessionsResponse))]
 [JsonSerializable(typeof(SessionResponse))]
 [JsonSerializable(typeof(EndOtherSessionsResponse))]

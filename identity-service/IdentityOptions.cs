@@ -1,6 +1,7 @@
 using AuthMesh.Identity.Keys;
 using AuthMesh.Identity.Operator;
 using AuthMesh.Identity.Pages;
+using AuthMesh.Identity.Passkeys;
 using AuthMesh.Identity.Passwords;
 using AuthMesh.Identity.Platform.Database;
 using AuthMesh.Identity.SecondFactor;
@@ -32,6 +33,8 @@ public sealed class IdentityOptions : MasterKeyOptions
 
     public PageOptions Pages { get; set; } = new();
 
+    public PasskeyOptions Passkeys { get; set; } = new();
+
     public PasswordOptions Passwords { get; set; } = new();
 
     public SecondFactorOptions SecondFactor { get; set; } = new();
@@ -54,6 +57,7 @@ internal sealed class IdentityOptionsValidator(IHostEnvironment environment) : I
         options.SecondFactor.Check(problems);
         options.Throttling.Check(problems);
         options.Tokens.Check(problems);
+        options.Passkeys.Check(problems);
         options.Passwords.Check(problems);
         options.Pages.Check(problems);
         options.FirstAdmin.Check(problems, new PasswordRules(options.Passwords, options.Tokens));
@@ -72,6 +76,8 @@ internal static class IdentitySettings
     {
         services.AddSettings<IdentityOptions, IdentityOptionsValidator>(IdentityOptions.Section)
             .BindConfiguration(IdentityOptions.Section, binder => binder.ErrorOnUnknownConfiguration = true)
+            .PostConfigure<IConfiguration>((options, configuration) =>
+                options.Passkeys.Issuer = configuration[$"{AuthMeshOptions.Section}:{nameof(AuthMeshOptions.Issuer)}"] ?? "")
             .PostConfigure(options =>
             {
                 options.Passwords.RefuseCommon &= !options.DemoUsers; // demo users have common passwords
@@ -85,6 +91,7 @@ internal static class IdentitySettings
             .AddPart(options => options.Hashing)
             .AddPart(options => options.Keys)
             .AddPart(options => options.Pages)
+            .AddPart(options => options.Passkeys)
             .AddPart(options => options.Passwords)
             .AddPart(options => options.SecondFactor)
             .AddPart(options => options.Throttling)

@@ -9,7 +9,7 @@ internal static class AccountsModule
     {
         AddServices = services => services
             .AddScoped<Register>().AddScoped<ChooseLanguage>().AddScoped<Reauthenticate>().AddScoped<ChangePassword>()
-            .AddScoped<DeleteAccount>(),
+            .AddScoped<DropPassword>().AddScoped<DeleteAccount>(),
         MapEndpoints = MapEndpoints,
     };
 
@@ -23,6 +23,7 @@ internal static class AccountsModule
         ChooseLanguage.Map(own);
         Reauthenticate.Map(own);
         ChangePassword.Map(own);
+        DropPassword.Map(own);
         DeleteAccount.Map(own);
     }
 }

@@ -27,18 +27,14 @@ internal sealed class Passkey
     /// <summary>The authenticator's count of signatures; 0 if it does not count.</summary>
     public long SignCount { get; private set; }
 
+    /// <summary>How browsers reach the authenticator, such as <c>usb</c> (WebAuthn §5.8.4). A hint, which the authenticator gave.</summary>
     public string[] Transports { get; private set; } = [];
-
-    public bool IsUserVerified { get; private set; }
 
     /// <summary>Whether the authenticator may copy the key to other devices of its owner.</summary>
     public bool IsBackupEligible { get; private set; }
 
+    /// <summary>Whether it had copied the key at the last use.</summary>
     public bool IsBackedUp { get; private set; }
-
-    public byte[] AttestationObject { get; private set; } = [];
-
-    public byte[] ClientData { get; private set; } = [];
 
     public DateTimeOffset CreatedAt { get; private set; }
 

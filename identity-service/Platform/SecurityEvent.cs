@@ -26,6 +26,8 @@ internal sealed record SecurityEvent
 
     public string? KeyId { get; private init; }
 
+    public Guid? PasskeyId { get; private init; }
+
     /// <summary>The cause or the change.</summary>
     public string? Reason { get; private init; }
 
@@ -97,6 +99,20 @@ internal sealed record SecurityEvent
     public static SecurityEvent PasswordChanged(Guid userId, Guid sessionId) =>
         new("password_changed") { UserId = userId, SessionId = sessionId };
 
+    /// <summary>The user dropped the password. Only passkeys sign in to the account now.</summary>
+    public static SecurityEvent PasswordRemoved(Guid userId, Guid sessionId) =>
+        new("password_removed") { UserId = userId, SessionId = sessionId };
+
+    public static SecurityEvent PasskeyAdded(Guid userId, Guid sessionId, Guid passkeyId) =>
+        new("passkey_added") { UserId = userId, SessionId = sessionId, PasskeyId = passkeyId };
+
+    public static SecurityEvent PasskeyRemoved(Guid userId, Guid sessionId, Guid passkeyId) =>
+        new("passkey_removed") { UserId = userId, SessionId = sessionId, PasskeyId = passkeyId };
+
+    /// <summary>A passkey signed with a count that it had used before, so somebody may have copied its key. It was refused.</summary>
+    public static SecurityEvent PasskeyCounterRegressed(Guid userId, Guid passkeyId, string reason) =>
+        new("passkey_counter_regressed", LogLevel.Warning) { UserId = userId, PasskeyId = passkeyId, Reason = reason };
+
     public static SecurityEvent UserRoleChanged(Guid adminId, Guid userId, string oldRole, string newRole) =>
         new("user_role_changed") { AdminId = adminId, UserId = userId, Reason = $"{oldRole} to {newRole}" };
 
@@ -157,6 +173,7 @@ internal sealed class SecurityEvents(ILoggerFactory loggers, CallerAddress calle
             Add("AdminId", e.AdminId);
             Add("SessionId", e.SessionId);
             Add("KeyId", e.KeyId);
+            Add("PasskeyId", e.PasskeyId);
             Add("SessionCount", e.SessionCount);
             Add("Reason", e.Reason);
             Add("Network", network);

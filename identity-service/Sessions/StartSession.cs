@@ -52,7 +52,9 @@ internal sealed class StartSession(IdentityDb db, CallerAddress callerAddress, T
         ProvedUser user, HttpContext context, CancellationToken cancellationToken)
     {
         var cookie = SessionCookie.Create();
-        await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
+        await using var transaction = db.Database.CurrentTransaction is null
+            ? await db.Database.BeginTransactionAsync(cancellationToken)
+            : null; // the caller's, who commits
         var session = await LiveSession.FindAsync(
             db.CreateCommand(Insert), clock, cancellationToken,
             new("id", Guid.CreateVersion7(clock.GetUtcNow())), new("user", user.Id), new("epoch", user.Epoch),
@@ -65,7 +67,11 @@ internal sealed class StartSession(IdentityDb db, CallerAddress callerAddress, T
         }
 
         await db.Database.ExecuteSqlRawAsync(EndOldest, [new NpgsqlParameter("user", user.Id)], cancellationToken);
-        await transaction.CommitAsync(cancellationToken);
+        if (transaction is not null)
+        {
+            await transaction.CommitAsync(cancellationToken);
+        }
+
         return (session, cookie);
     }
 

@@ -17,7 +17,7 @@ internal static class SignInModule
     public static readonly Module Instance = new("SignIn")
     {
         AddServices = services => services
-            .AddScoped<Login>().AddScoped<LoginWithCode>().AddScoped<ProvePassword>().AddScoped<PendingSignIns>()
+            .AddScoped<Login>().AddScoped<LoginWithCode>().AddScoped<LoginByPasskey>().AddScoped<ProvePassword>().AddScoped<PendingSignIns>()
             .AddScoped<DemandSecondFactor>().AddScoped<ProveCode>().AddScoped<CompleteSignIn>().AddSingleton(Expired),
         MapEntities = model => model.ApplyConfiguration(new PendingSignInMapping()),
         MapEndpoints = app =>
@@ -25,6 +25,7 @@ internal static class SignInModule
             var group = app.MapNoStore();
             Login.Map(group);
             LoginWithCode.Map(group);
+            LoginByPasskey.Map(group);
         },
     };
 

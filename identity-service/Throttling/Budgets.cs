@@ -60,6 +60,11 @@ internal sealed class Budgets(KeyRing ring, IOptions<ThrottlingOptions> options)
     /// <summary>The budget of a signed-in caller's code.</summary>
     public Budget ForSessionCode(Guid sessionId) => ForCode(New("codes of a session", Limits.Codes, sessionId.ToString()));
 
+    /// <summary>
+    /// The budget of a sign-in by passkey. Nobody guesses a signature: the limit only bounds the work that one network can cause.
+    /// </summary>
+    public Budget ForPasskey(string network) => new([Network(network)]);
+
     public Budget ForRegistration(string network) => new([New("registrations", Limits.Registrations, network)]);
 
     private static Budget ForCode(Allowance count) => new([count], count.Key);

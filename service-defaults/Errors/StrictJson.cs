@@ -32,7 +32,7 @@ public static class StrictJson
             options.PropertyNameCaseInsensitive = false;
             options.NumberHandling = JsonNumberHandling.Strict;
             options.Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping; // as in errors
-            options.MaxDepth = 8; // no body of ours nests deeper than two
+            options.MaxDepth = 16; // only passkeys nest deeper than two: their extensions, which no service of ours reads
             options.Converters.Add(new StrictTextConverter());
         });
     }

@@ -243,7 +243,7 @@ public sealed class ReservationTests(ProductionMesh mesh) : IAsyncLifetime
     private Budget Budget(string account, string network) => budgets.ForLogin(account, network, knownDevice: null);
 
     private ProvePassword Prove(OneSession session, HashingLane lane, PasswordHashing passwords) => new(
-        null!, lane, passwords, null!, null!, budgets, session.Throttle, new SecurityEvents(NullLoggerFactory.Instance, null!),
+        null!, lane, passwords, null!, null!, budgets, session.Throttle, null!, new SecurityEvents(NullLoggerFactory.Instance, null!),
         NullLogger<ProvePassword>.Instance);
 
     private OneSession Session() => new(database, services.GetRequiredService<IMeterFactory>());

@@ -228,16 +228,6 @@ namespace AuthMesh.Identity.Platform.Database.Migrations
                         .HasColumnType("uuid")
                         .HasColumnName("id");
 
-                    b.Property<byte[]>("AttestationObject")
-                        .IsRequired()
-                        .HasColumnType("bytea")
-                        .HasColumnName("attestation_object");
-
-                    b.Property<byte[]>("ClientData")
-                        .IsRequired()
-                        .HasColumnType("bytea")
-                        .HasColumnName("client_data");
-
                     b.Property<DateTimeOffset>("CreatedAt")
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("created_at");
@@ -254,10 +244,6 @@ namespace AuthMesh.Identity.Platform.Database.Migrations
                     b.Property<bool>("IsBackupEligible")
                         .HasColumnType("boolean")
                         .HasColumnName("is_backup_eligible");
-
-                    b.Property<bool>("IsUserVerified")
-                        .HasColumnType("boolean")
-                        .HasColumnName("is_user_verified");
 
                     b.Property<DateTimeOffset?>("LastUsedAt")
                         .HasColumnType("timestamp with time zone")

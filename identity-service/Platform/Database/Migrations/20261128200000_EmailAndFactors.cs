@@ -143,11 +143,8 @@ namespace AuthMesh.Identity.Platform.Database.Migrations
                     name = table.Column<string>(type: "character varying(64)", maxLength: 64, nullable: false),
                     sign_count = table.Column<long>(type: "bigint", nullable: false),
                     transports = table.Column<string[]>(type: "text[]", nullable: false),
-                    is_user_verified = table.Column<bool>(type: "boolean", nullable: false),
                     is_backup_eligible = table.Column<bool>(type: "boolean", nullable: false),
                     is_backed_up = table.Column<bool>(type: "boolean", nullable: false),
-                    attestation_object = table.Column<byte[]>(type: "bytea", nullable: false),
-                    client_data = table.Column<byte[]>(type: "bytea", nullable: false),
                     created_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
                     last_used_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true)
                 },
