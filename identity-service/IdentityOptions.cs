@@ -1,4 +1,5 @@
 using AuthMesh.Identity.Keys;
+using AuthMesh.Identity.Mail;
 using AuthMesh.Identity.Operator;
 using AuthMesh.Identity.Passwords;
 using AuthMesh.Identity.Platform.Database;
@@ -28,6 +29,8 @@ public sealed class IdentityOptions : MasterKeyOptions
 
     public KeyOptions Keys { get; set; } = new();
 
+    public MailOptions Mail { get; set; } = new();
+
     public PasswordOptions Passwords { get; set; } = new();
 
     public ThrottlingOptions Throttling { get; set; } = new();
@@ -48,6 +51,7 @@ internal sealed class IdentityOptionsValidator(IHostEnvironment environment) : I
         options.Throttling.Check(problems);
         options.Tokens.Check(problems);
         options.Passwords.Check(problems);
+        options.Mail.Check(problems, isDevelopment);
         options.FirstAdmin.Check(problems, new PasswordRules(options.Passwords, options.Tokens));
         problems.Unless(
             !options.DemoUsers || isDevelopment, nameof(options.DemoUsers),
@@ -76,6 +80,7 @@ internal static class IdentitySettings
             .AddPart(options => options.FirstAdmin)
             .AddPart(options => options.Hashing)
             .AddPart(options => options.Keys)
+            .AddPart(options => options.Mail)
             .AddPart(options => options.Passwords)
             .AddPart(options => options.Throttling)
             .AddPart(options => options.Tokens);

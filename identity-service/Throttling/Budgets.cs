@@ -50,6 +50,14 @@ internal sealed class Budgets(KeyRing ring, IOptions<ThrottlingOptions> options)
 
     public Budget ForRegistration(string network) => new([New("registrations", Limits.Registrations, network)]);
 
+    /// <summary>
+    /// The budget of mails to an address that its owner did not ask for while signed in. Addresses that differ only in case share it.
+    /// </summary>
+    public Budget ForMailTo(string address) => new([New("mail to", Limits.MailTo, address.ToLowerInvariant())]);
+
+    /// <summary>The budget of such mails that one network causes.</summary>
+    public Budget ForMailFrom(string network) => new([New("mail from", Limits.MailFrom, network)]);
+
     private Allowance AccountAndNetwork(string account, string network) =>
         New("account and network", Limits.AccountAndNetwork, account, network);
 

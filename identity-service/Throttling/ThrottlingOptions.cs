@@ -35,6 +35,15 @@ public sealed class ThrottlingOptions
     /// </summary>
     public LimitOptions Registrations { get; set; } = new() { Attempts = 100, Window = TimeSpan.FromHours(1) };
 
+    /// <summary>
+    /// Mails to one address that its owner did not ask for while signed in: resets, and proofs of an address at registration. A person
+    /// looks for a lost mail a few times a day; more would only fill somebody's mailbox.
+    /// </summary>
+    public LimitOptions MailTo { get; set; } = new() { Attempts = 5, Window = TimeSpan.FromDays(1) };
+
+    /// <summary>Such mails that one network causes, to all addresses: an office on its first morning, but no mass mailing.</summary>
+    public LimitOptions MailFrom { get; set; } = new() { Attempts = 20, Window = TimeSpan.FromHours(1) };
+
     internal void Check(SettingProblems problems)
     {
         AccountAndNetwork.Check(problems, nameof(AccountAndNetwork));
@@ -42,6 +51,8 @@ public sealed class ThrottlingOptions
         Network.Check(problems, nameof(Network));
         Device.Check(problems, nameof(Device));
         Registrations.Check(problems, nameof(Registrations));
+        MailTo.Check(problems, nameof(MailTo));
+        MailFrom.Check(problems, nameof(MailFrom));
     }
 }
 
