@@ -24,6 +24,7 @@ internal static class MailModule
             .AddSingleton<MailQueue>()
             .AddSingleton<MailMetrics>()
             .AddSingleton<ComposeMail>()
+            .AddSingleton<DeliverMails>()
             .AddSingleton(Route)
             .AddSingleton(Expired)
             .AddHostedService<SendMails>(),

@@ -13,15 +13,12 @@ namespace AuthMesh.Identity.Mail;
 /// <param name="ownName">How this service introduces itself: the issuer's host.</param>
 internal sealed class SmtpRoute(MailOptions options, string ownName) : IMailRoute
 {
-    private const int OperationTimeout = 20_000; // ms; the worker bounds the whole conversation as well
-
     public string Name => $"{options.Host}:{options.EffectivePort}";
 
     public async Task<IMailConversation> OpenAsync(CancellationToken cancellationToken)
     {
-        var client = new SmtpClient
+        var client = new Client
         {
-            Timeout = OperationTimeout,
             LocalDomain = ownName,
             // Like browsers: many certificates name no list of revoked ones, and a server without a way out could ask nobody.
             CheckCertificateRevocation = false,
@@ -90,11 +87,20 @@ internal sealed class SmtpRoute(MailOptions options, string ownName) : IMailRout
         AuthenticationException => "the server refuses Mail:Username or Mail:Password",
         NotSupportedException => exception.Message, // no STARTTLS, no common way to authenticate
         SmtpCommandException refused => $"the server answers {(int)refused.StatusCode}: {refused.Message}",
-        ProtocolException or SocketException or TimeoutException or IOException => exception.Message,
+        ServiceNotAuthenticatedException => "the server demands Mail:Username and Mail:Password",
+        ProtocolException or ServiceNotConnectedException or SocketException or TimeoutException or IOException => exception.Message,
         _ => null,
     };
 
-    private sealed class Conversation(SmtpClient client) : IMailConversation
+    /// <summary>Knows whether the server took the sender of the mail.</summary>
+    private sealed class Client : SmtpClient
+    {
+        public bool HasSender { get; set; }
+
+        protected override void OnSenderAccepted(MimeMessage message, MailboxAddress mailbox, SmtpResponse response) => HasSender = true;
+    }
+
+    private sealed class Conversation(Client client) : IMailConversation
     {
         private static readonly TimeSpan Farewell = TimeSpan.FromSeconds(2);
 
@@ -102,14 +108,14 @@ internal sealed class SmtpRoute(MailOptions options, string ownName) : IMailRout
 
         public async Task<string?> SendAsync(MimeMessage message, CancellationToken cancellationToken)
         {
+            client.HasSender = false;
             try
             {
                 await client.SendAsync(message, cancellationToken);
                 return null;
             }
             // A refused sender is a wrong setting, which somebody can correct before the mail expires.
-            catch (SmtpCommandException refused)
-                when ((int)refused.StatusCode >= 500 && refused.ErrorCode is not SmtpErrorCode.SenderNotAccepted)
+            catch (SmtpCommandException refused) when ((int)refused.StatusCode >= 500 && client.HasSender)
             {
                 return Explain(refused);
             }
