@@ -44,6 +44,12 @@ public sealed class ThrottlingOptions
     /// <summary>Such mails that one network causes, to all addresses: an office on its first morning, but no mass mailing.</summary>
     public LimitOptions MailFrom { get; set; } = new() { Attempts = 20, Window = TimeSpan.FromHours(1) };
 
+    /// <summary>
+    /// Proofs of an address that users ask for while signed in: for one account, and to one address. It leaves room for slips and for mails
+    /// that are late.
+    /// </summary>
+    public LimitOptions RequestedMails { get; set; } = new() { Attempts = 10, Window = TimeSpan.FromDays(1) };
+
     internal void Check(SettingProblems problems)
     {
         AccountAndNetwork.Check(problems, nameof(AccountAndNetwork));
@@ -53,6 +59,7 @@ public sealed class ThrottlingOptions
         Registrations.Check(problems, nameof(Registrations));
         MailTo.Check(problems, nameof(MailTo));
         MailFrom.Check(problems, nameof(MailFrom));
+        RequestedMails.Check(problems, nameof(RequestedMails));
     }
 }
 
