@@ -1,3 +1,4 @@
+using AuthMesh.Identity.Accounts;
 using AuthMesh.Identity.Keys;
 using AuthMesh.Identity.Mail;
 using AuthMesh.Identity.Operator;
@@ -20,6 +21,8 @@ public sealed class IdentityOptions : MasterKeyOptions
 
     /// <summary>Creates alice, bob and admin with well-known passwords. Development only.</summary>
     public bool DemoUsers { get; set; }
+
+    public AccountOptions Accounts { get; set; } = new();
 
     public DatabaseOptions Database { get; set; } = new();
 
@@ -76,6 +79,7 @@ internal static class IdentitySettings
         return services
             .AddPart<MasterKeyOptions>(options => options)
             .AddPart(options => new DemoUserOptions { AreWanted = options.DemoUsers })
+            .AddPart(options => options.Accounts)
             .AddPart(options => options.Database)
             .AddPart(options => options.FirstAdmin)
             .AddPart(options => options.Hashing)

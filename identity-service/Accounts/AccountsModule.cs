@@ -5,7 +5,12 @@ namespace AuthMesh.Identity.Accounts;
 
 internal static class AccountsModule
 {
-    public static readonly Module Instance = new("Accounts") { MapEndpoints = MapEndpoints };
+    public static readonly Module Instance = new("Accounts")
+    {
+        AddServices = services => services.AddScoped<Register>().AddScoped<ChangePassword>(),
+        MapEndpoints = MapEndpoints,
+        Settings = [typeof(AccountOptions)],
+    };
 
     private static void MapEndpoints(IEndpointRouteBuilder app)
     {

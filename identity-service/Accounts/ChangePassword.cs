@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using AuthMesh.Errors;
+using AuthMesh.Identity.Mail;
 using AuthMesh.Identity.Passwords;
 using AuthMesh.Identity.Platform;
 using AuthMesh.Identity.Platform.Database;
@@ -19,7 +20,9 @@ public sealed record ChangePasswordRequest(
 /// <summary>
 /// Sets a new password. It starts a new epoch, which ends every other session of the account.
 /// </summary>
-internal static class ChangePassword
+internal sealed class ChangePassword(
+    IdentityDb db, PasswordRules rules, ProvePassword provePassword, CompleteSignIn completeSignIn, Outbox outbox, TimeProvider clock,
+    SecurityEvents events)
 {
     // The statement changes nothing unless the session is live and the password is still the verified one. The trigger user_epoch_raised
     // tells every verifier to refuse tokens of the old epoch.
@@ -44,13 +47,15 @@ internal static class ChangePassword
     private static readonly Dictionary<string,
         string[]> SamePassword = new() { ["new_password"] = ["must differ from the current password"] };
 
-    public static void Map(IEndpointRouteBuilder group) => group.MapPost("/password", HandleAsync);
+    public static void Map(IEndpointRouteBuilder group) => group.MapPost(
+        "/password",
+        (ChangePasswordRequest request, HttpContext context, ChangePassword changePassword, CancellationToken cancellationToken) =>
+            changePassword.RunAsync(request, context, cancellationToken));
 
-    private static async Task<Results<Ok<SignInResponse>, Failure>> HandleAsync(
-        ChangePasswordRequest request, HttpContext context, IdentityDb db, PasswordRules rules, ProvePassword provePassword,
-        CompleteSignIn completeSignIn, TimeProvider clock, SecurityEvents events, CancellationToken cancellationToken)
+    public async Task<Results<Ok<SignInResponse>, Failure>> RunAsync(
+        ChangePasswordRequest request, HttpContext context, CancellationToken cancellationToken)
     {
-        if (FindFault(request, rules, context.User.Username) is { } fault)
+        if (FindFault(request, context.User.Username) is { } fault)
         {
             return fault;
         }
@@ -64,10 +69,15 @@ internal static class ChangePassword
 
         using var proof = proved;
 
-        // This check comes after the proof: only now is CurrentPassword known to be right. Comparing the texts costs no hash.
+        // These checks come after the proof: only now are the account and its name known, and CurrentPassword to be right.
         if (request.NewPassword == request.CurrentPassword)
         {
             return CommonFailures.InvalidRequest(SamePassword);
+        }
+
+        if (rules.FindFault(request.NewPassword!, proof.Account.Username, proof.Account.Email) is { } newPasswordFault)
+        {
+            return CommonFailures.InvalidRequest(new Dictionary<string, string[]> { ["new_password"] = [newPasswordFault] });
         }
 
         if (await proof.HashAsync(request.NewPassword!) is not { } newHash)
@@ -96,12 +106,13 @@ internal static class ChangePassword
             return CommonFailures.InvalidToken();
         }
 
+        await outbox.NotifyAsync(caller.UserId, MailKind.PasswordChanged, new Dictionary<string, string>(), cancellationToken);
         await transaction.CommitAsync(cancellationToken);
         events.Write(SecurityEvent.PasswordChanged(caller.UserId, caller.SessionId), context);
         return TypedResults.Ok(completeSignIn.Answer("Password changed", session, cookie, knownDevice: null, context));
     }
 
-    private static Failure? FindFault(ChangePasswordRequest request, PasswordRules rules, string username)
+    private Failure? FindFault(ChangePasswordRequest request, string username)
     {
         var errors = new Dictionary<string, string[]>();
         if (string.IsNullOrEmpty(request.CurrentPassword))

@@ -19,6 +19,9 @@ internal enum MailKind
     /// </summary>
     EmailChanged,
 
+    /// <summary>To the address before: the account has no address now.</summary>
+    EmailRemoved,
+
     /// <summary>A second factor or a passkey was added. Data: <c>method</c>, see <see cref="MailData"/>.</summary>
     SignInMethodAdded,
 

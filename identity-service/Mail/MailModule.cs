@@ -20,7 +20,7 @@ internal static class MailModule
     {
         AddServices = services => services
             .AddScoped<Outbox>()
-            .AddSingleton<MailSignal>()
+            .AddSingleton<Signal<SendMails>>()
             .AddSingleton<MailQueue>()
             .AddSingleton<MailMetrics>()
             .AddSingleton<ComposeMail>()

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using AuthMesh.Identity.Platform;
 using AuthMesh.Identity.Platform.Database;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
@@ -9,7 +10,7 @@ using NpgsqlTypes;
 namespace AuthMesh.Identity.Mail;
 
 /// <summary>Puts mails into the outbox, within the caller's transaction if there is one. Without mail, nothing is stored.</summary>
-internal sealed class Outbox(IdentityDb db, IOptions<MailOptions> options, MailSignal signal) : IDisposable
+internal sealed class Outbox(IdentityDb db, IOptions<MailOptions> options, Signal<SendMails> signal) : IDisposable
 {
     /// <summary>A reset is worth sending for as long as its link would be good.</summary>
     public static readonly TimeSpan ResetLifetime = TimeSpan.FromMinutes(30);

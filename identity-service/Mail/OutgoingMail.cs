@@ -64,7 +64,7 @@ internal sealed class OutgoingMailMapping : IEntityTypeConfiguration<OutgoingMai
         mail.ToTable("mails");
         mail.HasKey(m => m.Id);
         mail.Property(m => m.Id).ValueGeneratedNever();
-        mail.Property(m => m.Address).HasMaxLength(UserMapping.MaximumEmailLength);
+        mail.Property(m => m.Address).HasMaxLength(EmailAddress.MaximumLength);
         mail.Property(m => m.Data).HasColumnType("jsonb").HasDefaultValueSql("'{}'::jsonb");
         mail.HasIndex(m => m.DueAt);
         mail.HasOne<User>().WithMany().HasForeignKey(m => m.UserId).OnDelete(DeleteBehavior.Cascade);

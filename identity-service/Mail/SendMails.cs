@@ -9,7 +9,7 @@ namespace AuthMesh.Identity.Mail;
 /// replica; it polls for retries, and for mails of a replica that died.
 /// </summary>
 internal sealed partial class SendMails(
-    DeliverMails deliver, MailSignal signal, Preparation preparation, IOptions<MailOptions> options, IHostEnvironment environment,
+    DeliverMails deliver, Signal<SendMails> signal, Preparation preparation, IOptions<MailOptions> options, IHostEnvironment environment,
     TimeProvider clock, ILogger<SendMails> logger) : BackgroundService
 {
     private static readonly TimeSpan PollInterval = TimeSpan.FromSeconds(5), RetryInterval = TimeSpan.FromSeconds(1);
