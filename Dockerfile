@@ -1,4 +1,5 @@
 # All images of the mesh: docker build --target identity-service|resource-service|gateway|client .
+# The target mail is the quick start's mail catcher, which is not part of the mesh.
 # One stage builds everything once. The final images contain no shell, no package manager and no SDK.
 # --build-arg NATIVE=true builds the gateway and the resource service as native programs. See docs/decisions/0023-ahead-of-time.md.
 
@@ -32,6 +33,13 @@ RUN for project in identity-service resource-service gateway client; do \
     rm -f /published/*/*.dbg
 
 
+# On the target's own architecture, because the tool has a package for each.
+FROM mcr.microsoft.com/dotnet/sdk:10.0 AS mail-catcher
+RUN --mount=type=cache,target=/root/.local/share/NuGet \
+    dotnet tool install Rnwood.Smtp4dev --version 3.15.0 --tool-path /tool && \
+    mkdir /published && cp -r "$(dirname "$(find /tool/.store -name Rnwood.Smtp4dev.dll)")/." /published
+
+
 FROM mcr.microsoft.com/dotnet/aspnet:10.0-noble-chiseled AS runtime
 WORKDIR /app
 # The image's own unprivileged user, as a number, so that an orchestrator can verify that it is not root.
@@ -54,3 +62,10 @@ ENTRYPOINT ["./gateway"]
 FROM runtime AS client
 COPY --from=build /published/client .
 ENTRYPOINT ["./authmesh"]
+
+# Keeps the last 100 mails in memory, relays none, and shows them on port 8025. Its data folder is empty but must be writable.
+FROM runtime AS mail
+COPY --from=mail-catcher /published .
+ENV DOTNET_gcServer=0
+ENTRYPOINT ["dotnet", "Rnwood.Smtp4dev.dll", "--nousersettings", "--locksettings", "--db=", "--baseappdatapath=/tmp", "--hostname=mail", \
+    "--smtpport=2525", "--imapport=", "--pop3port=", "--urls=http://*:8025"]

@@ -5,7 +5,8 @@
 #   ./run.sh --local    always as processes of this machine; needs the .NET SDK and PostgreSQL
 #   ./run.sh --stop     stops the mesh of either kind; keeps the data
 #
-# AUTHMESH_PORT=9090 sets another port, AUTHMESH_DATA=DIR another folder for the local mesh. The exit status is the tour's.
+# AUTHMESH_PORT=9090 sets another port, AUTHMESH_MAIL_PORT=9025 another one for the page with the mails, AUTHMESH_DATA=DIR another folder
+# for the local mesh. The exit status is the tour's.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -38,6 +39,7 @@ start_in_containers() {
   publish_on_ipv6_too
   docker compose --profile client build # includes the client, which "up" would not rebuild
   docker compose up --wait
+  mails="at http://localhost:${AUTHMESH_MAIL_PORT:-8025}"
   tour=(docker compose run --rm client tour)
 }
 
@@ -50,6 +52,7 @@ start_on_this_machine() {
   done
   local-mesh/ensure-postgres.sh
   dotnet "$mesh" --data "$data" --port "$AUTHMESH_PORT" --detach
+  mails="in $data/mails"
   tour=(dotnet run --project client --configuration Release --no-build -- tour --server "$server")
 }
 
@@ -70,5 +73,5 @@ status=0
 echo
 "${tour[@]}" || status=$?
 echo
-echo "AuthMesh keeps running at $server. Stop it with ./run.sh --stop"
+echo "AuthMesh keeps running at $server. Its mails arrive $mails. Stop it with ./run.sh --stop"
 exit "$status"

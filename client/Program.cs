@@ -20,6 +20,7 @@ var root = new RootCommand("Signs you in to an AuthMesh server and shows what yo
     Admin.Define(),
     ListSessions.Define(),
     Account.Define(),
+    Email.Define(),
     ChangePassword.Define(),
     ListUsers.Define(),
     TakeTour.Define(),

@@ -1,6 +1,7 @@
 using System.Text.Json.Serialization;
 using AuthMesh.Identity.Accounts;
 using AuthMesh.Identity.Admin;
+using AuthMesh.Identity.Emails;
 using AuthMesh.Identity.Keys;
 using AuthMesh.Identity.Passkeys;
 using AuthMesh.Identity.Platform;
@@ -44,6 +45,20 @@ namespace AuthMesh.Identity;
 [JsonSerializable(typeof(PasskeyResponse))]
 [JsonSerializable(typeof(PasskeysResponse))]
 [JsonSerializable(typeof(RenamePasskeyRequest))]
+[JsonSerializable(typeof(ChangeEmailRequest))]
+[JsonSerializable(typeof(VerifyEmailRequest))]
+[JsonSerializable(typeof(VerifyEmailResponse))]
+[JsonSerializable(typeof(ShowVerificationRequest))]
+[JsonSerializable(typeof(ShowVerificationResponse))]
+[JsonSerializable(typeof(DisownEmailRequest))]
+[JsonSerializable(typeof(ForgotPasswordRequest))]
+[JsonSerializable(typeof(ResetPasswordRequest))]
+[JsonSerializable(typeof(ResetPasswordResponse))]
+[JsonSerializable(typeof(ShowResetRequest))]
+[JsonSerializable(typeof(ShowResetResponse))]
+[JsonSerializable(typeof(InviteUserRequest))]
+[JsonSerializable(typeof(InviteUserResponse))]
+[JsonSerializable(typeof(ResetUserPasswordResponse))]
 [JsonSerializable(typeof(SessionsResponse))]
 [JsonSerializable(typeof(SessionResponse))]
 [JsonSerializable(typeof(EndOtherSessionsResponse))]

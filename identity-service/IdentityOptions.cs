@@ -1,4 +1,6 @@
+using AuthMesh.Identity.Accounts;
 using AuthMesh.Identity.Keys;
+using AuthMesh.Identity.Mail;
 using AuthMesh.Identity.Operator;
 using AuthMesh.Identity.Pages;
 using AuthMesh.Identity.Passkeys;
@@ -23,6 +25,8 @@ public sealed class IdentityOptions : MasterKeyOptions
     /// <summary>Creates alice, bob and admin with well-known passwords. Development only.</summary>
     public bool DemoUsers { get; set; }
 
+    public AccountOptions Accounts { get; set; } = new();
+
     public DatabaseOptions Database { get; set; } = new();
 
     public FirstAdminOptions FirstAdmin { get; set; } = new();
@@ -34,6 +38,8 @@ public sealed class IdentityOptions : MasterKeyOptions
     public PageOptions Pages { get; set; } = new();
 
     public PasskeyOptions Passkeys { get; set; } = new();
+
+    public MailOptions Mail { get; set; } = new();
 
     public PasswordOptions Passwords { get; set; } = new();
 
@@ -60,6 +66,7 @@ internal sealed class IdentityOptionsValidator(IHostEnvironment environment) : I
         options.Passkeys.Check(problems);
         options.Passwords.Check(problems);
         options.Pages.Check(problems);
+        options.Mail.Check(problems, isDevelopment);
         options.FirstAdmin.Check(problems, new PasswordRules(options.Passwords, options.Tokens));
         problems.Unless(
             !options.DemoUsers || isDevelopment, nameof(options.DemoUsers),
@@ -86,12 +93,14 @@ internal static class IdentitySettings
         return services
             .AddPart<MasterKeyOptions>(options => options)
             .AddPart(options => new DemoUserOptions { AreWanted = options.DemoUsers })
+            .AddPart(options => options.Accounts)
             .AddPart(options => options.Database)
             .AddPart(options => options.FirstAdmin)
             .AddPart(options => options.Hashing)
             .AddPart(options => options.Keys)
             .AddPart(options => options.Pages)
             .AddPart(options => options.Passkeys)
+            .AddPart(options => options.Mail)
             .AddPart(options => options.Passwords)
             .AddPart(options => options.SecondFactor)
             .AddPart(options => options.Throttling)

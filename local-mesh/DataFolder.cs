@@ -28,6 +28,9 @@ internal sealed class DataFolder : IDisposable
     /// <summary>The file for the first admin's password, if the identity service generates it.</summary>
     internal string FirstAdminPasswordFile => In("first-admin-password");
 
+    /// <summary>The mails that the identity service would send.</summary>
+    internal string MailFolder => In("mails");
+
     internal string LogOf(string service) => System.IO.Path.Combine(LogsIn(Path), $"{service}.log");
 
     internal static string LogsIn(string path) => System.IO.Path.Combine(path, "logs");

@@ -13,6 +13,7 @@ internal static class Foreground
             await using var mesh = await Mesh.StartAsync(options, stop);
             if (options.DemoUsers) options.Report("Demo users: alice/password123, bob/qwerty456 and the admin admin/admin123");
             if (mesh.FirstAdminPasswordFile is { } file) options.Report($"The password of the first admin is in {file}");
+            if (options.WritesMails) options.Report($"Mails are written to {mesh.MailFolder}");
             options.Report($"{ReadyLine}{mesh.Gateway.Address.GetLeftPart(UriPartial.Authority)}");
             try
             {

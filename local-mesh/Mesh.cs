@@ -39,6 +39,9 @@ public sealed class Mesh : IAsyncDisposable
     /// <summary>The file with the first admin's generated password; null if it does not exist.</summary>
     public string? FirstAdminPasswordFile => File.Exists(folder.FirstAdminPasswordFile) ? folder.FirstAdminPasswordFile : null;
 
+    /// <summary>The folder that gets each mail as a file, see <see cref="MeshOptions.WritesMails"/>.</summary>
+    public string MailFolder => folder.MailFolder;
+
     internal Action<string> Report => options.Report;
 
     private bool BringsServiceKey => options.Settings.Keys.Any(key => key is "AuthMesh:ServiceKey" or "AuthMesh:ServiceKeyFile");
@@ -111,6 +114,12 @@ public sealed class Mesh : IAsyncDisposable
             ["Identity:FirstAdmin:GeneratedPasswordFile"] = folder.FirstAdminPasswordFile,
         };
         if (!BringsMasterKey) identity["Identity:MasterKeyFile"] = folder.MasterKeyFile;
+        if (options.WritesMails)
+        {
+            identity["Identity:Mail:PickupFolder"] = folder.MailFolder;
+            identity["Identity:Mail:From"] = "AuthMesh <authmesh@localhost>";
+        }
+
         await StartReplicasAsync(
             identities, "identity-service", options.IdentityReplicas, options.IdentityPort, Merged(identity, options.IdentitySettings));
 

@@ -24,6 +24,9 @@ public sealed record MeshOptions
     /// <summary>The folder kept between runs; null creates one for this run and deletes it with the mesh.</summary>
     public string? DataFolder { get; init; }
 
+    /// <summary>Whether the identity service writes each mail into a file of <see cref="Mesh.MailFolder"/>; otherwise mail is off.</summary>
+    public bool WritesMails { get; init; }
+
     /// <summary>A folder with one published service in each subfolder; null takes the output of this checkout's last build.</summary>
     public string? PublishedServices { get; init; }
 

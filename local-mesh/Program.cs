@@ -64,6 +64,7 @@ command.SetAction(async parsed =>
             ConnectionString = connectionString,
             DataFolder = folder,
             PublishedServices = parsed.GetValue(services) is { } published ? Path.GetFullPath(published) : null,
+            WritesMails = !settings.ContainsKey("Identity:Mail:Host"),
             DemoUsers = environment == "Development" && !parsed.GetValue(noDemo),
             Settings = settings,
             Report = Console.WriteLine,

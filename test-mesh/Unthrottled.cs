@@ -14,6 +14,9 @@ public static class Unthrottled
         ["Identity:Throttling:Network:Attempts"] = Attempts,
         ["Identity:Throttling:Device:Attempts"] = Attempts,
         ["Identity:Throttling:Registrations:Attempts"] = Attempts,
+        ["Identity:Throttling:MailTo:Attempts"] = Attempts,
+        ["Identity:Throttling:MailFrom:Attempts"] = Attempts,
+        ["Identity:Throttling:RequestedMails:Attempts"] = Attempts,
     };
 
     /// <summary>The same settings, plus hashes that take a millisecond.</summary>

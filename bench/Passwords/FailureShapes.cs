@@ -10,8 +10,9 @@ using Npgsql;
 namespace AuthMesh.Bench.Passwords;
 
 /// <summary>
-/// Checks whether an outsider can tell why a login failed. Every sample is a login with its own account, one at a time, in random order.
-/// For each pair of reasons, it computes how well the time alone tells one from the other.
+/// Checks whether an outsider can tell why a login failed, or which account got a mail for a forgotten password. Every sample is a request
+/// with its own account, one at a time, in random order. For each pair of reasons, it computes how well the time alone tells one from the
+/// other.
 /// </summary>
 internal static partial class FailureShapes
 {
@@ -22,22 +23,30 @@ internal static partial class FailureShapes
 
     // A hash of another cost, or without the scheme's name, is the edited text of the right one. It matches no password and costs what it
     // says.
-    private static readonly Reason[] Reasons =
+    private static readonly Question[] Questions =
     [
-        new("unknown user", null, WrongPassword),
-        new("wrong password", "password_hash, NULL", WrongPassword),
-        new("disabled", "password_hash, now()", Password),
-        new("300 characters", "password_hash, NULL", new string('x', 300)),
-        new("plain bcrypt", "regexp_replace(password_hash, '^.*:', ''), NULL", WrongPassword),
-        new("lower cost", "replace(password_hash, '$08$', '$06$'), NULL", WrongPassword),
+        new("failed logins", "/login", static (name, reason) => new { username = name, password = reason.Password },
+        [
+            new("unknown user", null, WrongPassword),
+            new("wrong password", "password_hash, NULL", WrongPassword),
+            new("disabled", "password_hash, now()", Password),
+            new("300 characters", "password_hash, NULL", new string('x', 300)),
+            new("plain bcrypt", "regexp_replace(password_hash, '^.*:', ''), NULL", WrongPassword),
+            new("lower cost", "replace(password_hash, '$08$', '$06$'), NULL", WrongPassword),
+        ]),
+        new("forgotten passwords", "/password/forgot", static (name, _) => new { account = name },
+        [
+            new("unknown user", null), new("no address", "password_hash, NULL"),
+            new("gets a mail", "password_hash, NULL", HasAddress: true), new("disabled", "password_hash, now()", HasAddress: true),
+        ]),
     ];
 
     public static Command Define()
     {
         var samples = new Option<int>(
             "--samples")
-        { Description = "Number of failed logins for each reason", DefaultValueFactory = _ => 2000 };
-        var command = new Command("failures", "Checks that a failed login hides its reason, in its answer and its time") { samples };
+        { Description = "Number of requests for each reason", DefaultValueFactory = _ => 2000 };
+        var command = new Command("failures", "Checks that a failed login and a forgotten password hide their reason, in the answer and its time") { samples };
         command.SetAction((parsed, cancellation) => RunAsync(parsed.GetValue(samples), cancellation));
         return command;
     }
@@ -47,6 +56,7 @@ internal static partial class FailureShapes
         await using var mesh = await Mesh.StartAsync(
             new MeshOptions
             {
+                WritesMails = true,
                 IdentitySettings = new Dictionary<string,
                 string>(Unthrottled.Settings)
                 { ["Identity:Hashing:WorkFactor"] = "8" }
@@ -54,19 +64,32 @@ internal static partial class FailureShapes
         using var http = new HttpClient(
             new SocketsHttpHandler { UseCookies = false, UseProxy = false })
         { BaseAddress = mesh.Gateway.Address };
-        await PrepareAsync(mesh, http, samples + WarmUp, cancellation);
+        var registered = await http.PostAsJsonAsync("/register", new { username = "template", password = Password }, cancellation);
+        registered.EnsureSuccessStatusCode();
+        var exitCode = 0;
+        foreach (var question in Questions)
+        {
+            await PrepareAsync(mesh, question, samples + WarmUp, cancellation);
+            exitCode |= await AskAsync(http, question, samples, cancellation);
+        }
 
-        var turns = Enumerable.Range(0, Reasons.Length * (samples + WarmUp))
-            .Select(i => (Reason: i % Reasons.Length, Number: i / Reasons.Length)).ToArray();
-        RandomNumberGenerator.Shuffle(turns.AsSpan(..(Reasons.Length * WarmUp)));
-        RandomNumberGenerator.Shuffle(turns.AsSpan((Reasons.Length * WarmUp)..));
-        var times = Reasons.Select(_ => new List<double>()).ToArray();
+        return exitCode;
+    }
+
+    private static async Task<int> AskAsync(HttpClient http, Question question, int samples, CancellationToken cancellation)
+    {
+        var reasons = question.Reasons;
+        var turns = Enumerable.Range(0, reasons.Length * (samples + WarmUp))
+            .Select(i => (Reason: i % reasons.Length, Number: i / reasons.Length)).ToArray();
+        RandomNumberGenerator.Shuffle(turns.AsSpan(..(reasons.Length * WarmUp)));
+        RandomNumberGenerator.Shuffle(turns.AsSpan((reasons.Length * WarmUp)..));
+        var times = reasons.Select(_ => new List<double>()).ToArray();
         var answers = new Dictionary<string, HashSet<string>>();
         foreach (var (reason, number) in turns)
         {
-            var body = new { username = Name(reason, number), password = Reasons[reason].Password };
+            var body = question.Body(question.NameOf(reason, number), reasons[reason]);
             var start = Stopwatch.GetTimestamp();
-            using var answer = await http.PostAsJsonAsync("/login", body, cancellation);
+            using var answer = await http.PostAsJsonAsync(question.Path, body, cancellation);
             var text = await answer.Content.ReadAsStringAsync(cancellation);
             var time = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
             if (number >= WarmUp)
@@ -78,30 +101,32 @@ internal static partial class FailureShapes
             var shape =
                 $"{(int)answer.StatusCode} {string.Join(' ', headers.Select(header => $"{header.Key}: {string.Join(',', header.Value)}"))} "
                 + TraceId().Replace(text, "");
-            (answers.TryGetValue(shape, out var who) ? who : answers[shape] = []).Add(Reasons[reason].Name);
+            (answers.TryGetValue(shape, out var who) ? who : answers[shape] = []).Add(reasons[reason].Name);
         }
 
-        return Print(times, answers);
+        return Print(question, times, answers);
     }
 
-    private static async Task PrepareAsync(Mesh mesh, HttpClient http, int count, CancellationToken cancellation)
+    private static async Task PrepareAsync(Mesh mesh, Question question, int count, CancellationToken cancellation)
     {
-        var registered = await http.PostAsJsonAsync("/register", new { username = "template", password = Password }, cancellation);
-        registered.EnsureSuccessStatusCode();
         await using var connection = new NpgsqlConnection(mesh.ConnectionString);
         await connection.OpenAsync(cancellation);
-        for (var reason = 0; reason < Reasons.Length; reason++)
+        for (var reason = 0; reason < question.Reasons.Length; reason++)
         {
-            if (Reasons[reason].Row is { } row)
+            if (question.Reasons[reason].Row is { } row)
             {
                 await using var command = new NpgsqlCommand(
                     $"""
-                    INSERT INTO users (id, username, normalized_username, password_hash, disabled_at, role, epoch, is_demo, created_at)
-                    SELECT gen_random_uuid(), name, name, {row}, 'user', 0, false, now() FROM users, unnest($1) name
+                    INSERT INTO users (id, username, normalized_username, password_hash, disabled_at, role, epoch, is_demo, created_at,
+                        email, normalized_email, email_verified_at)
+                    SELECT gen_random_uuid(), name, name, {row}, 'user', 0, false, now(), address, address,
+                        CASE WHEN address IS NOT NULL THEN now() END
+                    FROM users, unnest($1) name, LATERAL (SELECT CASE WHEN $2 THEN name || '@example.test' END) AS given (address)
                     WHERE username = 'template'
                     """,
                     connection);
-                command.Parameters.AddWithValue(Enumerable.Range(0, count).Select(number => Name(reason, number)).ToArray());
+                command.Parameters.AddWithValue(Enumerable.Range(0, count).Select(number => question.NameOf(reason, number)).ToArray());
+                command.Parameters.AddWithValue(question.Reasons[reason].HasAddress);
                 await command.ExecuteNonQueryAsync(cancellation);
             }
         }
@@ -110,24 +135,25 @@ internal static partial class FailureShapes
         await analyze.ExecuteNonQueryAsync(cancellation);
     }
 
-    private static int Print(List<double>[] times, Dictionary<string, HashSet<string>> answers)
+    private static int Print(Question question, List<double>[] times, Dictionary<string, HashSet<string>> answers)
     {
-        Console.WriteLine($"{times[0].Count} failed logins for each reason; milliseconds");
+        var reasons = question.Reasons;
+        Console.WriteLine($"{times[0].Count} {question.Title} for each reason; milliseconds");
         Console.WriteLine();
         Console.WriteLine($"{"",-18}{"p10",8}{"p50",8}{"p90",8}");
         for (var i = 0; i < times.Length; i++)
         {
             times[i].Sort();
-            Console.WriteLine($"{Reasons[i].Name,-18}{At(times[i], 0.1),8:0.00}{At(times[i], 0.5),8:0.00}{At(times[i], 0.9),8:0.00}");
+            Console.WriteLine($"{reasons[i].Name,-18}{At(times[i], 0.1),8:0.00}{At(times[i], 0.5),8:0.00}{At(times[i], 0.9),8:0.00}");
         }
 
         Console.WriteLine();
-        Console.WriteLine("How often a login of the row takes longer than one of the column (0.5: the time reveals nothing)");
-        Console.WriteLine($"{"",-18}" + string.Concat(Reasons.Select(reason => $"{reason.Name,16}")));
+        Console.WriteLine("How often a request of the row takes longer than one of the column (0.5: the time reveals nothing)");
+        Console.WriteLine($"{"",-18}" + string.Concat(reasons.Select(reason => $"{reason.Name,16}")));
         var pairs = new List<double>();
         for (var row = 0; row < times.Length; row++)
         {
-            Console.Write($"{Reasons[row].Name,-18}");
+            Console.Write($"{reasons[row].Name,-18}");
             for (var column = 0; column < times.Length; column++)
             {
                 var auc = row == column ? double.NaN : Auc(times[row], times[column]);
@@ -144,9 +170,9 @@ internal static partial class FailureShapes
         Console.WriteLine();
         Console.WriteLine($"smallest {pairs.Min():0.000}, largest {pairs.Max():0.000}; wanted {Lowest} to {Highest}");
         Console.WriteLine(answers.Count == 1 ? $"all answers are identical: {answers.Keys.Single()}" : "answers differ:");
-        foreach (var (answer, reasons) in answers.Where(_ => answers.Count > 1))
+        foreach (var (answer, named) in answers.Where(_ => answers.Count > 1))
         {
-            Console.WriteLine($"  {string.Join(", ", reasons)}: {answer}");
+            Console.WriteLine($"  {string.Join(", ", named)}: {answer}");
         }
 
         return answers.Count == 1 && pairs.TrueForAll(auc => auc is >= Lowest and <= Highest) ? 0 : 1;
@@ -169,13 +195,21 @@ internal static partial class FailureShapes
 
     private static double At(List<double> sorted, double share) => sorted[(int)(share * (sorted.Count - 1))];
 
-    private static string Name(int reason, int number) => $"user-{reason}-{number:000000}";
-
     [GeneratedRegex("\"traceId\":\"[0-9a-f]{32}\"")]
     private static partial Regex TraceId();
 
-    /// <param name="Name">Why the login fails.</param>
+    /// <param name="Title">What is asked.</param>
+    /// <param name="Path">Where.</param>
+    /// <param name="Body">Makes the body from the user's name and the reason.</param>
+    /// <param name="Reasons">What must not be told apart.</param>
+    private sealed record Question(string Title, string Path, Func<string, Reason, object> Body, Reason[] Reasons)
+    {
+        public string NameOf(int reason, int number) => $"user-{Title.Split(' ')[0]}-{reason}-{number:000000}";
+    }
+
+    /// <param name="Name">Why the login fails, or whether a mail goes out.</param>
     /// <param name="Row">The hash and the time of disabling, as SQL over a registered user's row; null for an unknown user.</param>
     /// <param name="Password">The password to send.</param>
-    private sealed record Reason(string Name, string? Row, string Password);
+    /// <param name="HasAddress">Whether the user has a proved address.</param>
+    private sealed record Reason(string Name, string? Row, string Password = "", bool HasAddress = false);
 }

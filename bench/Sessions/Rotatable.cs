@@ -81,7 +81,8 @@ internal sealed class Rotatable(NpgsqlDataSource database, KeyRing ring, IReadOn
         var now = TimeProvider.System.GetUtcNow();
         var proof = new SignInProof(now, Assurance.OneFactor, ["pwd"]);
         return ids.Take(count).Select((id, i) => mint.Mint(
-            new TokenSession(Guid.NewGuid(), id, Epoch: 0, $"rotatable-{i}", Roles.User, now, TimeSpan.FromDays(14), proof)).Value);
+            new TokenSession(
+                Guid.NewGuid(), id, Epoch: 0, $"rotatable-{i}", Email: null, Roles.User, now, TimeSpan.FromDays(14), proof)).Value);
     }
 
     /// <summary>Moves the stored times back, past the 30 seconds in which a session does not rotate again.</summary>

@@ -6,7 +6,8 @@ using AuthMesh.Client.Terminal;
 
 namespace AuthMesh.Client.Accounts;
 
-internal sealed record AccountAnswer(string Id, string Username, string Role, DateTimeOffset CreatedAt);
+internal sealed record AccountAnswer(
+    string Id, string Username, string Role, DateTimeOffset CreatedAt, string? Email = null, string? RequestedEmail = null);
 
 internal static class Account
 {
@@ -29,6 +30,11 @@ internal static class Account
 
         invocation.Output.Line($"name      {account.Username}");
         invocation.Output.Line($"id        {account.Id}");
+        if ((account.Email ?? account.RequestedEmail) is { } email)
+        {
+            invocation.Output.Line($"email     {email}{(account.Email is null ? "   (to be confirmed)" : "")}");
+        }
+
         invocation.Output.Line($"role      {account.Role}");
         invocation.Output.Line($"created   {ShownTime.Of(account.CreatedAt)}");
         invocation.Output.Line($"server    {invocation.Server}");

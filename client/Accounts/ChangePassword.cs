@@ -17,7 +17,7 @@ internal static class ChangePassword
     {
         var command = new Command("password", "Change the password; you stay signed in here and are signed out everywhere else")
         {
-            PasswordStdin,
+            PasswordStdin, ForgotPassword.Define(), ResetPassword.Define(),
         };
         Invocation.On(command, RunAsync);
         return command;

@@ -22,7 +22,7 @@ internal sealed partial record Answer(
 {
     public const string WrongServerHint = "is this an AuthMesh server? --server names another one";
 
-    public bool IsSuccess => Status == 200 && Fields is { Status: "success", Message: not null };
+    public bool IsSuccess => Status is >= 200 and < 300 && Fields is { Status: "success", Message: not null };
 
     public static async Task<Answer> ReadAsync(HttpResponseMessage response, CancellationToken cancellation)
     {

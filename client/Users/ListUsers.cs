@@ -33,8 +33,8 @@ internal static class ListUsers
         var users = new Command("users", "List and change users; for admins")
         {
             Search, Limit, After, All,
-            list, ShowUser.Define(), ChangeUser.DefineRole(), ChangeUser.DefineDisable(), ChangeUser.DefineEnable(), DeleteUser.Define(),
-            SignOutUser.Define(),
+            list, ShowUser.Define(), InviteUser.Define(), ChangeUser.DefineRole(), ChangeUser.DefineDisable(),
+            ChangeUser.DefineEnable(), ResetUserPassword.Define(), SignOutUser.Define(), DeleteUser.Define(),
         };
         Invocation.On(list, RunAsync);
         Invocation.On(users, RunAsync);

@@ -26,6 +26,11 @@ internal static class ShowUser
         var since = user.DisabledAt is { } disabledAt ? $" since {ShownTime.Of(disabledAt)}" : "";
         invocation.Output.Line($"name      {user.Username}{(user.Demo ? "   (a demo user with a public password)" : "")}");
         invocation.Output.Line($"id        {user.Id}");
+        if (user.Email is not null)
+        {
+            invocation.Output.Line($"email     {user.Email}");
+        }
+
         invocation.Output.Line($"role      {user.Role}");
         invocation.Output.Line($"state     {(user.Disabled ? "disabled" + since : "active")}");
         invocation.Output.Line($"created   {ShownTime.Of(user.CreatedAt)}");

@@ -11,6 +11,7 @@ internal static class AccountsModule
             .AddScoped<Register>().AddScoped<ChooseLanguage>().AddScoped<Reauthenticate>().AddScoped<ChangePassword>()
             .AddScoped<DropPassword>().AddScoped<DeleteAccount>(),
         MapEndpoints = MapEndpoints,
+        Settings = [typeof(AccountOptions)],
     };
 
     private static void MapEndpoints(IEndpointRouteBuilder app)

@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using AuthMesh.Errors;
+using AuthMesh.Identity.Mail;
 using AuthMesh.Identity.Passwords;
 using AuthMesh.Identity.Platform;
 using AuthMesh.Identity.Platform.Database;
@@ -21,7 +22,7 @@ public sealed record ChangePasswordRequest(
 /// them here too, besides the current password. An account without a password demands a recent proof in place of it.
 /// </summary>
 internal sealed class ChangePassword(
-    IdentityDb db, PasswordRules rules, ProvePassword provePassword, CompleteSignIn completeSignIn, TimeProvider clock,
+    IdentityDb db, PasswordRules rules, ProvePassword provePassword, CompleteSignIn completeSignIn, Outbox outbox, TimeProvider clock,
     SecurityEvents events)
 {
     // The statement changes nothing unless the session is live and the password is still the verified one. The trigger user_epoch_raised
@@ -74,10 +75,15 @@ internal sealed class ChangePassword(
 
         using var proof = proved;
 
-        // This check comes after the proof: only now is CurrentPassword known to be right. Comparing the texts costs no hash.
+        // These checks come after the proof: only now are the account and its name known, and CurrentPassword to be right.
         if (request.NewPassword == request.CurrentPassword)
         {
             return CommonFailures.InvalidRequest(SamePassword);
+        }
+
+        if (rules.FindFault(request.NewPassword!, proof.Account.Username, proof.Account.Email) is { } newPasswordFault)
+        {
+            return CommonFailures.InvalidRequest(new Dictionary<string, string[]> { ["new_password"] = [newPasswordFault] });
         }
 
         if (await proof.HashAsync(request.NewPassword!) is not { } newHash)
@@ -104,6 +110,7 @@ internal sealed class ChangePassword(
             return CommonFailures.InvalidToken();
         }
 
+        await outbox.NotifyAsync(caller.UserId, MailKind.PasswordChanged, new Dictionary<string, string>(), cancellationToken);
         await transaction.CommitAsync(cancellationToken);
         events.Write(SecurityEvent.PasswordChanged(caller.UserId, caller.SessionId), context);
         return TypedResults.Ok(completeSignIn.Answer("Password changed", session, cookie, knownDevice: null, context));

@@ -1,4 +1,5 @@
 using AuthMesh.Errors;
+using AuthMesh.Identity.Emails;
 using AuthMesh.Identity.Passwords;
 using AuthMesh.Identity.Platform;
 using AuthMesh.Identity.Platform.Database;
@@ -6,20 +7,24 @@ using AuthMesh.Identity.Throttling;
 using AuthMesh.Identity.Users;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Options;
 using Npgsql;
 
 namespace AuthMesh.Identity.Accounts;
 
-public sealed record RegisterRequest(string? Username = null, string? Password = null);
+public sealed record RegisterRequest(string? Username = null, string? Password = null, string? Email = null);
 
 public sealed record RegisterResponse(string Status, string Message);
 
-/// <summary>Creates an account. Its owner signs in with it afterwards.</summary>
+/// <summary>Creates an account. Its owner signs in with it afterwards. An address is only a claim until its owner proves it.</summary>
 internal sealed class Register(
     IdentityDb db, HashingLane lane, CallerAddress callerAddress, PasswordRules rules, PasswordHashing passwords, Budgets budgets,
-    Throttle throttle, TimeProvider clock, SecurityEvents events)
+    Throttle throttle, MailVerification verification, IOptions<AccountOptions> options, TimeProvider clock, SecurityEvents events)
 {
-    private static readonly Failure UsernameTaken = new(StatusCodes.Status409Conflict, "username_taken", "Username already exists");
+    public static readonly Failure UsernameTaken = new(StatusCodes.Status409Conflict, "username_taken", "Username already exists");
+
+    public static readonly Failure Closed = new(
+        StatusCodes.Status403Forbidden, "registration_closed", "Nobody can register here");
 
     public static void Map(IEndpointRouteBuilder group) => group.MapPost(
         "/register", (RegisterRequest request, HttpContext context, Register register, CancellationToken cancellationToken) =>
@@ -28,9 +33,19 @@ internal sealed class Register(
     public async Task<Results<Ok<RegisterResponse>, Failure>> RunAsync(
         RegisterRequest request, HttpContext context, CancellationToken cancellationToken)
     {
+        if (options.Value.Registration != RegistrationMode.Open)
+        {
+            return Closed;
+        }
+
         if (FindFault(request) is { } fault)
         {
             return fault;
+        }
+
+        if (request.Email is not null && !verification.IsPossible)
+        {
+            return MailVerification.NotConfigured;
         }
 
         // 1. Take a place in the hashing lane before the first database query.
@@ -50,8 +65,10 @@ internal sealed class Register(
             return refusal!;
         }
 
-        // 3. Look the name up first, so that a taken name costs no hash.
-        if (await db.Users.AnyAsync(user => user.NormalizedUsername == username.Normalized, cancellationToken))
+        // 3. Look the name up first, so that a taken name costs no hash. Another account's proved address is taken, too: a sign-in with it
+        //    means that account.
+        if (await db.Users.AnyAsync(
+            user => user.NormalizedUsername == username.Normalized || user.NormalizedEmail == username.Normalized, cancellationToken))
         {
             return UsernameTaken;
         }
@@ -63,8 +80,12 @@ internal sealed class Register(
             return HashingLane.Full;
         }
 
-        var user = User.Create(username, passwordHash, clock.GetUtcNow());
+        var address = request.Email is { } typed ? EmailAddress.TryParse(typed) : null;
+        var isMailed = address is not null
+            && (await throttle.ReserveAsync(budgets.ForMail(address.Value, network), cancellationToken)).Reservation is not null;
+        var user = User.Create(username, passwordHash, clock.GetUtcNow(), requestedEmail: address);
         db.Users.Add(user);
+        await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
         try
         {
             await db.SaveChangesAsync(cancellationToken);
@@ -79,6 +100,13 @@ internal sealed class Register(
             return UsernameTaken;
         }
 
+        // 5. Mail the address, in the same transaction. Without room in the budget, the owner asks again after the sign-in.
+        if (isMailed)
+        {
+            await verification.AddAsync(user.Id, address!, context, cancellationToken);
+        }
+
+        await transaction.CommitAsync(cancellationToken);
         events.Write(SecurityEvent.UserRegistered(user.Id), context);
         return TypedResults.Ok(new RegisterResponse("success", $"User {user.Username} registered successfully"));
     }
@@ -107,9 +135,14 @@ internal sealed class Register(
         }
 
         var name = Username.TryParse(request.Username!)?.Value ?? request.Username!;
-        if (rules.FindFault(request.Password!, name) is { } passwordFault)
+        if (rules.FindFault(request.Password!, name, request.Email) is { } passwordFault)
         {
             errors["password"] = [passwordFault];
+        }
+
+        if (request.Email is not null && EmailAddress.TryParse(request.Email) is null)
+        {
+            errors["email"] = [EmailAddress.Rule];
         }
 
         return errors.Count > 0 ? CommonFailures.InvalidRequest(errors) : null;

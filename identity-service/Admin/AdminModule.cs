@@ -5,7 +5,11 @@ namespace AuthMesh.Identity.Admin;
 
 internal static class AdminModule
 {
-    public static readonly Module Instance = new("Admin") { MapEndpoints = MapEndpoints };
+    public static readonly Module Instance = new("Admin")
+    {
+        AddServices = services => services.AddScoped<InviteUser>().AddScoped<ResetUserPassword>(),
+        MapEndpoints = MapEndpoints,
+    };
 
     private static void MapEndpoints(IEndpointRouteBuilder app)
     {
@@ -15,7 +19,9 @@ internal static class AdminModule
 
         // A stolen token or an unlocked screen is not enough to change other users.
         var changes = users.MapGroup("").RequireRecentSignIn(AdminCaller.LongestAge);
+        InviteUser.Map(changes);
         ChangeUser.Map(changes);
+        ResetUserPassword.Map(changes);
         DeleteUser.Map(changes);
         SignOutUser.Map(changes);
     }

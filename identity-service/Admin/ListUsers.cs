@@ -16,7 +16,8 @@ public sealed record UsersResponse(string Status, string Message, IReadOnlyList<
 
 /// <summary>
 /// Lists the users whose names start with the search text, or all users, ordered by name. Each page continues after the last name of the
-/// previous one. Names never change, so concurrent registrations and deletions make no other user appear twice or go missing.
+/// previous one, so concurrent registrations and deletions make no other user appear twice or go missing. Only a name that another account
+/// proves to be its address ever changes.
 /// </summary>
 internal static class ListUsers
 {

@@ -9,7 +9,7 @@ using Npgsql;
 
 namespace AuthMesh.Identity.Admin;
 
-internal sealed record LockedUser(Guid Id, string Username, string Role, bool IsDisabled)
+internal sealed record LockedUser(Guid Id, string Username, string? Email, string Role, bool IsDisabled)
 {
     public bool IsActiveAdmin => Role == Roles.Admin && !IsDisabled;
 }
@@ -30,7 +30,7 @@ internal sealed record LockedUsers(LockedUser Target, bool IsLastAdmin)
     private const string Lock =
         $"""
         {AdminCaller.WithRecentProof}
-        SELECT u.id AS "Id", u.username AS "Username", u.role AS "Role", u.disabled_at IS NOT NULL AS "IsDisabled"
+        SELECT u.id AS "Id", u.username AS "Username", u.email AS "Email", u.role AS "Role", u.disabled_at IS NOT NULL AS "IsDisabled"
         FROM admin, users u WHERE u.id = @id OR u.role = '{Roles.Admin}' AND u.disabled_at IS NULL
         ORDER BY u.id FOR UPDATE OF u
         """;

@@ -9,6 +9,7 @@ namespace AuthMesh.Identity.Admin;
 
 /// <param name="Id">The <c>sub</c> of the user's tokens.</param>
 /// <param name="Username">As registered.</param>
+/// <param name="Email">The address that the user proved; null if none.</param>
 /// <param name="Role">The role in the user's next token.</param>
 /// <param name="Disabled">Whether the user is barred from signing in.</param>
 /// <param name="DisabledAt">When an admin disabled the user; null unless disabled.</param>
@@ -17,7 +18,7 @@ namespace AuthMesh.Identity.Admin;
 /// <param name="Sessions">The number of live sessions.</param>
 /// <param name="LastUsedAt">The last use of any live session; null if none is live.</param>
 public sealed record UserResponse(
-    Guid Id, string Username, string Role, bool Disabled,
+    Guid Id, string Username, string? Email, string Role, bool Disabled,
     [property: JsonPropertyName("disabled_at")] DateTimeOffset? DisabledAt,
     bool Demo,
     [property: JsonPropertyName("created_at")] DateTimeOffset CreatedAt,
@@ -31,8 +32,9 @@ internal static class UserRow
     /// <summary>Needs <c>u</c>, the user, and a join with <see cref="Live"/>.</summary>
     public const string Columns =
         """
-        u.id AS "Id", u.username AS "Username", u.role AS "Role", u.disabled_at IS NOT NULL AS "Disabled", u.disabled_at AS "DisabledAt",
-        u.is_demo AS "Demo", u.created_at AS "CreatedAt", live.sessions AS "Sessions", live.last_used_at AS "LastUsedAt"
+        u.id AS "Id", u.username AS "Username", u.email AS "Email", u.role AS "Role", u.disabled_at IS NOT NULL AS "Disabled",
+        u.disabled_at AS "DisabledAt", u.is_demo AS "Demo", u.created_at AS "CreatedAt", live.sessions AS "Sessions",
+        live.last_used_at AS "LastUsedAt"
         """;
 
     public const string Live =

@@ -45,7 +45,7 @@ internal sealed class AccountProofMapping : IEntityTypeConfiguration<AccountProo
     {
         proof.ToTable("account_proofs");
         proof.HasKey(p => p.TokenHash);
-        proof.Property(p => p.Address).HasMaxLength(UserMapping.MaximumEmailLength);
+        proof.Property(p => p.Address).HasMaxLength(EmailAddress.MaximumLength);
         proof.HasIndex(p => p.UserId);
         proof.HasOne<User>().WithMany().HasForeignKey(p => p.UserId).OnDelete(DeleteBehavior.Cascade);
     }

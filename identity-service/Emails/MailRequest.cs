@@ -1,3 +1,4 @@
+using AuthMesh.Identity.Users;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;
 
@@ -30,13 +31,11 @@ internal sealed class MailRequest
 
 internal sealed class MailRequestMapping : IEntityTypeConfiguration<MailRequest>
 {
-    public const int MaximumAccountLength = 254;
-
     public void Configure(EntityTypeBuilder<MailRequest> request)
     {
         request.ToTable("mail_requests");
         request.HasKey(r => r.Id);
         request.Property(r => r.Id).ValueGeneratedNever();
-        request.Property(r => r.Account).HasMaxLength(MaximumAccountLength);
+        request.Property(r => r.Account).HasMaxLength(EmailAddress.MaximumLength);
     }
 }

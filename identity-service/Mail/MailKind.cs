@@ -1,6 +1,6 @@
 namespace AuthMesh.Identity.Mail;
 
-/// <summary>The mails that the service sends. Each has a template of this name in snake_case.</summary>
+/// <summary>The mails that the service sends. Each has templates of this name in snake_case.</summary>
 internal enum MailKind
 {
     /// <summary>A link that proves the address.</summary>
@@ -14,21 +14,52 @@ internal enum MailKind
 
     PasswordChanged,
 
-    /// <summary>To the address before: the account has another address now, or asks for one.</summary>
+    /// <summary>
+    /// To the address before: the account has another address now, or asks for one. Data: <c>new_address</c>.
+    /// </summary>
     EmailChanged,
 
-    /// <summary>A second factor or a passkey was added.</summary>
+    /// <summary>To the address before: the account has no address now.</summary>
+    EmailRemoved,
+
+    /// <summary>A second factor or a passkey was added. Data: <c>method</c>, see <see cref="MailData"/>.</summary>
     SignInMethodAdded,
 
+    /// <summary>Data: <c>method</c>, see <see cref="MailData"/>.</summary>
     SignInMethodRemoved,
 
+    /// <summary>Data: <c>remaining</c>, the number of codes that are left.</summary>
     RecoveryCodeUsed,
 
     /// <summary>The third wrong code after a right password.</summary>
     PasswordKnown,
 
+    /// <summary>Data: <c>device</c>, the browser or program as the session describes it.</summary>
     NewDevice,
 
-    /// <summary>The account's name is the address that another account proved, so this account has another name now.</summary>
+    /// <summary>
+    /// The account's name is the address that another account proved, so this account has another name now. Data: <c>old_username</c>.
+    /// </summary>
     UsernameReplaced,
+}
+
+/// <summary>The values that each kind of mail needs from the code that causes it.</summary>
+internal static class MailData
+{
+    /// <summary>The values of <c>method</c>. Templates show each in the mail's language.</summary>
+    public static readonly string[] Methods = ["password", "totp", "passkey", "recovery_codes", "two_step"];
+
+    /// <summary>The names that the data of a mail of this kind must have, neither more nor fewer.</summary>
+    public static string[] NamesOf(MailKind kind) => kind switch
+    {
+        MailKind.EmailChanged => ["new_address"],
+        MailKind.SignInMethodAdded or MailKind.SignInMethodRemoved => ["method"],
+        MailKind.RecoveryCodeUsed => ["remaining"],
+        MailKind.NewDevice => ["device"],
+        MailKind.UsernameReplaced => ["old_username"],
+        _ => [],
+    };
+
+    /// <summary>Whether the mail holds a link, which a <see cref="MailLink"/> makes.</summary>
+    public static bool HasLink(MailKind kind) => kind is MailKind.VerifyEmail or MailKind.PasswordReset or MailKind.Invitation;
 }

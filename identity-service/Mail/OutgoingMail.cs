@@ -1,6 +1,7 @@
 using AuthMesh.Identity.Users;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;
+using Npgsql;
 
 namespace AuthMesh.Identity.Mail;
 
@@ -39,6 +40,21 @@ internal sealed class OutgoingMail
     public DateTimeOffset ExpiresAt { get; private set; }
 
     public int Attempts { get; private set; }
+
+    /// <summary>Reads a row of the columns above, in their order.</summary>
+    public static OutgoingMail Read(NpgsqlDataReader row, int firstColumn) => new()
+    {
+        Id = row.GetGuid(firstColumn),
+        Kind = row.GetString(firstColumn + 1),
+        UserId = row.GetGuid(firstColumn + 2),
+        Address = row.GetString(firstColumn + 3),
+        Language = row.GetString(firstColumn + 4),
+        Data = row.GetString(firstColumn + 5),
+        CreatedAt = row.GetFieldValue<DateTimeOffset>(firstColumn + 6),
+        DueAt = row.GetFieldValue<DateTimeOffset>(firstColumn + 7),
+        ExpiresAt = row.GetFieldValue<DateTimeOffset>(firstColumn + 8),
+        Attempts = row.GetInt32(firstColumn + 9),
+    };
 }
 
 internal sealed class OutgoingMailMapping : IEntityTypeConfiguration<OutgoingMail>
@@ -48,7 +64,7 @@ internal sealed class OutgoingMailMapping : IEntityTypeConfiguration<OutgoingMai
         mail.ToTable("mails");
         mail.HasKey(m => m.Id);
         mail.Property(m => m.Id).ValueGeneratedNever();
-        mail.Property(m => m.Address).HasMaxLength(UserMapping.MaximumEmailLength);
+        mail.Property(m => m.Address).HasMaxLength(EmailAddress.MaximumLength);
         mail.Property(m => m.Data).HasColumnType("jsonb").HasDefaultValueSql("'{}'::jsonb");
         mail.HasIndex(m => m.DueAt);
         mail.HasOne<User>().WithMany().HasForeignKey(m => m.UserId).OnDelete(DeleteBehavior.Cascade);

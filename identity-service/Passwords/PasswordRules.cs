@@ -15,8 +15,11 @@ internal sealed class PasswordRules(PasswordOptions options, TokenOptions tokens
     private const int FewestOtherLetters = 4;
     private const int ShortestName = 3;
 
+    /// <param name="password">As typed.</param>
+    /// <param name="username">The name of its owner.</param>
+    /// <param name="email">The owner's address, if any.</param>
     /// <returns>The fault and its cure, or null. The text never contains the password.</returns>
-    public string? FindFault(string password, string username)
+    public string? FindFault(string password, string username, string? email = null)
     {
         var (minimum, maximum) = (options.MinimumLength, options.MaximumLength);
         var length = password.EnumerateRunes().Count();
@@ -29,6 +32,11 @@ internal sealed class PasswordRules(PasswordOptions options, TokenOptions tokens
         if (IsLittleMoreThan(folded, username) || IsLittleMoreThan(folded, username.Split('@')[0]))
         {
             return "is little more than your name. Choose one that nobody can make from it";
+        }
+
+        if (email is not null && (IsLittleMoreThan(folded, email) || IsLittleMoreThan(folded, email.Split('@')[0])))
+        {
+            return "is little more than your address. Choose one that nobody can make from it";
         }
 
         if (IsLittleMoreThan(folded, Product) || IsLittleMoreThan(folded, tokens.ClientId))

@@ -112,6 +112,34 @@ internal sealed record SecurityEvent
     /// <summary>A passkey signed with a count that it had used before, so somebody may have copied its key. It was refused.</summary>
     public static SecurityEvent PasskeyCounterRegressed(Guid userId, Guid passkeyId, string reason) =>
         new("passkey_counter_regressed", LogLevel.Warning) { UserId = userId, PasskeyId = passkeyId, Reason = reason };
+    /// <summary>A link from a mail or an admin set a password. All sessions ended.</summary>
+    /// <param name="userId">The account.</param>
+    /// <param name="purpose">The link's purpose.</param>
+    public static SecurityEvent PasswordReset(Guid userId, string purpose) => new("password_reset") { UserId = userId, Reason = purpose };
+
+    /// <summary>A user asked for another address, which is still to be proved.</summary>
+    public static SecurityEvent EmailRequested(Guid userId, Guid sessionId) =>
+        new("email_requested") { UserId = userId, SessionId = sessionId };
+
+    public static SecurityEvent EmailVerified(Guid userId) => new("email_verified") { UserId = userId };
+
+    public static SecurityEvent EmailRemoved(Guid userId, Guid sessionId) =>
+        new("email_removed") { UserId = userId, SessionId = sessionId };
+
+    /// <summary>The owner of a mailbox said that the account which asked for its address is not theirs.</summary>
+    public static SecurityEvent EmailDisowned(Guid userId) => new("email_disowned") { UserId = userId };
+
+    /// <summary>Another account proved the address that was this account's name.</summary>
+    public static SecurityEvent UsernameReplaced(Guid userId) => new("username_replaced") { UserId = userId };
+
+    public static SecurityEvent UserInvited(Guid adminId, Guid userId) => new("user_invited") { AdminId = adminId, UserId = userId };
+
+    /// <summary>An admin gave a user a link that sets a password.</summary>
+    /// <param name="adminId">The admin.</param>
+    /// <param name="userId">The account.</param>
+    /// <param name="way">Whether the admin saw the link.</param>
+    public static SecurityEvent ResetIssued(Guid adminId, Guid userId, string way) =>
+        new("reset_issued") { AdminId = adminId, UserId = userId, Reason = way };
 
     public static SecurityEvent UserRoleChanged(Guid adminId, Guid userId, string oldRole, string newRole) =>
         new("user_role_changed") { AdminId = adminId, UserId = userId, Reason = $"{oldRole} to {newRole}" };

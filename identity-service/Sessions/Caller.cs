@@ -39,6 +39,9 @@ internal sealed record Caller(Guid UserId, Guid SessionId, int Epoch)
     public NpgsqlParameter[] Parameters =>
         [new("caller", UserId), new("caller_session", SessionId), new("caller_epoch", Epoch)];
 
+    /// <returns>The caller of an endpoint that also answers anonymous callers; null for those.</returns>
+    public static Caller? Find(ClaimsPrincipal user) => user.Identity is { IsAuthenticated: true } ? Of(user) : null;
+
     public static Caller Of(ClaimsPrincipal user) => new(
         Guid.Parse(user.UserId), Guid.Parse(user.FindFirstValue(AccessTokenClaims.SessionId)!),
         int.Parse(user.FindFirstValue(AccessTokenClaims.Epoch)!, CultureInfo.InvariantCulture));

@@ -21,13 +21,14 @@ namespace AuthMesh.Identity.Sessions;
 /// that refreshed in a loop kept a password change waiting until it timed out. FOR NO KEY UPDATE queues.
 /// </para>
 /// </remarks>
+/// <param name="Email">The address that the user proved, or null.</param>
 /// <param name="FoundAt">The time by our clock just before the statement ran. Tokens count their lifetime from here.</param>
 internal sealed record LiveSession(
-    Guid Id, Guid UserId, string Username, string Role, int Epoch, int RefreshCounter, TimeSpan Remaining, SignInProof Proof,
-    DateTimeOffset FoundAt)
+    Guid Id, Guid UserId, string Username, string? Email, string Role, int Epoch, int RefreshCounter, TimeSpan Remaining,
+    SignInProof Proof, DateTimeOffset FoundAt)
 {
     /// <summary>The session's content for an access token.</summary>
-    public TokenSession ForToken => new(UserId, Id, Epoch, Username, Role, FoundAt, Remaining, Proof);
+    public TokenSession ForToken => new(UserId, Id, Epoch, Username, Email, Role, FoundAt, Remaining, Proof);
 
     /// <summary>The limit for a session in constant use; then the user must give the password again.</summary>
     public static readonly TimeSpan LongestLifetime = TimeSpan.FromDays(90);
@@ -43,7 +44,7 @@ internal sealed record LiveSession(
     public const string Expiry = "LEAST(now() + interval '14 days', s.created_at + interval '90 days')";
 
     public const string Columns =
-        "s.id, s.user_id, u.username, u.role, s.epoch, s.refresh_counter, s.expires_at - now() AS remaining, s.methods";
+        "s.id, s.user_id, u.username, u.role, s.epoch, s.refresh_counter, s.expires_at - now() AS remaining, s.methods, u.email";
 
     /// <summary>
     /// Runs a statement that returns <see cref="Columns"/> for at most one session. It bypasses Entity Framework, which would take longer
@@ -58,8 +59,8 @@ internal sealed record LiveSession(
             var foundAt = clock.GetUtcNow();
             return await command.ReadCommittedRowAsync(
                 row => new LiveSession(
-                    row.GetGuid(0), row.GetGuid(1), row.GetString(2), row.GetString(3), row.GetInt32(4), row.GetInt32(5),
-                    row.GetTimeSpan(6), ProvedMethods.Read(row.GetString(7)), foundAt),
+                    row.GetGuid(0), row.GetGuid(1), row.GetString(2), row.IsDBNull(8) ? null : row.GetString(8), row.GetString(3),
+                    row.GetInt32(4), row.GetInt32(5), row.GetTimeSpan(6), ProvedMethods.Read(row.GetString(7)), foundAt),
                 cancellationToken);
         }
     }

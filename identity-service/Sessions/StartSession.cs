@@ -26,7 +26,7 @@ internal sealed class StartSession(IdentityDb db, CallerAddress callerAddress, T
     private const string Insert =
         $"""
         WITH u AS (
-            SELECT id, username, role, epoch FROM users
+            SELECT id, username, email, role, epoch FROM users
             WHERE id = @user AND epoch = @epoch AND factors_epoch = @factors_epoch AND disabled_at IS NULL FOR NO KEY UPDATE),
         s AS (
             INSERT INTO sessions (id, user_id, epoch, created_at, last_used_at, expires_at, device, network, cookie_hash, methods)

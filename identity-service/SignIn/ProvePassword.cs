@@ -29,22 +29,18 @@ internal sealed partial class ProvePassword(
     /// <summary>A sign-in step: checks a name and a password.</summary>
     public async Task<SignInStep> ForNameAsync(string name, string password, HttpContext context, CancellationToken cancellationToken)
     {
-        // 1. Take a place in the lane before the first query. A known device uses its account's share, for any typed name. A text that is
-        //    not a valid name is not lowercased: the result could be another user's name, and the guesses would count against that user.
-        var username = Username.TryParse(name);
-        var (account, network) = (username?.Normalized ?? name, callerAddress.NetworkOf(context));
+        // 1. Take a place in the lane before the first query. A known device uses its account's share, for any typed name.
+        var (typed, network) = (SignInName.Parse(name), callerAddress.NetworkOf(context));
         var device = deviceCookies.Find(context.Request);
         using var place = await lane.EnterAsync(
-            new Applicant(network, device?.UserId.ToString() ?? account, IsKnownDevice: device is not null), cancellationToken);
+            new Applicant(network, device?.UserId.ToString() ?? typed.Text, IsKnownDevice: device is not null), cancellationToken);
         if (place is null)
         {
             return new SignInStep.Refuse(HashingLane.Full);
         }
 
         // 2. Look the user up. An impossible name is looked up too, so that both cases take the same time.
-        var normalized = username?.Normalized ?? "";
-        var user = await db.Users.AsNoTracking()
-            .Where(user => user.NormalizedUsername == normalized)
+        var user = await typed.FindIn(db.Users.AsNoTracking())
             .Select(user => new
             {
                 user.Id, user.Epoch, user.FactorsEpoch, user.TwoStep, user.PasswordHash, IsDisabled = user.DisabledAt != null,
@@ -55,7 +51,8 @@ internal sealed partial class ProvePassword(
         var knownDevice = user is not null && device?.IsFor(user.Id, user.Epoch) is true ? device : null;
         var hash = user is { IsDisabled: false } ? user.PasswordHash : null;
         var (verdict, refusal) = await VerifyAsync(
-            place, budgets.ForLogin(account, network, knownDevice), user?.Id, password, hash, context, cancellationToken);
+            place, budgets.ForLogin(Budgets.AccountOf(user?.Id, typed.Text), network, knownDevice), user?.Id, password, hash, context,
+            cancellationToken);
         if (verdict is null)
         {
             return new SignInStep.Refuse(refusal!);
@@ -105,7 +102,7 @@ internal sealed partial class ProvePassword(
             }
 
             var (verdict, refusal) = await VerifyAsync(
-                place, budgets.ForSession(account.Username.ToLowerInvariant(), network, caller.SessionId), account.Id, password,
+                place, budgets.ForSession(Budgets.AccountOf(account.Id), network, caller.SessionId), account.Id, password,
                 account.PasswordHash, context, cancellationToken);
             if (verdict is null)
             {
@@ -152,6 +149,32 @@ internal sealed partial class ProvePassword(
         return await lane.EnterAsync(applicant, cancellationToken) is { } place
             ? (new PasswordProof(account, place, passwords), null)
             : (null, HashingLane.Full);
+    }
+
+    /// <summary>Checks the password of an account that the caller named by other means than its name.</summary>
+    /// <returns>The hash that the password was verified against, or the refusal.</returns>
+    public async Task<(string? VerifiedHash, Failure? Refusal)> ForUserAsync(
+        Guid userId, string password, HttpContext context, CancellationToken cancellationToken)
+    {
+        var network = callerAddress.NetworkOf(context);
+        using var place = await lane.EnterAsync(new Applicant(network, userId.ToString(), IsKnownDevice: false), cancellationToken);
+        if (place is null)
+        {
+            return (null, HashingLane.Full);
+        }
+
+        var hash = await db.Users.Where(user => user.Id == userId && user.DisabledAt == null).Select(user => user.PasswordHash)
+            .FirstOrDefaultAsync(cancellationToken);
+        var (verdict, refusal) = await VerifyAsync(
+            place, budgets.ForLogin(Budgets.AccountOf(userId), network, knownDevice: null), userId, password, hash, context,
+            cancellationToken);
+        if (verdict is { IsMatch: false })
+        {
+            events.Write(SecurityEvent.LoginFailed(userId, "wrong password"), context);
+            return (null, WrongPassword);
+        }
+
+        return verdict is null ? (null, refusal) : (hash, null);
     }
 
     /// <returns>The verdict, or why the password was not checked.</returns>

@@ -23,6 +23,12 @@ internal sealed class Budgets(KeyRing ring, IOptions<ThrottlingOptions> options)
     private ThrottlingOptions Limits => options.Value;
 
     /// <summary>
+    /// The account that guesses count for: the user, so that its name and its address share one limit, and else the typed text. A text that
+    /// looks like an id has a limit of its own.
+    /// </summary>
+    public static string AccountOf(Guid? userId, string typed = "") => userId?.ToString() ?? $"typed {typed}";
+
+    /// <summary>
     /// The budget of a login with a typed name, whether or not the user exists. A device that the account knows has its own count instead,
     /// which strangers cannot use up (OWASP, Slow Down Online Guessing Attacks with Device Cookies).
     /// </summary>
@@ -68,6 +74,22 @@ internal sealed class Budgets(KeyRing ring, IOptions<ThrottlingOptions> options)
     public Budget ForRegistration(string network) => new([New("registrations", Limits.Registrations, network)]);
 
     private static Budget ForCode(Allowance count) => new([count], count.Key);
+    /// <summary>
+    /// The budget of mails that their reader did not ask for while signed in: of the address and of the network that causes them. Addresses
+    /// that differ only in case share it.
+    /// </summary>
+    public Budget ForMail(string address, string network) =>
+        new([New("mail to", Limits.MailTo, address.ToLowerInvariant()), New("mail from", Limits.MailFrom, network)]);
+
+    /// <summary>
+    /// The budget of proofs that a signed-in user asks for. The address counts too: its owner may be somebody else, whose mailbox an
+    /// attacker with many accounts would fill.
+    /// </summary>
+    public Budget ForRequestedMail(Guid userId, string address, string network) => new(
+    [
+        New("requested mails", Limits.RequestedMails, userId.ToString()),
+        New("requested mails to", Limits.RequestedMails, address.ToLowerInvariant()), New("mail from", Limits.MailFrom, network),
+    ]);
 
     private Allowance AccountAndNetwork(string account, string network) =>
         New("account and network", Limits.AccountAndNetwork, account, network);

@@ -41,6 +41,21 @@ public sealed class ThrottlingOptions
     /// </summary>
     public LimitOptions Registrations { get; set; } = new() { Attempts = 100, Window = TimeSpan.FromHours(1) };
 
+    /// <summary>
+    /// Mails to one address that its owner did not ask for while signed in: resets, and proofs of an address at registration. A person
+    /// looks for a lost mail a few times a day; more would only fill somebody's mailbox.
+    /// </summary>
+    public LimitOptions MailTo { get; set; } = new() { Attempts = 5, Window = TimeSpan.FromDays(1) };
+
+    /// <summary>Such mails that one network causes, to all addresses: an office on its first morning, but no mass mailing.</summary>
+    public LimitOptions MailFrom { get; set; } = new() { Attempts = 20, Window = TimeSpan.FromHours(1) };
+
+    /// <summary>
+    /// Proofs of an address that users ask for while signed in: for one account, and to one address. It leaves room for slips and for mails
+    /// that are late.
+    /// </summary>
+    public LimitOptions RequestedMails { get; set; } = new() { Attempts = 10, Window = TimeSpan.FromDays(1) };
+
     internal void Check(SettingProblems problems)
     {
         AccountAndNetwork.Check(problems, nameof(AccountAndNetwork));
@@ -49,6 +64,9 @@ public sealed class ThrottlingOptions
         Device.Check(problems, nameof(Device));
         Codes.Check(problems, nameof(Codes));
         Registrations.Check(problems, nameof(Registrations));
+        MailTo.Check(problems, nameof(MailTo));
+        MailFrom.Check(problems, nameof(MailFrom));
+        RequestedMails.Check(problems, nameof(RequestedMails));
     }
 }
 

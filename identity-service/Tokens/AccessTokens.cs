@@ -28,11 +28,22 @@ public sealed class TokenOptions
 internal sealed record AccessToken(string Value, TimeSpan Lifetime);
 
 /// <summary>The session that a token is minted for.</summary>
+/// <param name="Email">The address that the user proved, or null.</param>
 /// <param name="IssuedAt">The time, by our clock, at which the session was read.</param>
 /// <param name="Remaining">How long the session still lives.</param>
 /// <param name="Proof">How the user proved who they are.</param>
 internal sealed record TokenSession(
-    Guid UserId, Guid SessionId, int Epoch, string Username, string Role, DateTimeOffset IssuedAt, TimeSpan Remaining, SignInProof Proof);
+    Guid UserId, Guid SessionId, int Epoch, string Username, string? Email, string Role, DateTimeOffset IssuedAt, TimeSpan Remaining,
+    SignInProof Proof)
+{
+    /// <summary>
+    /// The name for the claim. Anybody may register the name <c>ceo@example.com</c>, and services would show it as that person's address.
+    /// So a name with <c>@</c> appears only if it is the address that its owner proved.
+    /// </summary>
+    public string PreferredUsername =>
+        !Username.Contains('@', StringComparison.Ordinal) || Username.Equals(Email, StringComparison.OrdinalIgnoreCase)
+            ? Username : UserId.ToString();
+}
 
 /// <summary>Mints access tokens: JWTs in the profile of RFC 9068 §2, signed with the ring's signing key.</summary>
 internal sealed class AccessTokens(KeyRing ring, IOptions<AuthMeshOptions> mesh, IOptions<TokenOptions> options)
@@ -61,7 +72,9 @@ internal sealed class AccessTokens(KeyRing ring, IOptions<AuthMeshOptions> mesh,
                 Id = Guid.NewGuid().ToString("N"),
                 SessionId = session.SessionId,
                 Epoch = session.Epoch,
-                Username = session.Username,
+                Username = session.PreferredUsername,
+                Email = session.Email,
+                IsEmailVerified = session.Email is null ? null : true,
                 Role = session.Role,
                 IssuedAt = issuedAt.ToUnixTimeSeconds(),
                 ExpiresAt = (issuedAt + lifetime).ToUnixTimeSeconds(),

@@ -21,7 +21,9 @@ internal sealed class User
     /// <summary>Null if the account has no password: its owner signs in with a passkey, or has yet to accept an invitation.</summary>
     public string? PasswordHash { get; private set; }
 
-    /// <summary>The address that the owner proved, as typed; null if none. Only this address receives a reset or appears in a token.</summary>
+    /// <summary>
+    /// The address that the owner proved, as typed; null if none. Only this address receives a reset or appears in a token.
+    /// </summary>
     public string? Email { get; private set; }
 
     /// <summary>The proved address in ASCII lower case, which must be unique.</summary>
@@ -58,26 +60,18 @@ internal sealed class User
     public DateTimeOffset CreatedAt { get; private set; }
 
     public static User Create(
-        Username username, string passwordHash, DateTimeOffset now, string role = Roles.User, bool isDemo = false) => new()
+        Username username, string passwordHash, DateTimeOffset now, string role = Roles.User, bool isDemo = false,
+        EmailAddress? requestedEmail = null) => new()
         {
             Id = Guid.CreateVersion7(now),
             Username = username.Value,
             NormalizedUsername = username.Normalized,
             PasswordHash = passwordHash,
+            RequestedEmail = requestedEmail?.Value,
             Role = role,
             IsDemo = isDemo,
             CreatedAt = now,
         };
-
-    /// <summary>Creates an account that an invitation opens: it has no password yet.</summary>
-    public static User Invite(Username username, DateTimeOffset now, string role = Roles.User) => new()
-    {
-        Id = Guid.CreateVersion7(now),
-        Username = username.Value,
-        NormalizedUsername = username.Normalized,
-        Role = role,
-        CreatedAt = now,
-    };
 
     /// <summary>
     /// Gives access back to an owner who proved their identity by other means. All earlier sessions and tokens end: the trigger
@@ -97,8 +91,6 @@ internal sealed class UserMapping : IEntityTypeConfiguration<User>
 {
     public const string UniqueUsername = "ux_users_normalized_username", UniqueEmail = "ux_users_normalized_email";
 
-    public const int MaximumEmailLength = 254; // RFC 5321 §4.5.3.1.3, without the angle brackets
-
     public void Configure(EntityTypeBuilder<User> user)
     {
         user.ToTable("users", table => table.HasCheckConstraint("ck_users_role", $"role IN ('{Roles.User}', '{Roles.Admin}')"));
@@ -108,9 +100,9 @@ internal sealed class UserMapping : IEntityTypeConfiguration<User>
         // User lists sort by byte order. An upgrade of the system's collation would change any other order and break the index.
         user.Property(u => u.NormalizedUsername).HasMaxLength(Users.Username.MaximumLength).UseCollation("C");
         user.Property(u => u.FactorsEpoch).HasDefaultValue(0); // replicas of the previous version insert users without it
-        user.Property(u => u.Email).HasMaxLength(MaximumEmailLength);
-        user.Property(u => u.NormalizedEmail).HasMaxLength(MaximumEmailLength).UseCollation("C");
-        user.Property(u => u.RequestedEmail).HasMaxLength(MaximumEmailLength);
+        user.Property(u => u.Email).HasMaxLength(EmailAddress.MaximumLength);
+        user.Property(u => u.NormalizedEmail).HasMaxLength(EmailAddress.MaximumLength).UseCollation("C");
+        user.Property(u => u.RequestedEmail).HasMaxLength(EmailAddress.MaximumLength);
         user.Property(u => u.TwoStep).HasDefaultValue(false); // replicas of the previous version insert users without it
         user.Property(u => u.PasskeyHandle).HasMaxLength(64);
         user.Property(u => u.Language).HasMaxLength(8);

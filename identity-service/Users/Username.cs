@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Security.Cryptography;
 
 namespace AuthMesh.Identity.Users;
 
@@ -37,6 +38,9 @@ internal sealed record Username
     /// <returns>Whether a valid name can start with this text. The empty text qualifies.</returns>
     public static bool CanBegin(string text) => text.Length <= MaximumLength && !text.AsSpan().ContainsAnyExcept(Allowed);
 
+    /// <summary>Removes white space around a typed name or address.</summary>
+    public static string Trim(string text) => text.AsSpan().Trim(WhiteSpace).ToString();
+
     /// <summary>Parses a name and ignores white space around it.</summary>
     /// <returns>The name, or null if the text does not follow <see cref="Rule"/>. Users from before <see cref="IdRule"/> keep their
     /// names.</returns>
@@ -46,6 +50,9 @@ internal sealed record Username
         return name.Length is >= MinimumLength and <= MaximumLength && !name.ContainsAnyExcept(Allowed)
             ? new Username(name.ToString()) : null;
     }
+
+    /// <summary>A name for an account that loses its own. 65 random bits: nobody else has it.</summary>
+    public static Username Generate() => new("user-" + RandomNumberGenerator.GetString("abcdefghijklmnopqrstuvwxyz234567", 13));
 
     /// <returns>Why no new user can have this name, or null.</returns>
     public static string? FindFault(string text) =>

@@ -22,6 +22,9 @@ public enum ClaimKind
 
     /// <summary>An array of strings that are not empty, at least one and at most 16.</summary>
     Texts,
+
+    /// <summary>True or false.</summary>
+    Flag,
 }
 
 /// <summary>One row of <see cref="AccessTokenClaims.All"/>.</summary>
@@ -194,6 +197,28 @@ internal sealed class TextsClaim(string name, bool isRequired, string? source, C
         foreach (var text in field(ref content) ?? [])
         {
             Add(identity, issuer, text);
+        }
+    }
+}
+
+internal sealed class FlagClaim(string name, bool isRequired, string? source, ClaimField<bool?> field)
+    : AccessTokenClaim(name, ClaimKind.Flag, isRequired, source)
+{
+    internal override bool TryRead(JsonElement value, ref TokenContent content)
+    {
+        field(ref content) = value.ValueKind == JsonValueKind.True;
+        return value.ValueKind is JsonValueKind.True or JsonValueKind.False;
+    }
+
+    internal override bool IsIn(ref TokenContent content) => field(ref content) is not null;
+
+    internal override object? Write(ref TokenContent content) => field(ref content);
+
+    internal override void AddTo(ClaimsIdentity identity, string issuer, ref TokenContent content)
+    {
+        if (field(ref content) is { } isTrue)
+        {
+            Add(identity, issuer, isTrue ? "true" : "false", ClaimValueTypes.Boolean);
         }
     }
 }

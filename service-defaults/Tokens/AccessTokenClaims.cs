@@ -43,9 +43,19 @@ public static class AccessTokenClaims
     public const string Epoch = "epoch";
 
     /// <summary>
-    /// The user's name as registered. The name can become free and go to somebody else: show it, never store data under it.
+    /// The user's name as registered. The name can become free and go to somebody else: show it, never store data under it. A name with
+    /// <c>@</c> that is not the user's own proved address is replaced by the user's id, so that no user appears as another's address.
     /// </summary>
     public const string PreferredUsername = "preferred_username";
+
+    /// <summary>
+    /// The address that the user proved (OpenID Connect Core 1.0 §5.1); absent if none. It can change and go to somebody else: never store
+    /// data under it.
+    /// </summary>
+    public const string Email = "email";
+
+    /// <summary>Always true where <see cref="Email"/> is present: no token holds an address that its user did not prove.</summary>
+    public const string IsEmailVerified = "email_verified";
 
     /// <summary>One of <see cref="Access.Roles"/>.</summary>
     public const string Role = "role";
@@ -87,6 +97,9 @@ public static class AccessTokenClaims
             ExpiresAt, true, ClaimKind.Instant, "iat and the token's lifetime", static (ref content) => ref content.ExpiresAt,
             isWide: true),
         new TextClaim(PreferredUsername, true, "the user's name", static (ref content) => ref content.Username),
+        new TextClaim(Email, false, "the address that the user proved", static (ref content) => ref content.Email),
+        new FlagClaim(
+            IsEmailVerified, false, "true beside a proved address", static (ref content) => ref content.IsEmailVerified),
         new TextClaim(Role, true, "the user's role", static (ref content) => ref content.Role),
         new NumberClaim(
             AuthenticatedAt, false, ClaimKind.Instant, "the session's newest proof", static (ref content) => ref content.AuthenticatedAt),

@@ -11,9 +11,10 @@ namespace AuthMesh.Tokens;
 /// </summary>
 internal struct TokenContent
 {
-    public string? Issuer, Audience, ClientId, Id, Username, Role, Assurance;
+    public string? Issuer, Audience, ClientId, Id, Username, Role, Assurance, Email;
     public Guid? Subject, SessionId;
     public long? Epoch, IssuedAt, ExpiresAt, NotBefore, AuthenticatedAt;
+    public bool? IsEmailVerified;
     public string[]? Methods;
 
     /// <summary>Claims that the table does not list, mostly those of a newer issuer.</summary>
@@ -95,6 +96,7 @@ internal struct TokenContent
         ClaimKind.Id => "no id in claim ",
         ClaimKind.Instant => "no whole number of seconds in claim ",
         ClaimKind.Texts => "no list of texts in claim ",
+        ClaimKind.Flag => "neither true nor false in claim ",
         _ => "no whole number in claim ",
     } + claim.Name;
 }

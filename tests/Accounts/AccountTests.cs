@@ -15,7 +15,8 @@ public sealed class AccountTests(ProductionMesh mesh)
 
         Assert.Equal(200, answer.Status);
         Assert.Equal(
-            ["status", "message", "id", "username", "role", "created_at"], answer.Json.EnumerateObject().Select(member => member.Name));
+            ["status", "message", "id", "username", "email", "email_verified", "requested_email", "role", "created_at"],
+            answer.Json.EnumerateObject().Select(member => member.Name));
         Assert.Equal($"You are signed in as {user.Username}", answer.Message);
         Assert.Equal(user.UserId.ToString(), answer.Member("id"));
         Assert.Equal(user.Username, answer.Member("username"));
@@ -43,7 +44,8 @@ public sealed class AccountTests(ProductionMesh mesh)
         }
         from call in new[]
         {
-            "GET /account", "POST /account/reauthenticate", "POST /account/password", "DELETE /account", "GET /account/sessions",
+            "GET /account", "POST /account/reauthenticate", "POST /account/password", "POST /account/email", "DELETE /account/email",
+            "DELETE /account", "GET /account/sessions",
             "DELETE /account/sessions", "DELETE /account/sessions/OTHER", "DELETE /account/sessions/OWN",
         }
         select (how, call));
@@ -64,6 +66,7 @@ public sealed class AccountTests(ProductionMesh mesh)
         {
             "POST /account/reauthenticate" => new { password = user.Password },
             "POST /account/password" => new { current_password = user.Password, new_password = "another password" },
+            "POST /account/email" => new { email = "carol@example.test" },
             "DELETE /account" => new { current_password = user.Password },
             _ => null,
         };

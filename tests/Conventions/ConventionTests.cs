@@ -21,8 +21,9 @@ public sealed class ConventionTests
     [Fact]
     public void Exactly_these_identity_endpoints_are_anonymous() => Assert.Equal(
         [
-            "GET /.well-known/jwks.json", "GET /.well-known/openid-configuration", "POST /login", "POST /logout", "POST /refresh",
-            "POST /register",
+            "GET /.well-known/jwks.json", "GET /.well-known/openid-configuration", "POST /email/disown", "POST /email/verify",
+            "POST /email/verify/show", "POST /login", "POST /logout", "POST /password/forgot", "POST /password/reset",
+            "POST /password/reset/show", "POST /refresh", "POST /register",
         ],
         IdentityEndpoints().Where(IsAnonymous).Select(Name).Order(StringComparer.Ordinal));
 
@@ -32,10 +33,11 @@ public sealed class ConventionTests
             IsAnonymous(endpoint) || endpoint.Metadata.GetMetadata<IAuthorizeData>() is not null, Name(endpoint)));
 
     [Theory]
-    [InlineData("anonymous", "/.well-known/jwks.json", "/.well-known/openid-configuration", "/login", "/logout", "/refresh", "/register")]
-    [InlineData("signed-in", "/account", "/account/password", "/account/reauthenticate", "/account/sessions", "/account/sessions/{id}",
-        "/protected")]
-    [InlineData("admin", "/admin", "/users", "/users/{id}", "/users/{id}/sessions")]
+    [InlineData("anonymous", "/.well-known/jwks.json", "/.well-known/openid-configuration", "/email/disown", "/email/verify",
+        "/email/verify/show", "/login", "/logout", "/password/forgot", "/password/reset", "/password/reset/show", "/refresh", "/register")]
+    [InlineData("signed-in", "/account", "/account/email", "/account/password", "/account/reauthenticate", "/account/sessions",
+        "/account/sessions/{id}", "/protected")]
+    [InlineData("admin", "/admin", "/users", "/users/{id}", "/users/{id}/password-reset", "/users/{id}/sessions")]
     public void Exactly_these_gateway_routes_have_the_policy(string policy, params string[] paths) => Assert.Equal(
         paths, GatewayRoutes().Where(route => Text(route, "AuthorizationPolicy") == policy).Select(PathOf).Order(StringComparer.Ordinal));
 
@@ -52,11 +54,12 @@ public sealed class ConventionTests
         });
 
     [Fact]
-    public void Only_logout_sets_its_own_session_cookie_mode() => Assert.Equal(
-        ["/logout"], RoutesWith("SessionCookie"));
+    public void Exactly_these_anonymous_routes_read_the_session_cookie() => Assert.Equal(
+        ["/email/verify", "/email/verify/show", "/logout"], RoutesWith("SessionCookie").Order(StringComparer.Ordinal));
 
     [Fact]
-    public void Only_login_receives_cookies_of_the_mesh() => Assert.Equal(["/login"], RoutesWith("Cookies"));
+    public void Exactly_these_routes_receive_cookies_of_the_mesh() => Assert.Equal(
+        ["/login", "/password/reset"], RoutesWith("Cookies").Order(StringComparer.Ordinal));
 
     [Fact]
     public void Only_the_identity_cluster_receives_the_service_key() => Assert.Equal(

@@ -108,6 +108,34 @@ public sealed class PruneTests(ProductionMesh mesh) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Pruning_deletes_expired_proofs_and_mail_requests_that_nobody_answered()
+    {
+        const string proof =
+            """
+            INSERT INTO account_proofs (token_hash, purpose, user_id, factors_epoch, created_at, expires_at)
+            SELECT sha256($1::text::bytea || i::text::bytea), 'PasswordReset', '00000000-0000-0000-0000-000000000001', 0, now(), $2
+            FROM generate_series(1, $3) i
+            """;
+        const string request =
+            """
+            INSERT INTO mail_requests (id, account, network, language, created_at)
+            SELECT gen_random_uuid(), $1, '', 'en', $2 FROM generate_series(1, $3)
+            """;
+        var now = TimeProvider.System.GetUtcNow();
+        await database.ExecuteAsync(proof, "expired", now.AddMinutes(-1), 1_200);
+        await database.ExecuteAsync(proof, "live", now.AddMinutes(1), 4);
+        await database.ExecuteAsync(request, "old", now.AddMinutes(-61), 1_200);
+        await database.ExecuteAsync(request, "new", now.AddMinutes(-59), 5);
+
+        await PruneAsync();
+
+        Assert.Equal((4, 5), (
+            await database.ScalarAsync<long>("SELECT count(*) FROM account_proofs"),
+            await database.ScalarAsync<long>("SELECT count(*) FROM mail_requests WHERE account = 'new'")));
+        Assert.Equal(5, await database.ScalarAsync<long>("SELECT count(*) FROM mail_requests"));
+    }
+
+    [Fact]
     public async Task Pruning_runs_every_hour_and_survives_an_outage()
     {
         await AddAsync(2, ended: "now()");

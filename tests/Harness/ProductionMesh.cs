@@ -32,6 +32,9 @@ public sealed class ProductionMesh : IAsyncLifetime
 
     public Database Database { get; private set; } = null!;
 
+    /// <summary>The mails that the mesh sends.</summary>
+    public MailFolder Mails { get; private set; } = null!;
+
     public Echo Echo { get; } = new();
 
     internal Forge Forge { get; private set; } = null!;
@@ -51,11 +54,12 @@ public sealed class ProductionMesh : IAsyncLifetime
             ["Identity:Hashing:WorkFactor"] = WorkFactor,
         };
         mesh = await Mesh.StartAsync(
-            InProduction.On(await Postgres.CreateEmptyDatabaseAsync(), settings) with { GatewaySettings = Echo.RouteSettings() });
+            InProduction.On(await Postgres.CreateEmptyDatabaseAsync(), settings) with { GatewaySettings = Echo.RouteSettings(), WritesMails = true });
         Gateway = new Caller(mesh.Gateway.Address);
         Identity = new Caller(mesh.Identity.Address);
         Resource = new Caller(mesh.Resource.Address);
         Database = new Database(mesh.ConnectionString);
+        Mails = new MailFolder(mesh.MailFolder);
         Forge = await Forge.OpenAsync(Database, masterKey);
     }
 

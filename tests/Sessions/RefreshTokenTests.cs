@@ -108,7 +108,7 @@ public sealed class RefreshTokenTests(ProductionMesh mesh) : IAsyncLifetime
         Assert.Equal(before, RefreshToken.TryParse(presented, changed)!.At(70_001).ToText(changed));
         var first = RefreshToken.For(
             new LiveSession(
-                token.SessionId, Guid.NewGuid(), "", "", 4, 70_001, TimeSpan.FromDays(1), ProvedMethods.Read("""{"pwd": 1}"""),
+                token.SessionId, Guid.NewGuid(), "", null, "", 4, 70_001, TimeSpan.FromDays(1), ProvedMethods.Read("""{"pwd": 1}"""),
                 TimeProvider.System.GetUtcNow()), changed);
         Assert.Equal(new RefreshToken(changed.CurrentMacKey.Id, token.SessionId, 4, 70_001), first); // a new token uses the new key
     }

@@ -28,6 +28,8 @@ public sealed class ThrottledMesh(ProductionMesh production) : IAsyncLifetime
 
     public Caller Gateway { get; private set; } = null!;
 
+    public MailFolder Mails { get; private set; } = null!;
+
     /// <summary>The log of the identity services.</summary>
     public string Log => string.Concat(mesh.Identities.Select(replica => replica.Output));
 
@@ -44,7 +46,9 @@ public sealed class ThrottledMesh(ProductionMesh production) : IAsyncLifetime
         // With a replica's usual number of connections.
         own.Settings["Identity:Database:ConnectionString"] = own.Database.ConnectionString;
         var settings = new Dictionary<string, string>(own.Settings.Where(setting => !Unthrottled.Settings.ContainsKey(setting.Key)));
-        mesh = await Mesh.StartAsync(InProduction.On(own.Database.ConnectionString, settings) with { IdentityReplicas = 2 });
+        mesh = await Mesh.StartAsync(
+            InProduction.On(own.Database.ConnectionString, settings) with { IdentityReplicas = 2, WritesMails = true });
+        Mails = new MailFolder(mesh.MailFolder);
         Gateway = new Caller(mesh.Gateway.Address);
         replicas = [.. mesh.Identities.Select(replica => new Caller(replica.Address))];
     }

@@ -1,7 +1,9 @@
 using System.Buffers.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using AuthMesh.Tests.Emails;
 using AuthMesh.Tests.Harness;
+using AuthMesh.Tests.Sessions;
 
 namespace AuthMesh.Tests.Conventions.Documentation;
 
@@ -24,7 +26,9 @@ public sealed class ApiPageTests(ProductionMesh mesh)
     [Fact]
     public async Task The_page_lists_the_claims_of_a_token_as_the_metadata_does()
     {
-        var (_, _, token) = await mesh.SignUpAsync();
+        var user = await mesh.Gateway.SignUpAsync();
+        await mesh.Database.ProveAsync(user.UserId, user.Username + "@example.test");
+        var token = (await mesh.Gateway.RefreshAsync(user.RefreshToken)).Token;
         var metadata = await mesh.Gateway.GetAsync("/.well-known/openid-configuration");
         var listed = Api.Rows("claim").Select(row => Page.Code(row[0]).Single()).ToList();
 
