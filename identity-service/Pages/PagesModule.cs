@@ -9,7 +9,7 @@ internal static class PagesModule
 {
     public static readonly Module Instance = new("Pages")
     {
-        AddServices = services => services.AddSingleton<Texts>().AddSingleton<Assets>().AddSingleton<PageGuard>(),
+        AddServices = services => services.AddSingleton<Texts>().AddSingleton<Assets>().AddSingleton<PageGuard>().AddSingleton<ProofCookie>(),
         MapEndpoints = MapEndpoints,
         Settings = [typeof(PageOptions)],
     };
@@ -24,12 +24,17 @@ internal static class PagesModule
         SecondFactorPage.Map(pages);
         SignOutPage.Map(pages);
         SignUpPage.Map(pages);
+        ForgotPage.Map(pages);
+        ResetPage.Map(pages);
+        VerifyEmailPage.Map(pages);
         ConfirmPage.Map(pages);
         ProfilePage.Map(pages);
+        EmailPage.Map(pages);
         SecurityPage.Map(pages);
         PasswordPage.Map(pages);
         AuthenticatorPage.Map(pages);
         RecoveryCodesPage.Map(pages);
+        PasskeysPage.Map(pages);
         SessionsPage.Map(pages);
         DeletePage.Map(pages);
     }

@@ -17,6 +17,8 @@ public sealed record ConfirmModel(
 {
     public override string Title => "confirm.title";
 
+    public override IReadOnlyList<string> Scripts => HasPasskey ? ["passkeys.js"] : [];
+
     public bool HasPasskey => Methods.Contains("passkey");
 }
 

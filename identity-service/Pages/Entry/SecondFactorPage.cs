@@ -14,11 +14,15 @@ namespace AuthMesh.Identity.Pages.Entry;
 /// <param name="Methods">The names in the answer <c>second_factor_required</c>.</param>
 /// <param name="IsRecovery">Whether the page asks for a recovery code.</param>
 /// <param name="TrustDays">How long the device may be trusted; null if it may not.</param>
+/// <param name="LoginToken">For the passkey script.</param>
 public sealed record SecondFactorModel(
-    Visit Visit, Form Form, string? Return, string Username, IReadOnlyList<string> Methods, bool IsRecovery, int? TrustDays)
+    Visit Visit, Form Form, string? Return, string Username, IReadOnlyList<string> Methods, bool IsRecovery, int? TrustDays,
+    string LoginToken)
     : PageModel(Visit, Form)
 {
     public override string Title => "second-factor.title";
+
+    public override IReadOnlyList<string> Scripts => HasPasskey ? ["passkeys.js"] : [];
 
     public bool HasPasskey => Methods.Contains("passkey");
 
@@ -112,7 +116,7 @@ internal static class SecondFactorPage
         var factors = await EnabledFactors.FindAsync(db, pending.UserId, cancellationToken);
         return visit.Show(SecondFactor.Create(new SecondFactorModel(
             visit, form, leadsTo, username, [.. factors.Methods], isRecovery,
-            options.Value.TrustDevices ? (int)options.Value.TrustLifetime.TotalDays : null)));
+            options.Value.TrustDevices ? (int)options.Value.TrustLifetime.TotalDays : null, TokenOf(visit, cookies))));
     }
 
     private static string TokenOf(Visit visit, HostCookies cookies) => HostCookies.Find(visit.Context.Request, cookies.SignInName) ?? "";

@@ -1,12 +1,19 @@
+using AuthMesh.Identity.Accounts;
+using AuthMesh.Identity.Emails;
 using AuthMesh.Identity.Pages.Frame;
 using AuthMesh.Identity.Platform;
 using AuthMesh.Identity.SignIn;
+using Microsoft.Extensions.Options;
 
 namespace AuthMesh.Identity.Pages.Entry;
 
-public sealed record SignInModel(Visit Visit, Form Form, string? Return) : PageModel(Visit, Form)
+/// <param name="CanRegister">Whether everybody may create an account.</param>
+/// <param name="CanReset">Whether a forgotten password can be replaced by mail.</param>
+public sealed record SignInModel(Visit Visit, Form Form, string? Return, bool CanRegister, bool CanReset) : PageModel(Visit, Form)
 {
     public override string Title => "signin.title";
+
+    public override IReadOnlyList<string> Scripts => ["passkeys.js"];
 }
 
 internal static class SignInPage
@@ -19,11 +26,12 @@ internal static class SignInPage
         pages.MapPost(Path, SignInAsync);
     }
 
-    private static IResult Show(Visit visit) =>
-        visit.IsSignedIn ? Visit.To(visit.Return ?? Visit.Home)
-        : visit.Show(SignIn.Create(new SignInModel(visit, Form.Empty, visit.Return)));
+    private static IResult Show(Visit visit, MailVerification mail, IOptions<AccountOptions> accounts) =>
+        visit.IsSignedIn ? Visit.To(visit.Return ?? Visit.Home) : Render(visit, Form.Empty, visit.Return, mail, accounts);
 
-    private static async Task<IResult> SignInAsync(Visit visit, Login login, HostCookies cookies, CancellationToken cancellationToken)
+    private static async Task<IResult> SignInAsync(
+        Visit visit, Login login, HostCookies cookies, MailVerification mail, IOptions<AccountOptions> accounts,
+        CancellationToken cancellationToken)
     {
         var form = await visit.ReadFormAsync("username", FormField.Secret("password"), "return");
         var leadsTo = ReturnPath.TryParse(form["return"]);
@@ -44,6 +52,11 @@ internal static class SignInPage
             form.Refuse(refusal, visit.Language);
         }
 
-        return visit.Show(SignIn.Create(new SignInModel(visit, form, leadsTo)));
+        return Render(visit, form, leadsTo, mail, accounts);
     }
+
+    private static IResult Render(
+        Visit visit, Form form, string? leadsTo, MailVerification mail, IOptions<AccountOptions> accounts) =>
+        visit.Show(SignIn.Create(new SignInModel(
+            visit, form, leadsTo, accounts.Value.Registration == RegistrationMode.Open, mail.IsPossible)));
 }

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Html;
 using RazorSlices;
 
@@ -45,8 +46,24 @@ public abstract class PageSlice<TModel> : RazorSlice<TModel>, IUsesLayout<Layout
         HasAlert = Form.Alert is not null,
     });
 
+    /// <summary>The place where the passkey script says what went wrong.</summary>
+    /// <param name="path">The page, to which a proof that must come first leads back.</param>
+    protected ValueTask<HtmlString> PasskeyMessageAsync(string path) =>
+        RenderPartialAsync<PasskeyMessage, PasskeyMessageModel>(new PasskeyMessageModel(Model.Visit.Language, path));
+
     /// <summary>A time, which a script shows in the person's own time zone.</summary>
     protected ValueTask<HtmlString> TimeAsync(DateTimeOffset time) => RenderPartialAsync<Time, DateTimeOffset>(time);
+}
+
+/// <summary>The texts of the passkey script.</summary>
+public sealed record PasskeyMessageModel(Language Language, string Path)
+{
+    private static readonly string[] Codes =
+        ["too_many_attempts", "invalid_or_expired_token", "passkey_exists", "too_many_passkeys", "passkey_refused"];
+
+    /// <summary>What the API can refuse, by its code, as JSON.</summary>
+    public string Errors => new JsonObject(Codes.Where(code => Language.Find("error." + code) is not null).Select(
+        code => KeyValuePair.Create(code, (JsonNode?)JsonValue.Create(Language["error." + code])))).ToJsonString();
 }
 
 /// <summary>A field of a form.</summary>

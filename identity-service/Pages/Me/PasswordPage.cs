@@ -1,19 +1,28 @@
+using AuthMesh.Errors;
 using AuthMesh.Identity.Accounts;
 using AuthMesh.Identity.Pages.Frame;
 using AuthMesh.Identity.Passwords;
+using AuthMesh.Identity.Platform.Database;
+using AuthMesh.Identity.SecondFactor;
+using AuthMesh.Identity.Sessions;
+using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Extensions.Options;
 
 namespace AuthMesh.Identity.Pages.Me;
 
-public sealed record PasswordModel(Visit Visit, Form Form, PasswordOptions Rules) : PageModel(Visit, Form)
+/// <param name="HasPassword">Whether the account has one.</param>
+/// <param name="CanDrop">Whether a passkey would remain.</param>
+/// <param name="MinimumLength">The fewest characters of a new one.</param>
+public sealed record PasswordModel(Visit Visit, Form Form, bool HasPassword, bool CanDrop, int MinimumLength) : PageModel(Visit, Form)
 {
-    public override string Title => "change-password.title";
+    public override string Title => HasPassword ? "change-password.title" : "change-password.first-title";
 
     public override Section Section => Section.Security;
 
     public override IReadOnlyList<string> Scripts => ["passwords.js"];
 }
 
+/// <summary>Changes, sets or drops the password.</summary>
 internal static class PasswordPage
 {
     private const string Path = "/me/security/password";
@@ -24,38 +33,79 @@ internal static class PasswordPage
         pages.MapPost(Path, ChangeAsync);
     }
 
-    private static async Task<IResult> ShowAsync(Visit visit, IOptions<PasswordOptions> rules, CancellationToken cancellationToken) =>
-        await visit.FindAccountAsync(cancellationToken) is null ? visit.ToSignIn() : Render(visit, Form.Empty, rules);
+    private static async Task<IResult> ShowAsync(
+        Visit visit, IdentityDb db, IOptions<PasswordOptions> rules, CancellationToken cancellationToken)
+    {
+        var (account, elsewhere) = await FindAsync(visit, cancellationToken);
+        return elsewhere ?? await RenderAsync(visit, Form.Empty, account!, db, rules.Value, cancellationToken);
+    }
 
     private static async Task<IResult> ChangeAsync(
-        Visit visit, ChangePassword changePassword, IOptions<PasswordOptions> rules, CancellationToken cancellationToken)
+        Visit visit, ChangePassword change, DropPassword drop, IdentityDb db, IOptions<PasswordOptions> rules,
+        CancellationToken cancellationToken)
     {
-        if (await visit.FindAccountAsync(cancellationToken) is null)
+        var (account, elsewhere) = await FindAsync(visit, cancellationToken);
+        if (account is null)
         {
-            return visit.ToSignIn();
+            return elsewhere!;
         }
 
-        var form = await visit.ReadFormAsync(FormField.Secret("current_password"), FormField.Secret("new_password"));
+        var form = await visit.ReadFormAsync(FormField.Secret("current_password"), FormField.Secret("new_password"), "action");
         if (form.IsFine)
         {
-            var answer = await changePassword.RunAsync(
-                new ChangePasswordRequest(form["current_password"], form["new_password"]), visit.Context, cancellationToken);
-            if (answer.Refusal() is not { } refusal)
+            Failure? refusal;
+            if (form["action"] == "drop")
             {
-                return Visit.To("/me/security", "password");
+                // The use case checks the proof of the session, and this the proof of the token.
+                var (_, first) = await visit.DemandProofAsync(cancellationToken);
+                if (first is not null)
+                {
+                    return first;
+                }
+
+                var dropped = await drop.RunAsync(visit.Context, cancellationToken);
+                if (dropped.Result is Ok<DropPasswordResponse> { Value: { } answer })
+                {
+                    return answer.RecoveryCodes is { } codes
+                        ? RecoveryCodesPage.ShowOnce(visit, codes, "change-password.dropped")
+                        : Visit.To(SecurityPage.Path, "password-dropped");
+                }
+
+                refusal = dropped.Refusal();
+            }
+            else
+            {
+                var changed = await change.RunAsync(
+                    new ChangePasswordRequest(form["current_password"], form["new_password"]), visit.Context, cancellationToken);
+                refusal = changed.Refusal();
+                if (refusal is null)
+                {
+                    return Visit.To(SecurityPage.Path, "password");
+                }
             }
 
-            if (visit.Divert(refusal) is { } other)
+            if (visit.Divert(refusal!) is { } other)
             {
                 return other;
             }
 
-            form.Refuse(refusal, visit.Language, refusal.Code == "wrong_password" ? "current_password" : null);
+            form.Refuse(refusal!, visit.Language, refusal!.Code == "wrong_password" ? "current_password" : null);
         }
 
-        return Render(visit, form, rules);
+        return await RenderAsync(visit, form, account, db, rules.Value, cancellationToken);
     }
 
-    private static IResult Render(Visit visit, Form form, IOptions<PasswordOptions> rules) =>
-        visit.Show(Password.Create(new PasswordModel(visit, form, rules.Value)));
+    // A password alone is proof enough for a new one, unless the account has two factors or none.
+    private static async Task<(OwnAccount? Account, IResult? Elsewhere)> FindAsync(Visit visit, CancellationToken cancellationToken) =>
+        await visit.FindAccountAsync(cancellationToken) is not { } account ? (null, visit.ToSignIn())
+        : account.TwoStep || account.PasswordHash is null ? await visit.DemandProofAsync(cancellationToken)
+        : (account, null);
+
+    private static async Task<IResult> RenderAsync(
+        Visit visit, Form form, OwnAccount account, IdentityDb db, PasswordOptions rules, CancellationToken cancellationToken)
+    {
+        var factors = await EnabledFactors.FindAsync(db, account.Id, cancellationToken);
+        return visit.Show(Password.Create(new PasswordModel(
+            visit, form, account.PasswordHash is not null, account.PasswordHash is not null && factors.Passkeys > 0, rules.MinimumLength)));
+    }
 }

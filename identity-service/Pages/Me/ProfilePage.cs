@@ -1,4 +1,5 @@
 using AuthMesh.Identity.Accounts;
+using AuthMesh.Identity.Emails;
 using AuthMesh.Identity.Pages.Frame;
 using AuthMesh.Identity.Sessions;
 
@@ -7,8 +8,12 @@ namespace AuthMesh.Identity.Pages.Me;
 /// <param name="CreatedAt">When the account was created.</param>
 /// <param name="Chosen">The language that the person chose, if any.</param>
 /// <param name="Languages">All languages that the pages have.</param>
+/// <param name="HasMail">Whether this mesh sends mail.</param>
+/// <param name="Email">The proved address, if any.</param>
+/// <param name="Requested">An address that is yet to be proved, if any.</param>
 public sealed record ProfileModel(
-    Visit Visit, Form Form, string Username, DateTimeOffset CreatedAt, string? Chosen, IReadOnlyList<Language> Languages)
+    Visit Visit, Form Form, string Username, DateTimeOffset CreatedAt, string? Chosen, IReadOnlyList<Language> Languages,
+    bool HasMail, string? Email, string? Requested)
     : PageModel(Visit, Form)
 {
     public override string Title => "profile.title";
@@ -57,5 +62,6 @@ internal static class ProfilePage
     }
 
     private static IResult Render(Visit visit, OwnAccount account, Form form) => visit.Show(Profile.Create(
-        new ProfileModel(visit, form, account.Username, account.CreatedAt, account.Language, [.. visit.Texts.All])));
+        new ProfileModel(visit, form, account.Username, account.CreatedAt, account.Language, [.. visit.Texts.All],
+        visit.Context.RequestServices.GetRequiredService<MailVerification>().IsPossible, account.Email, account.RequestedEmail)));
 }
