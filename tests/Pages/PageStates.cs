@@ -68,6 +68,45 @@ internal static class PageStates
             await page.TakeCookiesAsync(mesh, visitor);
             await page.GotoAsync("/me/sessions");
         },
+        ["forgot"] = (_, page) => page.GotoAsync("/forgot"),
+        ["forgot-sent"] = async (_, page) =>
+        {
+            await page.GotoAsync("/forgot");
+            await page.SendAsync(("Username or email address", "somebody"));
+        },
+        ["dead-link"] = (_, page) => page.GotoAsync("/reset"),
+        ["reset"] = async (mesh, page) =>
+        {
+            var name = await page.SignUpWithPasskeyAsync(mesh);
+            await page.GotoAsync(await mesh.LinkAsync("/reset", "PasswordReset", name));
+        },
+        ["invitation"] = async (mesh, page) =>
+        {
+            var (_, name) = await mesh.SignUpAsync();
+            await page.GotoAsync(await mesh.LinkAsync("/invitation", "Invitation", name));
+        },
+        ["verify-email"] = async (mesh, page) =>
+        {
+            var (_, name) = await mesh.SignUpAsync();
+            await page.GotoAsync(await mesh.ClaimAsync(name, "somebody@example.com"));
+        },
+        ["email"] = async (mesh, page) =>
+        {
+            var (visitor, name) = await mesh.SignUpAsync();
+            await mesh.ClaimAsync(name, "somebody@example.com");
+            await page.TakeCookiesAsync(mesh, visitor);
+            await page.GotoAsync("/me/email");
+        },
+        ["passkeys-none"] = SignedInAt("/me/security/passkeys"),
+        ["passkeys"] = async (mesh, page) => await page.SignUpWithPasskeyAsync(mesh),
+        ["second-factor-passkey"] = async (mesh, page) =>
+        {
+            var name = await page.SignUpWithPasskeyAsync(mesh);
+            await page.GetByRole(AriaRole.Button, new() { Name = "Ask for a passkey after my password" }).ClickAsync();
+            await page.Context.ClearCookiesAsync();
+            await page.GotoAsync("/signup"); // where no passkey is offered
+            await page.SignInAsync(name);
+        },
         ["delete"] = SignedInAt("/me/delete"),
         ["confirm"] = SignedInAt("/confirm?return=/me/security"),
     };
@@ -108,6 +147,42 @@ internal static class PageStates
         return (name, secret);
     }
 
+    /// <summary>Types a name and the password, and nothing else.</summary>
+    public static async Task SignInAsync(this IPage page, string name)
+    {
+        await page.GotoAsync("/signin");
+        await page.GetByLabel("Username").FillAsync(name);
+        await page.SendAsync(("Password", PagesMesh.Password));
+    }
+
+    /// <summary>Signs up and adds a passkey of a virtual authenticator, which stays in the page.</summary>
+    public static async Task<string> SignUpWithPasskeyAsync(this IPage page, PagesMesh mesh)
+    {
+        await page.AddAuthenticatorAsync();
+        var (visitor, name) = await mesh.SignUpAsync();
+        await page.TakeCookiesAsync(mesh, visitor);
+        await page.GotoAsync("/me/security/passkeys");
+        await page.GetByLabel("Name").FillAsync("My laptop");
+        await page.GetByRole(AriaRole.Button, new() { Name = "Add a passkey" }).ClickAsync();
+        await page.WaitForURLAsync("**/me/security/passkeys?done=passkey");
+        return name;
+    }
+
+    /// <summary>Gives the page an authenticator that answers at once, as if its owner touched it.</summary>
+    public static async Task AddAuthenticatorAsync(this IPage page)
+    {
+        var devtools = await page.Context.NewCDPSessionAsync(page);
+        await devtools.SendAsync("WebAuthn.enable");
+        await devtools.SendAsync("WebAuthn.addVirtualAuthenticator", new Dictionary<string, object>
+        {
+            ["options"] = new Dictionary<string, object>
+            {
+                ["protocol"] = "ctap2", ["transport"] = "internal", ["hasResidentKey"] = true, ["hasUserVerification"] = true,
+                ["isUserVerified"] = true, ["automaticPresenceSimulation"] = true,
+            },
+        });
+    }
+
     public static string CodeNow(byte[] secret) => Totp.CodeAt(secret, Totp.StepAt(TimeProvider.System.GetUtcNow()));
 
     private static Func<PagesMesh, IPage, Task> SignedInAt(string path) => async (mesh, page) =>
@@ -121,9 +196,7 @@ internal static class PageStates
     {
         var (name, _) = await page.SignUpWithTotpAsync(mesh);
         await page.Context.ClearCookiesAsync();
-        await page.GotoAsync("/signin");
-        await page.GetByLabel("Username").FillAsync(name);
-        await page.SendAsync(("Password", PagesMesh.Password));
+        await page.SignInAsync(name);
     }
 
     private static byte[] FromBase32(string text)

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using AuthMesh.LocalMesh;
 using AuthMesh.TestMesh;
 using AuthMesh.Tests.Harness;
@@ -27,6 +28,7 @@ public sealed class PagesMesh(ProductionMesh production) : IAsyncLifetime
         {
             ConnectionString = await production.Postgres.CreateDatabaseAsync(),
             IdentitySettings = Unthrottled.WithCheapHashes,
+            WritesMails = true,
         });
         Gateway = new Caller(Mesh.Gateway.Address);
         Database = new Database(Mesh.ConnectionString);
@@ -42,6 +44,27 @@ public sealed class PagesMesh(ProductionMesh production) : IAsyncLifetime
         var answer = await visitor.PostAsync("/signup", ("username", username), ("password", Password));
         Assert.Equal((303, "/me?done=signed-up"), (answer.Status, answer.Header("Location")));
         return (visitor, username);
+    }
+
+    /// <summary>Makes a link as a mail would bring it, without the mail.</summary>
+    public async Task<string> LinkAsync(string path, string purpose, string username, string? address = null)
+    {
+        var token = RandomNumberGenerator.GetString("abcdefghijklmnopqrstuvwxyz234567", 26);
+        Assert.Equal(1, await Database.ExecuteAsync(
+            """
+            INSERT INTO account_proofs (token_hash, purpose, user_id, factors_epoch, address, created_at, expires_at)
+            SELECT sha256($1::text::bytea), $2, id, factors_epoch, NULLIF($3, ''), now(), now() + interval '30 minutes'
+            FROM users WHERE username = $4
+            """,
+            token, purpose, address ?? "", username));
+        return $"{path}?token={token}";
+    }
+
+    /// <summary>Lets an account ask for an address, and makes the link that proves it.</summary>
+    public async Task<string> ClaimAsync(string username, string address)
+    {
+        Assert.Equal(1, await Database.ExecuteAsync("UPDATE users SET requested_email = $2 WHERE username = $1", username, address));
+        return await LinkAsync("/verify-email", "VerifyEmail", username, address);
     }
 
     public async ValueTask DisposeAsync()

@@ -1,0 +1,133 @@
+using AuthMesh.Tests.Harness;
+
+namespace AuthMesh.Tests.Pages;
+
+/// <summary>The pages behind the links of mails.</summary>
+[Collection<OnPages>]
+public sealed class MailedLinkTests(PagesMesh mesh)
+{
+    private const string Next = "another password for a test";
+
+    [Theory]
+    [InlineData("/reset", "PasswordReset")]
+    [InlineData("/invitation", "Invitation")]
+    public async Task A_link_sets_a_password_once_and_leaves_its_token_in_no_address(string path, string purpose)
+    {
+        var (_, name) = await mesh.SignUpAsync();
+        var link = await mesh.LinkAsync(path, purpose, name);
+        var visitor = mesh.Visit();
+
+        // 1. Opening it, even often, moves the token into a cookie and uses nothing up.
+        var opened = await visitor.GetAsync(link);
+        Assert.Equal((303, path), (opened.Status, opened.Header("Location")));
+        Assert.Contains("httponly", opened.Header("Set-Cookie"), StringComparison.OrdinalIgnoreCase);
+        Assert.Equal(303, (await mesh.Visit().GetAsync(link)).Status);
+        var form = await visitor.GetAsync(path);
+        Assert.Contains(name, form.Text, StringComparison.Ordinal);
+        Assert.DoesNotContain(link.Split('=')[1], form.Text, StringComparison.Ordinal);
+
+        // 2. A bad password is explained, and the link stays good.
+        var refused = await visitor.PostAsync(path, ("new_password", "short"));
+        Assert.Equal(400, refused.Status);
+        Assert.Contains("New password must be 8 to 256 characters long.", refused.Text, StringComparison.Ordinal);
+
+        // 3. A good one is set. Nobody is signed in.
+        var set = await visitor.PostAsync(path, ("new_password", Next));
+        Assert.Equal((303, "/signin?done=reset"), (set.Status, set.Header("Location")));
+        Assert.Equal(303, (await visitor.GetAsync("/me")).Status);
+        Assert.Equal(401, (await mesh.Gateway.LoginAsync(name, PagesMesh.Password)).Status);
+        Assert.Equal(200, (await mesh.Gateway.LoginAsync(name, Next)).Status);
+
+        // 4. The link is dead.
+        Assert.Equal(303, (await visitor.GetAsync(link)).Status);
+        Assert.Equal(400, (await visitor.GetAsync(path)).Status);
+        Assert.Equal(400, (await visitor.PostAsync(path, ("new_password", Next))).Status);
+    }
+
+    [Theory]
+    [InlineData("/reset")]
+    [InlineData("/reset?token=")]
+    [InlineData("/reset?token=abc")]
+    [InlineData("/reset?token=a%3Bb%0D%0ASet-Cookie:x")]
+    [InlineData("/reset?token=a&token=b")]
+    [InlineData("/invitation")]
+    [InlineData("/verify-email?token=aaaaaaaaaaaaaaaaaaaaaaaaaa")]
+    public async Task A_link_that_does_not_count_says_so(string link)
+    {
+        var visitor = mesh.Visit();
+        var answer = await visitor.GetAsync(link);
+        if (answer.Status == 303)
+        {
+            answer = await visitor.GetAsync(link.Split('?')[0]);
+        }
+
+        Assert.Equal(400, answer.Status);
+        Assert.Contains("This link no longer works", answer.Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_address_is_proved_by_its_account_alone()
+    {
+        var (owner, name) = await mesh.SignUpAsync();
+        var address = name + "@example.test";
+        var link = await mesh.ClaimAsync(name, address);
+
+        // 1. Another account's session is as good as none: the page asks for the password of the account that it names.
+        var (other, _) = await mesh.SignUpAsync();
+        await other.GetAsync(link);
+        var asked = await other.GetAsync("/verify-email");
+        Assert.Contains($"The account {name} says that {address} is its address.", asked.Text, StringComparison.Ordinal);
+        Assert.Contains("type=\"password\"", asked.Text, StringComparison.Ordinal);
+        Assert.Equal(403, (await other.PostAsync("/verify-email", ("password", "not the password"), ("action", "verify"))).Status);
+
+        // 2. Its own session is enough.
+        await owner.GetAsync(link);
+        Assert.DoesNotContain("type=\"password\"", (await owner.GetAsync("/verify-email")).Text, StringComparison.Ordinal);
+        var proved = await owner.PostAsync("/verify-email", ("action", "verify"));
+        Assert.Equal((303, "/me?done=email-verified"), (proved.Status, proved.Header("Location")));
+        Assert.Contains(address, (await owner.GetAsync("/me")).Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_owner_of_a_mailbox_drops_the_claim_of_somebody_elses_account()
+    {
+        var (_, name) = await mesh.SignUpAsync();
+        var link = await mesh.ClaimAsync(name, name + "@example.test");
+        var visitor = mesh.Visit();
+        await visitor.GetAsync(link);
+
+        var dropped = await visitor.PostAsync("/verify-email", ("password", ""), ("action", "disown"));
+
+        Assert.Equal((303, "/signin?done=disowned"), (dropped.Status, dropped.Header("Location")));
+        Assert.True(await mesh.Database.ScalarAsync<bool>("SELECT requested_email IS NULL FROM users WHERE username = $1", name));
+    }
+
+    [Fact]
+    public async Task A_forgotten_password_gets_one_answer_for_every_text()
+    {
+        var (_, name) = await mesh.SignUpAsync();
+        foreach (var text in new[] { name, "nobody", "nobody@example.test", "שלום", "<b>" })
+        {
+            var answer = await mesh.Visit().PostAsync("/forgot", ("account", text));
+
+            Assert.Equal((303, "/forgot?done=forgot"), (answer.Status, answer.Header("Location")));
+        }
+
+        Assert.Equal(400, (await mesh.Visit().PostAsync("/forgot", ("account", ""))).Status);
+    }
+
+    [Fact]
+    public async Task A_new_address_is_asked_for_and_removed()
+    {
+        var (visitor, name) = await mesh.SignUpAsync();
+
+        var asked = await visitor.PostAsync("/me/email", ("email", name + "@example.test"), ("action", "change"));
+        Assert.Equal((303, "/me?done=email-requested"), (asked.Status, asked.Header("Location")));
+        Assert.Contains("Not confirmed", (await visitor.GetAsync("/me")).Text, StringComparison.Ordinal);
+        Assert.Equal(400, (await visitor.PostAsync("/me/email", ("email", "nonsense"), ("action", "change"))).Status);
+
+        var removed = await visitor.PostAsync("/me/email", ("action", "remove"));
+        Assert.Equal((303, "/me?done=email-removed"), (removed.Status, removed.Header("Location")));
+        Assert.DoesNotContain("Not confirmed", (await visitor.GetAsync("/me")).Text, StringComparison.Ordinal);
+    }
+}

@@ -1,0 +1,74 @@
+using AuthMesh.Tests.Harness;
+using Microsoft.Playwright;
+
+namespace AuthMesh.Tests.Pages;
+
+/// <summary>Passkeys in a real browser, with a virtual authenticator.</summary>
+[Collection<OnPages>]
+public sealed class PasskeyTests(PagesMesh mesh, Chromium chromium)
+{
+    [Fact]
+    public async Task A_passkey_is_added_signs_in_and_is_removed()
+    {
+        var page = await chromium.OpenAsync(mesh);
+        await page.SignUpWithPasskeyAsync(mesh);
+        await Assertions.Expect(page.GetByRole(AriaRole.Heading, new() { Name = "My laptop" })).ToBeVisibleAsync();
+
+        // 1. The browser offers it in the name field. The virtual authenticator's owner takes the offer at once.
+        await page.GetByRole(AriaRole.Button, new() { Name = "Sign out" }).ClickAsync();
+        await page.WaitForURLAsync("**/me");
+
+        // 2. A passkey is two factors, so its owner may go on without another proof.
+        await page.GotoAsync("/me/security/passkeys");
+        await page.GetByText("Rename").ClickAsync();
+        await page.GetByLabel("Name", new() { Exact = true }).First.FillAsync("Old laptop");
+        await page.GetByRole(AriaRole.Button, new() { Name = "Save" }).ClickAsync();
+        await page.GetByRole(AriaRole.Button, new() { Name = "Remove the passkey Old laptop" }).ClickAsync();
+        await Assertions.Expect(page.GetByRole(AriaRole.Status)).ToHaveTextAsync("The passkey is removed.");
+        await Assertions.Expect(page.Locator(".rows")).ToHaveCountAsync(0);
+        await page.Context.CloseAsync();
+    }
+
+    [Fact]
+    public async Task A_passkey_is_the_second_step_after_a_password()
+    {
+        var page = await chromium.OpenAsync(mesh);
+        await PageStates.GoAsync("second-factor-passkey", mesh, page);
+
+        if (!page.Url.EndsWith("/me", StringComparison.Ordinal)) // the sign-in page may have been faster
+        {
+            await page.GetByRole(AriaRole.Button, new() { Name = "Use a passkey" }).ClickAsync();
+        }
+
+        await page.WaitForURLAsync("**/me");
+        await page.Context.CloseAsync();
+    }
+
+    [Fact]
+    public async Task A_passkey_confirms_that_it_is_still_the_same_person()
+    {
+        var page = await chromium.OpenAsync(mesh);
+        var name = await page.SignUpWithPasskeyAsync(mesh);
+        await mesh.Database.ExecuteAsync(
+            "UPDATE sessions SET methods = '{\"pwd\": 1}' FROM users u WHERE u.id = user_id AND u.username = $1", name);
+
+        await page.GotoAsync("/confirm?return=/me/email");
+        await page.GetByRole(AriaRole.Button, new() { Name = "Confirm with a passkey" }).ClickAsync();
+
+        await page.WaitForURLAsync("**/me/email");
+        await page.Context.CloseAsync();
+    }
+
+    [Fact]
+    public async Task Without_scripts_the_page_says_that_passkeys_need_them()
+    {
+        var page = await chromium.OpenAsync(mesh, options => options.JavaScriptEnabled = false);
+        var (visitor, _) = await mesh.SignUpAsync();
+        await page.TakeCookiesAsync(mesh, visitor);
+        await page.GotoAsync("/me/security/passkeys");
+
+        await Assertions.Expect(page.GetByText("Passkeys need JavaScript")).ToBeVisibleAsync();
+        await Assertions.Expect(page.GetByRole(AriaRole.Button, new() { Name = "Add a passkey" })).ToBeHiddenAsync();
+        await page.Context.CloseAsync();
+    }
+}
