@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs every test. Arguments are passed to the test runner: ./test.sh --filter-class '*LoginTests'
-# PostgreSQL runs in a container if an engine answers, otherwise from this machine's server binaries. Without either, the script installs
-# the distribution's package as root, and otherwise says what to install. The exit status is that of the tests.
+# PostgreSQL runs in a container if an engine answers, otherwise from this machine's server binaries. Without either, and without Chromium for
+# the pages, the script installs the distribution's package as root, and otherwise says what to install. The exit status is that of the tests.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -28,6 +28,8 @@ if docker version >/dev/null 2>&1; then
 else
   local-mesh/ensure-postgres.sh
 fi
+
+tests/ensure-chromium.sh
 
 # Programs that run for seconds gain nothing from a heap for each processor, from memory that is never writable and executable at once, or
 # from recompiling a method after 30 calls; the last raises that threshold to 8,192 (in hexadecimal).

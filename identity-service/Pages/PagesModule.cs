@@ -17,8 +17,8 @@ internal static class PagesModule
     // Every page answers anonymous callers, because a JSON 401 is no page: it leads them to the sign-in itself.
     private static void MapEndpoints(IEndpointRouteBuilder app)
     {
-        Assets.Map(app);
-        var pages = app.MapGroup("").AddEndpointFilter(PageGuard.RunAsync).AllowAnonymous();
+        Assets.Map(app.MapGroup("").WithMetadata(PageMarker.Instance));
+        var pages = app.MapGroup("").AddEndpointFilter(PageGuard.RunAsync).AllowAnonymous().WithMetadata(PageMarker.Instance);
         StartPage.Map(pages);
         SignInPage.Map(pages);
         SecondFactorPage.Map(pages);

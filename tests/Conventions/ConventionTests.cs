@@ -4,6 +4,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using AuthMesh.Identity;
 using AuthMesh.Identity.Keys;
+using AuthMesh.Identity.Pages.Frame;
 using AuthMesh.Identity.Sessions;
 using AuthMesh.Identity.Throttling;
 using AuthMesh.Identity.Users;
@@ -25,7 +26,7 @@ public sealed class ConventionTests
             "POST /email/verify/show", "POST /login", "POST /logout", "POST /password/forgot", "POST /password/reset",
             "POST /password/reset/show", "POST /refresh", "POST /register",
         ],
-        IdentityEndpoints().Where(IsAnonymous).Select(Name).Order(StringComparer.Ordinal));
+        IdentityEndpoints().Where(IsAnonymous).Where(endpoint => !IsPage(endpoint)).Select(Name).Order(StringComparer.Ordinal));
 
     [Fact]
     public void Every_identity_endpoint_says_who_may_call_it() =>
@@ -39,7 +40,7 @@ public sealed class ConventionTests
         "/account/sessions/{id}", "/protected")]
     [InlineData("admin", "/admin", "/users", "/users/{id}", "/users/{id}/password-reset", "/users/{id}/sessions")]
     public void Exactly_these_gateway_routes_have_the_policy(string policy, params string[] paths) => Assert.Equal(
-        paths, GatewayRoutes().Where(route => Text(route, "AuthorizationPolicy") == policy).Select(PathOf).Order(StringComparer.Ordinal));
+        paths, ApiRoutes().Where(route => Text(route, "AuthorizationPolicy") == policy).Select(PathOf).Order(StringComparer.Ordinal));
 
     [Fact]
     public void Every_gateway_route_names_its_policy_methods_body_limit_and_timeout() =>
@@ -108,7 +109,13 @@ public sealed class ConventionTests
 
     private static List<JsonElement> GatewayRoutes() => [.. GatewaySettings("Routes").Select(route => route.Value)];
 
-    private static IEnumerable<string> RoutesWith(string metadata) => GatewayRoutes()
+    // PageRouteTests pins the pages.
+    private static IEnumerable<JsonElement> ApiRoutes() => GatewaySettings("Routes")
+        .Where(route => !route.Name.StartsWith("page-", StringComparison.Ordinal)).Select(route => route.Value);
+
+    private static bool IsPage(RouteEndpoint endpoint) => endpoint.Metadata.GetMetadata<PageMarker>() is not null;
+
+    private static IEnumerable<string> RoutesWith(string metadata) => ApiRoutes()
         .Where(route => route.TryGetProperty("Metadata", out var all) && all.TryGetProperty(metadata, out _)).Select(PathOf);
 
     private static JsonElement.ObjectEnumerator GatewaySettings(string section) =>

@@ -5,6 +5,16 @@ using Microsoft.Net.Http.Headers;
 
 namespace AuthMesh.Identity.Pages.Frame;
 
+/// <summary>Marks the endpoints of pages, which a test tells from those of the API.</summary>
+internal sealed class PageMarker
+{
+    public static readonly PageMarker Instance = new();
+
+    private PageMarker()
+    {
+    }
+}
+
 /// <summary>What every page has in common: its security headers, and which posts it takes.</summary>
 internal sealed class PageGuard(IOptions<AuthMeshOptions> mesh, IOptions<PageOptions> options)
 {

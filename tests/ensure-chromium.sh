@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Makes sure that the tests of the pages find a Chromium. If none is installed, it installs Debian's package when run as root, and otherwise
+# says what to install. AUTHMESH_CHROMIUM names a Chromium or Chrome at another place.
+set -euo pipefail
+
+chromium=${AUTHMESH_CHROMIUM:-/usr/bin/chromium}
+if [ -x "$chromium" ]; then exit 0; fi
+
+if [ -z "${AUTHMESH_CHROMIUM:-}" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+  echo "No Chromium on this machine: installing the distribution's package"
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get update -qq
+  apt-get install -qq -y --no-install-recommends chromium >/dev/null
+fi
+
+if [ ! -x "$chromium" ]; then
+  echo "The tests of the pages need Chromium at $chromium: apt-get install chromium, or name another with AUTHMESH_CHROMIUM" >&2
+  exit 1
+fi
