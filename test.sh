@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Runs every test. Arguments are passed to the test runner: ./test.sh --filter-class '*LoginTests'
-# PostgreSQL runs in a container if an engine answers, otherwise from this machine's server binaries. Without either, and without Chromium for
-# the pages, the script installs the distribution's package as root, and otherwise says what to install. The exit status is that of the tests.
+# PostgreSQL runs in a container if an engine answers, otherwise from this machine's server binaries. A Chromium opens the pages. As root,
+# the script installs what is missing from the distribution's packages. Otherwise it says what to install. The exit status is that of the
+# tests.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 

@@ -9,7 +9,8 @@ internal static class PagesModule
 {
     public static readonly Module Instance = new("Pages")
     {
-        AddServices = services => services.AddSingleton<Texts>().AddSingleton<Assets>().AddSingleton<PageGuard>().AddSingleton<ProofCookie>(),
+        AddServices = services =>
+            services.AddSingleton<Texts>().AddSingleton<Assets>().AddSingleton<PageGuard>().AddSingleton<ProofCookie>(),
         MapEndpoints = MapEndpoints,
         Settings = [typeof(PageOptions)],
     };

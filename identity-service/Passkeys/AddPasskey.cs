@@ -122,7 +122,7 @@ internal sealed class AddPasskey(
 
         await account.RaiseAsync(db, account.TwoStep, cancellationToken);
         await outbox.NotifyAsync(
-            account.Id, MailKind.SignInMethodAdded, new Dictionary<string, string> { ["method"] = "passkey", ["name"] = name },
+            account.Id, MailKind.SignInMethodAdded, new Dictionary<string, string> { ["method"] = "passkey" },
             cancellationToken);
         await transaction.CommitAsync(cancellationToken);
         events.Write(SecurityEvent.PasskeyAdded(account.Id, Caller.Of(context.User).SessionId, id), context);

@@ -59,7 +59,7 @@ internal sealed class RemovePasskey(IdentityDb db, Outbox outbox, SecurityEvents
         await db.Passkeys.Where(passkey => passkey.Id == passkeyId).ExecuteDeleteAsync(cancellationToken);
         await account.RaiseAsync(db, isStillDemanded, cancellationToken);
         await outbox.NotifyAsync(
-            account.Id, MailKind.SignInMethodRemoved, new Dictionary<string, string> { ["method"] = "passkey", ["name"] = name },
+            account.Id, MailKind.SignInMethodRemoved, new Dictionary<string, string> { ["method"] = "passkey" },
             cancellationToken);
         await transaction.CommitAsync(cancellationToken);
         events.Write(SecurityEvent.PasskeyRemoved(account.Id, Caller.Of(context.User).SessionId, passkeyId), context);

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using AuthMesh.Identity.Keys;
@@ -60,7 +61,10 @@ internal sealed class RecoveryCodes(IdentityDb db, KeyRing ring, Outbox outbox, 
         }
 
         await ProveTotp.UnblockAsync(db, userId, cancellationToken);
-        await outbox.NotifyAsync(userId, MailKind.RecoveryCodeUsed, new Dictionary<string, string>(), cancellationToken);
+        var remaining = await db.RecoveryCodes.CountAsync(row => row.UserId == userId, cancellationToken);
+        await outbox.NotifyAsync(
+            userId, MailKind.RecoveryCodeUsed,
+            new Dictionary<string, string> { ["remaining"] = remaining.ToString(CultureInfo.InvariantCulture) }, cancellationToken);
         await transaction.CommitAsync(cancellationToken);
         events.Write(SecurityEvent.RecoveryCodeUsed(userId), context);
         return true;

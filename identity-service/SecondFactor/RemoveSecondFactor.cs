@@ -18,6 +18,6 @@ internal sealed class RemoveSecondFactor(IdentityDb db, Outbox outbox)
         await db.TotpSecrets.Where(row => row.UserId == userId).ExecuteDeleteAsync(cancellationToken);
         await RecoveryCodes.RemoveAsync(db, userId, cancellationToken);
         await outbox.NotifyAsync(
-            userId, MailKind.SignInMethodRemoved, new Dictionary<string, string> { ["method"] = "second_factor" }, cancellationToken);
+            userId, MailKind.SignInMethodRemoved, new Dictionary<string, string> { ["method"] = "two_step" }, cancellationToken);
     }
 }

@@ -17,7 +17,8 @@ public sealed class Chromium : IAsyncLifetime
         Assert.True(File.Exists(path), $"{path} is missing. ./test.sh installs it, or says what to install.");
         Environment.SetEnvironmentVariable(
             "PLAYWRIGHT_DRIVER_SEARCH_PATH",
-            typeof(Chromium).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(data => data.Key == "PlaywrightFolder").Value);
+            typeof(Chromium).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
+                .Single(data => data.Key == "PlaywrightFolder").Value);
         playwright = await Playwright.CreateAsync();
         browser = await playwright.Chromium.LaunchAsync(new()
         {
@@ -26,9 +27,10 @@ public sealed class Chromium : IAsyncLifetime
         });
     }
 
-    /// <summary>Opens a window of an ordinary laptop.</summary>
+    /// <summary>Opens a window of an ordinary laptop, and closes the one of the test before.</summary>
     public async Task<IPage> OpenAsync(PagesMesh mesh, Action<BrowserNewContextOptions>? change = null)
     {
+        await Task.WhenAll(browser.Contexts.Select(context => context.CloseAsync()));
         var options = new BrowserNewContextOptions
         {
             BaseURL = mesh.Origin, Locale = "en-GB", TimezoneId = "Europe/Berlin", ViewportSize = new() { Width = 1000, Height = 760 },
@@ -38,15 +40,6 @@ public sealed class Chromium : IAsyncLifetime
         var context = await browser.NewContextAsync(options);
         context.SetDefaultTimeout(20_000);
         return await context.NewPageAsync();
-    }
-
-    /// <summary>Opens a window in which the visitor is signed in.</summary>
-    public async Task<IPage> OpenAsync(PagesMesh mesh, Visitor visitor, Action<BrowserNewContextOptions>? change = null)
-    {
-        var page = await OpenAsync(mesh, change);
-        await page.Context.AddCookiesAsync(visitor.Cookies.Select(
-            cookie => new Cookie { Name = cookie.Key, Value = cookie.Value, Url = mesh.Origin, HttpOnly = true, SameSite = SameSiteAttribute.Lax }));
-        return page;
     }
 
     public async ValueTask DisposeAsync()

@@ -44,7 +44,6 @@ public sealed class EveryPageTests(PagesMesh mesh, Chromium chromium)
 
         // 4. The Content-Security-Policy hits nothing of ours. A refused form is an answer of 400 and more, which the console repeats.
         Assert.Empty(complaints.Where(complaint => !complaint.StartsWith("Failed to load resource", StringComparison.Ordinal)));
-        await page.Context.CloseAsync();
     }
 
     private static IEnumerable<string> Describe(AxeResult result) =>

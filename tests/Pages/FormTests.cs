@@ -19,7 +19,8 @@ public sealed class FormTests(PagesMesh mesh)
 
     private static readonly Dictionary<string, string> Odd = new()
     {
-        ["empty"] = "", ["huge"] = new string('x', 5000), ["NUL"] = "a\0b", ["right to left"] = "שלום\u202Eabc", ["emoji"] = "🦊🦊🦊🦊🦊🦊🦊🦊",
+        ["empty"] = "", ["huge"] = new string('x', 5000), ["NUL"] = "a\0b", ["right to left"] = "שלום\u202Eabc",
+        ["emoji"] = "🦊🦊🦊🦊🦊🦊🦊🦊",
         ["HTML"] = "\"><script>alert(1)</script>", ["quotes"] = "'\"`${{1}}", ["line breaks"] = "a\r\nSet-Cookie: b=c",
         ["control characters"] = "a\u0001\u001b[31m", ["noncharacters"] = "\uFFFE\uFFFF",
     };
@@ -54,7 +55,8 @@ public sealed class FormTests(PagesMesh mesh)
         var (visitor, _) = await mesh.SignUpAsync();
         var field = Forms.Single(form => form.Path == path).Fields[0];
 
-        foreach (var body in new[] { $"{field}=a&{field}=b", "unknown=1", $"{field}=%zz", $"{field}=%ff", $"{field}=%ed%a0%80", field, "=1", "&" })
+        string[] damaged = [$"{field}=a&{field}=b", "unknown=1", $"{field}=%zz", $"{field}=%ff", $"{field}=%ed%a0%80", field, "=1", "&"];
+        foreach (var body in damaged)
         {
             var answer = await visitor.PostRawAsync(path, body);
 

@@ -38,7 +38,6 @@ public sealed class JourneyTests(PagesMesh mesh, Chromium chromium)
         await Assertions.Expect(page.Locator(".rows li")).ToHaveCountAsync(1);
         var time = await page.Locator("time").First.TextContentAsync();
         Assert.Equal(!hasScripts, time!.EndsWith("UTC", StringComparison.Ordinal));
-        await page.Context.CloseAsync();
     }
 
     [Fact]
@@ -60,7 +59,6 @@ public sealed class JourneyTests(PagesMesh mesh, Chromium chromium)
         await page.GetByLabel("Password").FillAsync(PagesMesh.Password);
         await page.Keyboard.PressAsync("Enter");
         await Assertions.Expect(page).ToHaveURLAsync(mesh.Origin + "/me/security");
-        await page.Context.CloseAsync();
     }
 
     [Fact]
@@ -77,7 +75,6 @@ public sealed class JourneyTests(PagesMesh mesh, Chromium chromium)
         }
 
         Assert.Equal(["username", "password", "Sign in", "Create an account"], order);
-        await page.Context.CloseAsync();
     }
 
     [Fact]
@@ -100,6 +97,5 @@ public sealed class JourneyTests(PagesMesh mesh, Chromium chromium)
 
         Assert.Equal(0, posts);
         await Assertions.Expect(page.GetByRole(AriaRole.Heading, new() { Name = name })).ToBeVisibleAsync();
-        await page.Context.CloseAsync();
     }
 }

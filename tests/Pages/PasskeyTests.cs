@@ -26,7 +26,6 @@ public sealed class PasskeyTests(PagesMesh mesh, Chromium chromium)
         await page.GetByRole(AriaRole.Button, new() { Name = "Remove the passkey Old laptop" }).ClickAsync();
         await Assertions.Expect(page.GetByRole(AriaRole.Status)).ToHaveTextAsync("The passkey is removed.");
         await Assertions.Expect(page.Locator(".rows")).ToHaveCountAsync(0);
-        await page.Context.CloseAsync();
     }
 
     [Fact]
@@ -41,7 +40,6 @@ public sealed class PasskeyTests(PagesMesh mesh, Chromium chromium)
         }
 
         await page.WaitForURLAsync("**/me");
-        await page.Context.CloseAsync();
     }
 
     [Fact]
@@ -56,7 +54,6 @@ public sealed class PasskeyTests(PagesMesh mesh, Chromium chromium)
         await page.GetByRole(AriaRole.Button, new() { Name = "Confirm with a passkey" }).ClickAsync();
 
         await page.WaitForURLAsync("**/me/email");
-        await page.Context.CloseAsync();
     }
 
     [Fact]
@@ -69,6 +66,5 @@ public sealed class PasskeyTests(PagesMesh mesh, Chromium chromium)
 
         await Assertions.Expect(page.GetByText("Passkeys need JavaScript")).ToBeVisibleAsync();
         await Assertions.Expect(page.GetByRole(AriaRole.Button, new() { Name = "Add a passkey" })).ToBeHiddenAsync();
-        await page.Context.CloseAsync();
     }
 }

@@ -42,7 +42,6 @@ public sealed class Screenshots(PagesMesh mesh, Chromium chromium)
                 await TakeAsync(page, state + "-dark");
             }
 
-            await page.Context.CloseAsync();
         }
     }
 

@@ -43,7 +43,6 @@ public sealed class SecondFactorTests(PagesMesh mesh, Chromium chromium)
         await page.GetByRole(AriaRole.Button, new() { Name = "Forget all" }).ClickAsync();
         await page.SignOutAndInAsync(name);
         await Assertions.Expect(page.GetByRole(AriaRole.Heading, new() { Name = "One more step" })).ToBeVisibleAsync();
-        await page.Context.CloseAsync();
     }
 
     [Fact]
@@ -69,7 +68,6 @@ public sealed class SecondFactorTests(PagesMesh mesh, Chromium chromium)
         await page.GotoAsync("/me/security/authenticator");
         await page.GetByRole(AriaRole.Button, new() { Name = "Remove the app" }).ClickAsync();
         await Assertions.Expect(page.GetByRole(AriaRole.Status)).ToHaveTextAsync("Your authenticator app is removed.");
-        await page.Context.CloseAsync();
     }
 
     [Fact]
@@ -84,7 +82,6 @@ public sealed class SecondFactorTests(PagesMesh mesh, Chromium chromium)
         Assert.Equal(
             (303, "/signin?return=%2Fme%2Fsecurity&done=sign-in-expired"), (elsewhere.Status, elsewhere.Header("Location")));
         Assert.Equal((303, "/signin?return=%2Fme&done=sign-in-expired"), (sent.Status, sent.Header("Location")));
-        await page.Context.CloseAsync();
     }
 }
 

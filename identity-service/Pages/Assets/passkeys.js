@@ -1,4 +1,4 @@
-// Passkeys in the browser: <script type="module" src="…">. It finds, each only on its page (buttons: type="button" hidden data-next="/path"):
+// Passkeys in the browser. It finds, each only on its page (buttons: type="button" hidden data-next="/path"):
 //   #username          sign-in: input with autocomplete="username webauthn"; the browser offers passkeys in it
 //   #passkey-signin    sign-in: signs in without a name
 //   #passkey-second    second factor; data-login-token

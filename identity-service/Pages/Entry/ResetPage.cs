@@ -23,7 +23,9 @@ public sealed record ResetModel(
     public static string Box(RecentPasskey passkey) => "remove_" + passkey.Id;
 }
 
-/// <summary>Sets a password with the link of a mail, or of an admin. Opening the link uses nothing up: mail scanners open links, too.</summary>
+/// <summary>
+/// Sets a password with the link of a mail, or of an admin. Opening the link uses nothing up: mail scanners open links, too.
+/// </summary>
 internal static class ResetPage
 {
     public static void Map(IEndpointRouteBuilder pages)

@@ -50,7 +50,8 @@ internal sealed record Palette(string Light, string Dark)
     }
 
     public static (byte R, byte G, byte B)? TryRead(string text) =>
-        text is ['#', _, _, _, _, _, _] && uint.TryParse(text.AsSpan(1), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var n)
+        text is ['#', _, _, _, _, _, _]
+        && uint.TryParse(text.AsSpan(1), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var n)
             ? ((byte)(n >> 16), (byte)(n >> 8), (byte)n)
             : null;
 
@@ -63,7 +64,8 @@ internal sealed record Palette(string Light, string Dark)
     private static double Luminance((byte R, byte G, byte B) colour)
     {
         return (0.2126 * Linear(colour.R)) + (0.7152 * Linear(colour.G)) + (0.0722 * Linear(colour.B));
-        static double Linear(byte value) => value / 255.0 is <= 0.04045 and var low ? low / 12.92 : Math.Pow(((value / 255.0) + 0.055) / 1.055, 2.4);
+        static double Linear(byte value) =>
+            value / 255.0 is <= 0.04045 and var low ? low / 12.92 : Math.Pow(((value / 255.0) + 0.055) / 1.055, 2.4);
     }
 
     private static string ToText((byte R, byte G, byte B) colour) => $"#{colour.R:x2}{colour.G:x2}{colour.B:x2}";

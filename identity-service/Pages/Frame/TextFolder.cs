@@ -52,7 +52,8 @@ internal static partial class TextFolder
                 }
                 else if (!Placeholders(text).SequenceEqual(Placeholders(original)))
                 {
-                    yield return $"has {Path.GetFileName(file)}, whose text {key} has other placeholders than {string.Join(' ', Placeholders(original))}.";
+                    yield return $"has {Path.GetFileName(file)}, whose text {key} has other placeholders than "
+                        + $"{string.Join(' ', Placeholders(original))}.";
                 }
             }
         }

@@ -70,11 +70,23 @@ public sealed class Visit
         return account;
     }
 
-    /// <summary>For changes to how one gets into the account, which demand a recent proof. It comes first, so that nothing typed is lost.</summary>
+    /// <summary>
+    /// For changes to how one gets into the account, which demand a recent proof. It comes first, so that nothing typed is lost.
+    /// </summary>
     /// <returns>The account, or the page that must come first.</returns>
     internal async Task<(OwnAccount? Account, IResult? Elsewhere)> DemandProofAsync(CancellationToken cancellationToken) =>
         await FindAccountAsync(cancellationToken) is not { } account ? (null, ToSignIn())
         : account.FindInsufficiency(Context.User) is { } refusal ? (null, Divert(refusal))
+        : (account, null);
+
+    /// <summary>
+    /// For a new password and the end of the account: the password on the form is proof enough, unless the account has none, or demands two
+    /// factors.
+    /// </summary>
+    /// <returns>The account, or the page that must come first.</returns>
+    internal async Task<(OwnAccount? Account, IResult? Elsewhere)> DemandPasswordOrProofAsync(CancellationToken cancellationToken) =>
+        await FindAccountAsync(cancellationToken) is not { } account ? (null, ToSignIn())
+        : account.TwoStep || account.PasswordHash is null ? await DemandProofAsync(cancellationToken)
         : (account, null);
 
     internal Task<Form> ReadFormAsync(params FormField[] fields) => Form.ReadAsync(Context.Request, Language, fields);
@@ -100,7 +112,9 @@ public sealed class Visit
     internal static IResult To(string path, string? done = null) => new SeeOther(
         done is null ? path : $"{path}{(path.Contains('?', StringComparison.Ordinal) ? '&' : '?')}done={done}");
 
-    /// <summary>Leads to the sign-in and back. A session cookie that no longer opens anything is cleared, or the way would be a circle.</summary>
+    /// <summary>
+    /// Leads to the sign-in and back. A session cookie that no longer opens anything is cleared, or the way would be a circle.
+    /// </summary>
     internal IResult ToSignIn()
     {
         if (IsSignedIn)

@@ -1,9 +1,11 @@
 using AuthMesh.Identity.Accounts;
 using AuthMesh.Identity.Pages.Frame;
+using AuthMesh.Identity.Sessions;
 
 namespace AuthMesh.Identity.Pages.Me;
 
-public sealed record DeleteModel(Visit Visit, Form Form) : PageModel(Visit, Form)
+/// <param name="HasPassword">Whether the account has one, which the form asks for.</param>
+public sealed record DeleteModel(Visit Visit, Form Form, bool HasPassword) : PageModel(Visit, Form)
 {
     public override string Title => "delete.title";
 
@@ -20,15 +22,18 @@ internal static class DeletePage
         pages.MapPost(Path, DeleteAsync);
     }
 
-    private static async Task<IResult> ShowAsync(Visit visit, CancellationToken cancellationToken) =>
-        await visit.FindAccountAsync(cancellationToken) is null
-            ? visit.ToSignIn() : visit.Show(Delete.Create(new DeleteModel(visit, Form.Empty)));
+    private static async Task<IResult> ShowAsync(Visit visit, CancellationToken cancellationToken)
+    {
+        var (account, elsewhere) = await visit.DemandPasswordOrProofAsync(cancellationToken);
+        return elsewhere ?? Render(visit, Form.Empty, account!);
+    }
 
     private static async Task<IResult> DeleteAsync(Visit visit, DeleteAccount deleteAccount, CancellationToken cancellationToken)
     {
-        if (await visit.FindAccountAsync(cancellationToken) is null)
+        var (account, elsewhere) = await visit.DemandPasswordOrProofAsync(cancellationToken);
+        if (account is null)
         {
-            return visit.ToSignIn();
+            return elsewhere!;
         }
 
         var form = await visit.ReadFormAsync(FormField.Secret("current_password"));
@@ -49,6 +54,9 @@ internal static class DeletePage
             form.Refuse(refusal, visit.Language, refusal.Code == "wrong_password" ? "current_password" : null);
         }
 
-        return visit.Show(Delete.Create(new DeleteModel(visit, form)));
+        return Render(visit, form, account);
     }
+
+    private static IResult Render(Visit visit, Form form, OwnAccount account) =>
+        visit.Show(Delete.Create(new DeleteModel(visit, form, account.PasswordHash is not null)));
 }

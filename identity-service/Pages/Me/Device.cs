@@ -12,8 +12,8 @@ internal static class Device
         ],
         Systems =
         [
-            ("iPhone", "iPhone"), ("iPad", "iPad"), ("Android", "Android"), ("Windows", "Windows"), ("Macintosh", "Mac"), ("CrOS", "ChromeOS"),
-            ("Linux", "Linux"),
+            ("iPhone", "iPhone"), ("iPad", "iPad"), ("Android", "Android"), ("Windows", "Windows"), ("Macintosh", "Mac"),
+            ("CrOS", "ChromeOS"), ("Linux", "Linux"),
         ];
 
     /// <returns>The name; the text itself if it names no known browser; null if it is empty.</returns>

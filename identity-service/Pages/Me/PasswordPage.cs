@@ -36,7 +36,7 @@ internal static class PasswordPage
     private static async Task<IResult> ShowAsync(
         Visit visit, IdentityDb db, IOptions<PasswordOptions> rules, CancellationToken cancellationToken)
     {
-        var (account, elsewhere) = await FindAsync(visit, cancellationToken);
+        var (account, elsewhere) = await visit.DemandPasswordOrProofAsync(cancellationToken);
         return elsewhere ?? await RenderAsync(visit, Form.Empty, account!, db, rules.Value, cancellationToken);
     }
 
@@ -44,7 +44,7 @@ internal static class PasswordPage
         Visit visit, ChangePassword change, DropPassword drop, IdentityDb db, IOptions<PasswordOptions> rules,
         CancellationToken cancellationToken)
     {
-        var (account, elsewhere) = await FindAsync(visit, cancellationToken);
+        var (account, elsewhere) = await visit.DemandPasswordOrProofAsync(cancellationToken);
         if (account is null)
         {
             return elsewhere!;
@@ -94,12 +94,6 @@ internal static class PasswordPage
 
         return await RenderAsync(visit, form, account, db, rules.Value, cancellationToken);
     }
-
-    // A password alone is proof enough for a new one, unless the account has two factors or none.
-    private static async Task<(OwnAccount? Account, IResult? Elsewhere)> FindAsync(Visit visit, CancellationToken cancellationToken) =>
-        await visit.FindAccountAsync(cancellationToken) is not { } account ? (null, visit.ToSignIn())
-        : account.TwoStep || account.PasswordHash is null ? await visit.DemandProofAsync(cancellationToken)
-        : (account, null);
 
     private static async Task<IResult> RenderAsync(
         Visit visit, Form form, OwnAccount account, IdentityDb db, PasswordOptions rules, CancellationToken cancellationToken)

@@ -31,10 +31,11 @@ internal static class ProfilePage
         pages.MapPost("/me", ChangeAsync);
     }
 
-    private static async Task<IResult> ShowAsync(Visit visit, CancellationToken cancellationToken) =>
-        await visit.FindAccountAsync(cancellationToken) is { } account ? Render(visit, account, Form.Empty) : visit.ToSignIn();
+    private static async Task<IResult> ShowAsync(Visit visit, MailVerification mail, CancellationToken cancellationToken) =>
+        await visit.FindAccountAsync(cancellationToken) is { } account ? Render(visit, account, Form.Empty, mail) : visit.ToSignIn();
 
-    private static async Task<IResult> ChangeAsync(Visit visit, ChooseLanguage chooseLanguage, CancellationToken cancellationToken)
+    private static async Task<IResult> ChangeAsync(
+        Visit visit, ChooseLanguage chooseLanguage, MailVerification mail, CancellationToken cancellationToken)
     {
         if (await visit.FindAccountAsync(cancellationToken) is not { } account)
         {
@@ -58,10 +59,10 @@ internal static class ProfilePage
             form.Refuse(refusal, visit.Language);
         }
 
-        return Render(visit, account, form);
+        return Render(visit, account, form, mail);
     }
 
-    private static IResult Render(Visit visit, OwnAccount account, Form form) => visit.Show(Profile.Create(
+    private static IResult Render(Visit visit, OwnAccount account, Form form, MailVerification mail) => visit.Show(Profile.Create(
         new ProfileModel(visit, form, account.Username, account.CreatedAt, account.Language, [.. visit.Texts.All],
-        visit.Context.RequestServices.GetRequiredService<MailVerification>().IsPossible, account.Email, account.RequestedEmail)));
+        mail.IsPossible, account.Email, account.RequestedEmail)));
 }

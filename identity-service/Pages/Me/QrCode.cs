@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net;
 using System.Text;
 using Microsoft.AspNetCore.Html;
 using QRCoder;
@@ -31,6 +32,9 @@ internal static class QrCode
 
         var size = data.ModuleMatrix.Count;
         return new HtmlString(
-            $"""<svg class="qr" role="img" aria-label="{System.Net.WebUtility.HtmlEncode(label)}" viewBox="0 0 {size} {size}" shape-rendering="crispEdges"><path fill="currentColor" d="{path}"/></svg>""");
+            $"""
+            <svg class="qr" role="img" aria-label="{WebUtility.HtmlEncode(label)}" viewBox="0 0 {size} {size}" shape-rendering="crispEdges">
+            <path fill="currentColor" d="{path}"/></svg>
+            """);
     }
 }
