@@ -49,7 +49,7 @@ public sealed class JourneyTests(PagesMesh mesh, Chromium chromium)
 
         await page.GetByLabel("Username or email address").FillAsync(name);
         await page.GetByLabel("Password").FillAsync("not the password");
-        await page.GetByRole(AriaRole.Button, new() { Name = "Sign in" }).ClickAsync();
+        await page.GetByRole(AriaRole.Button, new() { Name = "Sign in", Exact = true }).ClickAsync();
         await Assertions.Expect(page.GetByRole(AriaRole.Alert)).ToHaveTextAsync("That name and password do not match.");
         await Assertions.Expect(page.GetByLabel("Username or email address")).ToHaveValueAsync(name);
         await Assertions.Expect(page.GetByLabel("Password")).ToHaveValueAsync("");
@@ -68,13 +68,14 @@ public sealed class JourneyTests(PagesMesh mesh, Chromium chromium)
         await page.GotoAsync("/signin");
 
         var order = new List<string>();
-        for (var i = 0; i < 4; i++)
+        for (var i = 0; i < 6; i++)
         {
             order.Add(await page.EvaluateAsync<string>("document.activeElement.textContent || document.activeElement.name"));
             await page.Keyboard.PressAsync("Tab");
         }
 
-        Assert.Equal(["username", "password", "Sign in", "Create an account"], order);
+        Assert.Equal(
+            ["username", "password", "Sign in", "Sign in with a passkey", "Forgot your password?", "Create an account"], order);
     }
 
     [Fact]

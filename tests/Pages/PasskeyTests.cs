@@ -64,7 +64,7 @@ public sealed class PasskeyTests(PagesMesh mesh, Chromium chromium)
         await page.TakeCookiesAsync(mesh, visitor);
         await page.GotoAsync("/me/security/passkeys");
 
-        await Assertions.Expect(page.GetByText("Passkeys need JavaScript")).ToBeVisibleAsync();
+        await Assertions.Expect(page.GetByText("Adding one needs JavaScript")).ToBeVisibleAsync();
         await Assertions.Expect(page.GetByRole(AriaRole.Button, new() { Name = "Add a passkey" })).ToBeHiddenAsync();
     }
 }

@@ -37,7 +37,7 @@ public sealed partial class TextTests(PagesMesh mesh)
     [Fact]
     public void Every_error_with_a_text_is_one_that_the_services_answer_with()
     {
-        var codes = new Page("docs/errors.md").Rows("code").Select(row => Page.Code(row[0])[0]).ToHashSet();
+        var codes = new Page("docs/errors.md").Rows("status").Select(row => Page.Code(row[1])[0]).ToHashSet();
 
         Assert.Empty(English.Keys.Where(key => key.StartsWith("error.", StringComparison.Ordinal) && !codes.Contains(key[6..])));
     }

@@ -47,7 +47,7 @@ public sealed class Visitor(Caller gateway, string origin)
             request.Headers.Add("Accept", "text/html,application/xhtml+xml,*/*;q=0.8");
             if (Language is not null)
             {
-                request.Headers.Add("Accept-Language", Language);
+                request.Headers.TryAddWithoutValidation("Accept-Language", Language);
             }
 
             if (cookies.Count > 0)
