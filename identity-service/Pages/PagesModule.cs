@@ -1,6 +1,6 @@
 using AuthMesh.Identity.Pages.Entry;
 using AuthMesh.Identity.Pages.Frame;
-using AuthMesh.Identity.Pages.Me;
+using AuthMesh.Identity.Pages.Account;
 using AuthMesh.Identity.Platform;
 
 namespace AuthMesh.Identity.Pages;

@@ -5,7 +5,7 @@ using AuthMesh.Identity.SecondFactor;
 using AuthMesh.Identity.Sessions;
 using Microsoft.AspNetCore.Http.HttpResults;
 
-namespace AuthMesh.Identity.Pages.Me;
+namespace AuthMesh.Identity.Pages.Account;
 
 /// <param name="Passkeys">The account's passkeys, oldest first.</param>
 /// <param name="IsTwoStep">Whether the password needs a second step.</param>

@@ -4,7 +4,7 @@ using AuthMesh.Identity.Pages.Frame;
 using AuthMesh.Identity.Sessions;
 using Microsoft.AspNetCore.Http.HttpResults;
 
-namespace AuthMesh.Identity.Pages.Me;
+namespace AuthMesh.Identity.Pages.Account;
 
 /// <param name="Email">The proved address, if any.</param>
 /// <param name="Requested">An address that is yet to be proved, if any.</param>

@@ -2,7 +2,7 @@ using AuthMesh.Identity.Pages.Frame;
 using AuthMesh.Identity.Sessions;
 using Microsoft.AspNetCore.Http.HttpResults;
 
-namespace AuthMesh.Identity.Pages.Me;
+namespace AuthMesh.Identity.Pages.Account;
 
 public sealed record SessionsModel(Visit Visit, Form Form, IReadOnlyList<SessionResponse> Sessions) : PageModel(Visit, Form)
 {

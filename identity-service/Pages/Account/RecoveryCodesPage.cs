@@ -4,7 +4,7 @@ using AuthMesh.Identity.SecondFactor;
 using AuthMesh.Identity.Sessions;
 using Microsoft.AspNetCore.Http.HttpResults;
 
-namespace AuthMesh.Identity.Pages.Me;
+namespace AuthMesh.Identity.Pages.Account;
 
 /// <param name="Left">How many codes are left.</param>
 /// <param name="Codes">New codes, which are shown once; else null.</param>

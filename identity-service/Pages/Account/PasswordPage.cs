@@ -8,7 +8,7 @@ using AuthMesh.Identity.Sessions;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Extensions.Options;
 
-namespace AuthMesh.Identity.Pages.Me;
+namespace AuthMesh.Identity.Pages.Account;
 
 /// <param name="HasPassword">Whether the account has one.</param>
 /// <param name="CanDrop">Whether a passkey would remain.</param>

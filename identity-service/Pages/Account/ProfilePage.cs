@@ -3,7 +3,7 @@ using AuthMesh.Identity.Emails;
 using AuthMesh.Identity.Pages.Frame;
 using AuthMesh.Identity.Sessions;
 
-namespace AuthMesh.Identity.Pages.Me;
+namespace AuthMesh.Identity.Pages.Account;
 
 /// <param name="CreatedAt">When the account was created.</param>
 /// <param name="Chosen">The language that the person chose, if any.</param>

@@ -2,7 +2,7 @@ using AuthMesh.Identity.Accounts;
 using AuthMesh.Identity.Pages.Frame;
 using AuthMesh.Identity.Sessions;
 
-namespace AuthMesh.Identity.Pages.Me;
+namespace AuthMesh.Identity.Pages.Account;
 
 /// <param name="HasPassword">Whether the account has one, which the form asks for.</param>
 public sealed record DeleteModel(Visit Visit, Form Form, bool HasPassword) : PageModel(Visit, Form)

@@ -5,7 +5,7 @@ using AuthMesh.Identity.SecondFactor;
 using AuthMesh.Identity.Sessions;
 using Microsoft.AspNetCore.Http.HttpResults;
 
-namespace AuthMesh.Identity.Pages.Me;
+namespace AuthMesh.Identity.Pages.Account;
 
 /// <param name="IsOn">Whether an app is in use.</param>
 /// <param name="OtpauthUri">The secret that waits for its first code, if one was just made.</param>

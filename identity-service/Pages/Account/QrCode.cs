@@ -4,7 +4,7 @@ using System.Text;
 using Microsoft.AspNetCore.Html;
 using QRCoder;
 
-namespace AuthMesh.Identity.Pages.Me;
+namespace AuthMesh.Identity.Pages.Account;
 
 /// <summary>Draws a QR code as one path of an inline SVG, without styles, which the pages' Content-Security-Policy forbids.</summary>
 internal static class QrCode

@@ -1,4 +1,4 @@
-namespace AuthMesh.Identity.Pages.Me;
+namespace AuthMesh.Identity.Pages.Account;
 
 /// <summary>Reads a User-Agent as people name their devices: "Firefox, Linux". Words that it does not know, it does not guess.</summary>
 internal static class Device

@@ -4,7 +4,7 @@ using AuthMesh.Identity.SecondFactor;
 using AuthMesh.Identity.Sessions;
 using Microsoft.Extensions.Options;
 
-namespace AuthMesh.Identity.Pages.Me;
+namespace AuthMesh.Identity.Pages.Account;
 
 public sealed record SecurityModel(
     Visit Visit, Form Form, bool HasPassword, bool IsTwoStep, bool HasTotp, int RecoveryCodes, int Passkeys, bool TrustsDevices)
