@@ -36,9 +36,7 @@ internal sealed class RemovePasskey(IdentityDb db, Outbox outbox, SecurityEvents
         }
 
         var passkeyId = ParseId(id);
-        var name = await db.Passkeys.Where(passkey => passkey.Id == passkeyId && passkey.UserId == account.Id)
-            .Select(passkey => passkey.Name).SingleOrDefaultAsync(cancellationToken);
-        if (name is null)
+        if (!await db.Passkeys.AnyAsync(passkey => passkey.Id == passkeyId && passkey.UserId == account.Id, cancellationToken))
         {
             return NotFound;
         }

@@ -17,7 +17,7 @@ public sealed class AccountTests(ProductionMesh mesh)
         Assert.Equal(
             [
                 "status", "message", "id", "username", "email", "email_verified", "requested_email", "role", "created_at", "has_password",
-                "two_step", "totp", "recovery_codes",
+                "two_step", "totp", "recovery_codes", "passkeys",
             ],
             answer.Json.EnumerateObject().Select(member => member.Name));
         Assert.Equal(

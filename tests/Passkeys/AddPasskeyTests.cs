@@ -67,8 +67,8 @@ public sealed class AddPasskeyTests(ProductionMesh mesh)
             excluded.GetProperty("transports").EnumerateArray().Select(transport => transport.GetString()).Order(StringComparer.Ordinal));
         Assert.Equal(1, await mesh.Database.ScalarAsync<int>("SELECT factors_epoch FROM users WHERE id = $1", user.UserId));
         Assert.Equal(
-            "My phone", await mesh.Database.ScalarAsync<string>(
-                "SELECT data->>'name' FROM mails WHERE user_id = $1 AND kind = 'SignInMethodAdded'", user.UserId));
+            "passkey", await mesh.Database.ScalarAsync<string>(
+                "SELECT data->>'method' FROM mails WHERE user_id = $1 AND kind = 'SignInMethodAdded'", user.UserId));
         await mesh.AssertEventsAsync("passkey_added", user.UserId, 1);
     }
 
