@@ -31,7 +31,7 @@ internal static class Totp
     /// <returns>The newest step that has this code, or null.</returns>
     public static long? FindStep(byte[] secret, string code, long now)
     {
-        var given = System.Text.Encoding.UTF8.GetBytes(code.Replace(" ", "", StringComparison.Ordinal)); // apps show groups of three
+        var given = System.Text.Encoding.UTF8.GetBytes(code.Replace(" ", "", StringComparison.Ordinal)); // apps show groups
         long? found = null;
         for (var step = now - 1; step <= now + 1; step++)
         {
