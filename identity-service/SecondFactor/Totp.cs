@@ -17,7 +17,7 @@ internal static class Totp
     public static long StepAt(DateTimeOffset time) => time.ToUnixTimeSeconds() / StepSeconds;
 
     /// <summary>The code of a step (RFC 4226 §5.3).</summary>
-    [SuppressMessage("Security", "CA5350", Justification = "Apps compute SHA-1, and HMAC does not rest on what is broken in it.")]
+    [SuppressMessage("Security", "CA5350", Justification = "Apps compute it. HMAC does not rest on what is broken in SHA-1.")]
     public static string CodeAt(byte[] secret, long step)
     {
         Span<byte> counter = stackalloc byte[sizeof(long)];
