@@ -143,7 +143,7 @@ public sealed class InvitationTests(ProductionMesh mesh)
     public async Task Where_accounts_are_closed_nobody_is_invited_either()
     {
         var closed = Options.Create(new AccountOptions { Registration = RegistrationMode.Closed });
-        var inviteUser = new InviteUser(null!, null!, null!, null!, closed, TimeProvider.System, null!);
+        var inviteUser = new InviteUser(null!, null!, null!, null!, null!, closed, TimeProvider.System, null!);
 
         var answer = await inviteUser.RunAsync(
             new InviteUserRequest(ProductionMesh.NewName()), new DefaultHttpContext(), TestContext.Current.CancellationToken);
