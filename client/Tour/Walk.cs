@@ -103,7 +103,9 @@ internal sealed class Walk(ServerConnection connection)
                 var login = LoginAnswer.From(answer);
                 purses[username!] = (old ?? new Purse(login.Token)) with
                 {
-                    Token = login.Token, RefreshToken = login.RefreshToken, Cookie = answer.SessionCookie ?? old?.Cookie,
+                    Token = login.Token,
+                    RefreshToken = login.RefreshToken,
+                    Cookie = answer.SessionCookie ?? old?.Cookie,
                 };
                 return login.Token != old?.Token;
             default:

@@ -21,8 +21,8 @@ internal static class SecondFactorModule
     {
         AddServices = services => services
             .AddSingleton<TrustedDevices>().AddScoped<ProveTotp>().AddScoped<RecoveryCodes>().AddScoped<SetUpTotp>()
-            .AddScoped<ConfirmTotp>().AddScoped<RemoveTotp>().AddScoped<ReplaceRecoveryCodes>().AddScoped<SetTwoStep>().AddScoped<ForgetTrustedDevices>()
-            .AddScoped<RemoveSecondFactor>().AddSingleton(Waiting),
+            .AddScoped<ConfirmTotp>().AddScoped<RemoveTotp>().AddScoped<ReplaceRecoveryCodes>().AddScoped<SetTwoStep>()
+            .AddScoped<ForgetTrustedDevices>().AddScoped<RemoveSecondFactor>().AddSingleton(Waiting),
         MapEndpoints = MapEndpoints,
         MapEntities = model => model.ApplyConfiguration(new TotpSecretMapping()).ApplyConfiguration(new RecoveryCodeMapping()),
         Settings = [typeof(SecondFactorOptions)],
