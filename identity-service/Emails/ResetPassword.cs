@@ -5,6 +5,7 @@ using AuthMesh.Identity.Passkeys;
 using AuthMesh.Identity.Passwords;
 using AuthMesh.Identity.Platform;
 using AuthMesh.Identity.Platform.Database;
+using AuthMesh.Identity.SecondFactor;
 using AuthMesh.Identity.Throttling;
 using AuthMesh.Identity.Users;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -87,6 +88,7 @@ internal sealed class ResetPassword(
 
         // 4. The account's other proofs are void now, and passkeys that the owner did not recognise go with them.
         await db.AccountProofs.Where(other => other.UserId == proof.UserId).ExecuteDeleteAsync(cancellationToken);
+        await ProveTotp.UnblockAsync(db, proof.UserId, cancellationToken);
         await RemovePasskeysAsync(proof.UserId, request.RemovePasskeys ?? [], cancellationToken);
         var renamed = invited is null ? null : await ProveAsync(proof.UserId, invited, cancellationToken);
         if (invited is null)

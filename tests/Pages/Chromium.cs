@@ -13,7 +13,7 @@ public sealed class Chromium : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        var path = Environment.GetEnvironmentVariable("AUTHMESH_CHROMIUM") ?? "/usr/bin/chromium";
+        var path = Environment.GetEnvironmentVariable("AUTHMESH_CHROMIUM") ?? "/usr/bin/chromium-headless-shell";
         Assert.True(File.Exists(path), $"{path} is missing. ./test.sh installs it, or says what to install.");
         Environment.SetEnvironmentVariable(
             "PLAYWRIGHT_DRIVER_SEARCH_PATH",

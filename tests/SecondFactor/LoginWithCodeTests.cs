@@ -1,3 +1,4 @@
+using AuthMesh.Tests.Emails;
 using AuthMesh.Tests.Harness;
 using AuthMesh.Tests.Sessions;
 
@@ -300,6 +301,20 @@ public sealed class LoginWithCodeTests(ProductionMesh mesh)
         var demanded = await mesh.Gateway.LoginAsync(totp.User.Username, totp.User.Password);
         Assert.Equal("""["recovery_code"]""", demanded.Member("methods"));
         Assert.Equal(200, (await mesh.Gateway.LoginRecoveryCodeAsync(token, totp.RecoveryCodes[0])).Status);
+        Assert.Equal(200, (await mesh.Gateway.LoginTotpAsync(demanded.Member("login_token")!, totp.Code())).Status);
+    }
+
+    [Fact]
+    public async Task A_reset_of_the_password_unblocks_the_app_and_keeps_it_demanded()
+    {
+        var totp = await mesh.Gateway.SignUpWithTotpAsync(mesh.Database);
+        await mesh.Database.ExecuteAsync("UPDATE totp_secrets SET wrong_codes = 50 WHERE user_id = $1", totp.UserId);
+        var proof = await mesh.Database.AddProofAsync(totp.UserId, "PasswordReset");
+
+        Assert.Equal(200, (await mesh.Gateway.ResetPasswordAsync(proof)).Status);
+
+        var demanded = await mesh.Gateway.LoginAsync(totp.User.Username, EmailCalls.NewPassword);
+        demanded.AssertError(401, "second_factor_required");
         Assert.Equal(200, (await mesh.Gateway.LoginTotpAsync(demanded.Member("login_token")!, totp.Code())).Status);
     }
 
