@@ -27,9 +27,12 @@ public sealed class EveryPageTests(PagesMesh mesh, Chromium chromium)
         page.PageError += (_, error) => complaints.Add(error);
         await PageStates.GoAsync(state, mesh, page);
 
+        await Screenshots.TakeAsync(page, state);
+
         // 1. axe finds nothing. The dark scheme changes colours alone.
         Assert.Empty(Describe(await page.RunAxe()));
         await page.EmulateMediaAsync(new() { ColorScheme = ColorScheme.Dark });
+        await Screenshots.TakeDarkAsync(page, state);
         Assert.Empty(Describe(await page.RunAxe(Contrast)));
 
         // 2. Nothing scrolls sideways, which is also what a zoom of 200 % on a small laptop needs.
