@@ -19,7 +19,7 @@ public sealed class SecondFactorTests(PagesMesh mesh, Chromium chromium)
         var download = await page.RunAndWaitForDownloadAsync(
             () => page.GetByRole(AriaRole.Link, new() { Name = "Download" }).ClickAsync());
         Assert.Equal("recovery-codes.txt", download.SuggestedFilename);
-        var file = await File.ReadAllTextAsync(await download.PathAsync());
+        var file = await File.ReadAllTextAsync(await download.PathAsync(), TestContext.Current.CancellationToken);
         Assert.All(codes, code => Assert.Contains(code, file, StringComparison.Ordinal));
 
         // 2. The password is not enough, and a reload forgets nothing.

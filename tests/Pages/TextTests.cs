@@ -25,9 +25,10 @@ public sealed partial class TextTests(PagesMesh mesh)
         var code = string.Concat(sources);
         var used = Key().Matches(code).Select(match => match.Groups[1].Value).Distinct();
 
-        Assert.Empty(used.Where(key => !English.ContainsKey(key)));
-        Assert.Empty(English.Keys.Where(key => !key.StartsWith("fault: ", StringComparison.Ordinal)
-            && !key.StartsWith("error.", StringComparison.Ordinal) && !IsUsed(key)));
+        Assert.DoesNotContain(used, key => !English.ContainsKey(key));
+        Assert.DoesNotContain(
+            English.Keys, key => !key.StartsWith("fault: ", StringComparison.Ordinal)
+                && !key.StartsWith("error.", StringComparison.Ordinal) && !IsUsed(key));
 
         bool IsUsed(string key) => code.Contains($"\"{key}\"", StringComparison.Ordinal)
             || (key.StartsWith("field.", StringComparison.Ordinal) && code.Contains($"\"{key[6..]}\"", StringComparison.Ordinal))
@@ -39,8 +40,9 @@ public sealed partial class TextTests(PagesMesh mesh)
     {
         var code = string.Concat(SourceTree.ServiceCode.Select(file => file.Text));
 
-        Assert.Empty(English.Keys.Where(
-            key => key.StartsWith("error.", StringComparison.Ordinal) && !code.Contains($"\"{key[6..]}\"", StringComparison.Ordinal)));
+        Assert.DoesNotContain(
+            English.Keys,
+            key => key.StartsWith("error.", StringComparison.Ordinal) && !code.Contains($"\"{key[6..]}\"", StringComparison.Ordinal));
     }
 
     [Theory]
