@@ -30,7 +30,12 @@ else
   local-mesh/ensure-postgres.sh
 fi
 
-tests/ensure-chromium.sh
+# A run of chosen tests needs no browser unless tests of the pages are among them.
+case "$*" in
+  *Pages*) tests/ensure-chromium.sh ;;
+  *--filter*) ;;
+  *) tests/ensure-chromium.sh ;;
+esac
 
 # Programs that run for seconds gain nothing from a heap for each processor, from memory that is never writable and executable at once, or
 # from recompiling a method after 30 calls; the last raises that threshold to 8,192 (in hexadecimal).

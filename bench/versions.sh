@@ -23,5 +23,6 @@ publish() { # publish SOURCE OUTPUT
 }
 publish "$earlier/source" "$earlier/published"
 publish . "$earlier/now"
-dotnet build bench/bench.csproj --configuration Release --nologo --verbosity quiet --consoleLoggerParameters:ErrorsOnly -p:RunAnalyzers=false
+dotnet build bench/bench.csproj --configuration Release --nologo --verbosity quiet --consoleLoggerParameters:ErrorsOnly \
+  -p:RunAnalyzers=false
 dotnet bench/bin/Release/net10.0/bench.dll versions "$earlier/published" "$earlier/now" "$@"

@@ -15,6 +15,7 @@ if [ -z "${AUTHMESH_CHROMIUM:-}" ] && [ "$(id -u)" = 0 ] && command -v apt-get >
 fi
 
 if [ ! -x "$chromium" ]; then
-  echo "The tests of the pages need Chromium at $chromium: apt-get install chromium-headless-shell, or name another with AUTHMESH_CHROMIUM" >&2
+  echo "The tests of the pages need Chromium at $chromium. Install chromium-headless-shell, or name another with" >&2
+  echo "AUTHMESH_CHROMIUM" >&2
   exit 1
 fi

@@ -66,7 +66,8 @@ internal static class FloodLoad
         await Probe.RunAsync(probes, TimeSpan.FromSeconds(3), cancellation); // warm-up
 
         Console.WriteLine(
-            Line($"{clients} clients at {(isForgotten ? "/password/forgot" : "/login")}, cost {HashSpeed.Cost}, {Environment.ProcessorCount} cores, {rounds} rounds of ")
+            Line($"{clients} clients at {(isForgotten ? "/password/forgot" : "/login")}, cost {HashSpeed.Cost}, ")
+            + Line($"{Environment.ProcessorCount} cores, {rounds} rounds of ")
             + Line($"{time.TotalSeconds:0} s quiet and {time.TotalSeconds:0} s flood"));
         var results = new List<Round>();
         for (var i = 0; i < rounds; i++)

@@ -7,8 +7,8 @@ using System.Security.Cryptography;
 namespace AuthMesh.Bench.Flood;
 
 /// <summary>
-/// Clients that sign in with unknown names, or that forgot the password of one of <see cref="ForgetfulUsers"/>. Each retries as soon as it is
-/// answered, every time from another address with another name.
+/// Clients that sign in with unknown names, or that forgot the password of one of <see cref="ForgetfulUsers"/>. Each retries as soon as
+/// it is answered, every time from another address with another name.
 /// </summary>
 internal sealed class LoginFlood : IDisposable
 {

@@ -16,11 +16,14 @@ internal static class AgainstEarlier
 
     public static Command Define()
     {
-        var earlier = new Argument<DirectoryInfo>("EARLIER") { Description = "The earlier version's published services, a folder for each" };
+        var earlier = new Argument<DirectoryInfo>("EARLIER") { Description = "The earlier version's services, a folder for each" };
         var now = new Argument<DirectoryInfo>("NOW") { Description = "This version's" };
         var rounds = new Option<int>("--rounds") { Description = "Number of rounds", DefaultValueFactory = _ => 9 };
         var command = new Command(
-            "versions", "Compares this version with an earlier one; bench/versions.sh COMMIT prepares and runs it") { earlier, now, rounds };
+            "versions", "Compares this version with an earlier one; bench/versions.sh COMMIT prepares and runs it")
+        {
+            earlier, now, rounds,
+        };
         command.SetAction((parsed, cancellation) => RunAsync(
             parsed.GetRequiredValue(earlier), parsed.GetRequiredValue(now), Plan.Full with { Rounds = parsed.GetValue(rounds) },
             cancellation));
@@ -86,7 +89,8 @@ internal static class AgainstEarlier
         };
     }
 
-    // Each caller has a session of its own. Within 30 s, a session rotates once; the other calls get the same answer from the same statement.
+    // Each caller has a session of its own. Within 30 s, a session rotates once; the other calls get the same answer from the same
+    // statement.
     private static async Task<PostLoad> RefreshAsync(Mesh mesh, CancellationToken cancellation)
     {
         var bodies = await SignInAsync(mesh, "/login", cancellation);
@@ -102,7 +106,8 @@ internal static class AgainstEarlier
         foreach (var body in bodies)
         {
             using var registered = await http.PostAsync(
-                new Uri("/register", UriKind.Relative), new StringContent(body, System.Text.Encoding.UTF8, "application/json"), cancellation);
+                new Uri("/register", UriKind.Relative), new StringContent(body, System.Text.Encoding.UTF8, "application/json"),
+                cancellation);
             registered.EnsureSuccessStatusCode();
         }
 

@@ -8,8 +8,8 @@ internal static class AccountsModule
     public static readonly Module Instance = new("Accounts")
     {
         AddServices = services => services
-            .AddScoped<Register>().AddScoped<ShowAccount>().AddScoped<Reauthenticate>().AddScoped<ChangePassword>().AddScoped<DropPassword>()
-            .AddScoped<ChooseLanguage>().AddScoped<DeleteAccount>(),
+            .AddScoped<Register>().AddScoped<ShowAccount>().AddScoped<Reauthenticate>().AddScoped<ChangePassword>()
+            .AddScoped<DropPassword>().AddScoped<ChooseLanguage>().AddScoped<DeleteAccount>(),
         MapEndpoints = MapEndpoints,
         Settings = [typeof(AccountOptions)],
     };

@@ -134,7 +134,9 @@ public sealed class SessionCommandTests(ProductionMesh mesh) : IDisposable
 
         var shown = await here.RunAsync("account");
         Assert.Matches(
-            $"^name      {name}\nid        [0-9a-f-]{{36}}\nrole      user\ncreated   [^\n]+\nserver    {Server}\n$", shown.Output);
+            $"^name      {name}\nid        [0-9a-f-]{{36}}\nrole      user\ncreated   [^\n]+\nfactors   the password is enough\n"
+            + $"server    {Server}\n$",
+            shown.Output);
         Assert.Equal(name, (await here.RunAsync("account", "--json")).Document().Member("username"));
 
         (await here.PipeAsync($"not {password}\n", "account", "delete", "--yes", "--password-stdin"))

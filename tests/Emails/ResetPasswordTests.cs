@@ -154,9 +154,9 @@ public sealed class ResetPasswordTests(ProductionMesh mesh)
         var id = Guid.NewGuid();
         await mesh.Database.ExecuteAsync(
             """
-            INSERT INTO passkeys (id, user_id, credential_id, public_key, name, sign_count, transports, is_user_verified,
-                is_backup_eligible, is_backed_up, attestation_object, client_data, created_at)
-            VALUES ($1, $2, $3, '', 'a key', 0, '{}', true, false, false, '', '', now() - make_interval(days => $4))
+            INSERT INTO passkeys (id, user_id, credential_id, public_key, name, sign_count, transports, is_backup_eligible,
+                is_backed_up, created_at)
+            VALUES ($1, $2, $3, '', 'a key', 0, '{}', false, false, now() - make_interval(days => $4))
             """,
             id, userId, id.ToByteArray(), days);
         return id;

@@ -30,8 +30,9 @@ public sealed class ReplicaTests(ProductionMesh production)
         }
 
         Assert.Equal(replicas, Regex.Count(logs, "Schema, key ring and first users are in place"));
-        Assert.Equal("Pepper Current, RefreshToken Current, Signing Announced, Signing Current", await own.Database.ScalarAsync<string>(
-            "SELECT string_agg(purpose || ' ' || state, ', ' ORDER BY purpose, state) FROM ring_keys"));
+        Assert.Equal("Pepper Current, RefreshToken Current, Seal Current, Signing Announced, Signing Current",
+            await own.Database.ScalarAsync<string>(
+                "SELECT string_agg(purpose || ' ' || state, ', ' ORDER BY purpose, state) FROM ring_keys"));
         Assert.Equal("admin admin", await own.Database.ScalarAsync<string>("SELECT string_agg(username || ' ' || role, ', ') FROM users"));
         var password = (await File.ReadAllTextAsync(own.FileIn("generated-password"), TestContext.Current.CancellationToken)).TrimEnd();
 

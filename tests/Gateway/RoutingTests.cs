@@ -5,7 +5,6 @@ namespace AuthMesh.Tests.Gateway;
 public sealed class RoutingTests(ProductionMesh mesh)
 {
     [Theory]
-    [InlineData("/")]
     [InlineData("/nothing")]
     [InlineData("/favicon.ico")]
     [InlineData("/internal")]

@@ -17,8 +17,8 @@ public sealed class RandomOrder : XunitTestFramework, ITestCollectionOrderer, IT
     /// <summary>These take longest, so they start first: otherwise one of them would run at the end, alone on two cores.</summary>
     private static readonly Type[] Longest =
     [
-        typeof(Keys.RotationTests), typeof(Faults.RevocationFaultTests), typeof(Faults.OnOwnMesh), typeof(Sessions.OnTwoReplicas),
-        typeof(Promise.OneLineTests), typeof(Throttling.OnThrottledMesh), typeof(LocalMesh.MeshProgramTests),
+        typeof(Pages.OnPages), typeof(Keys.RotationTests), typeof(Faults.RevocationFaultTests), typeof(Faults.OnOwnMesh),
+        typeof(Sessions.OnTwoReplicas), typeof(Promise.OneLineTests), typeof(Throttling.OnThrottledMesh), typeof(LocalMesh.MeshProgramTests),
         typeof(Keys.RotateCommandTests),
     ];
 

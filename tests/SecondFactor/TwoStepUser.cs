@@ -65,10 +65,9 @@ internal static class SecondFactorCalls
     /// <summary>Adds the row of a passkey that nobody holds.</summary>
     public static Task<int> AddPasskeyRowAsync(this Database database, Guid userId) => database.ExecuteAsync(
         """
-        INSERT INTO passkeys SELECT (jsonb_populate_record(NULL::passkeys, to_jsonb(p))).* FROM (
-            SELECT gen_random_uuid() AS id, $1 AS user_id, sha256($2) AS credential_id, sha256($2) AS public_key, 'a key' AS name,
-                0 AS sign_count, '{}'::text[] AS transports, true AS is_user_verified, false AS is_backup_eligible, false AS is_backed_up,
-                sha256($2) AS attestation_object, sha256($2) AS client_data, now() AS created_at) p
+        INSERT INTO passkeys (id, user_id, credential_id, public_key, name, sign_count, transports, is_backup_eligible, is_backed_up,
+            created_at)
+        VALUES (gen_random_uuid(), $1, sha256($2), sha256($2), 'a key', 0, '{}', false, false, now())
         """,
         userId, Guid.NewGuid().ToByteArray());
 

@@ -1,6 +1,8 @@
 using System.Security.Cryptography;
 using System.Text.Json;
+using AuthMesh.Tests.Emails;
 using AuthMesh.Tests.Harness;
+using AuthMesh.Tests.Sessions;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
 
@@ -24,7 +26,9 @@ public sealed class MetadataTests(ProductionMesh mesh)
     [Fact]
     public async Task The_metadata_names_exactly_the_claims_of_a_token()
     {
-        var (_, _, token) = await mesh.SignUpAsync();
+        var user = await mesh.Gateway.SignUpAsync();
+        await mesh.Database.ProveAsync(user.UserId, EmailCalls.NewAddress());
+        var token = (await mesh.Gateway.LoginAsync(user.Username, user.Password)).Token;
         var named = (await mesh.Gateway.GetAsync("/.well-known/openid-configuration")).Json.GetProperty("claims_supported");
 
         Assert.Equal(

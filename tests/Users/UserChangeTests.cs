@@ -214,7 +214,7 @@ public sealed class UserChangeTests(TwoReplicas mesh, ITestOutputHelper output) 
         var user = await Gateway.SignUpAsync();
         foreach (var id in (string[])
             [
-                Guid.NewGuid().ToString(), Guid.Empty.ToString(), "x", "1", admin.UserId.ToString("N"), admin.Username, "%2e%2e", "%27",
+                Guid.NewGuid().ToString(), Guid.Empty.ToString(), "x", "1", admin.UserId.ToString("N"), admin.Username, "%27",
                 user.UserId + "%0a", user.UserId + "%20", "%20" + user.UserId, user.UserId + "%09", $"%7b{user.UserId}%7d",
             ])
         {
