@@ -18,8 +18,8 @@ public sealed class RandomOrder : XunitTestFramework, ITestCollectionOrderer, IT
     private static readonly Type[] Longest =
     [
         typeof(Pages.OnPages), typeof(Keys.RotationTests), typeof(Faults.RevocationFaultTests), typeof(Faults.OnOwnMesh),
-        typeof(Sessions.OnTwoReplicas), typeof(Promise.OneLineTests), typeof(Throttling.OnThrottledMesh), typeof(LocalMesh.MeshProgramTests),
-        typeof(Keys.RotateCommandTests),
+        typeof(Sessions.OnTwoReplicas), typeof(Promise.OneLineTests), typeof(Throttling.OnThrottledMesh),
+        typeof(LocalMesh.MeshProgramTests), typeof(Keys.RotateCommandTests),
     ];
 
     public IReadOnlyCollection<TTestCollection> OrderTestCollections<TTestCollection>(IReadOnlyCollection<TTestCollection> testCollections)
