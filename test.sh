@@ -11,10 +11,15 @@ if ! dotnet --version 2>/dev/null | grep -q '^10\.'; then
   exit 1
 fi
 
+no_build=
+if [ "${1:-}" = --no-build ]; then no_build=yes; shift; fi # takes the last Release build with -p:AheadOfTime=true
+
 # Builds everything, not only what the tests reference, because they start programs. Analyzers run in every other build and would take
 # half of this one. The programs are compiled ahead of time, because the tests start them more than two hundred times.
 quietly=(--nologo --verbosity quiet --consoleLoggerParameters:ErrorsOnly -p:UseSharedCompilation=true)
-dotnet build AuthMesh.sln --configuration Release "${quietly[@]}" -p:AheadOfTime=true -p:RunAnalyzers=false
+if [ -z "$no_build" ]; then
+  dotnet build AuthMesh.sln --configuration Release "${quietly[@]}" -p:AheadOfTime=true -p:RunAnalyzers=false
+fi
 dotnet msbuild test-mesh/publish.targets -maxCpuCount "${quietly[@]}"
 export AUTHMESH_SERVICES=$PWD/test-mesh/bin/published
 

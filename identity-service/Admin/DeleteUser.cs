@@ -29,6 +29,13 @@ internal static class DeleteUser
             return refusal!;
         }
 
+        // What an admin does here to the own account must demand what /account demands.
+        if (users.Target.Id == Caller.Of(context.User).UserId
+            && (await OwnAccount.DemandRecentProofAsync(db, context.User, cancellationToken)).Refusal is { } insufficient)
+        {
+            return insufficient;
+        }
+
         var (caller, target) = (Caller.Of(context.User), users.Target);
         if (users.IsLastAdmin)
         {

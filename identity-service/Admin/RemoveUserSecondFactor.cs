@@ -29,6 +29,13 @@ internal sealed class RemoveUserSecondFactor(
             return refusal!;
         }
 
+        // What an admin does here to the own account must demand what /account demands.
+        if (users.Target.Id == Caller.Of(context.User).UserId
+            && (await OwnAccount.DemandRecentProofAsync(db, context.User, cancellationToken)).Refusal is { } insufficient)
+        {
+            return insufficient;
+        }
+
         await removeSecondFactor.RunAsync(users.Target.Id, cancellationToken);
 
         // The wait for the lock may have taken time: check again that the caller's session is live.

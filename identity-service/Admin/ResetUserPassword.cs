@@ -46,6 +46,13 @@ internal sealed class ResetUserPassword(
             return fault;
         }
 
+        // What an admin does here to the own account must demand what /account demands.
+        if (users.Target.Id == Caller.Of(context.User).UserId
+            && (await OwnAccount.DemandRecentProofAsync(db, context.User, cancellationToken)).Refusal is { } insufficient)
+        {
+            return insufficient;
+        }
+
         var target = users.Target;
         if (target.IsDisabled)
         {

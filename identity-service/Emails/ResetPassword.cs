@@ -90,6 +90,11 @@ internal sealed class ResetPassword(
         await db.AccountProofs.Where(other => other.UserId == proof.UserId).ExecuteDeleteAsync(cancellationToken);
         await ProveTotp.UnblockAsync(db, proof.UserId, cancellationToken);
         await RemovePasskeysAsync(proof.UserId, request.RemovePasskeys ?? [], cancellationToken);
+        if (request.RemovePasskeys is { Count: > 0 } && await IsLockedOutAsync(proof.UserId, cancellationToken))
+        {
+            return RemovePasskey.LastWayIn; // rolls back, and the proof stays
+        }
+
         var renamed = invited is null ? null : await ProveAsync(proof.UserId, invited, cancellationToken);
         if (invited is null)
         {
@@ -106,6 +111,10 @@ internal sealed class ResetPassword(
         deviceCookies.Set(context.Response, proof.UserId, epoch, device);
         return TypedResults.Ok(new ResetPasswordResponse("success", "Password set. Sign in with it", proof.Username));
     }
+
+    private async Task<bool> IsLockedOutAsync(Guid userId, CancellationToken cancellationToken) =>
+        await EnabledFactors.FindAsync(db, userId, cancellationToken) is { Totp: false, RecoveryCodes: 0, Passkeys: 0 }
+        && await db.Users.AnyAsync(user => user.Id == userId && user.TwoStep, cancellationToken);
 
     private async Task RemovePasskeysAsync(Guid userId, IReadOnlyList<Guid> ids, CancellationToken cancellationToken)
     {

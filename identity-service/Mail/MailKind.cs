@@ -34,9 +34,6 @@ internal enum MailKind
     /// <summary>The third wrong code after a right password.</summary>
     PasswordKnown,
 
-    /// <summary>Data: <c>device</c>, the browser or program as the session describes it.</summary>
-    NewDevice,
-
     /// <summary>
     /// The account's name is the address that another account proved, so this account has another name now. Data: <c>old_username</c>.
     /// </summary>
@@ -55,7 +52,6 @@ internal static class MailData
         MailKind.EmailChanged => ["new_address"],
         MailKind.SignInMethodAdded or MailKind.SignInMethodRemoved => ["method"],
         MailKind.RecoveryCodeUsed => ["remaining"],
-        MailKind.NewDevice => ["device"],
         MailKind.UsernameReplaced => ["old_username"],
         _ => [],
     };

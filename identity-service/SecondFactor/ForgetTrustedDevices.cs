@@ -9,14 +9,14 @@ namespace AuthMesh.Identity.SecondFactor;
 
 /// <summary>
 /// Ends the trust in all devices, this one among them. It raises the account's <c>factors_epoch</c>, which their cookies carry; sessions go
-/// on.
+/// on. Links in mails and sign-ins in progress end, too.
 /// </summary>
 internal sealed class ForgetTrustedDevices(IdentityDb db, SecurityEvents events)
 {
     private const string Forget =
         $"""
-        UPDATE users u SET factors_epoch = u.factors_epoch + 1 FROM sessions s
-        WHERE u.id = @caller AND s.id = @caller_session AND s.epoch = @caller_epoch AND {LiveSession.IsLive}
+        {Caller.WithRecentProof}
+        UPDATE users SET factors_epoch = users.factors_epoch + 1 FROM caller WHERE users.id = caller.id
         """;
 
     public static void Map(IEndpointRouteBuilder group) => group.MapDelete(
@@ -26,6 +26,12 @@ internal sealed class ForgetTrustedDevices(IdentityDb db, SecurityEvents events)
 
     public async Task<Results<Ok<MessageResponse>, Failure>> RunAsync(HttpContext context, CancellationToken cancellationToken)
     {
+        // A stolen token must not end the owner's sign-ins in progress over and over.
+        if ((await OwnAccount.DemandRecentProofAsync(db, context.User, cancellationToken)).Refusal is { } refusal)
+        {
+            return refusal;
+        }
+
         var caller = Caller.Of(context.User);
         if (await db.Database.ExecuteSqlRawAsync(Forget, [.. caller.Parameters], cancellationToken) == 0)
         {

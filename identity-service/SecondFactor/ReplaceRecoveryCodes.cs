@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using AuthMesh.Errors;
+using AuthMesh.Identity.Mail;
 using AuthMesh.Identity.Platform;
 using AuthMesh.Identity.Platform.Database;
 using AuthMesh.Identity.Sessions;
@@ -15,7 +16,7 @@ public sealed record RecoveryCodesResponse(
     string Status, string Message, [property: JsonPropertyName("recovery_codes")] IReadOnlyList<string> RecoveryCodes);
 
 /// <summary>Replaces the recovery codes of an account that demands a second factor.</summary>
-internal sealed class ReplaceRecoveryCodes(IdentityDb db, RecoveryCodes recoveryCodes, SecurityEvents events)
+internal sealed class ReplaceRecoveryCodes(IdentityDb db, RecoveryCodes recoveryCodes, Outbox outbox, SecurityEvents events)
 {
     private static readonly Failure TwoStepOff = new(
         StatusCodes.Status409Conflict, "two_step_off", "Your account demands no second factor, so it needs no recovery codes");
@@ -41,6 +42,8 @@ internal sealed class ReplaceRecoveryCodes(IdentityDb db, RecoveryCodes recovery
 
         var codes = await recoveryCodes.ReplaceAsync(account.Id, cancellationToken);
         await account.RaiseAsync(db, account.TwoStep, cancellationToken);
+        await outbox.NotifyAsync(
+            account.Id, MailKind.SignInMethodAdded, new Dictionary<string, string> { ["method"] = "recovery_codes" }, cancellationToken);
         await transaction.CommitAsync(cancellationToken);
         events.Write(SecurityEvent.RecoveryCodesReplaced(account.Id, Caller.Of(context.User).SessionId), context);
         return TypedResults.Ok(new RecoveryCodesResponse("success", "These replace your earlier recovery codes", codes));

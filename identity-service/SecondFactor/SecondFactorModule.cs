@@ -38,10 +38,10 @@ internal static class SecondFactorModule
     private static void MapEndpoints(IEndpointRouteBuilder app)
     {
         var own = app.MapNoStore().MapGroup("/account").RequireAuthorization(Policies.SignedIn);
-        ForgetTrustedDevices.Map(own);
 
         // A stolen token or an unlocked screen is not enough to change how one gets in.
         var changes = own.MapGroup("").RequireRecentSignIn(ProvedMethods.LongestAge);
+        ForgetTrustedDevices.Map(changes);
         SetUpTotp.Map(changes);
         ConfirmTotp.Map(changes);
         RemoveTotp.Map(changes);

@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using AuthMesh.Errors;
+using AuthMesh.Identity.Mail;
 using AuthMesh.Identity.Platform;
 using AuthMesh.Identity.Platform.Database;
 using AuthMesh.Identity.Sessions;
@@ -21,12 +22,14 @@ public sealed record SetTwoStepResponse(
 /// <summary>
 /// Decides whether the password of an account with a passkey needs a second factor. An authenticator app decides it by itself.
 /// </summary>
-internal sealed class SetTwoStep(IdentityDb db, RecoveryCodes recoveryCodes, SecurityEvents events)
+internal sealed class SetTwoStep(IdentityDb db, RecoveryCodes recoveryCodes, Outbox outbox, SecurityEvents events)
 {
     private static readonly Failure
         NoPasskey = new(
             StatusCodes.Status409Conflict, "no_passkey",
             "Add a passkey or an authenticator app to demand a second factor, and remove the app to demand none"),
+        TotpDecides = new(
+            StatusCodes.Status409Conflict, "totp_enabled", "Your authenticator app demands a second factor. Remove the app first"),
         NoPassword = new(
             StatusCodes.Status409Conflict, "no_password", "Your account has no password. Set one before you decide whether it is enough");
 
@@ -55,6 +58,11 @@ internal sealed class SetTwoStep(IdentityDb db, RecoveryCodes recoveryCodes, Sec
             return NoPasskey;
         }
 
+        if (account.Factors.Totp && !isWanted)
+        {
+            return TotpDecides;
+        }
+
         if (!account.HasPassword && !isWanted)
         {
             return NoPassword;
@@ -73,6 +81,9 @@ internal sealed class SetTwoStep(IdentityDb db, RecoveryCodes recoveryCodes, Sec
             }
 
             await account.RaiseAsync(db, isWanted, cancellationToken);
+            await outbox.NotifyAsync(
+                account.Id, isWanted ? MailKind.SignInMethodAdded : MailKind.SignInMethodRemoved,
+                new Dictionary<string, string> { ["method"] = "two_step" }, cancellationToken);
             await transaction.CommitAsync(cancellationToken);
             events.Write(SecurityEvent.TwoStepChanged(account.Id, Caller.Of(context.User).SessionId, isWanted ? "on" : "off"), context);
         }

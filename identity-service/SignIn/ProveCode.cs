@@ -5,6 +5,8 @@ using AuthMesh.Identity.Platform.Database;
 using AuthMesh.Identity.SecondFactor;
 using AuthMesh.Identity.Sessions;
 using AuthMesh.Identity.Throttling;
+using AuthMesh.Identity.Users;
+using Microsoft.EntityFrameworkCore;
 
 namespace AuthMesh.Identity.SignIn;
 
@@ -65,7 +67,7 @@ internal sealed class ProveCode(
         if (!verdict.IsRight)
         {
             events.Write(SecurityEvent.LoginFailed(userId, verdict.IsBlocked ? "too many wrong codes" : "wrong code"), context);
-            if (tries == Suspicious || verdict.WrongCodes == Suspicious)
+            if ((tries == Suspicious || verdict.WrongCodes == Suspicious) && await MayWarnAsync(userId, cancellationToken))
             {
                 await outbox.NotifyAsync(userId, MailKind.PasswordKnown, new Dictionary<string, string>(), cancellationToken);
             }
@@ -114,6 +116,11 @@ internal sealed class ProveCode(
                 caller.UserId, caller.SessionId, verdict.IsBlocked ? "too many wrong codes" : "wrong code"), context);
         return (null, verdict.IsBlocked ? Blocked : WrongOwnCode);
     }
+
+    // The thief decides how often this happens, so it counts among the mails that nobody asked for.
+    private async Task<bool> MayWarnAsync(Guid userId, CancellationToken cancellationToken) =>
+        await db.Users.Where(user => user.Id == userId).Select(user => user.Email).FirstOrDefaultAsync(cancellationToken) is { } address
+        && (await throttle.ReserveAsync(budgets.ForWarning(address), cancellationToken)).Reservation is not null;
 
     public static string MethodOf(CodeKind kind) => kind == CodeKind.Totp ? ProvedMethods.Totp : ProvedMethods.RecoveryCode;
 

@@ -80,6 +80,9 @@ internal sealed class Budgets(KeyRing ring, IOptions<ThrottlingOptions> options)
     public Budget ForMail(string address, string network) =>
         new([New("mail to", Limits.MailTo, address.ToLowerInvariant()), New("mail from", Limits.MailFrom, network)]);
 
+    /// <summary>The budget of warnings to one address, of a kind that an attacker can cause: as many as of other unasked mails.</summary>
+    public Budget ForWarning(string address) => new([New("warnings to", Limits.MailTo, address.ToLowerInvariant())]);
+
     /// <summary>
     /// The budget of proofs that a signed-in user asks for. The address counts too: its owner may be somebody else, whose mailbox an
     /// attacker with many accounts would fill.

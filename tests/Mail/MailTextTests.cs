@@ -106,18 +106,18 @@ public sealed partial class MailTextTests(MailDatabase outbox) : IAsyncLifetime
     [InlineData("a\r\n.\r\nMAIL FROM:<x@x>")]
     public async Task Text_from_a_user_changes_neither_the_headers_nor_the_markup(string text)
     {
-        using var folder = new OwnTemplates(("new_device.en.txt", "Sign-in from {{device}}\n\nFrom {{device}}."));
+        using var folder = new OwnTemplates(("username_replaced.en.txt", "Your name {{old_username}}\n\nFrom {{old_username}}."));
 
         var (message, _) = await SendAsync(
-            "NewDevice", JsonSerializer.Serialize(new Dictionary<string, string> { ["device"] = text }), folder: folder.Path);
+            "UsernameReplaced", JsonSerializer.Serialize(new Dictionary<string, string> { ["old_username"] = text }), folder: folder.Path);
 
         var oneLine = Regex.Replace(text, @"[\p{C}\u2028\u2029]+", " ");
         Assert.Equal(
             ["Auto-Submitted", "Date", "From", "MIME-Version", "Message-Id", "Reply-To", "Subject", "To"],
             message.Headers.Select(header => header.Field).Order(StringComparer.Ordinal));
-        Assert.Equal($"Sign-in from {oneLine}", message.Subject);
+        Assert.Equal($"Your name {oneLine}", message.Subject);
         Assert.Equal($"From {oneLine}.", message.TextBody!.Trim());
-        Assert.Contains($"from a device that is new to us: {HtmlEncoder.Default.Encode(oneLine)}",
+        Assert.Contains($"Your account was named {HtmlEncoder.Default.Encode(oneLine)}.",
             message.HtmlBody!.ReplaceLineEndings(" "), StringComparison.Ordinal);
         Assert.Equal(MailDatabase.Address, message.To.ToString());
     }

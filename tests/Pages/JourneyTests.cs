@@ -50,7 +50,7 @@ public sealed class JourneyTests(PagesMesh mesh, Chromium chromium)
         await page.GetByLabel("Username or email address").FillAsync(name);
         await page.GetByLabel("Password").FillAsync("not the password");
         await page.GetByRole(AriaRole.Button, new() { Name = "Sign in", Exact = true }).ClickAsync();
-        await Assertions.Expect(page.GetByRole(AriaRole.Alert)).ToHaveTextAsync("That name and password do not match.");
+        await Assertions.Expect(page.Locator("#alert")).ToHaveTextAsync("That name and password do not match.");
         await Assertions.Expect(page.GetByLabel("Username or email address")).ToHaveValueAsync(name);
         await Assertions.Expect(page.GetByLabel("Password")).ToHaveValueAsync("");
         await Assertions.Expect(page.GetByLabel("Password")).ToBeFocusedAsync();

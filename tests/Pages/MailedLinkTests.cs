@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using AuthMesh.Tests.Harness;
 
 namespace AuthMesh.Tests.Pages;
@@ -27,12 +28,12 @@ public sealed class MailedLinkTests(PagesMesh mesh)
         Assert.DoesNotContain(link.Split('=')[1], form.Text, StringComparison.Ordinal);
 
         // 2. A bad password is explained, and the link stays good.
-        var refused = await visitor.PostAsync(path, ("new_password", "short"));
+        var refused = await visitor.PostAsync(path, ("account", name), ("new_password", "short"));
         Assert.Equal(400, refused.Status);
         Assert.Contains("New password must be 8 to 256 characters long.", refused.Text, StringComparison.Ordinal);
 
         // 3. A good one is set. Nobody is signed in.
-        var set = await visitor.PostAsync(path, ("new_password", Next));
+        var set = await visitor.PostAsync(path, ("account", name), ("new_password", Next));
         Assert.Equal((303, "/signin?done=reset"), (set.Status, set.Header("Location")));
         Assert.Equal(303, (await visitor.GetAsync("/me")).Status);
         Assert.Equal(401, (await mesh.Gateway.LoginAsync(name, PagesMesh.Password)).Status);
@@ -41,7 +42,7 @@ public sealed class MailedLinkTests(PagesMesh mesh)
         // 4. The link is dead.
         Assert.Equal(303, (await visitor.GetAsync(link)).Status);
         Assert.Equal(400, (await visitor.GetAsync(path)).Status);
-        Assert.Equal(400, (await visitor.PostAsync(path, ("new_password", Next))).Status);
+        Assert.Equal(400, (await visitor.PostAsync(path, ("account", name), ("new_password", Next))).Status);
     }
 
     [Theory]
@@ -78,12 +79,13 @@ public sealed class MailedLinkTests(PagesMesh mesh)
         var asked = await other.GetAsync("/verify-email");
         Assert.Contains($"The account {name} says that {address} is its address.", asked.Text, StringComparison.Ordinal);
         Assert.Contains("type=\"password\"", asked.Text, StringComparison.Ordinal);
-        Assert.Equal(403, (await other.PostAsync("/verify-email", ("password", "not the password"), ("action", "verify"))).Status);
+        Assert.Equal(403, (await other.PostAsync(
+            "/verify-email", ("account", name), ("password", "not the password"), ("action", "verify"))).Status);
 
         // 2. Its own session is enough.
         await owner.GetAsync(link);
         Assert.DoesNotContain("type=\"password\"", (await owner.GetAsync("/verify-email")).Text, StringComparison.Ordinal);
-        var proved = await owner.PostAsync("/verify-email", ("action", "verify"));
+        var proved = await owner.PostAsync("/verify-email", ("account", name), ("action", "verify"));
         Assert.Equal((303, "/me?done=email-verified"), (proved.Status, proved.Header("Location")));
         Assert.Contains(address, (await owner.GetAsync("/me")).Text, StringComparison.Ordinal);
     }
@@ -96,10 +98,60 @@ public sealed class MailedLinkTests(PagesMesh mesh)
         var visitor = mesh.Visit();
         await visitor.GetAsync(link);
 
-        var dropped = await visitor.PostAsync("/verify-email", ("password", ""), ("action", "disown"));
+        var dropped = await visitor.PostAsync("/verify-email", ("account", name), ("password", ""), ("action", "disown"));
 
         Assert.Equal((303, "/signin?done=disowned"), (dropped.Status, dropped.Header("Location")));
         Assert.True(await mesh.Database.ScalarAsync<bool>("SELECT requested_email IS NULL FROM users WHERE username = $1", name));
+    }
+
+    [Theory]
+    [InlineData("/reset", "PasswordReset")]
+    [InlineData("/verify-email", "VerifyEmail")]
+    public async Task A_form_acts_for_the_account_that_its_page_named_and_for_no_link_that_was_opened_since(string path, string purpose)
+    {
+        var ((_, first), (_, second)) = (await mesh.SignUpAsync(), await mesh.SignUpAsync());
+        var visitor = mesh.Visit();
+        foreach (var name in (string[])[first, second])
+        {
+            var link = purpose == "VerifyEmail" ? await mesh.ClaimAsync(name, name + "@example.test")
+                : await mesh.LinkAsync(path, purpose, name);
+            Assert.Equal(303, (await visitor.GetAsync(link)).Status);
+        }
+
+        var crossed = purpose == "VerifyEmail"
+            ? await visitor.PostAsync(path, ("account", first), ("password", ""), ("action", "disown"))
+            : await visitor.PostAsync(path, ("account", first), ("new_password", Next));
+
+        Assert.Equal(400, crossed.Status);
+        Assert.Contains("This link no longer works", crossed.Text, StringComparison.Ordinal);
+        Assert.Equal(200, (await mesh.Gateway.LoginAsync(second, PagesMesh.Password)).Status);
+        Assert.Equal(2, await mesh.Database.ScalarAsync<long>(
+            "SELECT count(*) FROM account_proofs p JOIN users u ON u.id = p.user_id WHERE u.username IN ($1, $2)", first, second));
+    }
+
+    [Fact]
+    public async Task A_reset_removes_twenty_new_passkeys_unless_a_tick_is_taken_away()
+    {
+        var (_, name) = await mesh.SignUpAsync();
+        Assert.Equal(20, await mesh.Database.ExecuteAsync(
+            """
+            INSERT INTO passkeys (id, user_id, credential_id, public_key, name, sign_count, transports, is_backup_eligible, is_backed_up,
+                created_at)
+            SELECT gen_random_uuid(), id, sha256((username || n)::bytea), '', 'key ' || n, 0, '{}', false, false, now()
+            FROM users, generate_series(1, 20) n WHERE username = $1
+            """,
+            name));
+        var visitor = mesh.Visit();
+        await visitor.GetAsync(await mesh.LinkAsync("/reset", "PasswordReset", name));
+        var boxes = Regex.Matches((await visitor.GetAsync("/reset")).Text, "name=\"(remove_[^\"]+)\" value=\"on\" checked")
+            .Select(match => (match.Groups[1].Value, "on")).ToArray();
+        Assert.Equal(20, boxes.Length);
+
+        var set = await visitor.PostAsync("/reset", [("account", name), ("new_password", Next), .. boxes[1..]]);
+
+        Assert.Equal(303, set.Status);
+        Assert.Equal(1, await mesh.Database.ScalarAsync<long>(
+            "SELECT count(*) FROM passkeys p JOIN users u ON u.id = p.user_id WHERE u.username = $1", name));
     }
 
     [Fact]

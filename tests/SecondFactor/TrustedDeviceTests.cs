@@ -53,7 +53,9 @@ public sealed class TrustedDeviceTests(ProductionMesh mesh)
         var cookie = await TrustAsync(totp);
         var session = await mesh.Gateway.LoginAsync(totp.User.Username, totp.User.Password, cookie);
 
-        var answer = await mesh.Gateway.CallAsync(HttpMethod.Delete, "/account/trusted-devices", session.Token);
+        (await mesh.Gateway.CallAsync(HttpMethod.Delete, "/account/trusted-devices", session.Token))
+            .AssertError(401, "insufficient_user_authentication"); // trusted is not proved
+        var answer = await mesh.Gateway.CallAsync(HttpMethod.Delete, "/account/trusted-devices", totp.Token);
 
         Assert.Equal((200, "No device is trusted any more"), (answer.Status, answer.Message));
         await mesh.Gateway.BeginLoginAsync(totp.User, cookie);

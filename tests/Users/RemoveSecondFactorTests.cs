@@ -32,6 +32,30 @@ public sealed class RemoveSecondFactorTests(ProductionMesh mesh)
     }
 
     [Fact]
+    public async Task What_admins_do_to_their_own_account_demands_what_the_account_demands()
+    {
+        var totp = await mesh.Gateway.SignUpWithTotpAsync(mesh.Database);
+        await mesh.Database.ExecuteAsync("UPDATE users SET role = 'admin' WHERE id = $1", totp.UserId);
+        var admin = await mesh.Gateway.LoginTotpAsync(await mesh.Gateway.BeginLoginAsync(totp.User), totp.Code());
+        await mesh.Database.AgeProofAsync(admin.AccessToken().SessionId(), TimeSpan.FromMinutes(1)); // of the password alone
+        var weak = await mesh.Gateway.RefreshAsync(admin.RefreshToken());
+        Assert.Equal("aal1", weak.AccessToken().GetClaim("acr").Value);
+
+        foreach (var (method, path) in new[]
+        {
+            (HttpMethod.Delete, "/second-factor"), (HttpMethod.Post, "/password-reset"), (HttpMethod.Delete, ""),
+        })
+        {
+            (await mesh.Gateway.CallAsync(method, $"/users/{totp.UserId}{path}", weak.Token))
+                .AssertError(401, "insufficient_user_authentication");
+        }
+
+        var other = await mesh.Gateway.SignUpAsync();
+        Assert.Equal(200, (await mesh.Gateway.CallAsync(HttpMethod.Delete, $"/users/{other.UserId}", weak.Token)).Status);
+        await mesh.Database.ExecuteAsync("UPDATE users SET role = 'user' WHERE id = $1", totp.UserId);
+    }
+
+    [Fact]
     public async Task Only_an_admin_with_a_fresh_proof_may_do_that()
     {
         var (totp, user) = (await mesh.Gateway.SignUpWithTotpAsync(mesh.Database), await mesh.Gateway.SignUpAsync());

@@ -24,6 +24,8 @@ internal static class AuthenticatorPage
 {
     private const string Path = "/me/security/authenticator", Scheme = "otpauth://totp/";
 
+    private const int LongestUri = 512; // a QR code of our quality holds 2,331 bytes
+
     public static void Map(IEndpointRouteBuilder pages)
     {
         pages.MapGet(Path, ShowAsync);
@@ -47,7 +49,8 @@ internal static class AuthenticatorPage
         }
 
         var form = await visit.ReadFormAsync("action", FormField.Secret("code"), "uri");
-        var uri = form["uri"] is { } text && text.StartsWith(Scheme, StringComparison.Ordinal) ? text : null;
+        var uri = form["uri"] is { } text && text.StartsWith(Scheme, StringComparison.Ordinal)
+            && text.Length <= LongestUri && text.All(char.IsAscii) ? text : null;
         if (!form.IsFine)
         {
             return await RenderAsync(visit, form, account, uri, db, cancellationToken);

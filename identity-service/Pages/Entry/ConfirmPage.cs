@@ -10,10 +10,11 @@ namespace AuthMesh.Identity.Pages.Entry;
 /// <param name="AsksForPassword">Whether the account has one, and the person has not given it on this page yet.</param>
 /// <param name="AsksForCode">Whether the account demands a second factor, and has one that is a code.</param>
 /// <param name="IsRecovery">Whether the code is a recovery code.</param>
+/// <param name="CanRecover">Whether a recovery code would do, with or without another second factor.</param>
 /// <param name="Methods">The account's second factors.</param>
 public sealed record ConfirmModel(
-    Visit Visit, Form Form, string? Return, bool AsksForPassword, bool AsksForCode, bool IsRecovery, IReadOnlyList<string> Methods)
-    : PageModel(Visit, Form)
+    Visit Visit, Form Form, string? Return, bool AsksForPassword, bool AsksForCode, bool IsRecovery, bool CanRecover,
+    IReadOnlyList<string> Methods) : PageModel(Visit, Form)
 {
     public override string Title => "confirm.title";
 
@@ -112,5 +113,5 @@ internal static class ConfirmPage
         Visit visit, Form form, string? leadsTo, OwnAccount account, EnabledFactors factors, bool isPasswordProved, bool isRecovery) =>
         visit.Show(Confirm.Create(new ConfirmModel(
             visit, form, leadsTo, account.PasswordHash is not null && !isPasswordProved, AsksForCode(account, factors, isRecovery),
-            isRecovery, [.. factors.Methods])));
+            isRecovery, AsksForCode(account, factors, isRecovery: true), [.. factors.Methods])));
 }

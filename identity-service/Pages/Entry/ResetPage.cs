@@ -54,7 +54,12 @@ internal static class ResetPage
         }
 
         var form = await visit.ReadFormAsync(
-            [FormField.Secret("new_password"), .. found.Passkeys.Select(passkey => new FormField(ResetModel.Box(passkey)))]);
+            ["account", FormField.Secret("new_password"), .. found.Passkeys.Select(passkey => new FormField(ResetModel.Box(passkey)))]);
+        if (form.IsFine && form["account"] != found.Username)
+        {
+            return DeadLinkPage.Show(visit, mail); // another tab, or another site, opened another link since the page was shown
+        }
+
         if (form.IsFine)
         {
             var removed = found.Passkeys.Where(passkey => form[ResetModel.Box(passkey)] is not null).Select(passkey => passkey.Id).ToList();

@@ -21,7 +21,8 @@ internal static class SignUpPage
         pages.MapPost("/signup", SignUpAsync);
     }
 
-    private static IResult Show(Visit visit, IOptions<PasswordOptions> rules) => Render(visit, Form.Empty, rules);
+    private static IResult Show(Visit visit, IOptions<PasswordOptions> rules, IOptions<AccountOptions> accounts) =>
+        accounts.Value.Registration == RegistrationMode.Open ? Render(visit, Form.Empty, rules) : Register.Closed;
 
     private static async Task<IResult> SignUpAsync(
         Visit visit, Register register, Login login, IOptions<PasswordOptions> rules, CancellationToken cancellationToken)

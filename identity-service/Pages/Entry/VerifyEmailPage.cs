@@ -39,7 +39,12 @@ internal static class VerifyEmailPage
             return DeadLinkPage.Show(visit, mail);
         }
 
-        var form = await visit.ReadFormAsync(FormField.Secret("password"), "action");
+        var form = await visit.ReadFormAsync("account", FormField.Secret("password"), "action");
+        if (form.IsFine && form["account"] != found.Username)
+        {
+            return DeadLinkPage.Show(visit, mail); // another tab, or another site, opened another link since the page was shown
+        }
+
         if (form.IsFine)
         {
             var token = proof.Find(visit.Context.Request);

@@ -58,6 +58,7 @@ public sealed class Form
         if (!FormBody.TryParse(body.GetBuffer().AsSpan(0, (int)body.Length), out var pairs))
         {
             form.Refuse(language["form.unreadable"]);
+            pairs = []; // nothing half read
         }
 
         foreach (var (name, value) in pairs)
@@ -134,7 +135,7 @@ public sealed class Form
 /// <summary>Parses <c>application/x-www-form-urlencoded</c> (WHATWG URL §5.1) without repairing anything.</summary>
 internal static class FormBody
 {
-    private const int MostFields = 20;
+    private const int MostFields = 40; // a reset has a box for each of 20 passkeys
 
     private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
