@@ -58,14 +58,14 @@ internal sealed class SetTwoStep(IdentityDb db, RecoveryCodes recoveryCodes, Out
             return NoPasskey;
         }
 
-        if (account.Factors.Totp && !isWanted)
-        {
-            return TotpDecides;
-        }
-
         if (!account.HasPassword && !isWanted)
         {
             return NoPassword;
+        }
+
+        if (account.Factors.Totp && !isWanted)
+        {
+            return TotpDecides;
         }
 
         IReadOnlyList<string>? codes = null;

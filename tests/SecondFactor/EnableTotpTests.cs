@@ -258,6 +258,7 @@ public sealed class EnableTotpTests(ProductionMesh mesh)
     {
         var totp = await mesh.Gateway.SignUpWithTotpAsync(mesh.Database);
         await mesh.Database.AddPasskeyRowAsync(totp.UserId);
+        (await TwoStepAsync(totp.Token, false)).AssertError(409, "totp_enabled"); // the app demands a second factor
         await mesh.Database.ExecuteAsync("UPDATE users SET password_hash = NULL WHERE id = $1", totp.UserId);
 
         (await TwoStepAsync(totp.Token, false)).AssertError(409, "no_password");
