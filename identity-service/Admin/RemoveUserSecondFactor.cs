@@ -8,8 +8,8 @@ using Microsoft.AspNetCore.Http.HttpResults;
 namespace AuthMesh.Identity.Admin;
 
 /// <summary>
-/// Removes the second factor of a user who lost it, and tells the user. Sessions go on; a sign-in in progress fails. The admin makes sure
-/// by other means who asks.
+/// Removes the second factor of a user who lost it, and tells the user. Sessions go on; a sign-in in progress fails. The admin verifies
+/// by other means that the user asks for it.
 /// </summary>
 internal sealed class RemoveUserSecondFactor(
     IdentityDb db, LockUsers lockUsers, RemoveSecondFactor removeSecondFactor, SecurityEvents events)

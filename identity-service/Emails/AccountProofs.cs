@@ -22,7 +22,7 @@ internal sealed class AccountProofs(IdentityDb db, IOptions<AuthMeshOptions> mes
     public const string Counts =
         $"p.user_id = u.id AND p.expires_at > now() AND p.factors_epoch = u.factors_epoch AND u.disabled_at IS NULL AND {IsWanted}";
 
-    // An invitation opens the account, whatever became of the address.
+    // An invitation still opens the account after its address was dropped or changed.
     private const string IsWanted =
         $"""
         (CASE p.purpose WHEN '{nameof(ProofPurpose.PasswordReset)}' THEN p.address IS NULL OR p.address = u.email
@@ -59,7 +59,7 @@ internal sealed class AccountProofs(IdentityDb db, IOptions<AuthMeshOptions> mes
         """;
 
     /// <summary>Makes a proof, within the caller's transaction if there is one.</summary>
-    /// <param name="purpose">What it is for.</param>
+    /// <param name="purpose">What the link does.</param>
     /// <param name="userId">The account.</param>
     /// <param name="address">The address that it is mailed to; null if an admin hands it out.</param>
     /// <param name="cancellationToken">Cancels the statements.</param>

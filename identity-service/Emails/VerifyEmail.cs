@@ -58,7 +58,7 @@ internal sealed class VerifyEmail(
             return ProofToken.InvalidOrExpired;
         }
 
-        // 1. Who opened the link? Another account's session is as good as none.
+        // 1. Find out whether the caller is signed in to the account. A session of another account does not count.
         var caller = Caller.Find(context.User) is { } found && found.UserId == proof.UserId ? found : null;
         string? verified = null;
         if (request.Password is not null)

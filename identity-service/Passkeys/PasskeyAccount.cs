@@ -12,7 +12,7 @@ internal sealed record PasskeyAccount(
 {
     public const int HandleBytes = 48; // 64 characters in base64url, the maximum of WebAuthn §5.4.3
 
-    /// <returns>The account; null if there is none, or if it never asked for a passkey.</returns>
+    /// <returns>The account; null if it does not exist, or never asked for a passkey.</returns>
     public static Task<PasskeyAccount?> FindAsync(
         IdentityDb db, Expression<Func<User, bool>> condition, CancellationToken cancellationToken)
     {

@@ -1,6 +1,6 @@
 namespace AuthMesh.Identity.Platform;
 
-/// <summary>Tells a background worker of this replica that there is work. Workers of other replicas find it when they poll.</summary>
+/// <summary>Wakes a background worker of this replica. Workers of other replicas find it when they poll.</summary>
 /// <typeparam name="TWorker">The worker.</typeparam>
 internal sealed class Signal<TWorker>
 {

@@ -3,7 +3,7 @@ using AuthMesh.Tests.Harness;
 
 namespace AuthMesh.Tests.Pages;
 
-/// <summary>Whatever a form holds, the answer is the page with an error in words, never a fault.</summary>
+/// <summary>A malformed form gets its page back with an error in words, and never a 500.</summary>
 [Collection<OnPages>]
 public sealed class FormTests(PagesMesh mesh)
 {

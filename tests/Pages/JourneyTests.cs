@@ -41,6 +41,19 @@ public sealed class JourneyTests(PagesMesh mesh, Chromium chromium)
     }
 
     [Fact]
+    public async Task The_sign_up_page_counts_the_characters_that_a_new_password_lacks()
+    {
+        var page = await chromium.OpenAsync(mesh);
+        await page.GotoAsync("/signup");
+
+        await page.GetByLabel("Username").FillAsync("ab"); // has no such count
+        await page.GetByLabel("Password").FillAsync("abc");
+        await Assertions.Expect(page.GetByRole(AriaRole.Status)).ToHaveTextAsync("5 more characters needed");
+        await page.GetByLabel("Password").FillAsync("abcdefgh");
+        await Assertions.Expect(page.GetByRole(AriaRole.Status)).ToHaveTextAsync("Long enough");
+    }
+
+    [Fact]
     public async Task A_wrong_password_is_explained_where_it_was_typed_and_forgotten()
     {
         var (_, name) = await mesh.SignUpAsync();

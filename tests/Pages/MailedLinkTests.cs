@@ -73,7 +73,7 @@ public sealed class MailedLinkTests(PagesMesh mesh)
         var address = name + "@example.test";
         var link = await mesh.ClaimAsync(name, address);
 
-        // 1. Another account's session is as good as none: the page asks for the password of the account that it names.
+        // 1. A session of another account does not count: the page asks for the password of the account that it names.
         var (other, _) = await mesh.SignUpAsync();
         await other.GetAsync(link);
         var asked = await other.GetAsync("/verify-email");

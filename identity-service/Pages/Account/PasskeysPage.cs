@@ -9,7 +9,7 @@ namespace AuthMesh.Identity.Pages.Account;
 
 /// <param name="Passkeys">The account's passkeys, oldest first.</param>
 /// <param name="IsTwoStep">Whether the password needs a second step.</param>
-/// <param name="CanChooseTwoStep">Whether the person decides it: there is a passkey and a password.</param>
+/// <param name="CanChooseTwoStep">Whether the person decides it: the account has a passkey and a password.</param>
 public sealed record PasskeysModel(
     Visit Visit, Form Form, IReadOnlyList<PasskeyResponse> Passkeys, bool IsTwoStep, bool CanChooseTwoStep) : PageModel(Visit, Form)
 {

@@ -49,7 +49,7 @@ public sealed class Form
 
     public string? ErrorOf(string name) => errors.GetValueOrDefault(name);
 
-    /// <summary>Reads the body of a request. Whatever is odd about it is an error of the form, never an exception.</summary>
+    /// <summary>Reads the body of a request. A malformed body becomes an error of the form, not an exception.</summary>
     public static async Task<Form> ReadAsync(HttpRequest request, Language language, params FormField[] fields)
     {
         var form = new Form(fields);
