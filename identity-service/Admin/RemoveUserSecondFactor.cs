@@ -23,17 +23,10 @@ internal sealed class RemoveUserSecondFactor(
         string id, HttpContext context, CancellationToken cancellationToken)
     {
         await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
-        var (users, refusal) = await lockUsers.RunAsync(context.User, id, cancellationToken);
+        var (users, refusal) = await lockUsers.ForSignInAsync(context.User, id, cancellationToken);
         if (users is null)
         {
             return refusal!;
-        }
-
-        // What an admin does here to the own account must demand what /account demands.
-        if (users.Target.Id == Caller.Of(context.User).UserId
-            && (await OwnAccount.DemandRecentProofAsync(db, context.User, cancellationToken)).Refusal is { } insufficient)
-        {
-            return insufficient;
         }
 
         await removeSecondFactor.RunAsync(users.Target.Id, cancellationToken);

@@ -34,7 +34,7 @@ internal sealed class ResetUserPassword(
         string id, HttpContext context, CancellationToken cancellationToken)
     {
         await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
-        var (users, refusal) = await lockUsers.RunAsync(context.User, id, cancellationToken);
+        var (users, refusal) = await lockUsers.ForSignInAsync(context.User, id, cancellationToken);
         if (users is null)
         {
             return refusal!;
@@ -44,13 +44,6 @@ internal sealed class ResetUserPassword(
         if (await AdminCaller.FindFaultAsync(db, context.User, isChange: true, cancellationToken) is { } fault)
         {
             return fault;
-        }
-
-        // What an admin does here to the own account must demand what /account demands.
-        if (users.Target.Id == Caller.Of(context.User).UserId
-            && (await OwnAccount.DemandRecentProofAsync(db, context.User, cancellationToken)).Refusal is { } insufficient)
-        {
-            return insufficient;
         }
 
         var target = users.Target;
