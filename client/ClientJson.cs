@@ -18,6 +18,7 @@ namespace AuthMesh.Client;
     RespectNullableAnnotations = true,
     RespectRequiredConstructorParameters = true)]
 [JsonSerializable(typeof(Credentials))]
+[JsonSerializable(typeof(Registration))]
 [JsonSerializable(typeof(AnswerFields))]
 [JsonSerializable(typeof(LoginAnswer))]
 [JsonSerializable(typeof(LoginDemand))]

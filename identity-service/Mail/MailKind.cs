@@ -35,6 +35,12 @@ internal enum MailKind
     PasswordKnown,
 
     /// <summary>
+    /// A sign-in from a device that the account does not know. Data: <c>device</c>, its name or <see cref="MailData.UnknownDevice"/>, and
+    /// <c>network</c>.
+    /// </summary>
+    NewDevice,
+
+    /// <summary>
     /// The account's name is the address that another account proved, so this account has another name now. Data: <c>old_username</c>.
     /// </summary>
     UsernameReplaced,
@@ -46,12 +52,19 @@ internal static class MailData
     /// <summary>The values of <c>method</c>. Templates show each in the mail's language.</summary>
     public static readonly string[] Methods = ["password", "totp", "passkey", "recovery_codes", "two_step"];
 
+    /// <summary>The value of <c>device</c> for a program that we cannot name. Templates show it in the mail's language.</summary>
+    public const string UnknownDevice = "unknown_device";
+
+    /// <summary>The values that templates show in the mail's language, by the files of words.</summary>
+    public static readonly string[] Words = [.. Methods, UnknownDevice];
+
     /// <summary>The names that the data of a mail of this kind must have, neither more nor fewer.</summary>
     public static string[] NamesOf(MailKind kind) => kind switch
     {
         MailKind.EmailChanged => ["new_address"],
         MailKind.SignInMethodAdded or MailKind.SignInMethodRemoved => ["method"],
         MailKind.RecoveryCodeUsed => ["remaining"],
+        MailKind.NewDevice => ["device", "network"],
         MailKind.UsernameReplaced => ["old_username"],
         _ => [],
     };

@@ -54,6 +54,9 @@ public sealed class MailOptions
     /// <summary>A folder with files that replace single templates of the same name.</summary>
     public string Templates { get; set; } = "";
 
+    /// <summary>Whether a sign-in from a device that the account does not know is told to its owner.</summary>
+    public bool NewDeviceNotices { get; set; } = true;
+
     /// <summary>
     /// Instead of a server: a folder that gets each mail as a file, for the local mesh and for tests. Its readers can set passwords.
     /// </summary>

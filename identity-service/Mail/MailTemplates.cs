@@ -85,9 +85,9 @@ internal sealed partial class MailTemplates
         var name = NameOf(kind);
         language = files.ContainsKey($"{name}.{language}.txt") ? language : Fallback;
         var all = values.ToDictionary(value => value.Key, value => OnOneLine(value.Value));
-        if (all.TryGetValue("method", out var method))
+        foreach (var (key, word) in all.Where(value => value.Key is "method" or "device" && MailData.Words.Contains(value.Value)).ToList())
         {
-            all["method"] = Words(language).GetValueOrDefault(method) ?? Words(Fallback).GetValueOrDefault(method, method);
+            all[key] = Words(language).GetValueOrDefault(word) ?? Words(Fallback).GetValueOrDefault(word, word);
         }
 
         var (subject, text) = SplitSubject(files[$"{name}.{language}.txt"]);
@@ -110,8 +110,8 @@ internal sealed partial class MailTemplates
         var parts = FileName().Match(name);
         if (parts.Success && parts.Groups["kind"].Value == "words")
         {
-            return ReadWords(text) is { } words && words.Keys.Except(MailData.Methods).FirstOrDefault() is { } unknown
-                ? $"has the unknown word {unknown}. Known are {string.Join(", ", MailData.Methods)}." : null;
+            return ReadWords(text) is { } words && words.Keys.Except(MailData.Words).FirstOrDefault() is { } unknown
+                ? $"has the unknown word {unknown}. Known are {string.Join(", ", MailData.Words)}." : null;
         }
 
         if (!parts.Success || !Kinds.TryGetValue(parts.Groups["kind"].Value, out var kind))

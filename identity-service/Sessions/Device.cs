@@ -1,4 +1,4 @@
-namespace AuthMesh.Identity.Pages.Account;
+namespace AuthMesh.Identity.Sessions;
 
 /// <summary>Reads a User-Agent as people name their devices: "Firefox, Linux". Words that it does not know, it does not guess.</summary>
 internal static class Device
@@ -17,13 +17,13 @@ internal static class Device
         ];
 
     /// <returns>The name; the text itself if it names no known browser; null if it is empty.</returns>
-    public static string? Name(string userAgent)
-    {
-        var browser = Find(Browsers, userAgent);
-        return browser is null ? userAgent.Trim() is { Length: > 0 } text ? text : null
-            : Find(Systems, userAgent) is { } system ? $"{browser}, {system}"
-            : browser;
-    }
+    public static string? Name(string userAgent) =>
+        KnownName(userAgent) ?? (userAgent.Trim() is { Length: > 0 } text ? text : null);
+
+    /// <returns>The name, which consists of our own words; null if the text names no known browser.</returns>
+    public static string? KnownName(string userAgent) => Find(Browsers, userAgent) is not { } browser ? null
+        : Find(Systems, userAgent) is { } system ? $"{browser}, {system}"
+        : browser;
 
     private static string? Find((string Mark, string Name)[] known, string userAgent) =>
         Array.Find(known, entry => userAgent.Contains(entry.Mark, StringComparison.Ordinal)).Name;

@@ -9,28 +9,20 @@ namespace AuthMesh.Identity.SignIn;
 /// <summary>The last step of every sign-in: session, cookies, tokens, answer.</summary>
 internal sealed class CompleteSignIn(
     IdentityDb db, StartSession startSession, IssueTokens issueTokens, SessionCookies cookies, DeviceCookies deviceCookies,
-    SecurityEvents events)
+    NoticeNewDevice noticeNewDevice, SecurityEvents events)
 {
     /// <returns>The answer, or null if the account changed after the ticket was made.</returns>
-    public async Task<SignInResponse?> RunAsync(SignInTicket ticket, HttpContext context, CancellationToken cancellationToken)
-    {
-        if (await startSession.RunAsync(ticket.User, context, cancellationToken) is not var (session, cookie))
-        {
-            WriteChanged(ticket, context);
-            return null;
-        }
-
-        return Welcome(ticket, session, cookie, context);
-    }
+    public async Task<SignInResponse?> RunAsync(SignInTicket ticket, HttpContext context, CancellationToken cancellationToken) =>
+        (await RunAsync(ticket, spend: null, context, cancellationToken)).Answer;
 
     /// <summary>The same for a proof that counts once: a statement in the session's transaction uses it up.</summary>
     /// <param name="ticket">The account and the proofs.</param>
-    /// <param name="spend">Uses the proof up, after the account's row was locked. A failure undoes the session.</param>
+    /// <param name="spend">Uses the proof up, after the account's row was locked. A failure undoes the session. Null uses nothing up.</param>
     /// <param name="context">The request.</param>
     /// <param name="cancellationToken">Cancels the sign-in.</param>
     /// <returns>The answer; or the failure, which is null if the account changed after the ticket was made.</returns>
     public async Task<(SignInResponse? Answer, Failure? Refusal)> RunAsync(
-        SignInTicket ticket, Func<CancellationToken, Task<Failure?>> spend, HttpContext context, CancellationToken cancellationToken)
+        SignInTicket ticket, Func<CancellationToken, Task<Failure?>>? spend, HttpContext context, CancellationToken cancellationToken)
     {
         await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
         if (await startSession.RunAsync(ticket.User, context, cancellationToken) is not var (session, cookie))
@@ -39,10 +31,12 @@ internal sealed class CompleteSignIn(
             return (null, null);
         }
 
-        if (await spend(cancellationToken) is { } refusal)
+        if (spend is not null && await spend(cancellationToken) is { } refusal)
         {
             return (null, refusal);
         }
+
+        await noticeNewDevice.RunAsync(ticket, session, cancellationToken);
 
         await transaction.CommitAsync(cancellationToken);
         return (Welcome(ticket, session, cookie, context), null);

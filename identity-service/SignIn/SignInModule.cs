@@ -19,7 +19,7 @@ internal static class SignInModule
         AddServices = services => services
             .AddScoped<Login>().AddScoped<LoginWithCode>().AddScoped<LoginByPasskey>().AddScoped<ProvePassword>()
             .AddScoped<PendingSignIns>().AddScoped<DemandSecondFactor>().AddScoped<ProveCode>().AddScoped<CompleteSignIn>()
-            .AddSingleton(Expired),
+            .AddScoped<NoticeNewDevice>().AddSingleton(Expired),
         MapEntities = model => model.ApplyConfiguration(new PendingSignInMapping()),
         MapEndpoints = app =>
         {

@@ -90,7 +90,7 @@ internal sealed class Budgets(KeyRing ring, IOptions<ThrottlingOptions> options)
     public Budget ForRequestedMail(Guid userId, string address, string network) => new(
     [
         New("requested mails", Limits.RequestedMails, userId.ToString()),
-        New("requested mails to", Limits.RequestedMails, address.ToLowerInvariant()), New("mail from", Limits.MailFrom, network),
+        New("requested mails to", Limits.MailTo, address.ToLowerInvariant()), New("mail from", Limits.MailFrom, network),
     ]);
 
     private static Budget ForCode(Allowance count) => new([count], count.Key);

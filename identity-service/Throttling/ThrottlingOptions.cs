@@ -51,8 +51,8 @@ public sealed class ThrottlingOptions
     public LimitOptions MailFrom { get; set; } = new() { Attempts = 20, Window = TimeSpan.FromHours(1) };
 
     /// <summary>
-    /// Proofs of an address that users ask for while signed in: for one account, and to one address. It leaves room for slips and for mails
-    /// that are late.
+    /// Proofs of an address that users ask for while signed in, for one account. It leaves room for slips and for mails that are late. To
+    /// one address, <see cref="MailTo"/> counts.
     /// </summary>
     public LimitOptions RequestedMails { get; set; } = new() { Attempts = 10, Window = TimeSpan.FromDays(1) };
 

@@ -33,6 +33,21 @@ public sealed class EmailCommandTests(ProductionMesh mesh) : IDisposable
     }
 
     [Fact]
+    public async Task A_registration_can_name_an_address()
+    {
+        var (name, address) = (ProductionMesh.NewName(), EmailCalls.NewAddress());
+
+        Task<Finished> RegisterAsync(string email) => client.PipeAsync(
+            SessionCalls.Password + "\n", "register", name, "--email", email, "--password-stdin", "--server", Server);
+        (await RegisterAsync("no address")).AssertFailed(1, "email: must be an address");
+        (await RegisterAsync(address)).AssertExited(0);
+
+        await SignInAsync(name, SessionCalls.Password);
+        (await client.RunAsync("email", "verify", (await mesh.Mails.NextAsync(address)).Token)).AssertExited(0);
+        Assert.Equal($"{address}\n", (await client.RunAsync("email")).Output);
+    }
+
+    [Fact]
     public async Task A_forgotten_password_is_set_with_the_link_of_the_mail()
     {
         var (user, address) = (await mesh.Gateway.SignUpAsync(), EmailCalls.NewAddress());
