@@ -139,7 +139,8 @@ public sealed class Mesh : IAsyncDisposable
         {
             var log = folder.LogOf(replica == 0 ? name : $"{name}-{ReplicaNames[replica]}");
             var program = options.PublishedServices is { } published ? ServiceOutput.Published(published, name) : null;
-            var service = await ServiceProcess.StartAsync(name, settings, options.Environment, replica == 0 ? firstPort : 0, log, program);
+            var port = replica == 0 ? firstPort : 0;
+            var service = await ServiceProcess.StartAsync(name, settings, options.Environment, port, log, program, options.Start);
             replicas.Add(service);
             RecordWhatRuns();
         }

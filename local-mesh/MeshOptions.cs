@@ -30,6 +30,9 @@ public sealed record MeshOptions
     /// <summary>A folder with one published service in each subfolder; null takes the output of this checkout's last build.</summary>
     public string? PublishedServices { get; init; }
 
+    /// <summary>Starts the program of each service; null starts it as a process.</summary>
+    public Func<ServiceStart, Task<IRunningProgram>>? Start { get; init; }
+
     /// <summary>A database that already runs; null starts one.</summary>
     public string? ConnectionString { get; init; }
 

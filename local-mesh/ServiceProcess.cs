@@ -5,18 +5,21 @@ using AuthMesh.LocalMesh.Processes;
 
 namespace AuthMesh.LocalMesh;
 
-/// <summary>One replica of one service, as a real process with settings, signals and dependencies that may fail.</summary>
+/// <summary>One replica of one service: a real process with settings, signals and dependencies that may fail.</summary>
 public sealed class ServiceProcess : IAsyncDisposable
 {
     private static readonly HttpClient Http = new(new SocketsHttpHandler { UseProxy = false }) { Timeout = TimeSpan.FromSeconds(5) };
 
     private readonly string program;
     private readonly bool deletesLog;
-    private ChildProcess process = null!;
+    private readonly Func<ServiceStart, Task<IRunningProgram>> start;
+    private IRunningProgram process = null!;
 
     private ServiceProcess(
-        string name, IReadOnlyDictionary<string, string> settings, string environment, int port, string? logFile, string? program)
+        string name, IReadOnlyDictionary<string, string> settings, string environment, int port, string? logFile, string? program,
+        Func<ServiceStart, Task<IRunningProgram>>? start)
     {
+        this.start = start ?? StartChildAsync;
         (Name, Settings, Environment) = (name, settings, environment);
         (this.program, deletesLog) = (program ?? ServiceOutput.Dll(name), logFile is null);
         // People and browsers call only the gateway. To them, `localhost` may be 127.0.0.1 or ::1.
@@ -43,10 +46,13 @@ public sealed class ServiceProcess : IAsyncDisposable
     /// <summary>Its exit code; 128 + n if signal n ended it.</summary>
     public Task<int> Exited => process.Exited;
 
-    /// <summary>Null if the process ended before its identity could be read.</summary>
+    /// <summary>Null if the process ended before its identity could be read, or if it has no process of its own.</summary>
     public int? ProcessId => Identity?.Pid;
 
-    internal ProcessIdentity? Identity => process.Identity;
+    internal ProcessIdentity? Identity => (process as ChildProcess)?.Identity;
+
+    private ChildProcess Child => process as ChildProcess
+        ?? throw new InvalidOperationException($"{Name} is no process of its own, so it gets no signals. Start it as a process.");
 
     /// <summary>Starts the process without waiting until it is ready.</summary>
     /// <param name="name">`identity-service`, `resource-service` or `gateway`.</param>
@@ -55,12 +61,13 @@ public sealed class ServiceProcess : IAsyncDisposable
     /// <param name="port">On loopback; 0 takes a free port.</param>
     /// <param name="logFile">Null takes a temporary file.</param>
     /// <param name="program">The assembly or executable file; null takes this checkout's own by the service's name.</param>
+    /// <param name="start">See <see cref="MeshOptions.Start"/>.</param>
     /// <exception cref="MeshException">The service is not built, or the port is taken.</exception>
     public static async Task<ServiceProcess> StartAsync(
         string name, IReadOnlyDictionary<string, string> settings, string environment = "Development", int port = 0,
-        string? logFile = null, string? program = null)
+        string? logFile = null, string? program = null, Func<ServiceStart, Task<IRunningProgram>>? start = null)
     {
-        var service = new ServiceProcess(name, settings, environment, port, logFile, program);
+        var service = new ServiceProcess(name, settings, environment, port, logFile, program, start);
         if (logFile is not null) Processes.LogFile.Rotate(logFile);
         await service.StartAsync();
         return service;
@@ -86,14 +93,14 @@ public sealed class ServiceProcess : IAsyncDisposable
     public Task<int> WaitForExitAsync(TimeSpan timeout) => Exited.WaitAsync(timeout);
 
     /// <summary>Sends SIGTERM, then SIGKILL after 25 s: requests in flight get up to 20 s.</summary>
-    public Task<int> StopAsync() => process.StopAsync(Signal.Terminate, TimeSpan.FromSeconds(25));
+    public Task<int> StopAsync() => process.StopAsync(TimeSpan.FromSeconds(25));
 
-    public void Kill() => process.Send(Signal.Kill);
+    public void Kill() => Child.Send(Signal.Kill);
 
     /// <summary>Suspends the process (SIGSTOP): its connections stay open, but it does not answer.</summary>
-    public void Suspend() => process.Send(Signal.Stop);
+    public void Suspend() => Child.Send(Signal.Stop);
 
-    public void Resume() => process.Send(Signal.Continue);
+    public void Resume() => Child.Send(Signal.Continue);
 
     /// <summary>Stops the process if it still runs, and starts it on the same port.</summary>
     public async Task RestartAsync()
@@ -108,16 +115,31 @@ public sealed class ServiceProcess : IAsyncDisposable
         if (deletesLog) File.Delete(LogFile);
     }
 
-    private async Task StartAsync()
+    private async Task StartAsync() => process = await start(new ServiceStart(Name, program, AllSettings(), LogFile));
+
+    private Dictionary<string, string> AllSettings()
     {
-        string[] command = program.EndsWith(".dll", StringComparison.Ordinal) ? [ServiceOutput.DotNet, program] : [program];
-        process = await ChildProcess.StartAsync(new ChildCommand(Name, command, Path.GetDirectoryName(program)!, LogFile)
+        var all = new Dictionary<string, string>
         {
-            Environment = EnvironmentVariables(),
+            ["environment"] = Environment,
+            ["urls"] = Address.GetLeftPart(UriPartial.Authority),
+            ["Logging:Console:FormatterName"] = "authmesh-line", // for people; by default, a service writes JSON to a file
+        };
+        foreach (var (key, value) in Settings) all[key] = value;
+        return all;
+    }
+
+    private static async Task<IRunningProgram> StartChildAsync(ServiceStart start)
+    {
+        string[] command =
+            start.Program.EndsWith(".dll", StringComparison.Ordinal) ? [ServiceOutput.DotNet, start.Program] : [start.Program];
+        return await ChildProcess.StartAsync(new ChildCommand(start.Name, command, Path.GetDirectoryName(start.Program)!, start.LogFile)
+        {
+            Environment = EnvironmentVariables(start.Settings),
         });
     }
 
-    private Dictionary<string, string> EnvironmentVariables()
+    private static Dictionary<string, string> EnvironmentVariables(IReadOnlyDictionary<string, string> settings)
     {
         // A double underscore separates configuration keys. Such variables of the current shell must not influence a service.
         var variables = System.Environment.GetEnvironmentVariables().Cast<DictionaryEntry>()
@@ -127,10 +149,12 @@ public sealed class ServiceProcess : IAsyncDisposable
                 && !variable.Name.StartsWith("OTEL_", StringComparison.OrdinalIgnoreCase)
                 && variable.Name.ToUpperInvariant() is not ("DOTNET_ENVIRONMENT" or "DOTNET_URLS" or "URLS"))
             .ToDictionary(variable => variable.Name, variable => variable.Value);
-        variables["ASPNETCORE_ENVIRONMENT"] = Environment;
-        variables["ASPNETCORE_URLS"] = Address.GetLeftPart(UriPartial.Authority);
-        variables["Logging__Console__FormatterName"] = "authmesh-line"; // for people; by default, a service writes JSON to a file
-        foreach (var (key, value) in Settings) variables[key.Replace(":", "__", StringComparison.Ordinal)] = value;
+        foreach (var (key, value) in settings)
+        {
+            var isOfHost = key is "environment" or "urls";
+            variables[isOfHost ? "ASPNETCORE_" + key.ToUpperInvariant() : key.Replace(":", "__", StringComparison.Ordinal)] = value;
+        }
+
         return variables;
     }
 

@@ -6,12 +6,12 @@ namespace AuthMesh;
 public static class ServiceProgram
 {
     /// <summary>Options for <see cref="WebApplication.CreateSlimBuilder(WebApplicationOptions)"/>.</summary>
-    /// <param name="args">The program's arguments, which are settings.</param>
+    /// <param name="args">The program's arguments, which are settings. They may also name another folder: <c>--contentRoot=DIR</c>.</param>
     public static WebApplicationOptions Options(string[] args) => new()
     {
         // A service reads its settings once, at startup. Watching their files would take an inotify instance, and Linux gives each user
         // 128. On a machine where an editor or another service holds them all, no service would start.
-        Args = ["--hostBuilder:reloadConfigOnChange=false", .. args],
-        ContentRootPath = AppContext.BaseDirectory, // finds appsettings.json from any working directory
+        // The program's folder as the root finds its appsettings.json from any working directory.
+        Args = ["--hostBuilder:reloadConfigOnChange=false", $"--contentRoot={AppContext.BaseDirectory}", .. args],
     };
 }

@@ -9,7 +9,7 @@ namespace AuthMesh.Identity.Operator;
 internal sealed class CommandLine
 {
     // The settings of the host itself have no section.
-    private static readonly string[] HostSettings = ["environment", "urls", "http_ports", "https_ports"];
+    private static readonly string[] HostSettings = ["environment", "urls", "http_ports", "https_ports", "contentRoot", "applicationName"];
 
     private readonly ParseResult? parsed;
 

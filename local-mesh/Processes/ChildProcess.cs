@@ -18,7 +18,7 @@ internal sealed record ChildCommand(string Name, IReadOnlyList<string> Command, 
 /// <summary>
 /// A child process that writes directly to its log file. Through a pipe, its output would be lost when this program is killed.
 /// </summary>
-internal sealed class ChildProcess
+internal sealed class ChildProcess : IRunningProgram
 {
     private readonly Process process;
 
@@ -35,7 +35,7 @@ internal sealed class ChildProcess
     internal ProcessIdentity? Identity { get; }
 
     /// <summary>Its exit code; 128 + n if signal n ended it.</summary>
-    internal Task<int> Exited { get; }
+    public Task<int> Exited { get; }
 
     internal static Task<ChildProcess> StartAsync(ChildCommand command)
     {
@@ -55,6 +55,8 @@ internal sealed class ChildProcess
     {
         if (!process.HasExited) Signal.Send(process.Id, signal);
     }
+
+    public Task<int> StopAsync(TimeSpan patience) => StopAsync(Signal.Terminate, patience);
 
     internal async Task<int> StopAsync(int signal, TimeSpan patience)
     {

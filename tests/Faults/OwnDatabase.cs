@@ -40,18 +40,16 @@ internal sealed class OwnDatabase : IAsyncDisposable
     public string FileIn(string name) => Path.Combine(folder, name);
 
     public Task<ServiceProcess> StartAsync(string environment = "Production") =>
-        ServiceProcess.StartAsync("identity-service", Settings, environment);
+        ServiceProcess.StartAsync("identity-service", Settings, environment, start: WithinThisProcess.StartAsync);
 
     /// <summary>Runs a service or a command that must exit by itself.</summary>
-    public Task<Finished> RunAsync(string environment, params string[] arguments) => Finished.RunAsync(
-        [Checkout.DotNet, Checkout.Dll("identity-service"), .. arguments],
-        new Dictionary<string,
-        string>(Settings.Select(setting => KeyValuePair.Create(setting.Key.Replace(":", "__", StringComparison.Ordinal), setting.Value)))
-        {
-            ["ASPNETCORE_ENVIRONMENT"] = environment,
-            ["ASPNETCORE_URLS"] = Loopback.Origin(0),
-        },
-        folder: Path.GetDirectoryName(Checkout.Dll("identity-service"))); // the folder of its appsettings.json
+    public async Task<Finished> RunAsync(string environment, params string[] arguments)
+    {
+        var settings = new Dictionary<string, string>(Settings) { ["environment"] = environment, ["urls"] = Loopback.Origin(0) };
+        var (exitCode, output, errors) = await WithinThisProcess.RunAsync(Checkout.Dll("identity-service"), settings, arguments)
+            .WaitAsync(TimeSpan.FromMinutes(2), TestContext.Current.CancellationToken);
+        return new Finished(exitCode, output, errors);
+    }
 
     /// <summary>Every row and column of a table as text, so that a change of one byte shows.</summary>
     public Task<string> DumpAsync(string table) =>

@@ -16,7 +16,11 @@ public sealed class ReplicaTests(ProductionMesh production)
     {
         await using var own = await OwnDatabase.CreateEmptyAsync(production);
         await using var mesh = await Mesh.StartAsync(
-            InProduction.On(own.Database.ConnectionString, own.Settings) with { IdentityReplicas = replicas },
+            InProduction.On(own.Database.ConnectionString, own.Settings) with
+            {
+                Start = WithinThisProcess.StartAsync,
+                IdentityReplicas = replicas,
+            },
             TestContext.Current.CancellationToken);
         using var gateway = new Caller(mesh.Gateway.Address);
         using var resource = new Caller(mesh.Resource.Address);

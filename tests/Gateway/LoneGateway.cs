@@ -1,6 +1,7 @@
 using System.Buffers.Text;
 using System.Text.Json;
 using AuthMesh.LocalMesh;
+using AuthMesh.TestMesh;
 using AuthMesh.Tests.Harness;
 
 namespace AuthMesh.Tests.Gateway;
@@ -49,7 +50,7 @@ public sealed class LoneGateway : IAsyncLifetime
             all[key] = value;
         }
 
-        process = await ServiceProcess.StartAsync("gateway", all);
+        process = await ServiceProcess.StartAsync("gateway", all, start: WithinThisProcess.StartAsync);
         Caller = new Caller(process.Address);
         await process.WaitUntilReadyAsync();
 

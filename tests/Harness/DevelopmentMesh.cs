@@ -1,4 +1,5 @@
 using AuthMesh.LocalMesh;
+using AuthMesh.TestMesh;
 
 namespace AuthMesh.Tests.Harness;
 
@@ -15,6 +16,7 @@ public sealed class DevelopmentMesh(ProductionMesh production) : IAsyncLifetime
 
     public async ValueTask InitializeAsync() => Mesh = await Mesh.StartAsync(new MeshOptions
     {
+        Start = WithinThisProcess.StartAsync,
         DemoUsers = true,
         ConnectionString = await production.Postgres.CreateDatabaseAsync(),
         IdentitySettings = new Dictionary<string, string> { ["Identity:Hashing:WorkFactor"] = "4" },

@@ -56,6 +56,7 @@ public sealed class ProductionMesh : IAsyncLifetime
         mesh = await Mesh.StartAsync(
             InProduction.On(await Postgres.CreateEmptyDatabaseAsync(), settings) with
             {
+                Start = WithinThisProcess.StartAsync,
                 GatewaySettings = Echo.RouteSettings(),
                 WritesMails = true,
             });

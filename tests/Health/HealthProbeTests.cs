@@ -1,4 +1,5 @@
 using AuthMesh.LocalMesh;
+using AuthMesh.TestMesh;
 using AuthMesh.Tests.Harness;
 
 namespace AuthMesh.Tests.Health;
@@ -33,7 +34,7 @@ public sealed class HealthProbeTests(ProductionMesh mesh)
             ["AuthMesh:Issuer"] = ProductionMesh.Issuer,
             ["AuthMesh:ServiceKey"] = ProductionMesh.ServiceKey,
             ["AuthMesh:IdentityUrl"] = "http://127.0.0.1:9", // nothing listens there
-        });
+        }, start: WithinThisProcess.StartAsync);
 
         var probe = await Patience.UntilAsync(
             () => ProbeAsync("ASPNETCORE_URLS", waiting.Address.ToString()),

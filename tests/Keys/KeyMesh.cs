@@ -33,7 +33,8 @@ internal sealed class KeyMesh : IAsyncDisposable
     public Caller Gateway => Gateways[0];
 
     public static async Task<KeyMesh> StartAsync(
-        ProductionMesh production, Dictionary<string, string> keys, int identities = 2, int resources = 1, int gateways = 1)
+        ProductionMesh production, Dictionary<string, string> keys, int identities = 2, int resources = 1, int gateways = 1,
+        bool asProcesses = false)
     {
         var own = await OwnDatabase.CreateAsync(production);
         foreach (var (name, value) in keys)
@@ -44,6 +45,7 @@ internal sealed class KeyMesh : IAsyncDisposable
         var mesh = await Mesh.StartAsync(
             InProduction.On(own.Database.ConnectionString, own.Settings) with
             {
+                Start = asProcesses ? null : WithinThisProcess.StartAsync,
                 IdentityReplicas = identities,
                 ResourceReplicas = resources,
                 GatewayReplicas = gateways,

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using AuthMesh.LocalMesh;
+using AuthMesh.TestMesh;
 using AuthMesh.Tests.Harness;
 
 namespace AuthMesh.Tests.Keys;
@@ -193,7 +194,7 @@ public sealed class LearntKeysTests : IAsyncLifetime
             ["AuthMesh:IdentityUrl"] = string.Join(
                 ',', new[] { one, two }.Select(issuer => issuer.Address.GetLeftPart(UriPartial.Authority))),
             ["AuthMesh:KeyRefreshInterval"] = keyRefreshInterval,
-        });
+        }, start: WithinThisProcess.StartAsync);
         caller = new Caller(resource.Address);
     }
 }

@@ -1,5 +1,6 @@
 using System.Net.Http.Json;
 using AuthMesh.LocalMesh;
+using AuthMesh.TestMesh;
 using AuthMesh.Tests.Faults;
 using AuthMesh.Tests.Harness;
 using AuthMesh.Tests.Sessions;
@@ -142,7 +143,8 @@ public sealed class ResealTests(ProductionMesh production) : IAsyncLifetime
                 ["AuthMesh:ServiceKey"] = ProductionMesh.ServiceKey,
                 ["AuthMesh:IdentityUrl"] = service.Address.GetLeftPart(UriPartial.Authority),
             },
-            "Production");
+            "Production",
+            start: WithinThisProcess.StartAsync);
         verifier = new Caller(resource.Address);
         await service.WaitUntilReadyAsync(cancellation: TestContext.Current.CancellationToken);
         await resource.WaitUntilReadyAsync(cancellation: TestContext.Current.CancellationToken);

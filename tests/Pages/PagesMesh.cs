@@ -26,6 +26,7 @@ public sealed class PagesMesh(ProductionMesh production) : IAsyncLifetime
     {
         Mesh = await Mesh.StartAsync(new MeshOptions
         {
+            Start = WithinThisProcess.StartAsync,
             ConnectionString = await production.Postgres.CreateDatabaseAsync(),
             IdentitySettings = Unthrottled.WithCheapHashes,
             WritesMails = true,

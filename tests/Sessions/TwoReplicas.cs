@@ -29,7 +29,11 @@ public sealed class TwoReplicas(ProductionMesh production) : IAsyncLifetime
         own = await OwnDatabase.CreateAsync(production);
         // With a replica's usual number of connections.
         own.Settings["Identity:Database:ConnectionString"] = own.Database.ConnectionString;
-        mesh = await Mesh.StartAsync(InProduction.On(own.Database.ConnectionString, own.Settings) with { IdentityReplicas = 2 });
+        mesh = await Mesh.StartAsync(InProduction.On(own.Database.ConnectionString, own.Settings) with
+        {
+            Start = WithinThisProcess.StartAsync,
+            IdentityReplicas = 2,
+        });
         Gateway = new Caller(mesh.Gateway.Address);
         replicas = [.. mesh.Identities.Select(replica => new Caller(replica.Address))];
     }

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using AuthMesh.LocalMesh;
+using AuthMesh.TestMesh;
 using AuthMesh.Tests.Harness;
 
 namespace AuthMesh.Tests.Settings;
@@ -177,7 +178,7 @@ public sealed class RefusedSettingTests
         using var holder = new TcpListener(Loopback.Address, 0);
         holder.Start();
 
-        var output = await RefusedAsync("resource-service", new() { ["ASPNETCORE_URLS"] = $"http://{holder.LocalEndpoint}" });
+        var output = await RefusedAsync("resource-service", new() { ["urls"] = $"http://{holder.LocalEndpoint}" });
 
         Assert.Contains("  - Failed to bind to address", output, StringComparison.Ordinal);
     }
@@ -188,7 +189,7 @@ public sealed class RefusedSettingTests
     [InlineData("identity-service")]
     public async Task The_unchanged_settings_start_the_service(string name)
     {
-        await using var service = await ServiceProcess.StartAsync(name, Good(name), "Production");
+        await using var service = await ServiceProcess.StartAsync(name, Good(name), "Production", start: WithinThisProcess.StartAsync);
         using var caller = new Caller(service.Address);
 
         await Patience.UntilAsync(async () =>
@@ -214,7 +215,7 @@ public sealed class RefusedSettingTests
     private static async Task<string> RefusedAsync(string name, Dictionary<string, string> bad)
     {
         var settings = new Dictionary<string, string>(Good(name).Concat(bad).GroupBy(setting => setting.Key).Select(group => group.Last()));
-        await using var service = await ServiceProcess.StartAsync(name, settings, "Production");
+        await using var service = await ServiceProcess.StartAsync(name, settings, "Production", start: WithinThisProcess.StartAsync);
         Assert.Equal(1, await service.WaitForExitAsync(TimeSpan.FromSeconds(60)));
         return service.Output;
     }

@@ -48,7 +48,12 @@ public sealed class ThrottledMesh(ProductionMesh production) : IAsyncLifetime
         var settings = new Dictionary<string, string>(own.Settings.Where(setting => !Unthrottled.Settings.ContainsKey(setting.Key)));
         settings["Identity:Admins:RequireTwoFactors"] = "true";
         mesh = await Mesh.StartAsync(
-            InProduction.On(own.Database.ConnectionString, settings) with { IdentityReplicas = 2, WritesMails = true });
+            InProduction.On(own.Database.ConnectionString, settings) with
+            {
+                Start = WithinThisProcess.StartAsync,
+                IdentityReplicas = 2,
+                WritesMails = true,
+            });
         Mails = new MailFolder(mesh.MailFolder);
         Gateway = new Caller(mesh.Gateway.Address);
         replicas = [.. mesh.Identities.Select(replica => new Caller(replica.Address))];

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using AuthMesh.LocalMesh;
+using AuthMesh.TestMesh;
 using AuthMesh.Tests.Harness;
 
 namespace AuthMesh.Tests.Tokens;
@@ -112,7 +113,7 @@ public sealed class IssuerKeysTests : IAsyncLifetime
             ["AuthMesh:ServiceKey"] = ProductionMesh.ServiceKey,
             ["AuthMesh:IdentityUrl"] = issuer.Address.ToString(),
             ["AuthMesh:KeyRefreshInterval"] = "00:00:01",
-        });
+        }, start: WithinThisProcess.StartAsync);
         caller = new Caller(resource.Address);
         await UntilAsync(async () => (await caller.GetAsync("/health/live")).Status == 200);
     }
