@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Diagnostics;
 using AuthMesh.Bench.Flood;
 using AuthMesh.Bench.Growth;
+using AuthMesh.Bench.Pages;
 using AuthMesh.Bench.Passwords;
 using AuthMesh.Bench.Protected;
 using AuthMesh.Bench.Sessions;
@@ -19,6 +20,7 @@ internal static class Compare
         ("first-sight", FirstSight.MeasureAsync),
         ("refresh", RefreshRate.MeasureAsync),
         ("login", LoginRate.MeasureAsync),
+        ("pages", FirstByte.MeasureAsync),
         ("hash", HashTime.MeasureAsync),
         ("start", StartTime.MeasureAsync),
         ("first-seconds", FirstSeconds.MeasureAsync),

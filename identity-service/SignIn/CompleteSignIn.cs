@@ -17,7 +17,7 @@ internal sealed class CompleteSignIn(
 
     /// <summary>The same for a proof that counts once: a statement in the session's transaction uses it up.</summary>
     /// <param name="ticket">The account and the proofs.</param>
-    /// <param name="spend">Uses the proof up, after the account's row was locked. A failure undoes the session. Null uses nothing up.</param>
+    /// <param name="spend">Uses the proof up, after the account's row was locked. A failure undoes the session.</param>
     /// <param name="context">The request.</param>
     /// <param name="cancellationToken">Cancels the sign-in.</param>
     /// <returns>The answer; or the failure, which is null if the account changed after the ticket was made.</returns>

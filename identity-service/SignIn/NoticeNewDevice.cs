@@ -13,8 +13,8 @@ namespace AuthMesh.Identity.SignIn;
 /// </summary>
 internal sealed class NoticeNewDevice(IdentityDb db, Outbox outbox, IOptions<MailOptions> mail, Throttle throttle, Budgets budgets)
 {
-    // No row for a device that is known. Nor for ten minutes after the address was proved, because its owner is there: an invitation's first
-    // sign-in would be reported.
+    // No row for a device that is known. Nor for ten minutes after the address was proved: the first sign-in after an invitation is the
+    // owner's.
     private const string Find =
         """
         SELECT s.device AS "Device", s.network AS "Network" FROM sessions s, users u

@@ -1,10 +1,12 @@
 using System.Collections.Concurrent;
 using AuthMesh.LocalMesh;
+using AuthMesh.Tests.Emails;
 using AuthMesh.Tests.Harness;
+using AuthMesh.Tests.Sessions;
 
 namespace AuthMesh.Tests.Faults;
 
-/// <summary>`kill -9` during registrations: each user whose registration got 200 exists exactly once afterwards and can sign in.</summary>
+/// <summary>What was answered with 200 holds after `kill -9`, and exists once.</summary>
 [Collection<OnOwnMesh>]
 public sealed class CrashTests(OwnMesh mesh, ITestOutputHelper output)
 {
@@ -44,6 +46,22 @@ public sealed class CrashTests(OwnMesh mesh, ITestOutputHelper output)
             registrations.Names, TestContext.Current.CancellationToken,
             async (name, _) => Assert.Equal($"Welcome {name}!", (await mesh.Gateway.LoginAsync(name, Password)).Message));
         output.WriteLine($"{part} killed {Rounds} times: {registrations}; all of them signed in afterwards");
+    }
+
+    [Fact]
+    public async Task A_reset_that_was_answered_holds_after_the_service_is_killed()
+    {
+        await mesh.WholeAsync();
+        var user = await mesh.Gateway.SignUpAsync();
+        var proof = await mesh.Database.AddProofAsync(user.UserId, "PasswordReset");
+
+        Assert.Equal(200, (await mesh.Gateway.ResetPasswordAsync(proof)).Status);
+        await KillAndStartAgainAsync("identity-service");
+
+        Assert.Equal(200, (await mesh.Gateway.LoginAsync(user.Username, EmailCalls.NewPassword)).Status);
+        (await mesh.Gateway.LoginAsync(user.Username, user.Password)).AssertError(401, "invalid_credentials");
+        (await mesh.Gateway.ResetPasswordAsync(proof)).AssertError(400, "invalid_or_expired_token");
+        (await mesh.Gateway.GetAsync("/protected", user.Token)).AssertError(401, "invalid_token");
     }
 
     private async Task KillAndStartAgainAsync(string part)

@@ -227,6 +227,7 @@ public sealed class RefusedSettingTests
             ["AuthMesh:ServiceKey"] = ProductionMesh.ServiceKey,
             ["Identity:Database:ConnectionString"] = Connection,
             ["Identity:MasterKey"] = MasterKey,
+            ["Identity:FirstAdmin:GeneratedPasswordFile"] = Path.Combine(Path.GetTempPath(), "authmesh-tests-generated-password"),
         }
         : new()
         {
