@@ -12,16 +12,16 @@ if ! dotnet --version 2>/dev/null | grep -q '^10\.'; then
 fi
 
 no_build=
-if [ "${1:-}" = --no-build ]; then no_build=yes; shift; fi # takes the last Release build with -p:AheadOfTime=true
+if [ "${1:-}" = --no-build ]; then no_build=yes; shift; fi # takes the last Release build, and compiles nothing ahead of time
 
 # Builds everything, not only what the tests reference, because they start programs. Analyzers run in every other build and would take
 # half of this one. The programs are compiled ahead of time, because the tests start them more than two hundred times.
 quietly=(--nologo --verbosity quiet --consoleLoggerParameters:ErrorsOnly -p:UseSharedCompilation=true)
 if [ -z "$no_build" ]; then
   dotnet build AuthMesh.sln --configuration Release "${quietly[@]}" -p:AheadOfTime=true -p:RunAnalyzers=false
+  dotnet msbuild test-mesh/publish.targets -maxCpuCount "${quietly[@]}"
+  export AUTHMESH_SERVICES=$PWD/test-mesh/bin/published
 fi
-dotnet msbuild test-mesh/publish.targets -maxCpuCount "${quietly[@]}"
-export AUTHMESH_SERVICES=$PWD/test-mesh/bin/published
 
 if docker version >/dev/null 2>&1; then
   # Testcontainers starts its own clean-up container before any other, from an image of a fixed version, and fails if it can neither

@@ -30,6 +30,8 @@ internal static partial class FailureShapes
             new("unknown user", null, WrongPassword),
             new("wrong password", "password_hash, NULL", WrongPassword),
             new("second factor", "password_hash, NULL", WrongPassword, IsTwoStep: true),
+            new("passkey", "password_hash, NULL", WrongPassword, HasPasskey: true),
+            new("only a passkey", "NULL, NULL", WrongPassword, HasPasskey: true),
             new("disabled", "password_hash, now()", Password),
             new("300 characters", "password_hash, NULL", new string('x', 300)),
             new("plain bcrypt", "regexp_replace(password_hash, '^.*:', ''), NULL", WrongPassword),
@@ -47,15 +49,17 @@ internal static partial class FailureShapes
         var samples = new Option<int>(
             "--samples")
         { Description = "Number of requests for each reason", DefaultValueFactory = _ => 2000 };
+        var forgotten = new Option<bool>("--forgotten") { Description = "Check forgotten passwords only" };
         var command = new Command("failures", "Checks that a failed login and a forgotten password hide their reason, in answer and time")
         {
-            samples,
+            samples, forgotten,
         };
-        command.SetAction((parsed, cancellation) => RunAsync(parsed.GetValue(samples), cancellation));
+        command.SetAction((parsed, cancellation) => RunAsync(
+            parsed.GetValue(samples), parsed.GetValue(forgotten) ? Questions[1..] : Questions, cancellation));
         return command;
     }
 
-    private static async Task<int> RunAsync(int samples, CancellationToken cancellation)
+    private static async Task<int> RunAsync(int samples, Question[] questions, CancellationToken cancellation)
     {
         await using var mesh = await Mesh.StartAsync(
             new MeshOptions
@@ -71,7 +75,7 @@ internal static partial class FailureShapes
         var registered = await http.PostAsJsonAsync("/register", new { username = "template", password = Password }, cancellation);
         registered.EnsureSuccessStatusCode();
         var exitCode = 0;
-        foreach (var question in Questions)
+        foreach (var question in questions)
         {
             await PrepareAsync(mesh, question, samples + WarmUp, cancellation);
             exitCode |= await AskAsync(http, question, samples, cancellation);
@@ -121,17 +125,22 @@ internal static partial class FailureShapes
             {
                 await using var command = new NpgsqlCommand(
                     $"""
-                    INSERT INTO users (id, username, normalized_username, password_hash, disabled_at, role, epoch, is_demo, created_at,
-                        email, normalized_email, email_verified_at, two_step)
-                    SELECT gen_random_uuid(), name, name, {row}, 'user', 0, false, now(), address, address,
-                        CASE WHEN address IS NOT NULL THEN now() END, $3
-                    FROM users, unnest($1) name, LATERAL (SELECT CASE WHEN $2 THEN name || '@example.test' END) AS given (address)
-                    WHERE username = 'template'
+                    WITH added AS (
+                        INSERT INTO users (id, username, normalized_username, password_hash, disabled_at, role, epoch, is_demo, created_at,
+                            email, normalized_email, email_verified_at, two_step)
+                        SELECT gen_random_uuid(), name, name, {row}, 'user', 0, false, now(), address, address,
+                            CASE WHEN address IS NOT NULL THEN now() END, $3
+                        FROM users, unnest($1) name, LATERAL (SELECT CASE WHEN $2 THEN name || '@example.test' END) AS given (address)
+                        WHERE username = 'template' RETURNING id)
+                    INSERT INTO passkeys (id, user_id, credential_id, public_key, name, sign_count, transports, is_backup_eligible,
+                        is_backed_up, created_at)
+                    SELECT gen_random_uuid(), id, uuid_send(id), '\x00', 'a key', 0, '{"{}"}', false, false, now() FROM added WHERE $4
                     """,
                     connection);
                 command.Parameters.AddWithValue(Enumerable.Range(0, count).Select(number => question.NameOf(reason, number)).ToArray());
                 command.Parameters.AddWithValue(question.Reasons[reason].HasAddress);
                 command.Parameters.AddWithValue(question.Reasons[reason].IsTwoStep);
+                command.Parameters.AddWithValue(question.Reasons[reason].HasPasskey);
                 await command.ExecuteNonQueryAsync(cancellation);
             }
         }
@@ -217,5 +226,6 @@ internal static partial class FailureShapes
     /// <param name="Password">The password to send.</param>
     /// <param name="HasAddress">Whether the user has a proved address.</param>
     /// <param name="IsTwoStep">Whether the account demands more than a password.</param>
-    private sealed record Reason(string Name, string? Row, string Password = "", bool HasAddress = false, bool IsTwoStep = false);
+    private sealed record Reason(
+        string Name, string? Row, string Password = "", bool HasAddress = false, bool IsTwoStep = false, bool HasPasskey = false);
 }

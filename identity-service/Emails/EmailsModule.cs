@@ -41,7 +41,7 @@ internal static class EmailsModule
         services.AddScoped<AccountProofs>().AddScoped<ProvedAddresses>().AddScoped<MailVerification>()
             .AddScoped<ChangeEmail>().AddScoped<RemoveEmail>()
             .AddScoped<VerifyEmail>().AddScoped<ShowVerification>().AddScoped<DisownEmail>()
-            .AddScoped<ForgotPassword>().AddScoped<ResetPassword>().AddScoped<ShowReset>()
+            .AddScoped<ForgotPassword>().AddSingleton<ForgotPasswordPace>().AddScoped<ResetPassword>().AddScoped<ShowReset>()
             .AddSingleton<Signal<AnswerMailRequests>>().AddHostedService<AnswerMailRequests>()
             .AddSingleton(Expired).AddSingleton(Old);
         foreach (var link in AccountProofs.MailLinks)

@@ -28,6 +28,7 @@ internal sealed class ForgotPassword
         WHERE (SELECT count(*) FROM (SELECT FROM mail_requests LIMIT @most) AS waiting) < @most
         """;
 
+    private readonly ForgotPasswordPace pace;
     private readonly IdentityDb db;
     private readonly MailVerification mail;
     private readonly CallerAddress callerAddress;
@@ -36,10 +37,10 @@ internal sealed class ForgotPassword
     private readonly Counter<long> dropped;
 
     public ForgotPassword(
-        IdentityDb db, MailVerification mail, CallerAddress callerAddress, TimeProvider clock, Signal<AnswerMailRequests> signal,
-        IMeterFactory meters)
+        ForgotPasswordPace pace, IdentityDb db, MailVerification mail, CallerAddress callerAddress, TimeProvider clock,
+        Signal<AnswerMailRequests> signal, IMeterFactory meters)
     {
-        (this.db, this.mail, this.callerAddress, this.clock, this.signal) = (db, mail, callerAddress, clock, signal);
+        (this.pace, this.db, this.mail, this.callerAddress, this.clock, this.signal) = (pace, db, mail, callerAddress, clock, signal);
         dropped = meters.Create("AuthMesh.Identity").CreateCounter<long>(
             "authmesh.mail_requests.dropped", "{request}", "Forgotten passwords that got no mail because too many requests waited.");
     }
@@ -61,18 +62,8 @@ internal sealed class ForgotPassword
             return CommonFailures.InvalidRequest(new Dictionary<string, string[]> { ["account"] = ["is required"] });
         }
 
-        // An impossible text becomes an empty one, which no account has: its insert costs the same.
-        var typed = SignInName.Parse(request.Account);
-        var inserted = await db.Database.ExecuteSqlRawAsync(
-            Insert,
-            [
-                new NpgsqlParameter("id", Guid.CreateVersion7(clock.GetUtcNow())),
-                new NpgsqlParameter("account", typed.IsPossible ? typed.Text : ""),
-                new NpgsqlParameter("network", callerAddress.NetworkOf(context)),
-                new NpgsqlParameter("language", PreferredLanguage.Of(context.Request)), new NpgsqlParameter("most", MostWaiting),
-            ],
-            cancellationToken);
-        if (inserted == 0)
+        var isTaken = await pace.WaitAsync(cancellationToken) && await InsertAsync(request.Account, context, cancellationToken);
+        if (!isTaken)
         {
             dropped.Add(1);
         }
@@ -80,5 +71,20 @@ internal sealed class ForgotPassword
         signal.Wake();
         return TypedResults.Accepted(
             (string?)null, new MessageResponse("success", "If this account has a confirmed address, a mail with a link is on its way"));
+    }
+
+    private async Task<bool> InsertAsync(string account, HttpContext context, CancellationToken cancellationToken)
+    {
+        // An impossible text becomes an empty one, which no account has: its insert costs the same.
+        var typed = SignInName.Parse(account);
+        return await db.Database.ExecuteSqlRawAsync(
+            Insert,
+            [
+                new NpgsqlParameter("id", Guid.CreateVersion7(clock.GetUtcNow())),
+                new NpgsqlParameter("account", typed.IsPossible ? typed.Text : ""),
+                new NpgsqlParameter("network", callerAddress.NetworkOf(context)),
+                new NpgsqlParameter("language", PreferredLanguage.Of(context.Request)), new NpgsqlParameter("most", MostWaiting),
+            ],
+            cancellationToken) > 0;
     }
 }

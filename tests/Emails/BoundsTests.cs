@@ -71,8 +71,9 @@ public sealed class BoundsTests(ProductionMesh mesh) : IDisposable
         };
         dropped.SetMeasurementEventCallback<long>((_, value, _, _) => count += value);
         dropped.Start();
+        using var pace = new ForgotPasswordPace();
         var forgot = new ForgotPassword(
-            db, mail, new CallerAddress(new ServiceKey(Settings)), TimeProvider.System, new Signal<AnswerMailRequests>(),
+            pace, db, mail, new CallerAddress(new ServiceKey(Settings)), TimeProvider.System, new Signal<AnswerMailRequests>(),
             services.GetRequiredService<IMeterFactory>());
         await database.ExecuteAsync(
             """
@@ -88,6 +89,17 @@ public sealed class BoundsTests(ProductionMesh mesh) : IDisposable
 
         async Task<Accepted<MessageResponse>> RunAsync() => (Accepted<MessageResponse>)(await forgot.RunAsync(
             new ForgotPasswordRequest("alice"), new DefaultHttpContext(), TestContext.Current.CancellationToken)).Result;
+    }
+
+    [Fact]
+    public async Task A_flood_of_forgotten_passwords_waits_and_its_excess_is_dropped()
+    {
+        using var pace = new ForgotPasswordPace();
+        var flood = Enumerable.Range(0, 2_000).Select(_ => pace.WaitAsync(TestContext.Current.CancellationToken)).ToList();
+
+        Assert.All(flood.Take(10), request => Assert.True(request.IsCompletedSuccessfully && request.Result));
+        Assert.False(await flood[^1]); // at once: the last of those that wait has its turn in two seconds
+        Assert.Contains(flood, request => !request.IsCompleted);
     }
 
     public void Dispose() => services.Dispose();

@@ -31,7 +31,7 @@ internal static class Screenshots
             return;
         }
 
-        await page.SetViewportSizeAsync(880, 720); // the first view of a small laptop
+        await page.SetViewportSizeAsync(800, 620); // the first view of a small laptop
         // Tests make up names; a picture shows one that people have.
         await page.EvaluateAsync(
             """
