@@ -52,6 +52,26 @@ public sealed class PasskeyTests(PagesMesh mesh, Chromium chromium)
         await page.WaitForURLAsync("**/me/email");
     }
 
+    [Theory]
+    [InlineData("navigator.credentials.get", "new DOMException('', 'NotSupportedError')")]
+    [InlineData("window.fetch", "new TypeError()")]
+    public async Task A_browser_that_cannot_offer_a_passkey_says_so_only_when_asked(string function, string error)
+    {
+        var page = await chromium.OpenAsync(mesh);
+        await page.AddInitScriptAsync(
+            $$"""
+            PublicKeyCredential.isConditionalMediationAvailable = () => Promise.resolve(true);
+            {{function}} = () => { window.hasTried = true; return Promise.reject({{error}}); };
+            """);
+        await page.GotoAsync("/signin");
+        await page.WaitForFunctionAsync("window.hasTried");
+        await Assertions.Expect(page.Locator("#passkey-message")).ToBeHiddenAsync();
+
+        await page.GetByRole(AriaRole.Button, new() { Name = "Sign in with a passkey" }).ClickAsync();
+
+        await Assertions.Expect(page.Locator("#passkey-message")).ToHaveTextAsync("That did not work. Please try again.");
+    }
+
     [Fact]
     public async Task Without_scripts_the_page_says_that_passkeys_need_them()
     {

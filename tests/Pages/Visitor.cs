@@ -44,6 +44,7 @@ public sealed class Visitor(Caller gateway, string origin)
     {
         var answer = await gateway.SendAsync(method, path, content, request =>
         {
+            request.Headers.Add("User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0");
             request.Headers.Add("Accept", "text/html,application/xhtml+xml,*/*;q=0.8");
             if (Language is not null)
             {

@@ -28,9 +28,9 @@ async function sign(path, body, more) {
   return { credential: (await navigator.credentials.get({ ...more, publicKey })).toJSON(), state };
 }
 
-async function signIn(button, more) {
+async function signIn(button) {
   const login_token = button.dataset.loginToken;
-  await post('/login/passkey', { ...await sign('/login/passkey/options', { login_token }, more), login_token });
+  await post('/login/passkey', { ...await sign('/login/passkey/options', { login_token }), login_token });
 }
 
 async function confirm() {
@@ -51,20 +51,27 @@ function show({ name, code }) {
   message.hidden = false;
 }
 
-async function run(act, button, more) {
+async function run(act, button) {
   try {
-    await act(button, more);
+    await act(button);
     location.assign(button.dataset.next);
   } catch (error) {
     show(error);
   }
 }
 
-// A challenge lives five minutes, and a page may stay open for longer.
-function offer(button) {
+// A challenge lives five minutes, and a page may stay open for longer. Until the person chooses a passkey in the name field, nobody has
+// asked for anything, so a fault says nothing: some browsers without passkeys fail here.
+async function offer(button) {
   waiting?.abort();
   waiting = new AbortController();
-  run(signIn, button, { mediation: 'conditional', signal: waiting.signal });
+  let signed;
+  try {
+    signed = await sign('/login/passkey/options', {}, { mediation: 'conditional', signal: waiting.signal });
+  } catch {
+    return;
+  }
+  await run(() => post('/login/passkey', signed), button);
 }
 
 if (window.PublicKeyCredential?.parseRequestOptionsFromJSON) {
