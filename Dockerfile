@@ -28,7 +28,7 @@ RUN --mount=type=cache,target=/root/.local/share/NuGet \
 
 COPY . .
 # Analyzers run in every other build and would take half of this one. The compilation ahead of time uses one processor for each program.
-RUN options="--no-restore --arch $TARGETARCH -p:AheadOfTime=true -p:Native=$NATIVE -p:RunAnalyzers=false"; \
+RUN options="--no-restore --configuration Release --arch $TARGETARCH -p:AheadOfTime=true -p:Native=$NATIVE -p:RunAnalyzers=false"; \
     for project in identity-service resource-service gateway client; do dotnet build $project $options || exit; done; \
     for project in identity-service resource-service gateway client; do \
       dotnet publish $project --no-build $options --output /published/$project & publishing="$publishing $!"; \
