@@ -1,5 +1,6 @@
 using AuthMesh.Access;
 using AuthMesh.Errors;
+using AuthMesh.Identity.Emails;
 using AuthMesh.Identity.Platform;
 using AuthMesh.Identity.Platform.Database;
 using AuthMesh.Identity.Sessions;
@@ -30,7 +31,8 @@ internal static class ChangeUser
     public static void Map(IEndpointRouteBuilder users) => users.MapPatch("/{id}", HandleAsync);
 
     private static async Task<Results<Ok<ShowUserResponse>, Failure>> HandleAsync(
-        string id, ChangeUserRequest request, HttpContext context, IdentityDb db, LockUsers lockUsers, SessionCookies cookies,
+        string id, ChangeUserRequest request, HttpContext context, IdentityDb db, LockUsers lockUsers, AccountProofs proofs,
+        SessionCookies cookies,
         SecurityEvents events, CancellationToken cancellationToken)
     {
         if (FindFault(request) is { } fault)
@@ -63,6 +65,11 @@ internal static class ChangeUser
         if (isChange && await db.Database.ExecuteSqlRawAsync(Change, parameters, cancellationToken) == 0)
         {
             return await AdminCaller.FindFaultAsync(db, context.User, isChange: true, cancellationToken) ?? AdminCaller.NotFound;
+        }
+
+        if (isEnding)
+        {
+            await proofs.RevokeResetsAsync(target.Id, cancellationToken);
         }
 
         var found = await UserRow.FindAsync(db, Find, cancellationToken, new NpgsqlParameter("id", target.Id));

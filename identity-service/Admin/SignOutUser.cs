@@ -1,4 +1,5 @@
 using AuthMesh.Errors;
+using AuthMesh.Identity.Emails;
 using AuthMesh.Identity.Platform;
 using AuthMesh.Identity.Platform.Database;
 using AuthMesh.Identity.Sessions;
@@ -27,7 +28,7 @@ internal static class SignOutUser
     public static void Map(IEndpointRouteBuilder users) => users.MapDelete("/{id}/sessions", HandleAsync);
 
     private static async Task<Results<Ok<SignOutUserResponse>, Failure>> HandleAsync(
-        string id, HttpContext context, IdentityDb db, LockUsers lockUsers, SessionCookies cookies,
+        string id, HttpContext context, IdentityDb db, LockUsers lockUsers, AccountProofs proofs, SessionCookies cookies,
         SecurityEvents events, CancellationToken cancellationToken)
     {
         await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
@@ -44,6 +45,7 @@ internal static class SignOutUser
             return await AdminCaller.FindFaultAsync(db, context.User, isChange: true, cancellationToken) ?? AdminCaller.NotFound;
         }
 
+        await proofs.RevokeResetsAsync(target.Id, cancellationToken);
         await transaction.CommitAsync(cancellationToken);
         events.Write(SecurityEvent.SignedOutEverywhere(caller.UserId, target.Id, ended), context);
         if (target.Id == caller.UserId)

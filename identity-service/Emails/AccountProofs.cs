@@ -22,11 +22,13 @@ internal sealed class AccountProofs(IdentityDb db, IOptions<AuthMeshOptions> mes
     public const string Counts =
         $"p.user_id = u.id AND p.expires_at > now() AND p.factors_epoch = u.factors_epoch AND u.disabled_at IS NULL AND {IsWanted}";
 
-    // An invitation still opens the account after its address was dropped or changed.
+    // An invitation still opens the account after its address was dropped or changed, but not an account that has been opened: its mail may
+    // be late or come twice.
     private const string IsWanted =
         $"""
         (CASE p.purpose WHEN '{nameof(ProofPurpose.PasswordReset)}' THEN p.address IS NULL OR p.address = u.email
-            WHEN '{nameof(ProofPurpose.VerifyEmail)}' THEN p.address = u.requested_email ELSE true END)
+            WHEN '{nameof(ProofPurpose.VerifyEmail)}' THEN p.address = u.requested_email
+            ELSE u.password_hash IS NULL AND NOT EXISTS (SELECT FROM passkeys k WHERE k.user_id = u.id) END)
         """;
 
     // The mailbox holds an invitation for days before its owner looks. A reset answers a person who waits.
@@ -98,6 +100,10 @@ internal sealed class AccountProofs(IdentityDb db, IOptions<AuthMeshOptions> mes
             Find, new NpgsqlParameter("hash", parsed.Hash), new NpgsqlParameter("purposes", purposes.Select(p => p.ToString()).ToArray()))
             .ToListAsync(cancellationToken) is [var proof]
             ? proof : null;
+
+    /// <summary>Makes the resets of an account void, within the transaction that ends its sessions.</summary>
+    public Task RevokeResetsAsync(Guid userId, CancellationToken cancellationToken) => db.AccountProofs
+        .Where(proof => proof.UserId == userId && proof.Purpose == nameof(ProofPurpose.PasswordReset)).ExecuteDeleteAsync(cancellationToken);
 
     /// <summary>
     /// Locks an account until the transaction ends, before one of its proofs is used: by the lock order, a user's row comes first.

@@ -62,7 +62,9 @@ internal sealed class ForgotPassword
             return CommonFailures.InvalidRequest(new Dictionary<string, string[]> { ["account"] = ["is required"] });
         }
 
-        var isTaken = await pace.WaitAsync(cancellationToken) && await InsertAsync(request.Account, context, cancellationToken);
+        var network = callerAddress.NetworkOf(context);
+        var isTaken = await pace.WaitAsync(network, cancellationToken)
+            && await InsertAsync(request.Account, network, PreferredLanguage.Of(context.Request), cancellationToken);
         if (!isTaken)
         {
             dropped.Add(1);
@@ -73,7 +75,7 @@ internal sealed class ForgotPassword
             (string?)null, new MessageResponse("success", "If this account has a confirmed address, a mail with a link is on its way"));
     }
 
-    private async Task<bool> InsertAsync(string account, HttpContext context, CancellationToken cancellationToken)
+    private async Task<bool> InsertAsync(string account, string network, string language, CancellationToken cancellationToken)
     {
         // An impossible text becomes an empty one, which no account has: its insert costs the same.
         var typed = SignInName.Parse(account);
@@ -82,8 +84,8 @@ internal sealed class ForgotPassword
             [
                 new NpgsqlParameter("id", Guid.CreateVersion7(clock.GetUtcNow())),
                 new NpgsqlParameter("account", typed.IsPossible ? typed.Text : ""),
-                new NpgsqlParameter("network", callerAddress.NetworkOf(context)),
-                new NpgsqlParameter("language", PreferredLanguage.Of(context.Request)), new NpgsqlParameter("most", MostWaiting),
+                new NpgsqlParameter("network", network), new NpgsqlParameter("language", language),
+                new NpgsqlParameter("most", MostWaiting),
             ],
             cancellationToken) > 0;
     }

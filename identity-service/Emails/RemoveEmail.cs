@@ -33,6 +33,8 @@ internal sealed class RemoveEmail(IdentityDb db, Outbox outbox, SecurityEvents e
 
         var caller = Caller.Of(context.User);
         await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
+        // The mail's row refers to the user, and two callers that both held that reference could not both go on to change the address.
+        await db.Database.ExecuteSqlAsync($"SELECT FROM users WHERE id = {account.Id} FOR UPDATE", cancellationToken);
         await outbox.NotifyAsync(account.Id, MailKind.EmailRemoved, new Dictionary<string, string>(), cancellationToken);
         if (await db.Database.ExecuteSqlRawAsync(Remove, [.. caller.Parameters], cancellationToken) == 0)
         {

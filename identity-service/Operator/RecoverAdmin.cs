@@ -1,5 +1,6 @@
 using System.CommandLine;
 using AuthMesh.Access;
+using AuthMesh.Identity.Mail;
 using AuthMesh.Identity.Passwords;
 using AuthMesh.Identity.Platform;
 using AuthMesh.Identity.Platform.Database;
@@ -55,7 +56,14 @@ internal static class RecoverAdmin
         {
             await services.GetRequiredService<RemoveSecondFactor>().RunAsync(user.Id, cancellationToken);
             // A passkey that an intruder added would still sign in. By SQL: this folder does not use the folder Passkeys.
-            await db.Database.ExecuteSqlAsync($"DELETE FROM passkeys WHERE user_id = {user.Id}", cancellationToken);
+            var passkeys = await db.Database.ExecuteSqlAsync($"DELETE FROM passkeys WHERE user_id = {user.Id}", cancellationToken);
+            var outbox = services.GetRequiredService<Outbox>();
+            await outbox.NotifyAsync(user.Id, MailKind.PasswordChanged, new Dictionary<string, string>(), cancellationToken);
+            if (passkeys > 0)
+            {
+                await outbox.NotifyAsync(
+                    user.Id, MailKind.SignInMethodRemoved, new Dictionary<string, string> { ["method"] = "passkey" }, cancellationToken);
+            }
         }
 
         await transaction.CommitAsync(cancellationToken);

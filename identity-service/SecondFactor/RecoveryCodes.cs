@@ -53,6 +53,8 @@ internal sealed class RecoveryCodes(IdentityDb db, KeyRing ring, Outbox outbox, 
         var hashes = keyIds.Select(keyId => Hash(userId, code, keyId)).OfType<byte[]>().ToArray();
 
         await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
+        // By the lock order, a user's row comes first: an admin may be removing the second factor.
+        await db.Database.ExecuteSqlAsync($"SELECT FROM users WHERE id = {userId} FOR NO KEY UPDATE", cancellationToken);
         var used = await db.Database.ExecuteSqlRawAsync(
             Use, [new NpgsqlParameter("user", userId), new NpgsqlParameter("hashes", hashes)], cancellationToken);
         if (used == 0)

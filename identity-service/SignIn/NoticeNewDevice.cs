@@ -8,18 +8,19 @@ using Microsoft.Extensions.Options;
 namespace AuthMesh.Identity.SignIn;
 
 /// <summary>
-/// Mails the owner of an account that a new device signed in. A device is new if it brings no device cookie of the account, and if no
-/// stored session of the account began in the same network with the same program: a script, which keeps no cookies, causes one mail.
+/// Mails the owner of an account that a new device signed in. A device is new if it brings no device cookie of the account. Scripts keep no
+/// cookies: a program that is no browser is new only if no stored session of the account began in its network with its name.
 /// </summary>
 internal sealed class NoticeNewDevice(IdentityDb db, Outbox outbox, IOptions<MailOptions> mail, Throttle throttle, Budgets budgets)
 {
     // No row for a device that is known. Nor for ten minutes after the address was proved: the first sign-in after an invitation is the
-    // owner's.
+    // owner's. Every browser calls itself Mozilla, and many in one network have the same name.
     private const string Find =
         """
         SELECT s.device AS "Device", s.network AS "Network" FROM sessions s, users u
-        WHERE s.id = {0} AND u.id = s.user_id AND u.email_verified_at < now() - interval '10 minutes' AND NOT EXISTS (
-            SELECT 1 FROM sessions o WHERE o.user_id = s.user_id AND o.id <> s.id AND o.network = s.network AND o.device = s.device)
+        WHERE s.id = {0} AND u.id = s.user_id AND u.email_verified_at < now() - interval '10 minutes' 
+            AND (s.device LIKE 'Mozilla/%' OR NOT EXISTS (
+                SELECT 1 FROM sessions o WHERE o.user_id = s.user_id AND o.id <> s.id AND o.network = s.network AND o.device = s.device))
         """;
 
     /// <summary>Stores the mail in the session's transaction, if there is cause. Without a proved address it stores nothing.</summary>

@@ -40,6 +40,20 @@ public sealed class ChangeEmailTests(ProductionMesh mesh)
         Assert.False((await mesh.Gateway.RefreshAsync(user.RefreshToken)).AccessToken().TryGetClaim("email", out _));
     }
 
+    [Fact]
+    public async Task An_address_that_is_removed_twice_at_once_is_removed()
+    {
+        for (var round = 0; round < 5; round++)
+        {
+            var user = await mesh.Gateway.SignUpAsync();
+            await mesh.Database.ProveAsync(user.UserId, EmailCalls.NewAddress());
+
+            var answers = await Together.RunAsync(6, _ => mesh.Gateway.CallAsync(HttpMethod.Delete, "/account/email", user.Token));
+
+            Assert.All(answers, answer => Assert.Equal(200, answer.Status));
+        }
+    }
+
     [Theory]
     [InlineData("POST", false)]
     [InlineData("POST", true)]

@@ -15,11 +15,25 @@ public sealed class NewDeviceTests(ProductionMesh mesh)
     {
         var (user, address) = await SignUpAsync();
 
-        Assert.Equal(200, (await LoginAsync(user, Firefox)).Status);
+        var first = await LoginAsync(user, Firefox);
         Assert.Contains("Firefox, Linux, network ", (await mesh.Mails.NextAsync(address, Subject)).Text, StringComparison.Ordinal);
 
-        Assert.Equal(200, (await LoginAsync(user, Firefox)).Status);
+        Assert.Equal(200, (await LoginAsync(user, Firefox, first.DeviceCookie())).Status);
+        await AssertMailsAsync(1, user, address);
+
+        await LoginAsync(user, Firefox); // another browser of this name, in the same network
+        await Patience.UntilAsync(() => mesh.Mails.To(address).Count == 3);
+    }
+
+    [Fact]
+    public async Task A_script_without_cookies_is_new_once()
+    {
+        var (user, address) = await SignUpAsync();
+
+        Assert.Equal(200, (await LoginAsync(user, "authmesh/0.1")).Status);
+        Assert.Equal(200, (await LoginAsync(user, "authmesh/0.1")).Status);
         Assert.Equal(200, (await LoginAsync(user, "")).Status); // as at the registration
+
         await AssertMailsAsync(1, user, address);
     }
 

@@ -38,6 +38,22 @@ public sealed class ResetPasswordTests(ProductionMesh mesh)
         Assert.Equal(200, (await mesh.Gateway.LoginAsync(user.Username, EmailCalls.NewPassword)).Status);
     }
 
+    [Theory]
+    [InlineData("DELETE", "/sessions")]
+    [InlineData("PATCH", "")]
+    public async Task An_admin_who_ends_all_sessions_of_a_user_ends_resets_too(string method, string path)
+    {
+        var (admin, user) = (await mesh.AdminTokenAsync(), await mesh.Gateway.SignUpAsync());
+        var proof = await mesh.Database.AddProofAsync(user.UserId, "PasswordReset");
+
+        Assert.Equal(
+            200, (await mesh.Gateway.CallAsync(
+                new HttpMethod(method), $"/users/{user.UserId}{path}", admin, method == "PATCH" ? new { disabled = true } : null)).Status);
+        await mesh.Database.ExecuteAsync("UPDATE users SET disabled_at = NULL WHERE id = $1", user.UserId);
+
+        (await mesh.Gateway.ResetPasswordAsync(proof)).AssertNoProof();
+    }
+
     public static TheoryData<string> VoidProofs => new(
         "UPDATE account_proofs SET expires_at = now() WHERE user_id = $1", "DELETE FROM account_proofs WHERE user_id = $1",
         "UPDATE users SET factors_epoch = factors_epoch + 1 WHERE id = $1", "UPDATE users SET disabled_at = now() WHERE id = $1",
