@@ -34,7 +34,8 @@ internal static class ListUsers
         {
             Search, Limit, After, All,
             list, ShowUser.Define(), InviteUser.Define(), ChangeUser.DefineRole(), ChangeUser.DefineDisable(),
-            ChangeUser.DefineEnable(), ResetUserPassword.Define(), SignOutUser.Define(), DeleteUser.Define(),
+            ChangeUser.DefineEnable(), ResetUserPassword.Define(), RemoveFromUser.DefineRemoveSecondFactor(),
+            RemoveFromUser.DefineSignOut(), DeleteUser.Define(),
         };
         Invocation.On(list, RunAsync);
         Invocation.On(users, RunAsync);

@@ -103,7 +103,8 @@ internal sealed class AccountProofs(IdentityDb db, IOptions<AuthMeshOptions> mes
 
     /// <summary>Makes the resets of an account void, within the transaction that ends its sessions.</summary>
     public Task RevokeResetsAsync(Guid userId, CancellationToken cancellationToken) => db.AccountProofs
-        .Where(proof => proof.UserId == userId && proof.Purpose == nameof(ProofPurpose.PasswordReset)).ExecuteDeleteAsync(cancellationToken);
+        .Where(proof => proof.UserId == userId && proof.Purpose == nameof(ProofPurpose.PasswordReset))
+        .ExecuteDeleteAsync(cancellationToken);
 
     /// <summary>
     /// Locks an account until the transaction ends, before one of its proofs is used: by the lock order, a user's row comes first.

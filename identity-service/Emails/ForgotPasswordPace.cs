@@ -3,8 +3,8 @@ using System.Threading.RateLimiting;
 namespace AuthMesh.Identity.Emails;
 
 /// <summary>
-/// Bounds the work that forgotten passwords cause at this replica: 10 a second from one network, after a first 100, and 100 a second in all.
-/// Without it, a flood takes the processor from other requests. One network's flood leaves room for the others.
+/// Bounds the work that forgotten passwords cause at this replica: 10 a second from one network, after a first 100, and 100 a second in
+/// all. Without it, a flood takes the processor from other requests. One network's flood leaves room for the others.
 /// </summary>
 internal sealed class ForgotPasswordPace(TimeProvider clock) : IDisposable
 {
@@ -14,7 +14,8 @@ internal sealed class ForgotPasswordPace(TimeProvider clock) : IDisposable
     private static readonly TimeSpan PauseOfDropped = TimeSpan.FromSeconds(1);
 
     private readonly PartitionedRateLimiter<string> networks = PartitionedRateLimiter.Create<string, string>(network =>
-        RateLimitPartition.GetTokenBucketLimiter(network, _ => new() { TokenLimit = 100, TokensPerPeriod = 1, ReplenishmentPeriod = Period }));
+        RateLimitPartition.GetTokenBucketLimiter(
+            network, _ => new() { TokenLimit = 100, TokensPerPeriod = 1, ReplenishmentPeriod = Period }));
 
     private readonly TokenBucketRateLimiter all = new(new()
     {

@@ -62,6 +62,8 @@ public sealed class UserCommandTests(TwoReplicas mesh) : IAsyncLifetime
             .Member("username"));
 
         Assert.Equal($"Ended 1 session of {name}\n", (await admin.RunAsync("users", "sign-out", name)).Output);
+        Assert.Equal(
+            $"{name} signs in without a second factor\n", (await admin.RunAsync("users", "remove-second-factor", name)).Output);
         Assert.Equal($"User {name} changed\n", (await admin.RunAsync("users", "role", name, "admin")).Output);
         Assert.Equal("admin", (await admin.RunAsync("users", "show", name, "--json")).Document().GetProperty("user").Member("role"));
         Assert.Equal($"User {name} unchanged\n", (await admin.RunAsync("users", "role", name, "admin")).Output);
