@@ -12,14 +12,10 @@ internal sealed class DemandSecondFactor(IdentityDb db, PendingSignIns pendingSi
     /// <summary>The members of the refusal, by their names on the wire.</summary>
     public const string LoginToken = "login_token", Methods = "methods", ExpiresIn = "expires_in";
 
-    /// <param name="ticket">The account and the password's proof.</param>
-    /// <param name="browser">See <see cref="PendingSignIns.BeginAsync"/>.</param>
-    /// <param name="context">The request with the password.</param>
-    /// <param name="cancellationToken">Cancels the sign-in.</param>
-    public async Task<Failure> RunAsync(SignInTicket ticket, string? browser, HttpContext context, CancellationToken cancellationToken)
+    public async Task<Failure> RunAsync(SignInTicket ticket, HttpContext context, CancellationToken cancellationToken)
     {
         var factors = await EnabledFactors.FindAsync(db, ticket.User.Id, cancellationToken);
-        var token = await pendingSignIns.BeginAsync(ticket, browser, context, cancellationToken);
+        var token = await pendingSignIns.BeginAsync(ticket, context, cancellationToken);
         events.Write(SecurityEvent.SecondFactorDemanded(ticket.User.Id), context);
         return new Failure(
             StatusCodes.Status401Unauthorized, "second_factor_required", "Enter a code of your authenticator app, or use another way")

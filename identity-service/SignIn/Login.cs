@@ -15,14 +15,10 @@ internal sealed class Login(ProvePassword provePassword, DemandSecondFactor dema
 {
     public static void Map(IEndpointRouteBuilder group) => group.MapPost(
         "/login", (LoginRequest request, HttpContext context, Login login, CancellationToken cancellationToken) =>
-            login.RunAsync(request, browser: null, context, cancellationToken)).AllowAnonymous();
+            login.RunAsync(request, context, cancellationToken)).AllowAnonymous();
 
-    /// <param name="request">The name and the password.</param>
-    /// <param name="browser">See <see cref="PendingSignIns.BeginAsync"/>.</param>
-    /// <param name="context">The request.</param>
-    /// <param name="cancellationToken">Cancels the sign-in.</param>
     public async Task<Results<Ok<SignInResponse>, Failure>> RunAsync(
-        LoginRequest request, string? browser, HttpContext context, CancellationToken cancellationToken)
+        LoginRequest request, HttpContext context, CancellationToken cancellationToken)
     {
         if (FindFault(request) is { } fault)
         {
@@ -34,7 +30,7 @@ internal sealed class Login(ProvePassword provePassword, DemandSecondFactor dema
             SignInStep.Complete(var ticket) => await completeSignIn.RunAsync(ticket, context, cancellationToken) is { } answer
                 ? TypedResults.Ok(answer)
                 : ProvePassword.InvalidCredentials,
-            SignInStep.SecondFactor(var ticket) => await demandSecondFactor.RunAsync(ticket, browser, context, cancellationToken),
+            SignInStep.SecondFactor(var ticket) => await demandSecondFactor.RunAsync(ticket, context, cancellationToken),
             SignInStep.Refuse(var failure) => failure,
             var step => throw new InvalidOperationException($"No endpoint handles {step}."),
         };

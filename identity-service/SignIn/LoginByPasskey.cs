@@ -56,7 +56,7 @@ internal sealed class LoginByPasskey(
             return await ceremony.OfferSignatureAsync(ChallengePurpose.SignIn, account: null, context);
         }
 
-        return await pendingSignIns.FindAsync(loginToken, context, cancellationToken) is { UserId: var userId }
+        return await pendingSignIns.FindAsync(loginToken, cancellationToken) is { UserId: var userId }
             && await PasskeyAccount.FindAsync(db, user => user.Id == userId, cancellationToken) is { } account
                 ? await ceremony.OfferSignatureAsync(ChallengePurpose.SecondStep, account, context)
                 : null;
@@ -72,7 +72,7 @@ internal sealed class LoginByPasskey(
 
         // 1. Find what the signature is for.
         PendingSignIn? pending = null;
-        if (request.LoginToken is { } token && (pending = await pendingSignIns.FindAsync(token, context, cancellationToken)) is null)
+        if (request.LoginToken is { } token && (pending = await pendingSignIns.FindAsync(token, cancellationToken)) is null)
         {
             events.Write(SecurityEvent.LoginFailed(null, "no such sign-in in progress"), context);
             return PendingSignIns.InvalidToken;

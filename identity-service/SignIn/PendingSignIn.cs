@@ -29,9 +29,6 @@ internal sealed class PendingSignIn
 
     public string Network { get; private set; } = "";
 
-    /// <summary>SHA-256 of the cookie of the browser that began; null if a program began, which holds the token itself.</summary>
-    public byte[]? BrowserHash { get; private set; }
-
     /// <summary>The codes that were tried; each counts before it is checked.</summary>
     public int WrongCodes { get; private set; }
 

@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using AuthMesh.Errors;
 using AuthMesh.Identity.Platform;
 using AuthMesh.Identity.Platform.Database;
@@ -13,12 +12,12 @@ namespace AuthMesh.Identity.SignIn;
 /// The sign-ins between their first and their second factor. Every statement that acts for one demands that it is open: not expired, fewer
 /// than five codes tried, and the account as it was when the password was checked.
 /// </summary>
-internal sealed class PendingSignIns(IdentityDb db, NpgsqlDataSource database, HostCookies cookies, CallerAddress callerAddress)
+internal sealed class PendingSignIns(IdentityDb db, NpgsqlDataSource database, CallerAddress callerAddress)
 {
     /// <summary>How long the second factor may take. The session's <c>acr</c> relies on it: see <see cref="ProvedMethods"/>.</summary>
     public static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(10);
 
-    /// <summary>One answer for a login token that is expired, used, invented or of another browser.</summary>
+    /// <summary>One answer for a login token that is expired, used or invented.</summary>
     public static readonly Failure InvalidToken = new(
         StatusCodes.Status400BadRequest, "invalid_or_expired_token", "Invalid or expired token. Begin again");
 
@@ -36,8 +35,8 @@ internal sealed class PendingSignIns(IdentityDb db, NpgsqlDataSource database, H
         """
         WITH expired AS (DELETE FROM pending_sign_ins WHERE user_id = @user AND expires_at <= now())
         INSERT INTO pending_sign_ins (
-            token_hash, user_id, epoch, factors_epoch, device_nonce, network, browser_hash, wrong_codes, created_at, expires_at)
-        VALUES (@token, @user, @epoch, @factors_epoch, @device, @network, @browser, 0, now(), now() + @lifetime)
+            token_hash, user_id, epoch, factors_epoch, device_nonce, network, wrong_codes, created_at, expires_at)
+        VALUES (@token, @user, @epoch, @factors_epoch, @device, @network, 0, now(), now() + @lifetime)
         """;
 
     private static readonly string FindOpen =
@@ -51,15 +50,8 @@ internal sealed class PendingSignIns(IdentityDb db, NpgsqlDataSource database, H
 
     private const string Consume = $"DELETE FROM pending_sign_ins p USING users u WHERE {IsOpen}";
 
-    /// <param name="ticket">The account and the password's proof.</param>
-    /// <param name="browser">
-    /// The value of the cookie <see cref="HostCookies.SignInName"/>, which the caller sets, so that nobody else's link continues this
-    /// sign-in. Null for a program, which holds the token itself.
-    /// </param>
-    /// <param name="context">The request with the password.</param>
-    /// <param name="cancellationToken">Cancels the statement.</param>
-    public async Task<LoginToken> BeginAsync(
-        SignInTicket ticket, string? browser, HttpContext context, CancellationToken cancellationToken)
+    /// <summary>Begins a sign-in after the right password.</summary>
+    public async Task<LoginToken> BeginAsync(SignInTicket ticket, HttpContext context, CancellationToken cancellationToken)
     {
         var token = LoginToken.Create();
         await db.Database.ExecuteSqlRawAsync(
@@ -67,24 +59,17 @@ internal sealed class PendingSignIns(IdentityDb db, NpgsqlDataSource database, H
             [
                 Token(token.Hash), new NpgsqlParameter("user", ticket.User.Id), new NpgsqlParameter("epoch", ticket.User.Epoch),
                 new NpgsqlParameter("factors_epoch", ticket.User.FactorsEpoch), Bytes("device", ticket.KnownDevice?.Nonce),
-                new NpgsqlParameter("network", callerAddress.NetworkOf(context)), Bytes("browser", browser is null ? null : Hash(browser)),
-                new NpgsqlParameter("lifetime", Lifetime),
+                new NpgsqlParameter("network", callerAddress.NetworkOf(context)), new NpgsqlParameter("lifetime", Lifetime),
             ],
             cancellationToken);
         return token;
     }
 
-    /// <returns>The sign-in, or null if it is not open, or if another browser began it.</returns>
-    public async Task<PendingSignIn?> FindAsync(string token, HttpContext context, CancellationToken cancellationToken)
-    {
-        if (LoginToken.TryParse(token) is not { } parsed)
-        {
-            return null;
-        }
-
-        var found = await db.PendingSignIns.FromSqlRaw(FindOpen, Token(parsed.Hash)).AsNoTracking().ToListAsync(cancellationToken);
-        return found is [var pending] && IsOfThisBrowser(pending, context.Request) ? pending : null;
-    }
+    /// <returns>The sign-in, or null if it is not open.</returns>
+    public async Task<PendingSignIn?> FindAsync(string token, CancellationToken cancellationToken) =>
+        LoginToken.TryParse(token) is { } parsed
+        && await db.PendingSignIns.FromSqlRaw(FindOpen, Token(parsed.Hash)).AsNoTracking().ToListAsync(cancellationToken) is [var pending]
+            ? pending : null;
 
     /// <summary>Counts a code before it is checked. The fifth ends the sign-in, unless it is right and consumes it.</summary>
     /// <returns>The number of codes tried, or null if the sign-in is no longer open.</returns>
@@ -98,13 +83,6 @@ internal sealed class PendingSignIns(IdentityDb db, NpgsqlDataSource database, H
     /// <summary>Uses the login token up. Of several callers with the same token, one gets true.</summary>
     public async Task<bool> ConsumeAsync(PendingSignIn pending, CancellationToken cancellationToken) =>
         await db.Database.ExecuteSqlRawAsync(Consume, [Token(pending.TokenHash)], cancellationToken) == 1;
-
-    private bool IsOfThisBrowser(PendingSignIn pending, HttpRequest request) =>
-        pending.BrowserHash is null
-        || (HostCookies.Find(request, cookies.SignInName) is { } value
-            && CryptographicOperations.FixedTimeEquals(Hash(value), pending.BrowserHash));
-
-    private static byte[] Hash(string browser) => SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(browser));
 
     private static NpgsqlParameter Token(byte[] hash) => new("token", hash);
 

@@ -40,7 +40,7 @@ internal sealed class ProveCode(
         CodeKind kind, string loginToken, string code, bool trustDevice, HttpContext context, CancellationToken cancellationToken)
     {
         // 1. Find the sign-in.
-        if (await pendingSignIns.FindAsync(loginToken, context, cancellationToken) is not { } pending)
+        if (await pendingSignIns.FindAsync(loginToken, cancellationToken) is not { } pending)
         {
             events.Write(SecurityEvent.LoginFailed(null, "no such sign-in in progress"), context);
             return new SignInStep.Refuse(PendingSignIns.InvalidToken);

@@ -270,31 +270,6 @@ public sealed class LoginWithCodeTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task A_sign_in_of_a_browser_is_of_no_use_without_its_cookie()
-    {
-        var totp = await mesh.Gateway.SignUpWithTotpAsync(mesh.Database);
-        var token = await mesh.Gateway.BeginLoginAsync(totp.User);
-        await mesh.Database.ExecuteAsync(
-            "UPDATE pending_sign_ins SET browser_hash = sha256('the cookie') WHERE user_id = $1", totp.UserId);
-
-        (await LoginAsync(null)).AssertError(400, "invalid_or_expired_token");
-        (await LoginAsync("__Host-authmesh-signin=another")).AssertError(400, "invalid_or_expired_token");
-        (await LoginAsync("__Host-authmesh-signin=the cookie; __Host-authmesh-signin=the cookie"))
-            .AssertError(400, "invalid_or_expired_token");
-        Assert.Equal(200, (await LoginAsync("__Host-authmesh-signin=the cookie")).Status);
-
-        Task<Answer> LoginAsync(string? cookie) => mesh.Identity.SendAsync(
-            HttpMethod.Post, "/login/totp", System.Net.Http.Json.JsonContent.Create(new { login_token = token, code = totp.Code() }),
-            request =>
-            {
-                if (cookie is not null)
-                {
-                    request.Headers.Add("Cookie", cookie);
-                }
-            });
-    }
-
-    [Fact]
     public async Task After_fifty_wrong_codes_the_app_is_refused_until_a_recovery_code()
     {
         var totp = await mesh.Gateway.SignUpWithTotpAsync(mesh.Database);

@@ -104,7 +104,7 @@ internal static class SecondFactorPage
         Visit visit, Form form, string? leadsTo, bool isRecovery, HostCookies cookies, PendingSignIns pendingSignIns, IdentityDb db,
         IOptions<SecondFactorOptions> options, CancellationToken cancellationToken)
     {
-        if (await pendingSignIns.FindAsync(TokenOf(visit, cookies), visit.Context, cancellationToken) is not { } pending)
+        if (await pendingSignIns.FindAsync(TokenOf(visit, cookies), cancellationToken) is not { } pending)
         {
             return visit.IsSignedIn ? Visit.To(leadsTo ?? Visit.Home)
                 : Visit.To(

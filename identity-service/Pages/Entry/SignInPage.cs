@@ -38,7 +38,7 @@ internal static class SignInPage
         if (form.IsFine)
         {
             var answer = await login.RunAsync(
-                new LoginRequest(form["username"], form["password"]), browser: null, visit.Context, cancellationToken);
+                new LoginRequest(form["username"], form["password"]), visit.Context, cancellationToken);
             if (answer.Refusal() is not { } refusal)
             {
                 return Visit.To(leadsTo ?? Visit.Home);

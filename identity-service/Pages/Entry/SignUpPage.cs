@@ -35,7 +35,7 @@ internal static class SignUpPage
             {
                 // The person has just chosen the password and would type it again at once. If the sign-in fails now, they do.
                 var signedIn = await login.RunAsync(
-                    new LoginRequest(form["username"], form["password"]), browser: null, visit.Context, cancellationToken);
+                    new LoginRequest(form["username"], form["password"]), visit.Context, cancellationToken);
                 return signedIn.Refusal() is null ? Visit.To(Visit.Home, "signed-up") : Visit.To("/signin", "signed-up");
             }
 

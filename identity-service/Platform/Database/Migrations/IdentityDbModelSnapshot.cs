@@ -486,10 +486,6 @@ namespace AuthMesh.Identity.Platform.Database.Migrations
                         .HasColumnType("bytea")
                         .HasColumnName("token_hash");
 
-                    b.Property<byte[]>("BrowserHash")
-                        .HasColumnType("bytea")
-                        .HasColumnName("browser_hash");
-
                     b.Property<DateTimeOffset>("CreatedAt")
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("created_at");
