@@ -46,14 +46,14 @@ public sealed class MailedLinkTests(PagesMesh mesh)
     }
 
     [Theory]
-    [InlineData("/reset")]
-    [InlineData("/reset?token=")]
-    [InlineData("/reset?token=abc")]
-    [InlineData("/reset?token=a%3Bb%0D%0ASet-Cookie:x")]
-    [InlineData("/reset?token=a&token=b")]
-    [InlineData("/invitation")]
-    [InlineData("/verify-email?token=aaaaaaaaaaaaaaaaaaaaaaaaaa")]
-    public async Task A_link_that_does_not_count_says_so(string link)
+    [InlineData("/reset", "/forgot")]
+    [InlineData("/reset?token=", "/forgot")]
+    [InlineData("/reset?token=abc", "/forgot")]
+    [InlineData("/reset?token=a%3Bb%0D%0ASet-Cookie:x", "/forgot")]
+    [InlineData("/reset?token=a&token=b", "/forgot")]
+    [InlineData("/invitation", "/forgot")]
+    [InlineData("/verify-email?token=aaaaaaaaaaaaaaaaaaaaaaaaaa", "/me/email")]
+    public async Task A_link_that_does_not_count_says_so_and_where_a_new_one_comes_from(string link, string again)
     {
         var visitor = mesh.Visit();
         var answer = await visitor.GetAsync(link);
@@ -64,6 +64,28 @@ public sealed class MailedLinkTests(PagesMesh mesh)
 
         Assert.Equal(400, answer.Status);
         Assert.Contains("This link no longer works", answer.Text, StringComparison.Ordinal);
+        Assert.Contains($"href=\"{again}\"", answer.Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_address_is_given_at_the_sign_up_and_proved_by_its_mail()
+    {
+        var (visitor, name) = (mesh.Visit(), ProductionMesh.NewName());
+        var address = name + "@example.test";
+        (string, string)[] form = [("username", name), ("password", PagesMesh.Password)];
+
+        var refused = await visitor.PostAsync("/signup", [.. form, ("email", "<nonsense>")]);
+        Assert.Equal(400, refused.Status);
+        Assert.Contains(
+            "id=\"email-error\">Enter an address such as name@example.com", refused.Text, StringComparison.Ordinal);
+        Assert.Contains("name=\"email\" type=\"email\" autocomplete=\"email\" value=\"&lt;nonsense&gt;\"", refused.Text, StringComparison.Ordinal);
+
+        Assert.Equal(303, (await visitor.PostAsync("/signup", [.. form, ("email", address)])).Status);
+        var mail = await new MailFolder(mesh.Mesh.MailFolder).NextAsync(address);
+        Assert.Equal(303, (await visitor.GetAsync(mail.Link.PathAndQuery)).Status);
+        var proved = await visitor.PostAsync("/verify-email", ("account", name), ("action", "verify"));
+        Assert.Equal((303, "/me?done=email-verified"), (proved.Status, proved.Header("Location")));
+        Assert.Equal(address, await mesh.Database.ScalarAsync<string>("SELECT email FROM users WHERE username = $1", name));
     }
 
     [Fact]

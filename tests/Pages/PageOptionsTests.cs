@@ -41,6 +41,8 @@ public sealed partial class PageOptionsTests(ProductionMesh production)
         using var identity = new Caller(service.Address);
 
         var page = (await identity.GetAsync("/signin")).Text;
+        Assert.DoesNotContain( // this service has no mail
+            "name=\"email\"", (await identity.GetAsync("/signup")).Text, StringComparison.Ordinal);
         var style = await identity.GetAsync(AssetOf(page, ".css"));
         var shown = await identity.GetAsync(AssetOf(page, ".svg"));
 
