@@ -68,6 +68,10 @@ public sealed class PagesMesh(ProductionMesh production) : IAsyncLifetime
         return await LinkAsync("/verify-email", "VerifyEmail", username, address);
     }
 
+    /// <summary>Lets as many wrong codes have come as block an account's authenticator app, or almost.</summary>
+    public async Task BlockTotpAsync(string username, int wrongCodes = 50) => Assert.Equal(1, await Database.ExecuteAsync(
+        "UPDATE totp_secrets SET wrong_codes = $2 FROM users u WHERE u.id = user_id AND u.username = $1", username, wrongCodes));
+
     public async ValueTask DisposeAsync()
     {
         Gateway?.Dispose();
