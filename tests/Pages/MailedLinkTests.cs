@@ -155,14 +155,7 @@ public sealed class MailedLinkTests(PagesMesh mesh)
     public async Task A_reset_removes_twenty_new_passkeys_unless_a_tick_is_taken_away()
     {
         var (_, name) = await mesh.SignUpAsync();
-        Assert.Equal(20, await mesh.Database.ExecuteAsync(
-            """
-            INSERT INTO passkeys (id, user_id, credential_id, public_key, name, sign_count, transports, is_backup_eligible, is_backed_up,
-                created_at)
-            SELECT gen_random_uuid(), id, sha256((username || n)::bytea), '', 'key ' || n, 0, '{}', false, false, now()
-            FROM users, generate_series(1, 20) n WHERE username = $1
-            """,
-            name));
+        await mesh.AddPasskeysAsync(name, 20);
         var visitor = mesh.Visit();
         await visitor.GetAsync(await mesh.LinkAsync("/reset", "PasswordReset", name));
         var boxes = Regex.Matches((await visitor.GetAsync("/reset")).Text, "name=\"(remove_[^\"]+)\" value=\"on\" checked")
