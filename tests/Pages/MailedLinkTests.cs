@@ -152,20 +152,23 @@ public sealed class MailedLinkTests(PagesMesh mesh)
     }
 
     [Fact]
-    public async Task A_reset_removes_twenty_new_passkeys_unless_a_tick_is_taken_away()
+    public async Task A_reset_lists_all_passkeys_and_removes_new_ones_unless_a_tick_is_taken_away()
     {
         var (_, name) = await mesh.SignUpAsync();
-        await mesh.AddPasskeysAsync(name, 20);
+        await mesh.AddPasskeysAsync(name, 15);
+        await mesh.AddPasskeysAsync(name, 5, daysAgo: 31);
         var visitor = mesh.Visit();
         await visitor.GetAsync(await mesh.LinkAsync("/reset", "PasswordReset", name));
-        var boxes = Regex.Matches((await visitor.GetAsync("/reset")).Text, "name=\"(remove_[^\"]+)\" value=\"on\" checked")
-            .Select(match => (match.Groups[1].Value, "on")).ToArray();
-        Assert.Equal(20, boxes.Length);
+        var boxes = Regex.Matches((await visitor.GetAsync("/reset")).Text, "name=\"(remove_[^\"]+)\" value=\"on\"( checked)?").ToArray();
+        Assert.Equal(
+            [.. Enumerable.Repeat(true, 15), .. Enumerable.Repeat(false, 5)], boxes.Select(box => box.Groups[2].Success)); // new ones first
 
-        var set = await visitor.PostAsync("/reset", [("account", name), ("new_password", Next), .. boxes[1..]]);
+        // Without the tick of a new one, and with that of an old one.
+        var ticked = boxes[1..16].Select(box => (box.Groups[1].Value, "on"));
+        var set = await visitor.PostAsync("/reset", [("account", name), ("new_password", Next), .. ticked]);
 
         Assert.Equal(303, set.Status);
-        Assert.Equal(1, await mesh.Database.ScalarAsync<long>(
+        Assert.Equal(5, await mesh.Database.ScalarAsync<long>(
             "SELECT count(*) FROM passkeys p JOIN users u ON u.id = p.user_id WHERE u.username = $1", name));
     }
 

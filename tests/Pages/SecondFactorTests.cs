@@ -104,7 +104,13 @@ public sealed class SecondFactorTests(PagesMesh mesh, Chromium chromium)
         await page.SendAsync(("Recovery code", codes[1]));
         await Assertions.Expect(page.GetByRole(AriaRole.Heading, new() { Name = "Hello" })).ToBeVisibleAsync();
 
-        // 3. Without codes and passkeys only the sentence is left.
+        // 3. A reset says what else the account has.
+        await page.GotoAsync(await mesh.LinkAsync("/reset", "PasswordReset", name));
+        await Assertions.Expect(page.GetByText("an authenticator app, and asks for its code after the password. Recovery codes that are left: 8."))
+            .ToBeVisibleAsync();
+        await page.GotoAsync("/me");
+
+        // 4. Without codes and passkeys only the sentence is left.
         await mesh.BlockTotpAsync(name);
         await mesh.Database.ExecuteAsync("DELETE FROM recovery_codes USING users u WHERE u.id = user_id AND u.username = $1", name);
         await page.SignOutAndInAsync(name);
