@@ -57,7 +57,7 @@ public sealed class EveryPageTests(PagesMesh mesh, Chromium chromium)
         // 5. Japanese fits as well. The answer to a form cannot be loaded again.
         if (method == "GET")
         {
-            await page.SetExtraHTTPHeadersAsync([new("Accept-Language", "ja")]);
+            await page.PreferAsync("ja");
             await page.ReloadAsync();
             Assert.Equal("ja", await page.Locator("html").GetAttributeAsync("lang"));
             Assert.Equal(NarrowestScreen, await page.EvaluateAsync<int>("document.documentElement.scrollWidth"));

@@ -209,6 +209,16 @@ internal static class PageStates
         });
     }
 
+    /// <summary>Changes the browser's language, which the window's own would override in a plain header.</summary>
+    public static async Task PreferAsync(this IPage page, string language)
+    {
+        var devtools = await page.Context.NewCDPSessionAsync(page);
+        await devtools.SendAsync("Emulation.setUserAgentOverride", new Dictionary<string, object>
+        {
+            ["userAgent"] = await page.EvaluateAsync<string>("navigator.userAgent"), ["acceptLanguage"] = language,
+        });
+    }
+
     public static string CodeNow(byte[] secret) => Totp.CodeAt(secret, Totp.StepAt(TimeProvider.System.GetUtcNow()));
 
     private static Func<PagesMesh, IPage, Task> SignedInAt(string path) => async (mesh, page) =>
