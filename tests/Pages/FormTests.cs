@@ -114,13 +114,17 @@ public sealed partial class FormTests(PagesMesh mesh)
         var (visitor, others) = await ComeToAsync("/me/security/passkeys");
         var id = others.Single(other => other.Name == "passkey").Value;
 
-        foreach (var (name, shown) in ((string, string)[])[("", ""), (new('x', 65), new('x', 65)), ("a\u0001", "a\u0001")])
+        foreach (var name in (string[])["", new('x', 65), "a\u0001"])
         {
-            var answer = await visitor.PostAsync("/me/security/passkeys", [.. others.Where(other => other.Name != "name"), ("name", name)]);
+            var answer = await visitor.PostAsync(
+                "/me/security/passkeys", [.. others.Where(other => other.Name != "name"), ("name", name)]);
 
             Assert.Equal(400, answer.Status);
             Assert.Single(Words().Matches(answer.Text));
-            Assert.Matches($"<p class=\"error\" id=\"name-{id}-error\">Name (is required|must be 1 to 64 characters long).</p>", answer.Text);
+            Assert.Matches(
+                $"<p class=\"error\" id=\"name-{id}-error\">Name (is required|must be 1 to 64 characters long).</p>", answer.Text);
+            Assert.Contains( // what was typed is kept
+                $"name=\"name\" value=\"{name}\"", WebUtility.HtmlDecode(answer.Text), StringComparison.Ordinal);
         }
     }
 

@@ -78,7 +78,8 @@ public sealed class MailedLinkTests(PagesMesh mesh)
         Assert.Equal(400, refused.Status);
         Assert.Contains(
             "id=\"email-error\">Enter an address such as name@example.com", refused.Text, StringComparison.Ordinal);
-        Assert.Contains("name=\"email\" type=\"email\" autocomplete=\"email\" value=\"&lt;nonsense&gt;\"", refused.Text, StringComparison.Ordinal);
+        Assert.Contains(
+            "name=\"email\" type=\"email\" autocomplete=\"email\" value=\"&lt;nonsense&gt;\"", refused.Text, StringComparison.Ordinal);
 
         Assert.Equal(303, (await visitor.PostAsync("/signup", [.. form, ("email", address)])).Status);
         var mail = await new MailFolder(mesh.Mesh.MailFolder).NextAsync(address);

@@ -125,7 +125,7 @@ internal static class ConfirmPage
         var isRecovery = canRecover && (wantsRecovery || isBlocked);
         var asksForCode = isRecovery || (hasApp && !isBlocked);
         return visit.Show(Confirm.Create(new ConfirmModel(
-            visit, form, leadsTo, AsksForPassword(account, asksForCode) && !isPasswordProved, asksForCode, isRecovery, canRecover, isBlocked,
-            [.. factors.Methods])));
+            visit, form, leadsTo, AsksForPassword(account, asksForCode) && !isPasswordProved, asksForCode, isRecovery, canRecover,
+            isBlocked, [.. factors.Methods])));
     }
 }

@@ -43,7 +43,8 @@ internal static class VerifyEmailPage
         var form = await visit.ReadFormAsync("account", FormField.Secret("password"), "action");
         if (form.IsFine && form["account"] != found.Username)
         {
-            return DeadLinkPage.Show(visit, mail, EmailPage.Path); // another tab, or another site, opened another link since the page was shown
+            // Another tab, or another site, opened another link since the page was shown.
+            return DeadLinkPage.Show(visit, mail, EmailPage.Path);
         }
 
         if (form.IsFine)
