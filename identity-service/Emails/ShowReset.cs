@@ -3,6 +3,7 @@ using AuthMesh.Errors;
 using AuthMesh.Identity.Passkeys;
 using AuthMesh.Identity.Platform;
 using AuthMesh.Identity.Platform.Database;
+using AuthMesh.Identity.SecondFactor;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.EntityFrameworkCore;
 
@@ -11,14 +12,18 @@ namespace AuthMesh.Identity.Emails;
 public sealed record ShowResetRequest([property: JsonConverter(typeof(AnyTextConverter))] string? Token = null);
 
 /// <param name="IsInvitation">Whether the account gets its first password.</param>
-/// <param name="Passkeys">
-/// What else opens the account and is new: passkeys of the last 30 days. If a thief added one, a new password alone locks nobody out.
-/// </param>
+/// <param name="Passkeys">What else opens the account, newest first. If a thief added one, a new password alone locks nobody out.</param>
+/// <param name="HasAuthenticator">Whether an authenticator app is in use.</param>
+/// <param name="RecoveryCodes">The recovery codes that are left.</param>
 public sealed record ShowResetResponse(
     string Status, string Message, string Username, [property: JsonPropertyName("invitation")] bool IsInvitation,
-    IReadOnlyList<RecentPasskey> Passkeys);
+    IReadOnlyList<PasskeyOfReset> Passkeys, [property: JsonPropertyName("authenticator")] bool HasAuthenticator,
+    [property: JsonPropertyName("recovery_codes")] int RecoveryCodes);
 
-public sealed record RecentPasskey(Guid Id, string Name, [property: JsonPropertyName("created_at")] DateTimeOffset CreatedAt);
+/// <param name="IsRecent">Whether it was added in the last 30 days.</param>
+public sealed record PasskeyOfReset(
+    Guid Id, string Name, [property: JsonPropertyName("created_at")] DateTimeOffset CreatedAt,
+    [property: JsonPropertyName("recent")] bool IsRecent);
 
 /// <summary>Says whose password a link sets, and what else opens the account. It consumes nothing.</summary>
 internal sealed class ShowReset(IdentityDb db, AccountProofs proofs, TimeProvider clock)
@@ -38,11 +43,13 @@ internal sealed class ShowReset(IdentityDb db, AccountProofs proofs, TimeProvide
         }
 
         var since = clock.GetUtcNow() - Recent;
-        var passkeys = await db.Passkeys.Where(passkey => passkey.UserId == proof.UserId && passkey.CreatedAt > since)
+        var passkeys = await db.Passkeys.Where(passkey => passkey.UserId == proof.UserId)
             .OrderByDescending(passkey => passkey.CreatedAt)
-            .Select(passkey => new RecentPasskey(passkey.Id, passkey.Name, passkey.CreatedAt)).ToListAsync(cancellationToken);
+            .Select(passkey => new PasskeyOfReset(passkey.Id, passkey.Name, passkey.CreatedAt, passkey.CreatedAt > since))
+            .ToListAsync(cancellationToken);
+        var factors = await EnabledFactors.FindAsync(db, proof.UserId, cancellationToken);
         return TypedResults.Ok(new ShowResetResponse(
             "success", $"This link sets the password of {proof.Username}", proof.Username,
-            proof.Purpose == nameof(ProofPurpose.Invitation), passkeys));
+            proof.Purpose == nameof(ProofPurpose.Invitation), passkeys, factors.Totp, factors.RecoveryCodes));
     }
 }

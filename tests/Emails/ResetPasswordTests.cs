@@ -113,7 +113,7 @@ public sealed class ResetPasswordTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task The_reader_of_the_link_sees_passkeys_of_the_last_30_days_and_may_remove_own_ones()
+    public async Task The_reader_of_the_link_sees_what_else_opens_the_account_and_may_remove_own_passkeys()
     {
         var (user, other) = (await mesh.Gateway.SignUpAsync(), await mesh.Gateway.SignUpAsync());
         var (recent, old, foreign) = (
@@ -123,7 +123,10 @@ public sealed class ResetPasswordTests(ProductionMesh mesh)
         var shown = await mesh.Gateway.PostAsync("/password/reset/show", new { token = proof });
         Assert.Equal((200, user.Username, "False"), (shown.Status, shown.Member("username"), shown.Member("invitation")));
         Assert.Equal(
-            [recent.ToString()], shown.Json.GetProperty("passkeys").EnumerateArray().Select(key => key.GetProperty("id").GetString()));
+            [(recent, true), (old, false)],
+            shown.Json.GetProperty("passkeys").EnumerateArray().Select(
+                key => (key.GetProperty("id").GetGuid(), key.GetProperty("recent").GetBoolean())));
+        Assert.Equal(("False", "0"), (shown.Member("authenticator"), shown.Member("recovery_codes")));
 
         Assert.Equal(200, (await mesh.Gateway.PostAsync(
             "/password/reset", new { token = proof, new_password = EmailCalls.NewPassword, remove_passkeys = new[] { recent, foreign } }))

@@ -22,12 +22,14 @@ public sealed class EveryPageTests(PagesMesh mesh, Chromium chromium)
 
     [Theory]
     [MemberData(nameof(States))]
-    public async Task A_page_is_accessible_in_both_schemes_light_and_fits_a_narrow_screen(string state)
+    public async Task A_page_is_accessible_in_both_schemes_light_and_fits_a_narrow_screen_in_both_languages(string state)
     {
         var page = await chromium.OpenAsync(mesh);
         var complaints = new List<string>();
         page.Console += (_, message) => complaints.Add(message.Text);
         page.PageError += (_, error) => complaints.Add(error);
+        var method = "";
+        page.Request += (_, request) => method = request.IsNavigationRequest ? request.Method : method;
         await PageStates.GoAsync(state, mesh, page);
 
         await Screenshots.TakeAsync(page, state);
@@ -51,6 +53,15 @@ public sealed class EveryPageTests(PagesMesh mesh, Chromium chromium)
         // 4. The Content-Security-Policy hits nothing of ours. A refused form is an answer of 400 and more, which the console repeats.
         Assert.DoesNotContain(
             complaints, complaint => !complaint.StartsWith("Failed to load resource", StringComparison.Ordinal));
+
+        // 5. Japanese fits as well. The answer to a form cannot be loaded again.
+        if (method == "GET")
+        {
+            await page.PreferAsync("ja");
+            await page.ReloadAsync();
+            Assert.Equal("ja", await page.Locator("html").GetAttributeAsync("lang"));
+            Assert.Equal(NarrowestScreen, await page.EvaluateAsync<int>("document.documentElement.scrollWidth"));
+        }
     }
 
     private static IEnumerable<string> Describe(AxeResult result) =>

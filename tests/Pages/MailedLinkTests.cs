@@ -46,14 +46,14 @@ public sealed class MailedLinkTests(PagesMesh mesh)
     }
 
     [Theory]
-    [InlineData("/reset")]
-    [InlineData("/reset?token=")]
-    [InlineData("/reset?token=abc")]
-    [InlineData("/reset?token=a%3Bb%0D%0ASet-Cookie:x")]
-    [InlineData("/reset?token=a&token=b")]
-    [InlineData("/invitation")]
-    [InlineData("/verify-email?token=aaaaaaaaaaaaaaaaaaaaaaaaaa")]
-    public async Task A_link_that_does_not_count_says_so(string link)
+    [InlineData("/reset", "/forgot")]
+    [InlineData("/reset?token=", "/forgot")]
+    [InlineData("/reset?token=abc", "/forgot")]
+    [InlineData("/reset?token=a%3Bb%0D%0ASet-Cookie:x", "/forgot")]
+    [InlineData("/reset?token=a&token=b", "/forgot")]
+    [InlineData("/invitation", "/forgot")]
+    [InlineData("/verify-email?token=aaaaaaaaaaaaaaaaaaaaaaaaaa", "/me/email")]
+    public async Task A_link_that_does_not_count_says_so_and_where_a_new_one_comes_from(string link, string again)
     {
         var visitor = mesh.Visit();
         var answer = await visitor.GetAsync(link);
@@ -64,6 +64,29 @@ public sealed class MailedLinkTests(PagesMesh mesh)
 
         Assert.Equal(400, answer.Status);
         Assert.Contains("This link no longer works", answer.Text, StringComparison.Ordinal);
+        Assert.Contains($"href=\"{again}\"", answer.Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_address_is_given_at_the_sign_up_and_proved_by_its_mail()
+    {
+        var (visitor, name) = (mesh.Visit(), ProductionMesh.NewName());
+        var address = name + "@example.test";
+        (string, string)[] form = [("username", name), ("password", PagesMesh.Password)];
+
+        var refused = await visitor.PostAsync("/signup", [.. form, ("email", "<nonsense>")]);
+        Assert.Equal(400, refused.Status);
+        Assert.Contains(
+            "id=\"email-error\">Enter an address such as name@example.com", refused.Text, StringComparison.Ordinal);
+        Assert.Contains(
+            "name=\"email\" type=\"email\" autocomplete=\"email\" value=\"&lt;nonsense&gt;\"", refused.Text, StringComparison.Ordinal);
+
+        Assert.Equal(303, (await visitor.PostAsync("/signup", [.. form, ("email", address)])).Status);
+        var mail = await new MailFolder(mesh.Mesh.MailFolder).NextAsync(address);
+        Assert.Equal(303, (await visitor.GetAsync(mail.Link.PathAndQuery)).Status);
+        var proved = await visitor.PostAsync("/verify-email", ("account", name), ("action", "verify"));
+        Assert.Equal((303, "/me?done=email-verified"), (proved.Status, proved.Header("Location")));
+        Assert.Equal(address, await mesh.Database.ScalarAsync<string>("SELECT email FROM users WHERE username = $1", name));
     }
 
     [Fact]
@@ -130,27 +153,23 @@ public sealed class MailedLinkTests(PagesMesh mesh)
     }
 
     [Fact]
-    public async Task A_reset_removes_twenty_new_passkeys_unless_a_tick_is_taken_away()
+    public async Task A_reset_lists_all_passkeys_and_removes_new_ones_unless_a_tick_is_taken_away()
     {
         var (_, name) = await mesh.SignUpAsync();
-        Assert.Equal(20, await mesh.Database.ExecuteAsync(
-            """
-            INSERT INTO passkeys (id, user_id, credential_id, public_key, name, sign_count, transports, is_backup_eligible, is_backed_up,
-                created_at)
-            SELECT gen_random_uuid(), id, sha256((username || n)::bytea), '', 'key ' || n, 0, '{}', false, false, now()
-            FROM users, generate_series(1, 20) n WHERE username = $1
-            """,
-            name));
+        await mesh.AddPasskeysAsync(name, 15);
+        await mesh.AddPasskeysAsync(name, 5, daysAgo: 31);
         var visitor = mesh.Visit();
         await visitor.GetAsync(await mesh.LinkAsync("/reset", "PasswordReset", name));
-        var boxes = Regex.Matches((await visitor.GetAsync("/reset")).Text, "name=\"(remove_[^\"]+)\" value=\"on\" checked")
-            .Select(match => (match.Groups[1].Value, "on")).ToArray();
-        Assert.Equal(20, boxes.Length);
+        var boxes = Regex.Matches((await visitor.GetAsync("/reset")).Text, "name=\"(remove_[^\"]+)\" value=\"on\"( checked)?").ToArray();
+        Assert.Equal(
+            [.. Enumerable.Repeat(true, 15), .. Enumerable.Repeat(false, 5)], boxes.Select(box => box.Groups[2].Success)); // new ones first
 
-        var set = await visitor.PostAsync("/reset", [("account", name), ("new_password", Next), .. boxes[1..]]);
+        // Without the tick of a new one, and with that of an old one.
+        var ticked = boxes[1..16].Select(box => (box.Groups[1].Value, "on"));
+        var set = await visitor.PostAsync("/reset", [("account", name), ("new_password", Next), .. ticked]);
 
         Assert.Equal(303, set.Status);
-        Assert.Equal(1, await mesh.Database.ScalarAsync<long>(
+        Assert.Equal(5, await mesh.Database.ScalarAsync<long>(
             "SELECT count(*) FROM passkeys p JOIN users u ON u.id = p.user_id WHERE u.username = $1", name));
     }
 

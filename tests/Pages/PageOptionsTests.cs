@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.RegularExpressions;
 using AuthMesh.Tests.Faults;
 using AuthMesh.Tests.Harness;
@@ -41,6 +42,8 @@ public sealed partial class PageOptionsTests(ProductionMesh production)
         using var identity = new Caller(service.Address);
 
         var page = (await identity.GetAsync("/signin")).Text;
+        Assert.DoesNotContain( // this service has no mail
+            "name=\"email\"", (await identity.GetAsync("/signup")).Text, StringComparison.Ordinal);
         var style = await identity.GetAsync(AssetOf(page, ".css"));
         var shown = await identity.GetAsync(AssetOf(page, ".svg"));
 
@@ -48,6 +51,28 @@ public sealed partial class PageOptionsTests(ProductionMesh production)
         Assert.Contains("#8a1538", style.Text, StringComparison.Ordinal);
         Assert.Equal((200, Drawing), (shown.Status, shown.Text));
         Assert.Contains("sandbox", shown.Header("Content-Security-Policy"), StringComparison.Ordinal); // its script runs nowhere
+    }
+
+    [Fact]
+    public async Task A_throttled_sign_in_says_when_to_come_back()
+    {
+        await using var own = await OwnDatabase.CreateAsync(production);
+        own.Settings["Identity:Throttling:AccountAndNetwork:Attempts"] = "1";
+        await using var service = await own.StartAsync();
+        await service.WaitUntilReadyAsync(cancellation: TestContext.Current.CancellationToken);
+        using var identity = new Caller(service.Address);
+        var visitor = new Visitor(identity, ProductionMesh.Issuer);
+        (string, string)[] form = [("username", "somebody"), ("password", "not the password")];
+        Assert.Equal(401, (await visitor.PostAsync("/signin", form)).Status);
+
+        var answer = await visitor.PostAsync("/signin", form);
+
+        Assert.Equal(429, answer.Status);
+        var seconds = int.Parse(answer.Header("Retry-After")!, CultureInfo.InvariantCulture);
+        Assert.InRange(seconds, 100, 3600);
+        Assert.Contains(
+            FormattableString.Invariant($"role=\"alert\">Too many attempts. Try again in {(seconds + 59) / 60} minutes.<"), answer.Text,
+            StringComparison.Ordinal);
     }
 
     private static string AssetOf(string page, string extension) =>

@@ -37,6 +37,13 @@ internal static class PageStates
             await ToSecondFactorAsync(mesh, page);
             await page.GetByRole(AriaRole.Link, new() { Name = "Use a recovery code" }).ClickAsync();
         },
+        ["second-factor-blocked"] = async (mesh, page) =>
+        {
+            var (name, _) = await page.SignUpWithTotpAsync(mesh);
+            await mesh.BlockTotpAsync(name);
+            await page.Context.ClearCookiesAsync();
+            await page.SignInAsync(name);
+        },
         ["me"] = SignedInAt("/me"),
         ["security"] = SignedInAt("/me/security"),
         ["security-two-step"] = async (mesh, page) => await page.SignUpWithTotpAsync(mesh),
@@ -99,6 +106,14 @@ internal static class PageStates
         },
         ["passkeys-none"] = SignedInAt("/me/security/passkeys"),
         ["passkeys"] = async (mesh, page) => await page.SignUpWithPasskeyAsync(mesh),
+        ["passkeys-refused"] = async (mesh, page) =>
+        {
+            await page.SignUpWithPasskeyAsync(mesh);
+            await page.GetByText("Rename").ClickAsync();
+            await page.GetByLabel("Name", new() { Exact = true }).First.FillAsync("");
+            await page.GetByRole(AriaRole.Button, new() { Name = "Save" }).ClickAsync();
+            await Assertions.Expect(page.GetByText("Name is required.")).ToBeVisibleAsync();
+        },
         ["second-factor-passkey"] = async (mesh, page) =>
         {
             var name = await page.SignUpWithPasskeyAsync(mesh);
@@ -114,6 +129,12 @@ internal static class PageStates
         },
         ["delete"] = SignedInAt("/me/delete"),
         ["confirm"] = SignedInAt("/confirm?return=/me/security"),
+        ["confirm-blocked"] = async (mesh, page) =>
+        {
+            var (name, _) = await page.SignUpWithTotpAsync(mesh);
+            await mesh.BlockTotpAsync(name);
+            await page.GotoAsync("/confirm?return=/me/security");
+        },
     };
 
     public static IEnumerable<string> Names => Ways.Keys;
@@ -188,6 +209,16 @@ internal static class PageStates
         });
     }
 
+    /// <summary>Changes the browser's language, which the window's own would override in a plain header.</summary>
+    public static async Task PreferAsync(this IPage page, string language)
+    {
+        var devtools = await page.Context.NewCDPSessionAsync(page);
+        await devtools.SendAsync("Emulation.setUserAgentOverride", new Dictionary<string, object>
+        {
+            ["userAgent"] = await page.EvaluateAsync<string>("navigator.userAgent"), ["acceptLanguage"] = language,
+        });
+    }
+
     public static string CodeNow(byte[] secret) => Totp.CodeAt(secret, Totp.StepAt(TimeProvider.System.GetUtcNow()));
 
     private static Func<PagesMesh, IPage, Task> SignedInAt(string path) => async (mesh, page) =>
@@ -204,7 +235,7 @@ internal static class PageStates
         await page.SignInAsync(name);
     }
 
-    private static byte[] FromBase32(string text)
+    public static byte[] FromBase32(string text)
     {
         var bits = string.Concat(text.Where(c => c != ' ').Select(
             c => Convert.ToString("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".IndexOf(c, StringComparison.Ordinal), 2).PadLeft(5, '0')));

@@ -68,6 +68,21 @@ public sealed class PagesMesh(ProductionMesh production) : IAsyncLifetime
         return await LinkAsync("/verify-email", "VerifyEmail", username, address);
     }
 
+    /// <summary>Adds passkeys that no authenticator has.</summary>
+    public async Task AddPasskeysAsync(string username, int count, int daysAgo = 0) => Assert.Equal(count, await Database.ExecuteAsync(
+        """
+        INSERT INTO passkeys (id, user_id, credential_id, public_key, name, sign_count, transports, is_backup_eligible, is_backed_up,
+            created_at)
+        SELECT gen_random_uuid(), id, sha256((username || n || $3)::bytea), '', 'key ' || n, 0, '{}', false, false,
+            now() - $3 * interval '1 day'
+        FROM users, generate_series(1, $2) n WHERE username = $1
+        """,
+        username, count, daysAgo));
+
+    /// <summary>Lets as many wrong codes have come as block an account's authenticator app, or almost.</summary>
+    public async Task BlockTotpAsync(string username, int wrongCodes = 50) => Assert.Equal(1, await Database.ExecuteAsync(
+        "UPDATE totp_secrets SET wrong_codes = $2 FROM users u WHERE u.id = user_id AND u.username = $1", username, wrongCodes));
+
     public async ValueTask DisposeAsync()
     {
         Gateway?.Dispose();

@@ -52,6 +52,44 @@ public sealed class PasskeyTests(PagesMesh mesh, Chromium chromium)
         await page.WaitForURLAsync("**/me/email");
     }
 
+    [Fact]
+    public async Task An_account_without_a_password_confirms_with_its_passkey_alone()
+    {
+        var page = await chromium.OpenAsync(mesh);
+        var name = await page.SignUpWithPasskeyAsync(mesh);
+        await page.GotoAsync("/me/security/password");
+        await page.GetByRole(AriaRole.Button, new() { Name = "Remove my password" }).ClickAsync();
+        await Assertions.Expect(page.Locator(".codes li")).ToHaveCountAsync(10); // which prove nothing without a password
+        await mesh.Database.ExecuteAsync(
+            "UPDATE sessions SET methods = '{\"pwd\": 1}' FROM users u WHERE u.id = user_id AND u.username = $1", name);
+
+        await page.GotoAsync("/confirm?return=/me/email&use=recovery-code");
+        await Assertions.Expect(page.GetByText("please confirm it with your passkey")).ToBeVisibleAsync();
+        await Assertions.Expect(page.Locator("form")).ToHaveCountAsync(0);
+        await page.GetByRole(AriaRole.Button, new() { Name = "Confirm with a passkey" }).ClickAsync();
+
+        await page.WaitForURLAsync("**/me/email");
+    }
+
+    [Fact]
+    public async Task Where_a_passkey_must_follow_the_password_the_password_is_asked_for_only_with_a_recovery_code()
+    {
+        var page = await chromium.OpenAsync(mesh);
+        await page.SignUpWithPasskeyAsync(mesh);
+        await page.GetByRole(AriaRole.Button, new() { Name = "Ask for a passkey after my password" }).ClickAsync();
+        var code = await page.Locator(".codes li").First.TextContentAsync();
+
+        await page.GotoAsync("/confirm?return=/me/email");
+        await Assertions.Expect(page.Locator("form")).ToHaveCountAsync(0);
+        await page.GetByRole(AriaRole.Link, new() { Name = "Use a recovery code" }).ClickAsync();
+        await page.GetByRole(AriaRole.Link, new() { Name = "Use a passkey" }).ClickAsync();
+        await page.GetByRole(AriaRole.Link, new() { Name = "Use a recovery code" }).ClickAsync();
+        await page.GetByLabel("Password").FillAsync(PagesMesh.Password);
+        await page.SendAsync(("Recovery code", code!));
+
+        await page.WaitForURLAsync("**/me/email");
+    }
+
     [Theory]
     [InlineData("navigator.credentials.get", "new DOMException('', 'NotSupportedError')")]
     [InlineData("window.fetch", "new TypeError()")]

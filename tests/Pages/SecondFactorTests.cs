@@ -77,6 +77,48 @@ public sealed class SecondFactorTests(PagesMesh mesh, Chromium chromium)
     }
 
     [Fact]
+    public async Task An_app_that_too_many_wrong_codes_blocked_is_named_and_a_recovery_code_takes_its_place()
+    {
+        const string Blocked = "Too many wrong codes. Use a recovery code or a passkey, or reset your password.";
+        var page = await chromium.OpenAsync(mesh, options => options.JavaScriptEnabled = false);
+        var (name, _) = await page.SignUpWithTotpAsync(mesh, isWithCodes: true);
+        var codes = await page.Locator(".codes li").AllTextContentsAsync();
+        var alert = page.GetByRole(AriaRole.Alert);
+
+        // 1. Before a change.
+        await mesh.BlockTotpAsync(name);
+        await page.GotoAsync("/confirm?return=/me/email");
+        await Assertions.Expect(alert).ToHaveTextAsync(Blocked);
+        await page.GetByLabel("Password").FillAsync(PagesMesh.Password);
+        await page.SendAsync(("Recovery code", codes[0]));
+        await Assertions.Expect(page).ToHaveURLAsync(mesh.Origin + "/me/email");
+
+        // 2. At the sign-in, where the last wrong code blocks it.
+        await mesh.BlockTotpAsync(name, 49);
+        await page.GetByRole(AriaRole.Button, new() { Name = "Sign out" }).ClickAsync();
+        await page.SignInAtThisPageAsync(name);
+        await page.SendAsync(("Code", "000000"));
+        await Assertions.Expect(alert).ToHaveTextAsync("That code is wrong, or was used before. " + Blocked);
+        await page.GotoAsync("/signin/second-factor");
+        await Assertions.Expect(alert).ToHaveTextAsync(Blocked);
+        await page.SendAsync(("Recovery code", codes[1]));
+        await Assertions.Expect(page.GetByRole(AriaRole.Heading, new() { Name = "Hello" })).ToBeVisibleAsync();
+
+        // 3. A reset says what else the account has.
+        await page.GotoAsync(await mesh.LinkAsync("/reset", "PasswordReset", name));
+        await Assertions.Expect(page.GetByText("an authenticator app, and asks for its code after the password.")).ToBeVisibleAsync();
+        await Assertions.Expect(page.GetByText("Recovery codes that are left: 8.")).ToBeVisibleAsync();
+        await page.GotoAsync("/me");
+
+        // 4. Without codes and passkeys only the sentence is left.
+        await mesh.BlockTotpAsync(name);
+        await mesh.Database.ExecuteAsync("DELETE FROM recovery_codes USING users u WHERE u.id = user_id AND u.username = $1", name);
+        await page.SignOutAndInAsync(name);
+        await Assertions.Expect(alert).ToHaveTextAsync(Blocked);
+        await Assertions.Expect(page.Locator("form")).ToHaveCountAsync(0);
+    }
+
+    [Fact]
     public async Task Nobody_continues_the_sign_in_of_another_browser()
     {
         var page = await chromium.OpenAsync(mesh);

@@ -18,7 +18,7 @@ public sealed record EmailModel(Visit Visit, Form Form, string? Email, string? R
 /// <summary>Changes or removes the account's address.</summary>
 internal static class EmailPage
 {
-    private const string Path = "/me/email";
+    public const string Path = "/me/email";
 
     public static void Map(IEndpointRouteBuilder pages)
     {

@@ -7,13 +7,14 @@ using AuthMesh.Identity.Sessions;
 
 namespace AuthMesh.Identity.Pages.Entry;
 
-/// <param name="AsksForPassword">Whether the account has one, and the person has not given it on this page yet.</param>
-/// <param name="AsksForCode">Whether the account demands a second factor, and has one that is a code.</param>
+/// <param name="AsksForPassword">Whether the account has one that counts here, and the person has not given it on this page yet.</param>
+/// <param name="AsksForCode">Whether the account demands a second factor after its password, and has one that is a code.</param>
 /// <param name="IsRecovery">Whether the code is a recovery code.</param>
 /// <param name="CanRecover">Whether a recovery code would do, with or without another second factor.</param>
+/// <param name="IsTotpBlocked">Whether the authenticator app would do, but too many wrong codes came.</param>
 /// <param name="Methods">The account's second factors.</param>
 public sealed record ConfirmModel(
-    Visit Visit, Form Form, string? Return, bool AsksForPassword, bool AsksForCode, bool IsRecovery, bool CanRecover,
+    Visit Visit, Form Form, string? Return, bool AsksForPassword, bool AsksForCode, bool IsRecovery, bool CanRecover, bool IsTotpBlocked,
     IReadOnlyList<string> Methods) : PageModel(Visit, Form)
 {
     public override string Title => "confirm.title";
@@ -66,7 +67,7 @@ internal static class ConfirmPage
         {
             // The fields that the page showed, one after the other. Each one that is right counts, even if a later one is not.
             var steps = new List<(string Field, ReauthenticateRequest Request)>();
-            if (account.PasswordHash is not null && !isPasswordProved)
+            if (AsksForPassword(account, AsksForCode(account, factors, isRecovery)) && !isPasswordProved)
             {
                 steps.Add(("password", new ReauthenticateRequest(Password: form["password"])));
             }
@@ -101,17 +102,30 @@ internal static class ConfirmPage
             {
                 return Visit.To(leadsTo ?? Visit.Home);
             }
+
+            factors = await EnabledFactors.FindAsync(db, account.Id, cancellationToken); // one wrong code more may block the app
         }
 
         return Render(visit, form, leadsTo, account, factors, isPasswordProved, isRecovery);
     }
 
+    // Without a password, a passkey alone proves enough, and a code nothing.
     private static bool AsksForCode(OwnAccount account, EnabledFactors factors, bool isRecovery) =>
-        account.TwoStep && factors.Methods.Contains(isRecovery ? "recovery_code" : "totp");
+        account is { TwoStep: true, PasswordHash: not null } && (isRecovery ? factors.RecoveryCodes > 0 : factors.Totp);
+
+    // With two steps, the password proves nothing without a code.
+    private static bool AsksForPassword(OwnAccount account, bool asksForCode) =>
+        account.PasswordHash is not null && (!account.TwoStep || asksForCode);
 
     private static IResult Render(
-        Visit visit, Form form, string? leadsTo, OwnAccount account, EnabledFactors factors, bool isPasswordProved, bool isRecovery) =>
-        visit.Show(Confirm.Create(new ConfirmModel(
-            visit, form, leadsTo, account.PasswordHash is not null && !isPasswordProved, AsksForCode(account, factors, isRecovery),
-            isRecovery, AsksForCode(account, factors, isRecovery: true), [.. factors.Methods])));
+        Visit visit, Form form, string? leadsTo, OwnAccount account, EnabledFactors factors, bool isPasswordProved, bool wantsRecovery)
+    {
+        var (canRecover, hasApp) = (AsksForCode(account, factors, isRecovery: true), AsksForCode(account, factors, isRecovery: false));
+        var isBlocked = hasApp && factors.IsTotpBlocked;
+        var isRecovery = canRecover && (wantsRecovery || isBlocked);
+        var asksForCode = isRecovery || (hasApp && !isBlocked);
+        return visit.Show(Confirm.Create(new ConfirmModel(
+            visit, form, leadsTo, AsksForPassword(account, asksForCode) && !isPasswordProved, asksForCode, isRecovery, canRecover,
+            isBlocked, [.. factors.Methods])));
+    }
 }

@@ -3,8 +3,8 @@ using AuthMesh.Identity.Pages.Frame;
 
 namespace AuthMesh.Identity.Pages.Entry;
 
-/// <param name="CanAskAgain">Whether a new link comes by mail.</param>
-public sealed record DeadLinkModel(Visit Visit, Form Form, bool CanAskAgain) : PageModel(Visit, Form)
+/// <param name="Again">The page that asks for a new link; null if none comes by mail.</param>
+public sealed record DeadLinkModel(Visit Visit, Form Form, string? Again) : PageModel(Visit, Form)
 {
     public override string Title => "dead-link.title";
 }
@@ -12,9 +12,9 @@ public sealed record DeadLinkModel(Visit Visit, Form Form, bool CanAskAgain) : P
 /// <summary>A link that has expired, was used, or was never made: one page for all of them.</summary>
 internal static class DeadLinkPage
 {
-    public static IResult Show(Visit visit, MailVerification mail)
+    public static IResult Show(Visit visit, MailVerification mail, string again = ForgotPage.Path)
     {
-        var page = DeadLink.Create(new DeadLinkModel(visit, Form.Empty, mail.IsPossible));
+        var page = DeadLink.Create(new DeadLinkModel(visit, Form.Empty, mail.IsPossible ? again : null));
         var result = visit.Show(page);
         page.StatusCode = ProofToken.InvalidOrExpired.Status;
         return result;

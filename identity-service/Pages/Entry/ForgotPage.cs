@@ -12,7 +12,7 @@ public sealed record ForgotModel(Visit Visit, Form Form) : PageModel(Visit, Form
 /// <summary>Asks for a mail that sets a new password. The answer is the same for every text.</summary>
 internal static class ForgotPage
 {
-    private const string Path = "/forgot";
+    public const string Path = "/forgot";
 
     public static void Map(IEndpointRouteBuilder pages)
     {

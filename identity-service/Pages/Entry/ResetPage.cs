@@ -9,18 +9,23 @@ namespace AuthMesh.Identity.Pages.Entry;
 /// <param name="Path">The address of this page.</param>
 /// <param name="Username">Whose password the link sets.</param>
 /// <param name="IsInvitation">Whether it is the account's first one.</param>
-/// <param name="Passkeys">What else opens the account and is new.</param>
+/// <param name="Passkeys">What else opens the account.</param>
+/// <param name="HasAuthenticator">Whether an authenticator app is in use.</param>
+/// <param name="RecoveryCodes">The recovery codes that are left.</param>
 /// <param name="MinimumLength">The fewest characters of the password.</param>
 public sealed record ResetModel(
-    Visit Visit, Form Form, string Path, string Username, bool IsInvitation, IReadOnlyList<RecentPasskey> Passkeys, int MinimumLength)
-    : PageModel(Visit, Form)
+    Visit Visit, Form Form, string Path, string Username, bool IsInvitation, IReadOnlyList<PasskeyOfReset> Passkeys,
+    bool HasAuthenticator, int RecoveryCodes, int MinimumLength) : PageModel(Visit, Form)
 {
     public override string Title => IsInvitation ? "invitation.title" : "reset.title";
 
     public override IReadOnlyList<string> Scripts => ["passwords.js", "times.js"];
 
-    /// <summary>The name of a passkey's box, which is ticked unless the person took the tick away.</summary>
-    public static string Box(RecentPasskey passkey) => "remove_" + passkey.Id;
+    /// <summary>The name of a passkey's box.</summary>
+    public static string Box(PasskeyOfReset passkey) => "remove_" + passkey.Id;
+
+    /// <summary>Whether the box is ticked: as the person left it, and at first for new passkeys.</summary>
+    public bool IsTicked(PasskeyOfReset passkey) => Form["account"] is null ? passkey.IsRecent : Form[Box(passkey)] is not null;
 }
 
 /// <summary>
@@ -90,5 +95,6 @@ internal static class ResetPage
 
     private static IResult Render(Visit visit, Form form, ShowResetResponse found, PasswordOptions rules) =>
         visit.Show(Reset.Create(new ResetModel(
-            visit, form, visit.Context.Request.Path, found.Username, found.IsInvitation, found.Passkeys, rules.MinimumLength)));
+            visit, form, visit.Context.Request.Path, found.Username, found.IsInvitation, found.Passkeys,
+            found.HasAuthenticator, found.RecoveryCodes, rules.MinimumLength)));
 }

@@ -13,11 +13,12 @@ namespace AuthMesh.Identity.Pages.Entry;
 /// <param name="Username">Whose password was right.</param>
 /// <param name="Methods">The names in the answer <c>second_factor_required</c>.</param>
 /// <param name="IsRecovery">Whether the page asks for a recovery code.</param>
+/// <param name="IsTotpBlocked">Whether too many wrong codes of the authenticator app came.</param>
 /// <param name="TrustDays">How long the device may be trusted; null if it may not.</param>
 /// <param name="LoginToken">For the passkey script.</param>
 public sealed record SecondFactorModel(
-    Visit Visit, Form Form, string? Return, string Username, IReadOnlyList<string> Methods, bool IsRecovery, int? TrustDays,
-    string LoginToken)
+    Visit Visit, Form Form, string? Return, string Username, IReadOnlyList<string> Methods, bool IsRecovery, bool IsTotpBlocked,
+    int? TrustDays, string LoginToken)
     : PageModel(Visit, Form)
 {
     public override string Title => "second-factor.title";
@@ -115,7 +116,8 @@ internal static class SecondFactorPage
             .SingleAsync(cancellationToken);
         var factors = await EnabledFactors.FindAsync(db, pending.UserId, cancellationToken);
         return visit.Show(SecondFactor.Create(new SecondFactorModel(
-            visit, form, leadsTo, username, [.. factors.Methods], isRecovery,
+            visit, form, leadsTo, username, [.. factors.Methods], isRecovery || (factors.IsTotpBlocked && factors.RecoveryCodes > 0),
+            factors.IsTotpBlocked,
             options.Value.TrustDevices ? (int)options.Value.TrustLifetime.TotalDays : null, TokenOf(visit, cookies))));
     }
 

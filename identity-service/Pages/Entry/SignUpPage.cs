@@ -1,4 +1,5 @@
 using AuthMesh.Identity.Accounts;
+using AuthMesh.Identity.Emails;
 using AuthMesh.Identity.Pages.Frame;
 using AuthMesh.Identity.Passwords;
 using AuthMesh.Identity.SignIn;
@@ -6,7 +7,9 @@ using Microsoft.Extensions.Options;
 
 namespace AuthMesh.Identity.Pages.Entry;
 
-public sealed record SignUpModel(Visit Visit, Form Form, PasswordOptions Rules) : PageModel(Visit, Form)
+/// <param name="Rules">What a password must be.</param>
+/// <param name="CanMail">Whether an address can be proved, without which the page asks for none.</param>
+public sealed record SignUpModel(Visit Visit, Form Form, PasswordOptions Rules, bool CanMail) : PageModel(Visit, Form)
 {
     public override string Title => "signup.title";
 
@@ -21,16 +24,19 @@ internal static class SignUpPage
         pages.MapPost("/signup", SignUpAsync);
     }
 
-    private static IResult Show(Visit visit, IOptions<PasswordOptions> rules, IOptions<AccountOptions> accounts) =>
-        accounts.Value.Registration == RegistrationMode.Open ? Render(visit, Form.Empty, rules) : Register.Closed;
+    private static IResult Show(
+        Visit visit, MailVerification mail, IOptions<PasswordOptions> rules, IOptions<AccountOptions> accounts) =>
+        accounts.Value.Registration == RegistrationMode.Open ? Render(visit, Form.Empty, mail, rules) : Register.Closed;
 
     private static async Task<IResult> SignUpAsync(
-        Visit visit, Register register, Login login, IOptions<PasswordOptions> rules, CancellationToken cancellationToken)
+        Visit visit, Register register, Login login, MailVerification mail, IOptions<PasswordOptions> rules,
+        CancellationToken cancellationToken)
     {
-        var form = await visit.ReadFormAsync("username", FormField.Secret("password"));
+        var form = await visit.ReadFormAsync("username", FormField.Secret("password"), "email");
         if (form.IsFine)
         {
-            var answer = await register.RunAsync(new RegisterRequest(form["username"], form["password"]), visit.Context, cancellationToken);
+            var answer = await register.RunAsync(
+                new RegisterRequest(form["username"], form["password"], form["email"]), visit.Context, cancellationToken);
             if (answer.Refusal() is not { } refusal)
             {
                 // The person has just chosen the password and would type it again at once. If the sign-in fails now, they do.
@@ -42,9 +48,9 @@ internal static class SignUpPage
             form.Refuse(refusal, visit.Language, refusal.Code == "username_taken" ? "username" : null);
         }
 
-        return Render(visit, form, rules);
+        return Render(visit, form, mail, rules);
     }
 
-    private static IResult Render(Visit visit, Form form, IOptions<PasswordOptions> rules) =>
-        visit.Show(SignUp.Create(new SignUpModel(visit, form, rules.Value)));
+    private static IResult Render(Visit visit, Form form, MailVerification mail, IOptions<PasswordOptions> rules) =>
+        visit.Show(SignUp.Create(new SignUpModel(visit, form, rules.Value, mail.IsPossible)));
 }

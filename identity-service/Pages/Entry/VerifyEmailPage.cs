@@ -1,4 +1,5 @@
 using AuthMesh.Identity.Emails;
+using AuthMesh.Identity.Pages.Account;
 using AuthMesh.Identity.Pages.Frame;
 using Microsoft.AspNetCore.Http.HttpResults;
 
@@ -28,7 +29,7 @@ internal static class VerifyEmailPage
         Visit visit, ProofCookie proof, ShowVerification show, MailVerification mail, CancellationToken cancellationToken) =>
         proof.Take(visit) is { } elsewhere ? elsewhere
             : await FindAsync(visit, proof, show, cancellationToken) is { } found ? Render(visit, Form.Empty, found)
-            : DeadLinkPage.Show(visit, mail);
+            : DeadLinkPage.Show(visit, mail, EmailPage.Path);
 
     private static async Task<IResult> VerifyAsync(
         Visit visit, ProofCookie proof, ShowVerification show, VerifyEmail verify, DisownEmail disown, MailVerification mail,
@@ -36,13 +37,14 @@ internal static class VerifyEmailPage
     {
         if (await FindAsync(visit, proof, show, cancellationToken) is not { } found)
         {
-            return DeadLinkPage.Show(visit, mail);
+            return DeadLinkPage.Show(visit, mail, EmailPage.Path);
         }
 
         var form = await visit.ReadFormAsync("account", FormField.Secret("password"), "action");
         if (form.IsFine && form["account"] != found.Username)
         {
-            return DeadLinkPage.Show(visit, mail); // another tab, or another site, opened another link since the page was shown
+            // Another tab, or another site, opened another link since the page was shown.
+            return DeadLinkPage.Show(visit, mail, EmailPage.Path);
         }
 
         if (form.IsFine)
@@ -63,7 +65,7 @@ internal static class VerifyEmailPage
 
             if (refusal.Code == ProofToken.InvalidOrExpired.Code)
             {
-                return DeadLinkPage.Show(visit, mail);
+                return DeadLinkPage.Show(visit, mail, EmailPage.Path);
             }
 
             form.Refuse(refusal, visit.Language, refusal.Code == "wrong_password" ? "password" : null);

@@ -21,6 +21,7 @@ public sealed class Form
 {
     private readonly Dictionary<string, string> values = [];
     private readonly Dictionary<string, string> errors = [];
+    private readonly HashSet<string> shown = [];
     private readonly FormField[] fields;
 
     private Form(FormField[] fields) => this.fields = fields;
@@ -47,7 +48,15 @@ public sealed class Form
     /// <summary>What the page shows in the field again.</summary>
     public string? Shown(string name) => Array.Exists(fields, field => field.Name == name && field.IsSecret) ? null : this[name];
 
-    public string? ErrorOf(string name) => errors.GetValueOrDefault(name);
+    /// <summary>Whether a field is wrong that the page does not have, such as a hidden one.</summary>
+    public bool HasUnshownErrors => errors.Keys.Any(name => !shown.Contains(name));
+
+    /// <summary>What is wrong with a field, for the page that shows it.</summary>
+    public string? ErrorOf(string name)
+    {
+        shown.Add(name);
+        return errors.GetValueOrDefault(name);
+    }
 
     /// <summary>Reads the body of a request. A malformed body becomes an error of the form, not an exception.</summary>
     public static async Task<Form> ReadAsync(HttpRequest request, Language language, params FormField[] fields)
