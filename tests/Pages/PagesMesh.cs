@@ -51,6 +51,11 @@ public sealed class PagesMesh(ProductionMesh production) : IAsyncLifetime
     public async Task<string> LinkAsync(string path, string purpose, string username, string? address = null)
     {
         var token = RandomNumberGenerator.GetString("abcdefghijklmnopqrstuvwxyz234567", 26);
+        if (purpose == "Invitation")
+        {
+            await Database.ExecuteAsync("UPDATE users SET password_hash = NULL WHERE username = $1", username); // nobody has opened it yet
+        }
+
         Assert.Equal(1, await Database.ExecuteAsync(
             """
             INSERT INTO account_proofs (token_hash, purpose, user_id, factors_epoch, address, created_at, expires_at)
