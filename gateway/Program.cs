@@ -15,7 +15,7 @@ builder.Services.AddSingleton<IStartupFilter, Upgrades>();
 builder.AddAuthMesh();
 builder.AddGateway();
 
-var app = builder.Build();
+await using var app = builder.Build();
 
 app.UseForwardedHeaders();
 

@@ -27,7 +27,7 @@ builder.Services
     .AddModules()
     .AddStrictJson(IdentityJson.Default);
 
-var app = builder.Build();
+await using var app = builder.Build();
 
 app.UsePreparedGate();
 app.MapModules();

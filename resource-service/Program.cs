@@ -15,7 +15,7 @@ var builder = WebApplication.CreateSlimBuilder(ServiceProgram.Options(args));
 builder.AddAuthMesh();
 builder.Services.ConfigureHttpJsonOptions(json => json.SerializerOptions.TypeInfoResolverChain.Insert(0, ResourceJson.Default));
 
-var app = builder.Build();
+await using var app = builder.Build();
 
 app.MapGet("/protected", (ClaimsPrincipal user) =>
     new ProtectedResponse("success", $"You are viewing protected content, {user.Username}!", user.Role));

@@ -7,8 +7,8 @@ namespace AuthMesh.LocalMesh;
 /// <summary>PostgreSQL from the server binaries on this machine, in its own folder, listening only on loopback.</summary>
 public sealed class PostgresServer : IPostgres
 {
-    /// <summary>Room for twenty identity services with a full pool each. Tests that run four meshes have used 180.</summary>
-    public const int MaximumConnections = 400;
+    /// <summary>Room for thirty identity services with a full pool each. Only tests come near: they have pools of their own.</summary>
+    public const int MaximumConnections = 600;
 
     private readonly PostgresBinaries binaries;
     private readonly ClusterFolder folder;
