@@ -32,8 +32,7 @@ internal static class ChangeUser
 
     private static async Task<Results<Ok<ShowUserResponse>, Failure>> HandleAsync(
         string id, ChangeUserRequest request, HttpContext context, IdentityDb db, LockUsers lockUsers, AccountProofs proofs,
-        SessionCookies cookies,
-        SecurityEvents events, CancellationToken cancellationToken)
+        SessionCookies cookies, SecurityEvents events, CancellationToken cancellationToken)
     {
         if (FindFault(request) is { } fault)
         {

@@ -38,16 +38,6 @@ internal sealed class LockUsers(IdentityDb db, IOptions<AdminOptions> options)
         ORDER BY u.id FOR UPDATE OF u
         """;
 
-    /// <summary>
-    /// The same for changes to how the target signs in. On their own account, admins meet the demands of <c>/account</c> too.
-    /// </summary>
-    public async Task<(LockedUsers? Users, Failure? Fault)> ForSignInAsync(
-        ClaimsPrincipal user, string id, CancellationToken cancellationToken) =>
-        AdminCaller.ParseId(id) == Caller.Of(user).UserId
-        && (await OwnAccount.DemandRecentProofAsync(db, user, cancellationToken)).Refusal is { } insufficient
-            ? (null, insufficient)
-            : await RunAsync(user, id, cancellationToken);
-
     /// <returns>The locked users, or why this caller may not act on the target.</returns>
     public async Task<(LockedUsers? Users, Failure? Fault)> RunAsync(ClaimsPrincipal user, string id, CancellationToken cancellationToken)
     {
@@ -69,6 +59,16 @@ internal sealed class LockUsers(IdentityDb db, IOptions<AdminOptions> options)
 
         return (new LockedUsers(target, target.IsActiveAdmin && locked.Count(row => row.IsActiveAdmin) == 1), null);
     }
+
+    /// <summary>
+    /// The same for changes to how the target signs in. On their own account, admins meet the demands of <c>/account</c> too.
+    /// </summary>
+    public async Task<(LockedUsers? Users, Failure? Fault)> ForSignInAsync(
+        ClaimsPrincipal user, string id, CancellationToken cancellationToken) =>
+        AdminCaller.ParseId(id) == Caller.Of(user).UserId
+        && (await OwnAccount.DemandRecentProofAsync(db, user, cancellationToken)).Refusal is { } insufficient
+            ? (null, insufficient)
+            : await RunAsync(user, id, cancellationToken);
 }
 
 /// <param name="Target">The user to change.</param>

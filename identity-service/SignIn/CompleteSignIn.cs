@@ -37,7 +37,6 @@ internal sealed class CompleteSignIn(
         }
 
         await noticeNewDevice.RunAsync(ticket, session, cancellationToken);
-
         await transaction.CommitAsync(cancellationToken);
         return (Welcome(ticket, session, cookie, context), null);
     }

@@ -18,7 +18,7 @@ internal sealed class NoticeNewDevice(IdentityDb db, Outbox outbox, IOptions<Mai
     private const string Find =
         """
         SELECT s.device AS "Device", s.network AS "Network" FROM sessions s, users u
-        WHERE s.id = {0} AND u.id = s.user_id AND u.email_verified_at < now() - interval '10 minutes' 
+        WHERE s.id = {0} AND u.id = s.user_id AND u.email_verified_at < now() - interval '10 minutes'
             AND (s.device LIKE 'Mozilla/%' OR NOT EXISTS (
                 SELECT 1 FROM sessions o WHERE o.user_id = s.user_id AND o.id <> s.id AND o.network = s.network AND o.device = s.device))
         """;
@@ -29,7 +29,7 @@ internal sealed class NoticeNewDevice(IdentityDb db, Outbox outbox, IOptions<Mai
         if (ticket.KnownDevice is not null
             || session.Email is not { } address
             || mail.Value is not { IsConfigured: true, NewDeviceNotices: true }
-            || await db.Database.SqlQueryRaw<Beginning>(Find, session.Id).FirstOrDefaultAsync(cancellationToken) is not { } beginning
+            || await db.Database.SqlQueryRaw<Beginning>(Find, session.Id).ToListAsync(cancellationToken) is not [var beginning]
             || (await throttle.ReserveAsync(budgets.ForWarning(address), cancellationToken)).Reservation is null)
         {
             return;
