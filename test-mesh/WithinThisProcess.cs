@@ -40,6 +40,7 @@ public sealed class WithinThisProcess : IRunningProgram
     public static Task<IRunningProgram> StartAsync(ServiceStart start)
     {
         var file = new FileStream(start.LogFile, FileMode.Append, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete);
+        // Never closed: a thread of the program may write after the program has ended.
         var log = TextWriter.Synchronized(new StreamWriter(file) { AutoFlush = true });
         return Task.FromResult<IRunningProgram>(Start(new(log, log), start.Program, Arguments(start.Settings)));
     }

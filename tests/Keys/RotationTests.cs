@@ -190,7 +190,7 @@ public sealed class RotatingMesh(ProductionMesh production) : IAsyncLifetime
 {
     internal KeyMesh Mesh { get; private set; } = null!;
 
-    public async ValueTask InitializeAsync() => Mesh = await KeyMesh.StartAsync(asProcesses: true, production: production, keys: new()
+    public async ValueTask InitializeAsync() => Mesh = await KeyMesh.StartAsync(production, asProcesses: true, keys: new()
     {
         ["RotationInterval"] = "01:00:00",
         ["MaxAge"] = "00:00:02",

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
+using AuthMesh.LocalMesh;
 using AuthMesh.Tests.Faults;
 using AuthMesh.Tests.Harness;
 using AuthMesh.Tests.Sessions;
@@ -14,8 +15,7 @@ public sealed partial class PageOptionsTests(ProductionMesh production)
     {
         await using var own = await OwnDatabase.CreateAsync(production);
         own.Settings["Identity:Pages:Enabled"] = "false";
-        await using var service = await own.StartAsync();
-        await service.WaitUntilReadyAsync(cancellation: TestContext.Current.CancellationToken);
+        await using var service = await StartAsync(own);
         using var identity = new Caller(service.Address);
 
         foreach (var path in (string[])["/", "/signin", "/signup", "/forgot", "/reset", "/me", "/me/security"])
@@ -37,8 +37,7 @@ public sealed partial class PageOptionsTests(ProductionMesh production)
         own.Settings["Identity:Pages:LogoFile"] = logo;
         own.Settings["Identity:Pages:ProductName"] = "Ben & <Jerry>";
         own.Settings["Identity:Pages:Accent"] = "#8a1538";
-        await using var service = await own.StartAsync();
-        await service.WaitUntilReadyAsync(cancellation: TestContext.Current.CancellationToken);
+        await using var service = await StartAsync(own);
         using var identity = new Caller(service.Address);
 
         var page = (await identity.GetAsync("/signin")).Text;
@@ -58,8 +57,7 @@ public sealed partial class PageOptionsTests(ProductionMesh production)
     {
         await using var own = await OwnDatabase.CreateAsync(production);
         own.Settings["Identity:Throttling:AccountAndNetwork:Attempts"] = "1";
-        await using var service = await own.StartAsync();
-        await service.WaitUntilReadyAsync(cancellation: TestContext.Current.CancellationToken);
+        await using var service = await StartAsync(own);
         using var identity = new Caller(service.Address);
         var visitor = new Visitor(identity, ProductionMesh.Issuer);
         (string, string)[] form = [("username", "somebody"), ("password", "not the password")];
@@ -73,6 +71,13 @@ public sealed partial class PageOptionsTests(ProductionMesh production)
         Assert.Contains(
             FormattableString.Invariant($"role=\"alert\">Too many attempts. Try again in {(seconds + 59) / 60} minutes.<"), answer.Text,
             StringComparison.Ordinal);
+    }
+
+    private static async Task<ServiceProcess> StartAsync(OwnDatabase own)
+    {
+        var service = await own.StartAsync();
+        await service.WaitUntilReadyAsync(cancellation: TestContext.Current.CancellationToken);
+        return service;
     }
 
     private static string AssetOf(string page, string extension) =>
