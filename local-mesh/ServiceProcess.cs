@@ -5,7 +5,7 @@ using AuthMesh.LocalMesh.Processes;
 
 namespace AuthMesh.LocalMesh;
 
-/// <summary>One replica of one service: a real process with settings, signals and dependencies that may fail.</summary>
+/// <summary>One replica of one service: a real process, unless a test starts it in another way.</summary>
 public sealed class ServiceProcess : IAsyncDisposable
 {
     private static readonly HttpClient Http = new(new SocketsHttpHandler { UseProxy = false }) { Timeout = TimeSpan.FromSeconds(5) };

@@ -11,7 +11,7 @@ public static class ServiceProgram
     {
         // A service reads its settings once, at startup. Watching their files would take an inotify instance, and Linux gives each user
         // 128. On a machine where an editor or another service holds them all, no service would start.
-        // The program's folder as the root finds its appsettings.json from any working directory.
+        // With its own folder as the content root, a service finds its appsettings.json from any working directory.
         Args = ["--hostBuilder:reloadConfigOnChange=false", $"--contentRoot={AppContext.BaseDirectory}", .. args],
     };
 }
