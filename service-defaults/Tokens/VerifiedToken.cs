@@ -54,12 +54,14 @@ internal sealed class VerifiedToken : SecurityToken
 
     public override DateTime ValidTo => DateTime.UnixEpoch.AddSeconds(content.ExpiresAt!.Value);
 
+    /// <summary>The token by which this caller signed in; null if the caller did not sign in with a token of the mesh.</summary>
+    public static VerifiedToken? Of(ClaimsPrincipal caller) => caller.Identities.OfType<TokenIdentity>().FirstOrDefault()?.Token;
+
     /// <summary>Creates a new identity for each request, because its handlers may add to it.</summary>
     public ClaimsIdentity CreateIdentity()
     {
         // Named by the subject: a username can go to another user, the subject cannot.
-        var identity = new CaseSensitiveClaimsIdentity(
-            JwtBearerDefaults.AuthenticationScheme, AccessTokenClaims.Subject, AccessTokenClaims.Role);
+        var identity = new TokenIdentity(this);
         foreach (var claim in AccessTokenClaims.Table)
         {
             claim.AddTo(identity, Issuer, ref content);
@@ -71,5 +73,11 @@ internal sealed class VerifiedToken : SecurityToken
         }
 
         return identity;
+    }
+
+    private sealed class TokenIdentity(VerifiedToken token) : CaseSensitiveClaimsIdentity(
+        JwtBearerDefaults.AuthenticationScheme, AccessTokenClaims.Subject, AccessTokenClaims.Role)
+    {
+        public VerifiedToken Token => token;
     }
 }
