@@ -45,6 +45,7 @@ internal static class GatewayBuilder
         services.AddSingleton<IConfigureOptions<ForwardedHeadersOptions>, TrustedProxies>();
         services.AddSingleton<RequestOrigins>();
         services.AddSessionCookies();
+        services.AddGuard();
         services.AddSingleton<DestinationsHealth>();
         services.AddHealthChecks().AddCheck<DestinationsHealth>("destinations");
 

@@ -24,8 +24,7 @@ app.UseRouting();
 app.UseCors();
 app.UseMiddleware<CrossSite>();
 app.UseMiddleware<SessionCookies>();
-app.UseAuthentication();
-app.UseAuthorization();
+app.UseGuard();
 app.UseTimeouts();
 
 return await app.RunOrRefuseAsync(gateway => RouteDemands.Add(gateway.MapReverseProxy(proxy =>

@@ -1,5 +1,5 @@
 using AuthMesh.Settings;
-using Microsoft.AspNetCore.Http.Features.Authentication;
+using AuthMesh.Tokens;
 using Microsoft.Extensions.Options;
 using Microsoft.Net.Http.Headers;
 
@@ -39,8 +39,7 @@ internal sealed class SafeResponseHeaders : IStartupFilter
             headers.StrictTransportSecurity = "max-age=31536000"; // RFC 6797 §6.1: a year
         }
 
-        // Reads the feature, because the User property would create a user if none exists.
-        if (headers.CacheControl.Count == 0 && context.Features.Get<IHttpAuthenticationFeature>()?.User?.Identity?.IsAuthenticated is true)
+        if (headers.CacheControl.Count == 0 && VerifiedToken.Of(context) is not null)
         {
             headers.CacheControl = "no-store"; // the next person at this browser must not read it; services may override this
         }

@@ -7,6 +7,7 @@ using AuthMesh.Logs;
 using AuthMesh.Requests;
 using AuthMesh.Revocations;
 using AuthMesh.Settings;
+using AuthMesh.ShortPath;
 using AuthMesh.Tokens;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
@@ -65,6 +66,7 @@ public static class AuthMeshBuilder
         services.AddSingleton<RevokedAccess>();
         services.AddAccessTokens();
         services.AddClosedByDefault();
+        services.AddShortPath();
         services.AddHealth();
         builder.AddLogs();
         builder.AddTelemetry();

@@ -61,6 +61,9 @@ internal sealed class ClosedByDefault : IAuthorizationMiddlewareResultHandler
 
 internal static class ClosedByDefaultServices
 {
+    /// <summary>What <see cref="Policies.Admin"/> requires beside a token.</summary>
+    public static readonly RolesAuthorizationRequirement AdminRole = new([Roles.Admin]);
+
     public static void AddClosedByDefault(this IServiceCollection services)
     {
         // Names the scheme: otherwise the callers of a service's second scheme would count as the mesh's.
@@ -69,8 +72,9 @@ internal static class ClosedByDefaultServices
             .SetDefaultPolicy(signedIn)
             .SetFallbackPolicy(signedIn)
             .AddPolicy(Policies.SignedIn, signedIn)
-            .AddPolicy(Policies.Admin, policy => policy.Combine(signedIn).RequireRole(Roles.Admin));
+            .AddPolicy(Policies.Admin, policy => policy.Combine(signedIn).AddRequirements(AdminRole));
         services.AddSingleton<IAuthorizationMiddlewareResultHandler, ClosedByDefault>();
+        services.AddSingleton<StepUpJudge>();
         services.AddSingleton<IAuthorizationHandler, StepUpHandler>();
     }
 }

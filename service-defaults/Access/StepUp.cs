@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Security.Claims;
 using AuthMesh.Errors;
 using AuthMesh.Settings;
 using AuthMesh.Tokens;
@@ -50,14 +49,36 @@ internal sealed record RecentSignIn(TimeSpan Age) : IAuthorizationRequirement;
 
 internal sealed record TwoFactors : IAuthorizationRequirement;
 
-/// <summary>Judges the demands by the claims of the token.</summary>
-internal sealed class StepUpHandler(TimeProvider clock, IOptions<AuthMeshOptions> mesh) : IAuthorizationHandler
+/// <summary>Judges the demands.</summary>
+internal sealed class StepUpJudge(TimeProvider clock, IOptions<AuthMeshOptions> mesh)
+{
+    /// <param name="demand">What an endpoint requires. Other requirements than these demands are not met.</param>
+    /// <param name="authenticatedAt">The token's <c>auth_time</c>, in seconds since 1970.</param>
+    /// <param name="assurance">The token's <c>acr</c>.</param>
+    public bool IsMet(IAuthorizationRequirement demand, long? authenticatedAt, string? assurance) => demand switch
+    {
+        RecentSignIn { Age: var age } => authenticatedAt is { } seconds
+            && clock.GetUtcNow() - DateTimeOffset.FromUnixTimeSeconds(seconds) - mesh.Value.ClockSkew < age, // auth_time is by another clock
+        TwoFactors => assurance == Assurance.TwoFactors,
+        _ => false,
+    };
+}
+
+/// <summary>Judges the demands by the claims of the token, for the framework.</summary>
+internal sealed class StepUpHandler(StepUpJudge judge) : IAuthorizationHandler
 {
     public Task HandleAsync(AuthorizationHandlerContext context)
     {
+        // Only the mesh's token counts: a service may have a second scheme, whose claims have the same names.
+        var caller = context.User.Identities.FirstOrDefault(
+            identity => identity.AuthenticationType == JwtBearerDefaults.AuthenticationScheme);
+        long? authenticatedAt = caller?.FindFirst(AccessTokenClaims.AuthenticatedAt) is { Value: var seconds }
+            ? long.Parse(seconds, CultureInfo.InvariantCulture)
+            : null;
+        var assurance = caller?.FindFirst(AccessTokenClaims.Assurance)?.Value;
         foreach (var requirement in context.PendingRequirements.ToList())
         {
-            if (IsMet(requirement, context.User))
+            if (judge.IsMet(requirement, authenticatedAt, assurance))
             {
                 context.Succeed(requirement);
             }
@@ -65,22 +86,6 @@ internal sealed class StepUpHandler(TimeProvider clock, IOptions<AuthMeshOptions
 
         return Task.CompletedTask;
     }
-
-    private bool IsMet(IAuthorizationRequirement requirement, ClaimsPrincipal user)
-    {
-        // Only the mesh's token counts: a service may have a second scheme, whose claims have the same names.
-        var caller = user.Identities.FirstOrDefault(identity => identity.AuthenticationType == JwtBearerDefaults.AuthenticationScheme);
-        return requirement switch
-        {
-            RecentSignIn { Age: var age } => caller?.FindFirst(AccessTokenClaims.AuthenticatedAt) is { Value: var seconds }
-                && Elapsed(seconds) - mesh.Value.ClockSkew < age, // auth_time is by another clock
-            TwoFactors => caller?.HasClaim(AccessTokenClaims.Assurance, Assurance.TwoFactors) is true,
-            _ => false,
-        };
-    }
-
-    private TimeSpan Elapsed(string seconds) =>
-        clock.GetUtcNow() - DateTimeOffset.FromUnixTimeSeconds(long.Parse(seconds, CultureInfo.InvariantCulture));
 
     /// <returns>The answer, or null if the caller fails for another reason too, which no new proof would change.</returns>
     public static Failure? FindRefusal(IEnumerable<IAuthorizationRequirement> failed)

@@ -26,10 +26,40 @@ internal sealed class AccessTokenAuthentication(AccessTokenHandler handler) : IC
         bearer.IncludeErrorDetails = false;
         bearer.TokenHandlers.Clear(); // our handler uses none of the library's validation parameters
         bearer.TokenHandlers.Add(handler);
-        bearer.Events = new JwtBearerEvents { OnMessageReceived = RefuseDoubledHeader, OnChallenge = AnswerAsync };
+        bearer.Events = NewEvents();
     }
 
     public void Configure(JwtBearerOptions bearer) => Configure(Options.DefaultName, bearer);
+
+    /// <returns>The first option that differs from ours and would change how a request is judged or answered; null if none does.</returns>
+    public string? FindChange(JwtBearerOptions bearer)
+    {
+        var own = NewEvents();
+        return bearer switch
+        {
+            { EventsType: not null } => nameof(bearer.EventsType),
+            { Events: null } => nameof(bearer.Events),
+            { Events: var events } when events.GetType() != own.GetType() || events.OnMessageReceived != own.OnMessageReceived
+                || events.OnTokenValidated != own.OnTokenValidated || events.OnChallenge != own.OnChallenge
+                || events.OnAuthenticationFailed != own.OnAuthenticationFailed || events.OnForbidden != own.OnForbidden =>
+                nameof(bearer.Events),
+            _ when bearer.TokenHandlers is not [{ } only] || only != handler => nameof(bearer.TokenHandlers),
+            { SaveToken: true } => nameof(bearer.SaveToken),
+            { ForwardDefault: not null } => nameof(bearer.ForwardDefault),
+            { ForwardDefaultSelector: not null } => nameof(bearer.ForwardDefaultSelector),
+            { ForwardAuthenticate: not null } => nameof(bearer.ForwardAuthenticate),
+            { ForwardChallenge: not null } => nameof(bearer.ForwardChallenge),
+            { ForwardForbid: not null } => nameof(bearer.ForwardForbid),
+            _ => null,
+        };
+    }
+
+    private static JwtBearerEvents NewEvents() => new()
+    {
+        OnMessageReceived = RefuseDoubledHeader,
+        OnTokenValidated = KeepToken,
+        OnChallenge = AnswerAsync,
+    };
 
     private static Task RefuseDoubledHeader(MessageReceivedContext context)
     {
@@ -38,6 +68,12 @@ internal sealed class AccessTokenAuthentication(AccessTokenHandler handler) : IC
             context.Fail(TokenRefusal.Doubled());
         }
 
+        return Task.CompletedTask;
+    }
+
+    private static Task KeepToken(TokenValidatedContext context)
+    {
+        ((VerifiedToken)context.SecurityToken).SetFor(context.HttpContext);
         return Task.CompletedTask;
     }
 
@@ -68,9 +104,16 @@ internal static class AccessTokenServices
         services.AddSingleton<AccessTokenHandler>();
         services.AddSingleton(provider => new AccessTokenReader(provider.GetRequiredService<AccessTokenHandler>()));
         services.AddSingleton(TokenRefusal.Rule);
-        services.AddAuthentication(JwtBearerDefaults.AuthenticationScheme).AddJwtBearer();
+        var authentication = services.AddAuthentication(JwtBearerDefaults.AuthenticationScheme);
+        var others = services.ToList();
+        authentication.AddJwtBearer();
+        var own = services.Except(others).ToHashSet();
         // Must follow AddJwtBearer, which would otherwise apply Authentication:Schemes:Bearer last and override every option set above.
-        services.AddSingleton<IConfigureOptions<JwtBearerOptions>, AccessTokenAuthentication>();
+        services.AddSingleton<AccessTokenAuthentication>();
+        services.AddSingleton<IConfigureOptions<JwtBearerOptions>>(provider => provider.GetRequiredService<AccessTokenAuthentication>());
+        services.AddSingleton<IValidateOptions<JwtBearerOptions>>(
+            provider => new BearerOptionsCheck(services.Except(own), provider.GetRequiredService<AccessTokenAuthentication>()));
+        services.AddOptions<JwtBearerOptions>(JwtBearerDefaults.AuthenticationScheme).ValidateOnStart();
         services.RemoveDataProtectionStart();
     }
 }

@@ -114,14 +114,17 @@ public static class AccessTokenClaims
     extension(ClaimsPrincipal user)
     {
         /// <summary>The caller's id; throws if the caller is not signed in.</summary>
-        public string UserId => user.FindFirstValue(Subject) ?? throw new InvalidOperationException("The caller is not signed in.");
+        public string UserId => user.Untouched?.Subject.ToString() ?? user.Require(Subject);
 
         /// <summary>The caller's name to show; throws if the caller is not signed in.</summary>
-        public string Username => user.FindFirstValue(PreferredUsername)
-            ?? throw new InvalidOperationException("The caller is not signed in.");
+        public string Username => user.Untouched?.Username ?? user.Require(PreferredUsername);
 
         /// <summary>The caller's role; throws if the caller is not signed in.</summary>
-        public string Role => user.FindFirstValue(AccessTokenClaims.Role)
-            ?? throw new InvalidOperationException("The caller is not signed in.");
+        public string Role => user.Untouched?.Role ?? user.Require(AccessTokenClaims.Role);
+
+        private VerifiedToken? Untouched => user is TokenPrincipal { IsUntouched: true } caller ? caller.Token : null;
+
+        private string Require(string claim) =>
+            user.FindFirstValue(claim) ?? throw new InvalidOperationException("The caller is not signed in.");
     }
 }

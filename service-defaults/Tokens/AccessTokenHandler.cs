@@ -7,6 +7,7 @@ using AuthMesh.Revocations;
 using AuthMesh.Settings;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
+using Microsoft.Extensions.Primitives;
 using Microsoft.IdentityModel.Tokens;
 
 namespace AuthMesh.Tokens;
@@ -19,6 +20,8 @@ internal sealed partial class AccessTokenHandler(
     IVerificationKeys keys, VerifiedTokens verifiedTokens, RevokedAccess revoked, IOptions<AuthMeshOptions> options, TimeProvider clock,
     ILogger<AccessTokenHandler> logger) : TokenHandler
 {
+    private const string Scheme = "Bearer "; // RFC 6750 §2.1
+
     public override async Task<TokenValidationResult> ValidateTokenAsync(string token, TokenValidationParameters validationParameters)
     {
         // 1. Read the claims, and verify that a key of the issuer signed them.
@@ -48,6 +51,16 @@ internal sealed partial class AccessTokenHandler(
 
         return new TokenValidationResult { IsValid = true, SecurityToken = verified, ClaimsIdentity = verified.CreateIdentity() };
     }
+
+    /// <summary>
+    /// Finds the cached token of a request that passes every check right now. Null says nothing about the token: validate it.
+    /// </summary>
+    public VerifiedToken? FindValid(StringValues authorization) =>
+        // The form in which JwtBearer takes a token from the header, without a copy of its text.
+        authorization is [{ } header] && header.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)
+        && Recall(TokenDigest.Of(header.AsSpan(Scheme.Length).Trim())) is { } token && FindFault(token) is null
+            ? token
+            : null;
 
     /// <summary>
     /// Returns the cached token if its key is still held. If the key is gone or was replaced, the token is verified again like any other.

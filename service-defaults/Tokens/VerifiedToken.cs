@@ -2,6 +2,7 @@ using System.Security.Claims;
 using AuthMesh.Access;
 using AuthMesh.Settings;
 using Microsoft.AspNetCore.Authentication.JwtBearer;
+using Microsoft.AspNetCore.Http;
 using Microsoft.IdentityModel.Tokens;
 
 namespace AuthMesh.Tokens;
@@ -37,6 +38,15 @@ internal sealed class VerifiedToken : SecurityToken
 
     public long Epoch => content.Epoch!.Value;
 
+    public string Username => content.Username!;
+
+    public string Role => content.Role!;
+
+    /// <summary>In seconds since 1970.</summary>
+    public long? AuthenticatedAt => content.AuthenticatedAt;
+
+    public string? Assurance => content.Assurance;
+
     public override string Id => content.Id!;
 
     public override string Issuer => content.Issuer!;
@@ -54,14 +64,18 @@ internal sealed class VerifiedToken : SecurityToken
 
     public override DateTime ValidTo => DateTime.UnixEpoch.AddSeconds(content.ExpiresAt!.Value);
 
-    /// <summary>The token by which this caller signed in; null if the caller did not sign in with a token of the mesh.</summary>
-    public static VerifiedToken? Of(ClaimsPrincipal caller) => caller.Identities.OfType<TokenIdentity>().FirstOrDefault()?.Token;
+    /// <summary>The token by which the caller of this request was authenticated; null if it was not, or not by a token of the mesh.</summary>
+    public static VerifiedToken? Of(HttpContext context) => context.Features.Get<VerifiedToken>();
+
+    /// <summary>Makes this the token of the request.</summary>
+    public void SetFor(HttpContext context) => context.Features.Set(this);
 
     /// <summary>Creates a new identity for each request, because its handlers may add to it.</summary>
     public ClaimsIdentity CreateIdentity()
     {
         // Named by the subject: a username can go to another user, the subject cannot.
-        var identity = new TokenIdentity(this);
+        var identity = new CaseSensitiveClaimsIdentity(
+            JwtBearerDefaults.AuthenticationScheme, AccessTokenClaims.Subject, AccessTokenClaims.Role);
         foreach (var claim in AccessTokenClaims.Table)
         {
             claim.AddTo(identity, Issuer, ref content);
@@ -73,11 +87,5 @@ internal sealed class VerifiedToken : SecurityToken
         }
 
         return identity;
-    }
-
-    private sealed class TokenIdentity(VerifiedToken token) : CaseSensitiveClaimsIdentity(
-        JwtBearerDefaults.AuthenticationScheme, AccessTokenClaims.Subject, AccessTokenClaims.Role)
-    {
-        public VerifiedToken Token => token;
     }
 }

@@ -15,11 +15,11 @@ internal sealed class VerifiedTokens(IOptions<AuthMeshOptions> options, TimeProv
 /// </summary>
 internal readonly record struct TokenDigest(ulong A, ulong B, ulong C, ulong D)
 {
-    public static TokenDigest Of(string token)
+    public static TokenDigest Of(ReadOnlySpan<char> token)
     {
         Span<ulong> digest = stackalloc ulong[4];
         // Hashes the characters as they are in memory. An encoding into bytes could make two texts equal.
-        SHA256.HashData(MemoryMarshal.AsBytes(token.AsSpan()), MemoryMarshal.AsBytes(digest));
+        SHA256.HashData(MemoryMarshal.AsBytes(token), MemoryMarshal.AsBytes(digest));
         return new TokenDigest(digest[0], digest[1], digest[2], digest[3]);
     }
 

@@ -14,7 +14,7 @@ public sealed class StepUpTests
         var identity = new ClaimsIdentity([new("auth_time", "0")], "Bearer");
         var context = new AuthorizationHandlerContext([new RecentSignIn(TimeSpan.MaxValue)], new ClaimsPrincipal(identity), resource: null);
 
-        await new StepUpHandler(TimeProvider.System, Options.Create(new AuthMeshOptions())).HandleAsync(context);
+        await new StepUpHandler(new StepUpJudge(TimeProvider.System, Options.Create(new AuthMeshOptions()))).HandleAsync(context);
 
         Assert.True(context.HasSucceeded);
     }
@@ -29,7 +29,7 @@ public sealed class StepUpTests
         var context = new AuthorizationHandlerContext(
             [new RecentSignIn(TimeSpan.FromMinutes(10)), new TwoFactors()], new ClaimsPrincipal(identity), resource: null);
 
-        await new StepUpHandler(TimeProvider.System, Options.Create(new AuthMeshOptions())).HandleAsync(context);
+        await new StepUpHandler(new StepUpJudge(TimeProvider.System, Options.Create(new AuthMeshOptions()))).HandleAsync(context);
 
         Assert.Equal(isMet, context.HasSucceeded);
     }
