@@ -56,6 +56,7 @@ internal sealed class BearerAuthentication(AccessTokenHandler tokens, FrameworkP
         public TokenPrincipal Caller => caller;
 
         public Task<AuthenticateResult> Result { get; } = Task.FromResult(
-            AuthenticateResult.Success(new AuthenticationTicket(caller, JwtBearerDefaults.AuthenticationScheme)));
+            AuthenticateResult.Success(new AuthenticationTicket(
+            caller, new AuthenticationProperties(new TokenTimes(caller.Token)), JwtBearerDefaults.AuthenticationScheme)));
     }
 }

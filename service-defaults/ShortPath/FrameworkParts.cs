@@ -21,12 +21,13 @@ internal sealed class FrameworkParts
 
     private static readonly Type[] Judging =
     [
-        typeof(IAuthenticationSchemeProvider), typeof(IAuthenticationHandlerProvider), typeof(IClaimsTransformation),
-        typeof(IAuthorizationPolicyProvider), typeof(IAuthorizationService), typeof(IAuthorizationHandlerProvider),
-        typeof(IAuthorizationHandlerContextFactory), typeof(IAuthorizationEvaluator),
+        typeof(IAuthenticationSchemeProvider), typeof(IClaimsTransformation), typeof(IAuthorizationPolicyProvider),
+        typeof(IAuthorizationService), typeof(IAuthorizationHandlerProvider), typeof(IAuthorizationHandlerContextFactory),
+        typeof(IAuthorizationEvaluator),
     ];
 
-    private static readonly Type[] Replaced = [typeof(IAuthenticationService), typeof(IPolicyEvaluator)];
+    private static readonly Type[] Replaced =
+        [typeof(IAuthenticationService), typeof(IAuthenticationHandlerProvider), typeof(IPolicyEvaluator)];
 
     /// <param name="services">All services of this program. They are complete when the first request asks.</param>
     /// <param name="authentication">Names the handler of each scheme.</param>

@@ -51,6 +51,7 @@ internal static class ShortPathServices
     {
         services.AddSingleton(provider => ActivatorUtilities.CreateInstance<FrameworkParts>(provider, services));
         FrameworkParts.Replace<IAuthenticationService, BearerAuthentication>(services);
+        FrameworkParts.Replace<IAuthenticationHandlerProvider, HandlersOnDemand>(services);
         FrameworkParts.Replace<IPolicyEvaluator, TokenPolicies>(services);
     }
 }

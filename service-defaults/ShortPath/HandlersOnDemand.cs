@@ -1,0 +1,12 @@
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace AuthMesh.ShortPath;
+
+/// <summary>Makes the framework's provider of handlers only for a request that needs a handler. It would otherwise be made for each.</summary>
+internal sealed class HandlersOnDemand : IAuthenticationHandlerProvider
+{
+    public Task<IAuthenticationHandler?> GetHandlerAsync(HttpContext context, string authenticationScheme) => context.RequestServices
+        .GetRequiredKeyedService<IAuthenticationHandlerProvider>(FrameworkParts.Key).GetHandlerAsync(context, authenticationScheme);
+}
