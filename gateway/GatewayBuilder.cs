@@ -19,7 +19,6 @@ internal static class GatewayBuilder
     public static void AddGateway(this WebApplicationBuilder builder)
     {
         var services = builder.Services;
-        services.AddTraceContext();
         services.AddSettings<GatewayOptions, GatewayOptionsValidator>(GatewayOptions.Section)
             .BindConfiguration(GatewayOptions.Section, binder => binder.ErrorOnUnknownConfiguration = true);
         services.AddRequestTimeouts();
@@ -37,7 +36,8 @@ internal static class GatewayBuilder
             .AddTransforms<OwnCookies>()
             .AddTransforms<PassedSessionCookies>()
             .AddTransforms<PassCookies>()
-            .AddTransforms<PassOrigin>();
+            .AddTransforms<PassOrigin>()
+            .AddTransforms<TraceWithoutActivity>();
         // The pipeline has no session affinity, but YARP's affinity cookies would load data protection and write a key to the home folder.
         services.RemoveAll<ISessionAffinityPolicy>();
         services.RemoveDataProtectionStart();

@@ -76,7 +76,6 @@ internal static class GuardServices
 
     public static void UseGuard(this IApplicationBuilder app)
     {
-        var guard = app.ApplicationServices.GetRequiredService<Guard>();
         foreach (var property in Added)
         {
             app.Properties[property] = true;
@@ -84,6 +83,7 @@ internal static class GuardServices
 
         app.Use(next =>
         {
+            var guard = app.ApplicationServices.GetRequiredService<Guard>(); // not earlier: bad settings are refused before this runs
             var framework = app.New();
             framework.UseAuthentication();
             framework.UseAuthorization();

@@ -39,3 +39,15 @@ internal sealed partial class ListedOrigins(IOptions<GatewayOptions> gateway) : 
 
     public ValueTask<ClusterConfig> ConfigureClusterAsync(ClusterConfig cluster, CancellationToken cancel) => ValueTask.FromResult(cluster);
 }
+
+internal static class ListedOriginsPipeline
+{
+    /// <summary>Adds nothing if no origin is listed: then no route has the policy.</summary>
+    public static void UseListedOrigins(this WebApplication app)
+    {
+        if (app.Configuration.GetSection($"{GatewayOptions.Section}:{nameof(GatewayOptions.CorsOrigins)}").GetChildren().Any())
+        {
+            app.UseCors();
+        }
+    }
+}

@@ -10,6 +10,7 @@ if ((await HealthProbe.RunAsync(args, Environment.GetEnvironmentVariable("Gatewa
 }
 
 var builder = WebApplication.CreateSlimBuilder(ServiceProgram.Options(args));
+builder.AddTraceContext();
 builder.AddSafeResponseHeaders();
 builder.Services.AddSingleton<IStartupFilter, Upgrades>();
 builder.AddAuthMesh();
@@ -17,14 +18,15 @@ builder.AddGateway();
 
 await using var app = builder.Build();
 
-app.UseForwardedHeaders();
+app.UseTrustedProxies();
 
 // The order is explicit: the cross-site check and the exchange of the session cookie must come before authentication.
 app.UseRouting();
-app.UseCors();
+app.UseListedOrigins();
 app.UseMiddleware<CrossSite>();
 app.UseMiddleware<SessionCookies>();
 app.UseGuard();
+app.UseMiddleware<DirectForward>();
 app.UseTimeouts();
 
 return await app.RunOrRefuseAsync(gateway => RouteDemands.Add(gateway.MapReverseProxy(proxy =>

@@ -20,13 +20,24 @@ internal static class Retries
         var proxying = context.GetReverseProxyFeature();
         var left = proxying.AvailableDestinations; // saved, because load balancing reduces the list to its choice
         await next(context);
-        while (context.GetForwarderErrorFeature()?.Error is ForwarderError.Request && !context.Response.HasStarted
-            && left.Where(destination => destination != proxying.ProxiedDestination).ToList() is { Count: > 0 } others)
+        while (left.Where(destination => destination != proxying.ProxiedDestination).ToList() is { Count: > 0 } others
+            && MayRepeat(context))
         {
             proxying.AvailableDestinations = left = others;
-            context.Features.Set<IForwarderErrorFeature>(null);
-            context.Response.StatusCode = StatusCodes.Status200OK; // resets only the status: earlier middleware has already set headers
             await next(context);
         }
+    }
+
+    /// <summary>Whether the replica did not answer at all. Then the answer is as if nothing had been tried.</summary>
+    public static bool MayRepeat(HttpContext context)
+    {
+        if (context.GetForwarderErrorFeature()?.Error is not ForwarderError.Request || context.Response.HasStarted)
+        {
+            return false;
+        }
+
+        context.Features.Set<IForwarderErrorFeature>(null);
+        context.Response.StatusCode = StatusCodes.Status200OK; // resets only the status: earlier middleware has already set headers
+        return true;
     }
 }

@@ -10,13 +10,21 @@ internal static class Timeouts
         app.Use(async (context, next) =>
         {
             await next(context);
-            // The proxy mistakes the timeout for a caller that left and answers 400, but the caller still waits.
-            if (context.GetForwarderErrorFeature()?.Error is ForwarderError.RequestCanceled or ForwarderError.RequestBodyCanceled
-                && !context.RequestAborted.IsCancellationRequested && !context.Response.HasStarted)
-            {
-                context.Response.StatusCode = StatusCodes.Status504GatewayTimeout;
-            }
+            SetStatus(context);
         });
         app.UseRequestTimeouts();
+    }
+
+    /// <summary>
+    /// Sets the status for a request that the timeout ended. The proxy mistakes it for a caller that left and answers 400, but the caller
+    /// still waits.
+    /// </summary>
+    public static void SetStatus(HttpContext context)
+    {
+        if (context.GetForwarderErrorFeature()?.Error is ForwarderError.RequestCanceled or ForwarderError.RequestBodyCanceled
+            && !context.RequestAborted.IsCancellationRequested && !context.Response.HasStarted)
+        {
+            context.Response.StatusCode = StatusCodes.Status504GatewayTimeout;
+        }
     }
 }

@@ -43,3 +43,16 @@ internal sealed class TrustedProxies(IOptions<GatewayOptions> gateway) : IConfig
         : IPAddress.TryParse(text, out var address) ? new System.Net.IPNetwork(address, address.GetAddressBytes().Length * 8)
         : null;
 }
+
+internal static class TrustedProxiesPipeline
+{
+    /// <summary>Adds nothing if no proxy is trusted.</summary>
+    public static void UseTrustedProxies(this WebApplication app)
+    {
+        // Reads the configuration and not the options, which are checked later, together with all others.
+        if (app.Configuration.GetSection($"{GatewayOptions.Section}:{nameof(GatewayOptions.TrustedProxies)}").GetChildren().Any())
+        {
+            app.UseForwardedHeaders();
+        }
+    }
+}

@@ -1,4 +1,4 @@
-using System.Diagnostics;
+using AuthMesh.Logs;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
@@ -14,7 +14,7 @@ internal static partial class AnswerLog
         var logger = context.RequestServices.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(AnswerLog).FullName!);
         // Logs the pattern and never the path, which may hold a token.
         var route = (context.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText ?? "no route";
-        if (Activity.Current is null)
+        if (RequestTrace.CurrentId is null)
         {
             LogAnsweredWithoutTrace(logger, failure.Status, failure.Code, route, traceId);
         }

@@ -1,7 +1,7 @@
-using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using AuthMesh.Logs;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.WebUtilities;
 
@@ -57,7 +57,7 @@ public sealed class Failure(int status, string code, string message) : IResult, 
 
         // As elements: the serializer writes a JsonObject as one member without a name.
         var members = Members?.ToDictionary(member => member.Key, member => JsonElement.Parse(member.Value!.ToJsonString()));
-        var traceId = Activity.Current?.TraceId.ToString() ?? httpContext.TraceIdentifier;
+        var traceId = RequestTrace.CurrentId ?? httpContext.TraceIdentifier;
         AnswerLog.Write(httpContext, this, traceId);
         switch (ErrorNegotiation.Choose(httpContext.Request))
         {

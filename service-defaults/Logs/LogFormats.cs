@@ -13,7 +13,7 @@ namespace AuthMesh.Logs;
 
 /// <summary>
 /// A log entry as one JSON object on one line: time, level, category, event, message, the trace id that an error answer shows as
-/// <c>traceId</c>, the span id, the fields of the message, and the exception.
+/// <c>traceId</c>, the span id if the request has one, the fields of the message, and the exception.
 /// </summary>
 /// <remarks>
 /// The framework's JSON format is not used: it takes the trace id from scopes, and a request's scope holds its decoded path, which may hold
@@ -43,9 +43,13 @@ internal sealed class JsonLogFormat(TimeProvider clock) : ConsoleFormatter(Forma
             }
 
             json.WriteString("message", logEntry.Formatter(logEntry.State, logEntry.Exception));
+            if (RequestTrace.CurrentId is { } traceId)
+            {
+                json.WriteString("traceId", traceId);
+            }
+
             if (Activity.Current is { } activity)
             {
-                json.WriteString("traceId", activity.TraceId.ToHexString());
                 json.WriteString("spanId", activity.SpanId.ToHexString());
             }
 
@@ -153,7 +157,7 @@ internal sealed class LogLine(TimeProvider clock) : ConsoleFormatter(FormatName)
         }
 
         textWriter.Write($": {LogText.Visible(message)}");
-        textWriter.WriteLine(Activity.Current is { } activity ? $" [{activity.TraceId.ToHexString()}]" : "");
+        textWriter.WriteLine(RequestTrace.CurrentId is { } traceId ? $" [{traceId}]" : "");
         if (logEntry.Exception is { } exception)
         {
             foreach (var line in exception.ToString().Split('\n'))

@@ -1,0 +1,133 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+using System.Security.Cryptography;
+using Yarp.ReverseProxy.Configuration;
+using Yarp.ReverseProxy.Forwarder;
+using Yarp.ReverseProxy.LoadBalancing;
+using Yarp.ReverseProxy.Model;
+
+namespace AuthMesh.Gateway;
+
+/// <summary>
+/// Forwards a safe request without a body directly, with the route's own transforms, timeout and destinations. It saves the steps of the
+/// proxy's pipeline, which exist for bodies, other ways of balancing and traces. Every other request takes that pipeline.
+/// </summary>
+internal sealed class DirectForward(RequestDelegate next, IHttpForwarder forwarder)
+{
+    private readonly TimeoutPool timeouts = new();
+    private readonly ConditionalWeakTable<DestinationState, Load> loads = [];
+
+    public Task InvokeAsync(HttpContext context) =>
+        context.GetEndpoint()?.Metadata.GetMetadata<RouteModel>() is { Cluster: { } cluster } route
+        && CrossSite.IsSafe(context.Request.Method) && !BodyLimit.HasBody(context)
+        && IsPlain(route.Config) && Activity.Current is null // the pipeline adds its own span to a trace
+        && cluster.DestinationsState.AvailableDestinations is { Count: > 0 } destinations
+        && (destinations.Count == 1 || BalancesByDefault(cluster.Model.Config))
+            ? ForwardAsync(context, route, cluster.Model, destinations)
+            : next(context);
+
+    private static bool IsPlain(RouteConfig route) => route is { TimeoutPolicy: null, RateLimiterPolicy: null, OutputCachePolicy: null };
+
+    private static bool BalancesByDefault(ClusterConfig cluster) =>
+        cluster.LoadBalancingPolicy is null
+        || cluster.LoadBalancingPolicy.Equals(LoadBalancingPolicies.PowerOfTwoChoices, StringComparison.OrdinalIgnoreCase);
+
+    private async Task ForwardAsync(
+        HttpContext context, RouteModel route, ClusterModel cluster, IReadOnlyList<DestinationState> destinations)
+    {
+        using var timeout = timeouts.Rent(route.Config.Timeout);
+        var left = destinations;
+        while (true)
+        {
+            var chosen = Choose(left);
+            await SendAsync(context, route, cluster, chosen, timeout.Token);
+            if (left.Count == 1 || !Retries.MayRepeat(context))
+            {
+                break;
+            }
+
+            left = [.. left.Where(destination => destination != chosen)];
+        }
+
+        Timeouts.SetStatus(context);
+    }
+
+    private async Task SendAsync(
+        HttpContext context, RouteModel route, ClusterModel cluster, DestinationState destination, CancellationToken cancellation)
+    {
+        var load = loads.GetOrCreateValue(destination);
+        load.Enter();
+        try
+        {
+            await forwarder.SendAsync(
+                context, destination.Model.Config.Address, cluster.HttpClient, cluster.Config.HttpRequest ?? ForwarderRequestConfig.Empty,
+                route.Transformer, cancellation);
+        }
+        finally
+        {
+            load.Leave();
+        }
+    }
+
+    /// <summary>Chooses the less busy one of two random destinations, as the proxy does by default.</summary>
+    private DestinationState Choose(IReadOnlyList<DestinationState> destinations)
+    {
+        if (destinations.Count == 1)
+        {
+            return destinations[0];
+        }
+
+        var first = RandomNumberGenerator.GetInt32(destinations.Count);
+        var another = (first + 1 + RandomNumberGenerator.GetInt32(destinations.Count - 1)) % destinations.Count;
+        var (one, other) = (destinations[first], destinations[another]);
+        return loads.GetOrCreateValue(one).Requests <= loads.GetOrCreateValue(other).Requests ? one : other;
+    }
+
+    /// <summary>The requests under way at one destination.</summary>
+    private sealed class Load
+    {
+        private int requests;
+
+        public int Requests => Volatile.Read(ref requests);
+
+        public void Enter() => Interlocked.Increment(ref requests);
+
+        public void Leave() => Interlocked.Decrement(ref requests);
+    }
+
+    /// <summary>Lends timers to requests, because each has a timeout that it hardly ever needs.</summary>
+    private sealed class TimeoutPool
+    {
+        private readonly ConcurrentQueue<CancellationTokenSource> idle = new();
+
+        public Rented Rent(TimeSpan? time)
+        {
+            if (time is not { } delay)
+            {
+                return default;
+            }
+
+            var source = idle.TryDequeue(out var used) ? used : new CancellationTokenSource();
+            source.CancelAfter(delay);
+            return new(this, source);
+        }
+
+        public readonly struct Rented(TimeoutPool pool, CancellationTokenSource? source) : IDisposable
+        {
+            public CancellationToken Token => source?.Token ?? CancellationToken.None;
+
+            public void Dispose()
+            {
+                if (source?.TryReset() is true)
+                {
+                    pool.idle.Enqueue(source); // as many as there were requests at one time
+                }
+                else
+                {
+                    source?.Dispose();
+                }
+            }
+        }
+    }
+}
