@@ -37,11 +37,13 @@ internal sealed class DirectForward(RequestDelegate next, IHttpForwarder forward
         HttpContext context, RouteModel route, ClusterModel cluster, IReadOnlyList<DestinationState> destinations)
     {
         using var timeout = timeouts.Rent(route.Config.Timeout);
-        var left = destinations;
-        while (true)
+        for (var left = destinations; ;)
         {
             var chosen = Choose(left);
-            await SendAsync(context, route, cluster, chosen, timeout.Token);
+            using var counted = loads.GetOrCreateValue(chosen).Enter();
+            await forwarder.SendAsync(
+                context, chosen.Model.Config.Address, cluster.HttpClient, cluster.Config.HttpRequest ?? ForwarderRequestConfig.Empty,
+                route.Transformer, timeout.Token);
             if (left.Count == 1 || !Retries.MayRepeat(context))
             {
                 break;
@@ -51,23 +53,6 @@ internal sealed class DirectForward(RequestDelegate next, IHttpForwarder forward
         }
 
         Timeouts.SetStatus(context);
-    }
-
-    private async Task SendAsync(
-        HttpContext context, RouteModel route, ClusterModel cluster, DestinationState destination, CancellationToken cancellation)
-    {
-        var load = loads.GetOrCreateValue(destination);
-        load.Enter();
-        try
-        {
-            await forwarder.SendAsync(
-                context, destination.Model.Config.Address, cluster.HttpClient, cluster.Config.HttpRequest ?? ForwarderRequestConfig.Empty,
-                route.Transformer, cancellation);
-        }
-        finally
-        {
-            load.Leave();
-        }
     }
 
     /// <summary>Chooses the less busy one of two random destinations, as the proxy does by default.</summary>
@@ -85,15 +70,19 @@ internal sealed class DirectForward(RequestDelegate next, IHttpForwarder forward
     }
 
     /// <summary>The requests under way at one destination.</summary>
-    private sealed class Load
+    private sealed class Load : IDisposable
     {
         private int requests;
 
         public int Requests => Volatile.Read(ref requests);
 
-        public void Enter() => Interlocked.Increment(ref requests);
+        public Load Enter()
+        {
+            Interlocked.Increment(ref requests);
+            return this;
+        }
 
-        public void Leave() => Interlocked.Decrement(ref requests);
+        public void Dispose() => Interlocked.Decrement(ref requests);
     }
 
     /// <summary>Lends timers to requests, because each has a timeout that it hardly ever needs.</summary>

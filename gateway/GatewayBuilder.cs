@@ -1,4 +1,5 @@
 using System.Text;
+using AuthMesh.Errors;
 using AuthMesh.Gateway.Connections;
 using AuthMesh.Gateway.Sessions;
 using AuthMesh.Settings;
@@ -21,6 +22,7 @@ internal static class GatewayBuilder
         var services = builder.Services;
         services.AddSettings<GatewayOptions, GatewayOptionsValidator>(GatewayOptions.Section)
             .BindConfiguration(GatewayOptions.Section, binder => binder.ErrorOnUnknownConfiguration = true);
+        services.AddSingleton<OwnStatusPages>();
         services.AddRequestTimeouts();
         services.AddReverseProxy()
             .LoadFromConfig(builder.Configuration.GetSection("ReverseProxy"))
