@@ -17,6 +17,7 @@ internal static class Compare
     private static readonly (string Name, Func<Plan, CancellationToken, Task<IReadOnlyList<Row>>> MeasureAsync)[] Benchmarks =
     [
         ("protected", ProtectedRates.MeasureAsync),
+        ("bytes", RequestBytes.MeasureAsync),
         ("first-sight", FirstSight.MeasureAsync),
         ("refresh", RefreshRate.MeasureAsync),
         ("login", LoginRate.MeasureAsync),

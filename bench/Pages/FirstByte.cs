@@ -9,8 +9,6 @@ namespace AuthMesh.Bench.Pages;
 /// <summary>Measures the time until the first byte of a page arrives: one person, through the gateway, once everything is warm.</summary>
 internal static class FirstByte
 {
-    private const double Wanted = 10; // milliseconds
-
     private static readonly TimeSpan LongestRound = TimeSpan.FromSeconds(4);
 
     public static async Task<IReadOnlyList<Row>> MeasureAsync(Plan plan, CancellationToken cancellation)
@@ -34,13 +32,13 @@ internal static class FirstByte
             {
                 var taken = await TakeTurnAsync(page, plan.IsSmoke ? TimeSpan.FromSeconds(1) : LongestRound);
                 times[page].AddRange(taken);
-                ratios[page].Add(Percentile(taken, 0.99) / Wanted);
+                ratios[page].Add(Percentile(taken, 0.99) / Targets.FirstByte.Value);
             }
         }
 
         return
         [
-            .. pages.Select(page => new Row($"first byte of {page} (p99)", "10 ms", ratios[page], new Reach.AtMost(1))
+            .. pages.Select(page => new Row($"first byte of {page} (p99)", $"{Targets.FirstByte}", ratios[page], Targets.FirstByte.Reach)
             {
                 Figures = string.Create(
                     CultureInfo.InvariantCulture,

@@ -16,7 +16,9 @@ internal static class DotNet
 
     /// <param name="upstream">The service behind the proxy.</param>
     /// <param name="folder">For its log.</param>
-    public static Task<Server> StartBareProxyAsync(Uri upstream, string folder) => StartAsync("bare-proxy", folder, RouteTo(upstream, []));
+    /// <param name="variables">Further environment variables.</param>
+    public static Task<Server> StartBareProxyAsync(Uri upstream, string folder, IReadOnlyDictionary<string, string>? variables = null) =>
+        StartAsync("bare-proxy", folder, RouteTo(upstream, new(variables ?? new Dictionary<string, string>())));
 
     /// <param name="identity">The source of the keys; the issuer's own address belongs to a proxy that does not exist here.</param>
     /// <param name="issuer">The issuer of the tokens.</param>

@@ -50,7 +50,7 @@ internal static class RefreshRate
 
         return
         [
-            new Row("POST /refresh", "an empty UPDATE … RETURNING through Npgsql", direct.RatiosTo(statement), new Reach.AtLeast(0.5))
+            new Row("POST /refresh", "an empty UPDATE … RETURNING through Npgsql", direct.RatiosTo(statement), Targets.Refresh)
             {
                 Figures = $"{direct} to {statement}; {preparedStatement}; {behindGateway}",
             },

@@ -33,7 +33,7 @@ internal static class FirstSeconds
             .Select(second => Row.Median(shares.Select(round => round[second])));
         return new Row(
             $"GET /protected in the 6th to 15th second after the start, {published.Name}", "the same half a minute later", ratios,
-            new Reach.AtLeast(0.9))
+            Targets.FirstSeconds)
         {
             Figures = "second by second " + string.Join(' ', bySecond.Select(share => FormattableString.Invariant($"{share:0.00}"))),
         };
