@@ -14,6 +14,9 @@ internal static class Chart
     private const int LabelLength = 35; // characters that fit into the first column, in the widest of the fonts
     private const int LineHeight = 16, LanePadding = 7, HeadingHeight = 30, BarHeight = 12, CapHeight = 7, Top = 100, AxisHeight = 32;
 
+    private const string Explanation =
+        "AuthMesh divided by the alternative, median of all rounds. A bar that ends in the tinted part reaches its target.";
+
     // The card has its own background, so that its text is readable on a page whose colours differ from the system's.
     private const string Style =
         """
@@ -56,14 +59,16 @@ internal static class Chart
         var end = y + AxisHeight;
         var (title, description) = ($"{section.Group.Name}-title", $"{section.Group.Name}-description");
         return new XDocument(new XElement(
-            Svg + "svg", Attributes(("viewBox", $"0 0 {Width} {end}"), ("width", Width), ("height", end),
-                ("role", "img"), ("aria-labelledby", $"{title} {description}")),
+            Svg + "svg",
+            Attributes(
+                ("viewBox", $"0 0 {Width} {end}"), ("width", Width), ("height", end), ("role", "img"),
+                ("aria-labelledby", $"{title} {description}")),
             new XElement(Svg + "title", new XAttribute("id", title), section.Group.Title),
             new XElement(Svg + "desc", new XAttribute("id", description), string.Join(' ', section.Rows.Select(Describe))),
             new XElement(Svg + "style", Style),
             Rectangle(0.5, 0.5, Width - 1, end - 1, "card", 8),
             Text(Margin, 38, "title", section.Group.Title),
-            Text(Margin, 60, "quiet", "AuthMesh divided by the alternative, median of all rounds. A bar that ends in the tinted part reaches its target."),
+            Text(Margin, 60, "quiet", Explanation),
             Legend(), content, Axis(scale, y + 16)));
     }
 
@@ -95,7 +100,7 @@ internal static class Chart
         }
 
         yield return Text(RatioEnd, middle + 4.5, "ratio", Number(row.Ratio, "0.00"), "end");
-        yield return Text(TargetStart, middle + 4.5, "quiet", row.Reach is Reach.Shown ? "no target" : $"{row.Reach}, {VerdictOf(row)}");
+        yield return Text(TargetStart, middle + 4.5, "quiet", TargetOf(row));
     }
 
     private static IEnumerable<XElement> Legend()
@@ -155,7 +160,9 @@ internal static class Chart
 
     private static string Describe(Row row) => string.Create(
         CultureInfo.InvariantCulture,
-        $"{row.Measure}, against {row.Against}: {row.Ratio:0.00}, {(row.Reach is Reach.Shown ? "no target" : $"{row.Reach}, {VerdictOf(row)}")}.");
+        $"{row.Measure}, against {row.Against}: {row.Ratio:0.00}, {TargetOf(row)}.");
+
+    private static string TargetOf(Row row) => row.Reach is Reach.Shown ? "no target" : $"{row.Reach}, {VerdictOf(row)}";
 
     private static string VerdictOf(Row row) => row.Reach is Reach.Shown ? "shown" : row.Reach.IsMetBy(row.Ratio) ? "reached" : "missed";
 

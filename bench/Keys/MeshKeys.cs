@@ -15,7 +15,8 @@ internal static class MeshKeys
     public static async Task<KeyRing> OpenAsync(string connectionString, byte[] masterKey, CancellationToken cancellation)
     {
         var ring = new KeyRing(new MasterKey(masterKey), TimeProvider.System, NullLogger<KeyRing>.Instance);
-        await using var db = new IdentityDb(new DbContextOptionsBuilder<IdentityDb>().UseNpgsql(connectionString).Options, Modules.Entities);
+        var options = new DbContextOptionsBuilder<IdentityDb>().UseNpgsql(connectionString).Options;
+        await using var db = new IdentityDb(options, Modules.Entities);
         await ring.OpenAsync(db, cancellation);
         return ring;
     }

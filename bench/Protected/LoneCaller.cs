@@ -25,7 +25,8 @@ internal static class LoneCaller
 
         var guarded = new Contender(
             mesh.Gateway.Address, ("Authorization", tokens), isGuarded: true,
-            [("gateway", mesh.Gateway.ProcessId!.Value), ("resource service", mesh.Resource.ProcessId!.Value)]) { Connections = 1 };
+            [("gateway", mesh.Gateway.ProcessId!.Value), ("resource service", mesh.Resource.ProcessId!.Value)])
+        { Connections = 1 };
         var bare = new Contender(
             yarp.Address, credentials: null, isGuarded: false, [(yarp.Name, yarp.ProcessId), (open.Name, open.ProcessId)])
         { Connections = 1 };
