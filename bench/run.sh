@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Compares AuthMesh with the alternatives on this machine, and writes the results to bench/results.md.
+# Compares AuthMesh with the alternatives on this machine, and writes the results to bench/results.md and bench/charts.
 #
-#   bench/run.sh            runs everything, at most 25 minutes; run it on an otherwise idle machine
-#   bench/run.sh --smoke    only checks that every benchmark runs, about two minutes; its figures mean nothing and are not saved
+#   bench/run.sh            runs everything, about half an hour; run it on an otherwise idle machine
+#   bench/run.sh --smoke    only checks that every benchmark runs, about three minutes; its figures mean nothing and are not saved
 #   bench/run.sh --only protected start    runs some benchmarks and only prints the results
 #
 # Needs the .NET SDK, PostgreSQL, nginx, HAProxy and wrk. As root on Debian or Ubuntu, it installs missing programs other than the SDK.

@@ -22,6 +22,8 @@ internal static class GatewayBuilder
         var services = builder.Services;
         services.AddSettings<GatewayOptions, GatewayOptionsValidator>(GatewayOptions.Section)
             .BindConfiguration(GatewayOptions.Section, binder => binder.ErrorOnUnknownConfiguration = true);
+        services.AddOptions<AuthMeshOptions>().Validate(
+            options => options.Http2Url.Length == 0, "AuthMesh:Http2Url is for services behind the gateway. Leave it out here.");
         services.AddSingleton<OwnStatusPages>();
         services.AddRequestTimeouts();
         services.AddReverseProxy()
@@ -29,6 +31,9 @@ internal static class GatewayBuilder
             .ConfigureHttpClient((_, handler) =>
             {
                 handler.ConnectTimeout = TimeSpan.FromSeconds(2); // inner hosts are near, so a slow connect means a dead host
+                // Over HTTP/2, all requests to a replica share a connection. Pings notice within seconds that its host is gone.
+                handler.KeepAlivePingDelay = handler.KeepAlivePingTimeout = TimeSpan.FromSeconds(2);
+                handler.KeepAlivePingPolicy = HttpKeepAlivePingPolicy.WithActiveRequests;
                 handler.RequestHeaderEncodingSelector = (_, _) => Encoding.UTF8; // as the gateway reads them; ASCII would fail the request
             })
             .AddConfigFilter<CompleteRoutes>()

@@ -140,7 +140,8 @@ public sealed class Mesh : IAsyncDisposable
             var log = folder.LogOf(replica == 0 ? name : $"{name}-{ReplicaNames[replica]}");
             var program = options.PublishedServices is { } published ? ServiceOutput.Published(published, name) : null;
             var port = replica == 0 ? firstPort : 0;
-            var service = await ServiceProcess.StartAsync(name, settings, options.Environment, port, log, program, options.Start);
+            var service = await ServiceProcess.StartAsync(
+                name, settings, options.Environment, port, log, program, options.Start, options.Http2Inside && name != "gateway");
             replicas.Add(service);
             RecordWhatRuns();
         }
@@ -181,9 +182,20 @@ public sealed class Mesh : IAsyncDisposable
         };
     }
 
-    private static IEnumerable<KeyValuePair<string, string>> Destinations(string cluster, IEnumerable<ServiceProcess> replicas) =>
-        replicas.Zip(ReplicaNames, (replica, name) =>
-            KeyValuePair.Create($"ReverseProxy:Clusters:{cluster}:Destinations:{name}:Address", $"{Origin(replica)}/"));
+    private static IEnumerable<KeyValuePair<string, string>> Destinations(string cluster, IReadOnlyList<ServiceProcess> replicas)
+    {
+        var key = $"ReverseProxy:Clusters:{cluster}:";
+        foreach (var (replica, name) in replicas.Zip(ReplicaNames))
+        {
+            yield return new($"{key}Destinations:{name}:Address", (replica.Http2Address ?? replica.Address).AbsoluteUri);
+        }
+
+        if (replicas.Any(replica => replica.Http2Address is not null))
+        {
+            yield return new($"{key}HttpRequest:Version", "2");
+            yield return new($"{key}HttpRequest:VersionPolicy", "RequestVersionExact");
+        }
+    }
 
     private static string Origin(ServiceProcess service) => service.Address.GetLeftPart(UriPartial.Authority);
 

@@ -30,6 +30,9 @@ public sealed record MeshOptions
     /// <summary>A folder with one published service in each subfolder; null takes the output of this checkout's last build.</summary>
     public string? PublishedServices { get; init; }
 
+    /// <summary>Whether the gateway speaks HTTP/2 with the services, at an address of their own (AuthMesh:Http2Url), or HTTP/1.1.</summary>
+    public bool Http2Inside { get; init; } = true;
+
     /// <summary>Starts the program of each service; null starts it as a process.</summary>
     public Func<ServiceStart, Task<IRunningProgram>>? Start { get; init; }
 

@@ -17,7 +17,7 @@ public sealed class ServiceProcess : IAsyncDisposable
 
     private ServiceProcess(
         string name, IReadOnlyDictionary<string, string> settings, string environment, int port, string? logFile, string? program,
-        Func<ServiceStart, Task<IRunningProgram>>? start)
+        Func<ServiceStart, Task<IRunningProgram>>? start, bool http2)
     {
         this.start = start ?? StartChildAsync;
         (Name, Settings, Environment) = (name, settings, environment);
@@ -25,12 +25,16 @@ public sealed class ServiceProcess : IAsyncDisposable
         // People and browsers call only the gateway. To them, `localhost` may be 127.0.0.1 or ::1.
         var free = Ports.FreeOr(port);
         Address = new Uri(name == "gateway" ? $"http://localhost:{free}" : Loopback.Origin(free));
+        Http2Address = http2 ? new Uri(Loopback.Origin(Ports.FreeOr(0))) : null;
         LogFile = logFile ?? Path.GetTempFileName();
     }
 
     public string Name { get; }
 
     public Uri Address { get; }
+
+    /// <summary>The address for a gateway that speaks HTTP/2 with the service; null if it has none.</summary>
+    public Uri? Http2Address { get; }
 
     /// <summary>The settings that it was started with, for starting another replica.</summary>
     public IReadOnlyDictionary<string, string> Settings { get; }
@@ -62,12 +66,14 @@ public sealed class ServiceProcess : IAsyncDisposable
     /// <param name="logFile">Null takes a temporary file.</param>
     /// <param name="program">The assembly or executable file; null takes this checkout's own by the service's name.</param>
     /// <param name="start">See <see cref="MeshOptions.Start"/>.</param>
+    /// <param name="http2">Whether it gets an <see cref="Http2Address"/>.</param>
     /// <exception cref="MeshException">The service is not built, or the port is taken.</exception>
     public static async Task<ServiceProcess> StartAsync(
         string name, IReadOnlyDictionary<string, string> settings, string environment = "Development", int port = 0,
-        string? logFile = null, string? program = null, Func<ServiceStart, Task<IRunningProgram>>? start = null)
+        string? logFile = null, string? program = null, Func<ServiceStart, Task<IRunningProgram>>? start = null,
+        bool http2 = false)
     {
-        var service = new ServiceProcess(name, settings, environment, port, logFile, program, start);
+        var service = new ServiceProcess(name, settings, environment, port, logFile, program, start, http2);
         if (logFile is not null) Processes.LogFile.Rotate(logFile);
         await service.StartAsync();
         return service;
@@ -125,6 +131,7 @@ public sealed class ServiceProcess : IAsyncDisposable
             ["urls"] = Address.GetLeftPart(UriPartial.Authority),
             ["Logging:Console:FormatterName"] = "authmesh-line", // for people; by default, a service writes JSON to a file
         };
+        if (Http2Address is not null) all["AuthMesh:Http2Url"] = Http2Address.GetLeftPart(UriPartial.Authority);
         foreach (var (key, value) in Settings) all[key] = value;
         return all;
     }

@@ -20,6 +20,9 @@ namespace AuthMesh;
 /// <summary>Puts an ASP.NET Core service behind AuthMesh.</summary>
 public static class AuthMeshBuilder
 {
+    /// <summary>The most bytes of headers in a request: the gateway's limit plus the headers that it adds.</summary>
+    internal const int MaximumHeaders = 40 * 1024;
+
     /// <summary>
     /// Protects the service with one call: every endpoint requires a valid access token of the mesh's issuer, unless it calls
     /// <c>AllowAnonymous()</c>. <see cref="Policies.Admin"/> names the policy for admins. All errors have the mesh's one shape,
@@ -74,8 +77,9 @@ public static class AuthMeshBuilder
         services.Configure<KestrelServerOptions>(kestrel =>
         {
             kestrel.AddServerHeader = false;
-            kestrel.Limits.MaxRequestHeadersTotalSize = 40 * 1024; // the gateway's limit plus the headers that it adds
+            kestrel.Limits.MaxRequestHeadersTotalSize = MaximumHeaders;
         });
+        Http2Endpoint.Add(builder);
         // Longer than any request may take, so that a shutdown interrupts none.
         services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(20));
         // The framework logs an exception with its stack trace for every refused token. The mesh logs outcomes itself.

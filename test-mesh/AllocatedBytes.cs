@@ -8,7 +8,8 @@ namespace AuthMesh.TestMesh;
 /// Reads how many bytes a service has allocated. Unlike time, the bytes of a request do not depend on the load of the machine. The service
 /// must run as a process of its own, since services within one process share its heap:
 /// <code>
-/// await using var mesh = await Mesh.StartAsync(InProduction.Options with { Settings = AllocatedBytes.With(InProduction.Options.Settings) });
+/// var options = InProduction.Options;
+/// await using var mesh = await Mesh.StartAsync(options with { Settings = AllocatedBytes.With(options.Settings) });
 /// var before = await AllocatedBytes.ReadAsync(mesh.Gateway);
 /// </code>
 /// Native programs have no startup hooks and cannot be asked.
@@ -51,9 +52,9 @@ public static class AllocatedBytes
     }
 
     /// <summary>
-    /// Makes a number of calls and returns what each process allocated for one of them, on average. Everything that it does meanwhile counts
-    /// too, such as health probes: with 5,000 calls, that is less than a hundredth. Warm it up before, with as many calls: the compiler
-    /// leaves out some allocations in methods that run often.
+    /// Makes a number of calls and returns what each process allocated for one of them, on average. Everything else that it does meanwhile
+    /// counts too, such as health probes: with 5,000 calls, that is less than a hundredth. Warm it up before, with as many calls: the
+    /// compiler leaves out some allocations in methods that run often.
     /// </summary>
     /// <param name="processes">Processes with <see cref="Settings"/>.</param>
     /// <param name="calls">The number of calls, eight at a time.</param>

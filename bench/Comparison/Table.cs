@@ -6,6 +6,9 @@ namespace AuthMesh.Bench.Comparison;
 /// <summary>Formats rows for the screen and for a file.</summary>
 internal static class Table
 {
+    /// <summary>The folder of the charts, beside the file with the tables.</summary>
+    public const string ChartFolder = "charts";
+
     public static string ForPeople(IReadOnlyList<Row> rows)
     {
         var text = new StringBuilder();
@@ -24,23 +27,28 @@ internal static class Table
         return text.ToString();
     }
 
-    public static string ForReaders(IReadOnlyList<Row> rows, IReadOnlyList<string> failures, string machine)
+    public static string ForReaders(IReadOnlyList<Section> sections, IReadOnlyList<string> failures, string machine)
     {
-        var text = new StringBuilder("# Results of the last run\n\n").Append(machine).Append("\n\n");
-        text.Append("| measure | against | ratio | by round | reach | |\n| --- | --- | --- | --- | --- | --- |\n");
-        foreach (var row in rows)
+        var text = new StringBuilder("# Results of the last run\n\n").Append(machine).Append('\n');
+        foreach (var (group, rows) in sections)
         {
             text.Append(
-                CultureInfo.InvariantCulture,
-                $"| {row.Measure} | {row.Against} | **{row.Ratio:0.00}** | {ByRound(row)} | {row.Reach} | {Verdict(row)} |\n");
-        }
+                CultureInfo.InvariantCulture, $"\n## {group.Title}\n\n![{group.Title}, as a chart]({ChartFolder}/{group.Name}.svg)\n\n");
+            text.Append("| measure | against | ratio | by round | target | |\n| --- | --- | --- | --- | --- | --- |\n");
+            foreach (var row in rows)
+            {
+                text.Append(
+                    CultureInfo.InvariantCulture,
+                    $"| {row.Measure} | {row.Against} | **{row.Ratio:0.00}** | {ByRound(row)} | {row.Reach} | {Verdict(row)} |\n");
+            }
 
-        text.Append("\nThe figures behind them:\n\n");
-        foreach (var row in rows)
-        {
-            text.Append(
-                CultureInfo.InvariantCulture,
-                $"- {row.Measure}, against {row.Against}: {row.Figures.Replace(" | ", "; against ", StringComparison.Ordinal)}\n");
+            text.Append("\nThe figures behind them:\n\n");
+            foreach (var row in rows)
+            {
+                text.Append(
+                    CultureInfo.InvariantCulture,
+                    $"- {row.Measure}, against {row.Against}: {row.Figures.Replace(" | ", "; against ", StringComparison.Ordinal)}\n");
+            }
         }
 
         if (failures.Count > 0)

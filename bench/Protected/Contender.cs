@@ -13,8 +13,11 @@ internal sealed class Contender(
     Uri origin, (string Header, string File)? credentials, bool isGuarded, (string Name, int ProcessId)[] processes)
 {
     private readonly Uri url = new(origin, "/protected");
-    private readonly List<double> perSecond = [];
+    private readonly List<double> perSecond = [], milliseconds = [];
     private readonly List<double[]> cpuPerRequest = [];
+
+    /// <summary>How many requests are in progress at once.</summary>
+    public int Connections { get; init; } = Wrk.Connections;
 
     /// <summary>Warms all contenders up. Then, in each round, all take a turn, and each round starts with another one.</summary>
     public static async Task TakeTurnsAsync(IReadOnlyList<Contender> contenders, Plan plan, CancellationToken cancellation)
@@ -43,6 +46,14 @@ internal sealed class Contender(
             reach)
         { Figures = $"{this} | {other}" };
 
+    /// <summary>Compares the median time of a request instead of the requests per second.</summary>
+    public Row DelayAgainst(Contender other, string measure, string against, Reach reach) =>
+        new(measure, against, [.. milliseconds.Zip(other.milliseconds, (ours, theirs) => ours / theirs)], reach)
+        {
+            Figures = FormattableString.Invariant($"{Row.Median(milliseconds):0.00} ms, {this} | ")
+                + FormattableString.Invariant($"{Row.Median(other.milliseconds):0.00} ms, {other}"),
+        };
+
     public override string ToString()
     {
         var cpu = processes.Select(
@@ -56,6 +67,7 @@ internal sealed class Contender(
         var before = processes.Select(process => CpuTime.Of(process.ProcessId)).ToList();
         var load = await RunAsync(time);
         perSecond.Add(load.PerSecond);
+        milliseconds.Add(load.P50);
         cpuPerRequest.Add([.. processes.Select((process, i) => (CpuTime.Of(process.ProcessId) - before[i]) / load.Requests)]);
     }
 
@@ -80,5 +92,5 @@ internal sealed class Contender(
         }
     }
 
-    private Task<Load> RunAsync(TimeSpan time) => Wrk.RunAsync(url, time, credentials);
+    private Task<Load> RunAsync(TimeSpan time) => Wrk.RunAsync(url, time, credentials, Connections);
 }

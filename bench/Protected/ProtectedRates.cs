@@ -1,5 +1,7 @@
 using AuthMesh.Bench.Comparison;
+using AuthMesh.Bench.Keys;
 using AuthMesh.Bench.Servers;
+using AuthMesh.Bench.Sessions;
 using AuthMesh.LocalMesh;
 using AuthMesh.TestMesh;
 
@@ -18,17 +20,34 @@ internal static class ProtectedRates
 
     private static async Task<IReadOnlyList<Row>> MeasureAsync(Plan plan, string folder, CancellationToken cancellation)
     {
-        await using var mesh = await Mesh.StartAsync(InProduction.Options, cancellation);
+        var masterKey = Rotatable.NewMasterKey();
+        var settings = new Dictionary<string, string>(InProduction.Options.IdentitySettings)
+        {
+            ["Identity:MasterKey"] = Convert.ToBase64String(masterKey),
+        };
+        await using var mesh = await Mesh.StartAsync(InProduction.Options with { IdentitySettings = settings }, cancellation);
         var users = await SignedInUsers.CreateAsync(mesh.Gateway.Address, plan.IsSmoke ? 20 : 1_000);
         var tokens = await WriteAsync(folder, "tokens", users.Tokens.Select(token => "Bearer " + token));
         var cookies = await WriteAsync(folder, "cookies", users.Cookies);
 
         await using var unguarded = await DotNet.StartUnguardedServiceAsync(mesh.Resource.Settings, folder);
         await using var yarpBeforeUnguarded = await DotNet.StartBareProxyAsync(unguarded.Address, folder);
+        await using var quiet = await DotNet.StartUnguardedServiceAsync(mesh.Resource.Settings, folder, DotNet.WithoutActivities);
+        await using var yarpBeforeQuiet = await DotNet.StartBareProxyAsync(quiet.Address, folder, null, DotNet.WithoutActivities);
+        await using var http2 = await DotNet.StartUnguardedServiceAsync(mesh.Resource.Settings, folder, DotNet.OnlyHttp2);
+        await using var yarpBeforeHttp2 = await DotNet.StartBareProxyAsync(http2.Address, folder, null, DotNet.ToHttp2);
         await using var open = await DotNet.StartOpenServiceAsync(folder);
         await using var yarp = await DotNet.StartBareProxyAsync(open.Address, folder);
         await using var nginx = await Nginx.StartAsync(open.Address, folder);
         await using var haproxy = await HaProxy.StartAsync(mesh.Gateway.Address, users.Tokens[0], open.Address, folder);
+        await using var remembering = await RememberingHaProxy.StartAsync(
+            mesh.Gateway.Address, users.Tokens[0], InProduction.Issuer, open.Address,
+            Directory.CreateDirectory(Path.Combine(folder, "remembering")).FullName);
+        using (var ring = await MeshKeys.OpenAsync(mesh.ConnectionString, masterKey, cancellation))
+        {
+            await RememberingProof.CheckAsync(remembering, ring, users.Tokens[0], users.Tokens[1]);
+        }
+
         await using var stockService = await DotNet.StartStockServiceAsync(mesh.Identity.Address, InProduction.Issuer, folder);
         await using var stockGateway = await DotNet.StartStockGatewayAsync(
             mesh.Identity.Address, InProduction.Issuer, stockService.Address, folder);
@@ -41,23 +60,36 @@ internal static class ProtectedRates
         var byToken = new Contender(mesh.Gateway.Address, (Bearer, tokens), isGuarded: true, [gateway, resource]);
         var byCookie = new Contender(mesh.Gateway.Address, (Cookie, cookies), isGuarded: true, [gateway, resource]);
         var behindYarp = Behind(yarpBeforeUnguarded, unguarded, isGuarded: false, isAnonymous: true); // it would validate a token
+        var behindYarpWithoutActivities = Behind(yarpBeforeQuiet, quiet, isGuarded: false, isAnonymous: true);
+        var behindYarpOverHttp2 = Behind(yarpBeforeHttp2, http2, isGuarded: false, isAnonymous: true);
         var behindYarpAndLittle = Behind(yarp, open, isGuarded: false);
         var behindNginx = Behind(nginx, open, isGuarded: false);
         var behindHaProxy = Behind(haproxy, open, isGuarded: true);
+        var behindRemembering = Behind(remembering.Server, open, isGuarded: true);
         var stock = Behind(stockGateway, stockService, isGuarded: true);
 
         await Contender.TakeTurnsAsync(
-            [byToken, byCookie, behindYarp, behindYarpAndLittle, behindNginx, behindHaProxy, stock], plan, cancellation);
+            [
+                byToken, byCookie, behindYarp, behindYarpWithoutActivities, behindYarpOverHttp2, behindYarpAndLittle, behindRemembering,
+                behindHaProxy, behindNginx, stock,
+            ],
+            plan, cancellation);
 
         const string Measure = "GET /protected, by bearer token";
         return
         [
-            byToken.Against(behindYarp, Measure, "bare YARP, the same service's open route", new Reach.AtLeast(0.9)),
-            byToken.Against(behindYarpAndLittle, Measure, "bare YARP, open service on the bare framework", new Reach.Shown()),
-            byToken.Against(behindHaProxy, Measure, "HAProxy jwt_verify, open service on the bare framework", new Reach.AtLeast(1.5)),
-            byToken.Against(behindNginx, Measure, "nginx, open service on the bare framework", new Reach.AtLeast(0.55)),
-            byToken.Against(stock, Measure, "YARP and a service, each with JwtBearer", new Reach.Shown()),
-            byCookie.Against(byToken, "GET /protected, by session cookie", "the same by bearer token", new Reach.AtLeast(0.9)),
+            byToken.Against(behindYarp, Measure, "bare YARP, the same service's open route", Targets.AgainstBareYarp),
+            byToken.Against(behindYarpWithoutActivities, Measure, "the same YARP and service without Activities", Targets.None),
+            byToken.Against(behindYarpOverHttp2, Measure, "the same YARP and service, HTTP/2 between them", Targets.None),
+            byToken.Against(behindYarpAndLittle, Measure, "bare YARP, open service on the bare framework", Targets.None),
+            byToken.Against(
+                behindRemembering, Measure, "HAProxy that remembers verified tokens, open service on the bare framework",
+                Targets.AgainstRememberingHaProxy),
+            byToken.Against(
+                behindHaProxy, Measure, "HAProxy jwt_verify, open service on the bare framework", Targets.AgainstVerifyingHaProxy),
+            byToken.Against(behindNginx, Measure, "nginx, open service on the bare framework", Targets.AgainstNginx),
+            byToken.Against(stock, Measure, "YARP and a service, each with JwtBearer", Targets.None),
+            byCookie.Against(byToken, "GET /protected, by session cookie", "the same by bearer token", Targets.ByCookie),
         ];
     }
 

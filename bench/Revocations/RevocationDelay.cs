@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
+using AuthMesh.Bench.Comparison;
 using AuthMesh.LocalMesh;
 using AuthMesh.TestMesh;
 
@@ -15,6 +16,8 @@ namespace AuthMesh.Bench.Revocations;
 /// </summary>
 internal static class RevocationDelay
 {
+    private const int Revocations = 1_000;
+
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(2); // between two requests to one replica
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
@@ -33,14 +36,55 @@ internal static class RevocationDelay
 
     public static Command Define()
     {
-        var count = new Option<int>("--count") { Description = "Number of sessions to revoke", DefaultValueFactory = _ => 1000 };
+        var count = new Option<int>("--count") { Description = "Number of sessions to revoke", DefaultValueFactory = _ => Revocations };
         var command = new Command(
             "revocation", "Measures the time from a revocation's answer to the last acceptance, over 2 replicas of each service") { count };
         command.SetAction((parsed, cancellation) => RunAsync(parsed.GetValue(count), cancellation));
         return command;
     }
 
+    public static async Task<IReadOnlyList<Row>> MeasureAsync(Plan plan, CancellationToken cancellation)
+    {
+        var worst = await RevokeAsync(plan.IsSmoke ? Kinds.Length : Revocations, cancellation);
+        var delays = worst.Select(last => last.Delay).Order().ToList();
+        var p99 = Percentile(delays, 0.99).TotalMilliseconds;
+        return
+        [
+            // One round: a p99 of fewer revocations would be that of a handful.
+            new Row(
+                "from a revocation's answer to the last acceptance by any of 6 replicas (p99)", $"{Targets.Revocation}",
+                [p99 / Targets.Revocation.Value], Targets.Revocation.Reach)
+            {
+                Figures = FormattableString.Invariant($"p50 {Percentile(delays, 0.5).TotalMilliseconds:0.0} ms, p99 {p99:0.0} ms, ")
+                    + FormattableString.Invariant($"longest {delays[^1].TotalMilliseconds:0.0} ms, {delays.Count:N0} revocations"),
+            },
+        ];
+    }
+
     private static async Task<int> RunAsync(int count, CancellationToken cancellation)
+    {
+        var worst = await RevokeAsync(count, cancellation);
+        Console.WriteLine(
+            $"{count} revocations, 2 replicas each of gateway, resource service and identity service; milliseconds from the answer to the");
+        Console.WriteLine("last acceptance by any replica (0: none was accepted after the answer)");
+        Console.WriteLine();
+        Console.WriteLine($"{"",-26}{"count",8}{"p50",8}{"p90",8}{"p99",8}{"max",8}");
+        foreach (var kind in Kinds.Select(kind => kind.Name))
+        {
+            Print(kind, [.. worst.Where(row => row.Kind == kind).Select(row => row.Delay)]);
+        }
+
+        Print("all", [.. worst.Select(row => row.Delay)]);
+        Console.WriteLine();
+        Console.WriteLine(
+            "the last replica to refuse: " + string.Join(", ", worst.GroupBy(row => row.Replica).OrderByDescending(group => group.Count())
+            .Select(group => $"{group.Key} {group.Count()}")));
+        return 0;
+    }
+
+    /// <returns>For each revocation, the longest delay at any replica.</returns>
+    private static async Task<IReadOnlyList<(string Kind, TimeSpan Delay, string Replica)>> RevokeAsync(
+        int count, CancellationToken cancellation)
     {
         await using var mesh = await Mesh.StartAsync(
             new MeshOptions
@@ -65,6 +109,7 @@ internal static class RevocationDelay
         var worst = new List<(string Kind, TimeSpan Delay, string Replica)>();
         for (var i = 0; i < count; i++)
         {
+            cancellation.ThrowIfCancellationRequested();
             var gateway = gateways[i % gateways.Count];
             var victim = await SignIn.CreateAsync(gateway);
             var kind = Kinds[i % Kinds.Length];
@@ -85,22 +130,7 @@ internal static class RevocationDelay
         }
 
         replicas.ForEach(replica => replica.Caller.Dispose());
-        Console.WriteLine(
-            $"{count} revocations, 2 replicas each of gateway, resource service and identity service; milliseconds from the answer to the");
-        Console.WriteLine("last acceptance by any replica (0: none was accepted after the answer)");
-        Console.WriteLine();
-        Console.WriteLine($"{"",-26}{"count",8}{"p50",8}{"p90",8}{"p99",8}{"max",8}");
-        foreach (var kind in Kinds.Select(kind => kind.Name))
-        {
-            Print(kind, [.. worst.Where(row => row.Kind == kind).Select(row => row.Delay)]);
-        }
-
-        Print("all", [.. worst.Select(row => row.Delay)]);
-        Console.WriteLine();
-        Console.WriteLine(
-            "the last replica to refuse: " + string.Join(", ", worst.GroupBy(row => row.Replica).OrderByDescending(group => group.Count())
-            .Select(group => $"{group.Key} {group.Count()}")));
-        return 0;
+        return worst;
     }
 
     /// <returns>The time from the answer to the end of the last accepted request; zero if none was accepted after it.</returns>
@@ -135,11 +165,13 @@ internal static class RevocationDelay
         throw new InvalidOperationException($"{replica.Name} still accepts the revoked session after {Patience.TotalSeconds:0} s.");
     }
 
+    private static TimeSpan Percentile(List<TimeSpan> sorted, double share) =>
+        sorted[Math.Min(sorted.Count - 1, (int)Math.Ceiling(share * sorted.Count) - 1)];
+
     private static void Print(string name, List<TimeSpan> delays)
     {
         delays.Sort();
-        string At(double share) =>
-            $"{delays[Math.Min(delays.Count - 1, (int)Math.Ceiling(share * delays.Count) - 1)].TotalMilliseconds:0.0}";
+        string At(double share) => $"{Percentile(delays, share).TotalMilliseconds:0.0}";
         Console.WriteLine($"{name,-26}{delays.Count,8}{At(0.5),8}{At(0.9),8}{At(0.99),8}{At(1),8}");
     }
 

@@ -33,8 +33,8 @@ internal static class HaProxy
         return await Server.StartAsync("haproxy", ["haproxy", "-db", "-f", file], port, folder);
     }
 
-    // The key that the token names.
-    private static async Task<string> FetchPublicKeyAsync(Uri issuer, string token)
+    /// <returns>The key that the token names, as PEM.</returns>
+    internal static async Task<string> FetchPublicKeyAsync(Uri issuer, string token)
     {
         using var http = new HttpClient();
         var keys = await http.GetFromJsonAsync<JsonElement>(new Uri(issuer, "/.well-known/jwks.json"));

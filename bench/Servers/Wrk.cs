@@ -4,25 +4,27 @@ using AuthMesh.LocalMesh.Processes;
 namespace AuthMesh.Bench.Servers;
 
 /// <param name="PerSecond">The average over the whole time.</param>
-/// <param name="P99">In milliseconds.</param>
+/// <param name="P50">In milliseconds, and so is <paramref name="P99"/>.</param>
 /// <param name="Seconds">Requests sent in each second; the first and last seconds are incomplete.</param>
-internal sealed record Load(long Requests, double PerSecond, double P99, IReadOnlyList<long> Seconds);
+internal sealed record Load(long Requests, double PerSecond, double P50, double P99, IReadOnlyList<long> Seconds);
 
-/// <summary>Creates load from another process: one wrk thread with 64 connections, each repeating as soon as it is answered.</summary>
+/// <summary>Creates load from another process: one wrk thread whose connections each repeat as soon as they are answered.</summary>
 internal static class Wrk
 {
-    private const int Connections = 64;
+    public const int Connections = 64;
 
     private static readonly string Script = Path.Combine(AppContext.BaseDirectory, "Servers", "wrk.lua");
 
     /// <param name="credentials">The header and the file with its values, one per line, which are sent in turn; null sends none.</param>
+    /// <param name="connections">The number of connections.</param>
     /// <exception cref="InvalidOperationException">An answer was not 2xx, or a connection broke, so the measurement is void.</exception>
-    public static async Task<Load> RunAsync(Uri url, TimeSpan time, (string Header, string File)? credentials = null)
+    public static async Task<Load> RunAsync(
+        Uri url, TimeSpan time, (string Header, string File)? credentials = null, int connections = Connections)
     {
         string[] own = credentials is { } sent ? ["--", sent.Header, sent.File] : [];
         string[] command =
         [
-            "wrk", "--threads", "1", "--connections", Number(Connections), "--duration", Number((int)time.TotalSeconds) + "s",
+            "wrk", "--threads", "1", "--connections", Number(connections), "--duration", Number((int)time.TotalSeconds) + "s",
             "--timeout", "10s",
             "--script", Script, url.AbsoluteUri, .. own,
         ];
@@ -41,7 +43,7 @@ internal static class Wrk
         }
 
         return new Load(
-            (long)Figure("requests"), Figure("requests") / Figure("microseconds") * 1e6, Figure("p99") / 1000,
+            (long)Figure("requests"), Figure("requests") / Figure("microseconds") * 1e6, Figure("p50") / 1000, Figure("p99") / 1000,
             [.. figures["seconds"].Split(' ').Select(long.Parse)]);
     }
 

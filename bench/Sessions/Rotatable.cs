@@ -1,13 +1,10 @@
 using System.Security.Cryptography;
 using AuthMesh.Access;
-using AuthMesh.Identity;
-using AuthMesh.Identity.Platform.Database;
+using AuthMesh.Bench.Keys;
 using AuthMesh.Identity.Keys;
 using AuthMesh.Identity.Sessions;
 using AuthMesh.Identity.Tokens;
 using AuthMesh.Settings;
-using Microsoft.EntityFrameworkCore;
-using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using Npgsql;
 
@@ -43,13 +40,7 @@ internal sealed class Rotatable(NpgsqlDataSource database, KeyRing ring, IReadOn
     public static async Task<Rotatable> CreateAsync(
         NpgsqlDataSource database, string connectionString, byte[] masterKey, int count, CancellationToken cancellation)
     {
-        var ring = new KeyRing(new MasterKey(masterKey), TimeProvider.System, NullLogger<KeyRing>.Instance);
-        await using (var db = new IdentityDb(
-            new DbContextOptionsBuilder<IdentityDb>().UseNpgsql(connectionString).Options, Modules.Entities))
-        {
-            await ring.OpenAsync(db, cancellation);
-        }
-
+        var ring = await MeshKeys.OpenAsync(connectionString, masterKey, cancellation);
         var ids = new List<Guid>(count);
         await using (var seed = database.CreateCommand(Seed))
         {

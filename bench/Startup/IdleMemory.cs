@@ -1,5 +1,4 @@
 using AuthMesh.Bench.Comparison;
-using AuthMesh.Bench.Servers;
 using AuthMesh.LocalMesh;
 
 namespace AuthMesh.Bench.Startup;
@@ -7,32 +6,29 @@ namespace AuthMesh.Bench.Startup;
 /// <summary>Measures the memory of the three published services of a mesh before their first request.</summary>
 internal static class IdleMemory
 {
-    private const double Wanted = 200; // megabytes
     private static readonly TimeSpan Settling = TimeSpan.FromSeconds(20);
 
     public static Task<IReadOnlyList<Row>> MeasureAsync(Plan plan, CancellationToken cancellation) =>
-        Published.EachAsync(published => TemporaryFolders.UseAsync(folder => MeasureAsync(published, folder, plan, cancellation)));
+        Published.EachAsync(published => MeasureAsync(published, plan, cancellation));
 
-    private static async Task<Row> MeasureAsync(Published published, string folder, Plan plan, CancellationToken cancellation)
+    private static async Task<Row> MeasureAsync(Published published, Plan plan, CancellationToken cancellation)
     {
-        var (shares, ours, theirs) = (new List<double>(), new List<double[]>(), new List<double>());
+        var rounds = new List<PhysicalMemory>();
         for (var round = 0; round < plan.Repetitions; round++)
         {
             await using var mesh = await Mesh.StartAsync(new MeshOptions { PublishedServices = published.Folder }, cancellation);
-            await using var stock = await DotNet.StartStockIdentityAsync(mesh.ConnectionString + ";Database=postgres", folder);
-            await stock.WaitUntilItAnswersAsync("/", cancellation);
             await Task.Delay(plan.IsSmoke ? TimeSpan.Zero : Settling, cancellation);
-            ours.Add([.. mesh.Services.Select(service => ResidentMemory.MegabytesOf(service.ProcessId!.Value))]);
-            theirs.Add(ResidentMemory.MegabytesOf(stock.ProcessId));
-            shares.Add(ours[^1].Sum() / Wanted);
+            rounds.Add(PhysicalMemory.Of([.. mesh.Services.Select(service => service.ProcessId!.Value)]));
         }
 
-        double Median(int service) => Row.Median(ours.Select(round => round[service]));
-        return new Row($"idle resident memory of the three services, {published.Name}", "200 MB", shares, new Reach.AtMost(1))
+        double Own(int service) => Row.Median(rounds.Select(round => round.Own[service]));
+        return new Row(
+            $"idle memory of the three services, {published.Name}", $"{Targets.IdleMemory}",
+            [.. rounds.Select(round => round.Total / Targets.IdleMemory.Value)], Targets.IdleMemory.Reach)
         {
-            Figures = FormattableString.Invariant(
-                $"identity service {Median(0):0}, resource service {Median(1):0}, gateway {Median(2):0} MB; ")
-                + FormattableString.Invariant($"ASP.NET Core's own identity service alone {Row.Median(theirs):0} MB"),
+            Figures = FormattableString.Invariant($"{Row.Median(rounds.Select(round => round.Total)):0} MB: identity service {Own(0):0}, ")
+                + FormattableString.Invariant($"resource service {Own(1):0}, gateway {Own(2):0}, ")
+                + FormattableString.Invariant($"shared by two or three {Row.Median(rounds.Select(round => round.Shared)):0}"),
         };
     }
 }

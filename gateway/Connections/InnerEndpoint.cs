@@ -1,4 +1,5 @@
 using AuthMesh.Errors;
+using AuthMesh.Settings;
 
 namespace AuthMesh.Gateway.Connections;
 
@@ -19,22 +20,10 @@ internal sealed class InnerEndpoint : IStartupFilter
     /// <summary>Adds the configured address. It skips an unusable one; the check of all settings then reports the reason.</summary>
     public static InnerEndpoint? Add(WebApplicationBuilder builder)
     {
-        var configuration = builder.Configuration;
-        var endpoints = configuration.GetSection("Kestrel:Endpoints").GetChildren().Select(endpoint => endpoint["Url"] ?? "").ToList();
-        var urls = endpoints.Count > 0 ? endpoints : PublicUrls(configuration); // with endpoints, the host ignores other addresses
-        if (configuration[Key] is not { Length: > 0 } url || TryReadPort(url) is not { } port
-            || urls.Any(other => TryParse(other)?.Port == port))
+        if (builder.Configuration[Key] is not { Length: > 0 } url
+            || ListeningAddress.TryAdd(builder.Configuration, "AuthMeshInner", url) is not { } port)
         {
             return null;
-        }
-
-        if (endpoints.Count > 0)
-        {
-            configuration["Kestrel:Endpoints:AuthMeshInner:Url"] = url;
-        }
-        else
-        {
-            builder.WebHost.UseUrls([.. urls, url]);
         }
 
         var inner = new InnerEndpoint(port);
@@ -50,41 +39,4 @@ internal sealed class InnerEndpoint : IStartupFilter
                 : NotFound.ExecuteAsync(context));
         next(app);
     };
-
-    /// <summary>Reads the addresses as the host does when no endpoints are set.</summary>
-    private static List<string> PublicUrls(ConfigurationManager configuration)
-    {
-        if (configuration[WebHostDefaults.ServerUrlsKey] is { Length: > 0 } urls)
-        {
-            return [.. urls.Split(';', StringSplitOptions.RemoveEmptyEntries)];
-        }
-
-        List<string> fromPorts =
-        [
-            .. Ports(WebHostDefaults.HttpPortsKey).Select(port => $"http://*:{port}"),
-            .. Ports(WebHostDefaults.HttpsPortsKey).Select(port => $"https://*:{port}"),
-        ];
-        return fromPorts.Count > 0 ? fromPorts : ["http://localhost:5000"];
-
-        string[] Ports(string key) =>
-            configuration[key]?.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) ?? [];
-    }
-
-    private static int? TryReadPort(string url) =>
-        TryParse(url) is { Scheme: "http", PathBase: "", Port: > 0 and < 65536 } address
-            && url.EndsWith($":{address.Port}", StringComparison.Ordinal)
-            ? address.Port
-            : null;
-
-    private static BindingAddress? TryParse(string url)
-    {
-        try
-        {
-            return BindingAddress.Parse(url);
-        }
-        catch (FormatException)
-        {
-            return null;
-        }
-    }
 }

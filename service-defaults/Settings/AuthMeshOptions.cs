@@ -1,4 +1,5 @@
 using System.Text;
+using AuthMesh.Requests;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
@@ -38,6 +39,12 @@ public sealed class AuthMeshOptions
 
     /// <summary>A file with the <see cref="ServiceKey"/>.</summary>
     public string ServiceKeyFile { get; set; } = "";
+
+    /// <summary>
+    /// A second address of this service that speaks HTTP/2 without TLS, for the gateway: <c>http://+:8082</c> for all addresses. Off unless
+    /// set. The gateway's cluster must then have the port and <c>HttpRequest:Version</c> 2. Keep it inside your network.
+    /// </summary>
+    public string Http2Url { get; set; } = "";
 
     /// <summary>How this service treats a lack of confirmed revocations.</summary>
     public RevocationOptions Revocations { get; set; } = new();
@@ -91,7 +98,7 @@ public enum OnStale
     Reject,
 }
 
-internal sealed class AuthMeshOptionsValidator(IHostEnvironment environment) : IValidateOptions<AuthMeshOptions>
+internal sealed class AuthMeshOptionsValidator(IHostEnvironment environment, Http2Endpoint? http2 = null) : IValidateOptions<AuthMeshOptions>
 {
     private const int MinimumServiceKeyLength = 32; // characters; openssl rand -base64 32 prints 44
     private const int MaximumVerifiedTokens = 2_000_000; // more than half a gigabyte of them
@@ -121,6 +128,9 @@ internal sealed class AuthMeshOptionsValidator(IHostEnvironment environment) : I
             options.Revocations.StaleAfter >= TimeSpan.FromSeconds(5) && options.Revocations.StaleAfter <= TimeSpan.FromHours(1),
             "Revocations:StaleAfter", "must be 00:00:05 to 01:00:00. The identity service confirms every 2 seconds.");
         problems.Unless(Enum.IsDefined(options.Revocations.OnStale), "Revocations:OnStale", "must be Accept or Reject.");
+        problems.Unless(
+            options.Http2Url.Length == 0 || http2 is not null, nameof(options.Http2Url),
+            "must be http, an address, and a port that no other address of this service uses, for example http://+:8082.");
         CheckServiceKey(options, problems);
         return problems.Result;
     }
