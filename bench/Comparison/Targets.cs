@@ -27,6 +27,15 @@ internal static class Targets
 
     public static readonly Reach Growth = new Reach.AtMost(1.2);
 
+    /// <summary>The same requests with HTTP/2 between gateway and service, against the same alternatives.</summary>
+    public static class OverHttp2
+    {
+        public static readonly Reach AgainstBareYarp = new Reach.AtLeast(1.4);
+        public static readonly Reach AgainstRememberingHaProxy = new Reach.AtLeast(0.9);
+        public static readonly Reach AgainstVerifyingHaProxy = new Reach.AtLeast(2.2);
+        public static readonly Reach AgainstNginx = new Reach.AtLeast(0.7);
+    }
+
     /// <summary>For rows that only show a ratio.</summary>
     public static readonly Reach None = new Reach.Shown();
 

@@ -26,6 +26,7 @@ internal static class ProtectedRates
             ["Identity:MasterKey"] = Convert.ToBase64String(masterKey),
         };
         await using var mesh = await Mesh.StartAsync(InProduction.Options with { IdentitySettings = settings }, cancellation);
+        await using var http1Gateway = await StartHttp1GatewayAsync(mesh, cancellation);
         var users = await SignedInUsers.CreateAsync(mesh.Gateway.Address, plan.IsSmoke ? 20 : 1_000);
         var tokens = await WriteAsync(folder, "tokens", users.Tokens.Select(token => "Bearer " + token));
         var cookies = await WriteAsync(folder, "cookies", users.Cookies);
@@ -52,13 +53,15 @@ internal static class ProtectedRates
         await using var stockGateway = await DotNet.StartStockGatewayAsync(
             mesh.Identity.Address, InProduction.Issuer, stockService.Address, folder);
 
-        (string Name, int ProcessId) gateway = ("gateway", mesh.Gateway.ProcessId!.Value),
+        (string Name, int ProcessId) gateway = ("gateway", http1Gateway.ProcessId!.Value),
+            http2Gateway = ("gateway", mesh.Gateway.ProcessId!.Value),
             resource = ("resource service", mesh.Resource.ProcessId!.Value);
         Contender Behind(Server proxy, Server service, bool isGuarded, bool isAnonymous = false) =>
             new(proxy.Address, isAnonymous ? null : (Bearer, tokens), isGuarded,
                 [(proxy.Name, proxy.ProcessId), (service.Name, service.ProcessId)]);
-        var byToken = new Contender(mesh.Gateway.Address, (Bearer, tokens), isGuarded: true, [gateway, resource]);
-        var byCookie = new Contender(mesh.Gateway.Address, (Cookie, cookies), isGuarded: true, [gateway, resource]);
+        var byToken = new Contender(http1Gateway.Address, (Bearer, tokens), isGuarded: true, [gateway, resource]);
+        var overHttp2 = new Contender(mesh.Gateway.Address, (Bearer, tokens), isGuarded: true, [http2Gateway, resource]);
+        var byCookie = new Contender(http1Gateway.Address, (Cookie, cookies), isGuarded: true, [gateway, resource]);
         var behindYarp = Behind(yarpBeforeUnguarded, unguarded, isGuarded: false, isAnonymous: true); // it would validate a token
         var behindYarpWithoutActivities = Behind(yarpBeforeQuiet, quiet, isGuarded: false, isAnonymous: true);
         var behindYarpOverHttp2 = Behind(yarpBeforeHttp2, http2, isGuarded: false, isAnonymous: true);
@@ -70,27 +73,44 @@ internal static class ProtectedRates
 
         await Contender.TakeTurnsAsync(
             [
-                byToken, byCookie, behindYarp, behindYarpWithoutActivities, behindYarpOverHttp2, behindYarpAndLittle, behindRemembering,
+                byToken, overHttp2, byCookie, behindYarp, behindYarpWithoutActivities, behindYarpOverHttp2, behindYarpAndLittle, behindRemembering,
                 behindHaProxy, behindNginx, stock,
             ],
             plan, cancellation);
 
-        const string Measure = "GET /protected, by bearer token";
+        const string Measure = "GET /protected, by bearer token", OverHttp2 = Measure + ", HTTP/2 inside",
+            Bare = "bare YARP, the same service's open route", BareOverHttp2 = "the same YARP and service, HTTP/2 between them",
+            Remembering = "HAProxy that remembers verified tokens, open service on the bare framework",
+            Verifying = "HAProxy jwt_verify, open service on the bare framework", Plain = "nginx, open service on the bare framework";
         return
         [
-            byToken.Against(behindYarp, Measure, "bare YARP, the same service's open route", Targets.AgainstBareYarp),
+            byToken.Against(behindYarp, Measure, Bare, Targets.AgainstBareYarp),
             byToken.Against(behindYarpWithoutActivities, Measure, "the same YARP and service without Activities", Targets.None),
-            byToken.Against(behindYarpOverHttp2, Measure, "the same YARP and service, HTTP/2 between them", Targets.None),
+            byToken.Against(behindYarpOverHttp2, Measure, BareOverHttp2, Targets.None),
             byToken.Against(behindYarpAndLittle, Measure, "bare YARP, open service on the bare framework", Targets.None),
-            byToken.Against(
-                behindRemembering, Measure, "HAProxy that remembers verified tokens, open service on the bare framework",
-                Targets.AgainstRememberingHaProxy),
-            byToken.Against(
-                behindHaProxy, Measure, "HAProxy jwt_verify, open service on the bare framework", Targets.AgainstVerifyingHaProxy),
-            byToken.Against(behindNginx, Measure, "nginx, open service on the bare framework", Targets.AgainstNginx),
+            byToken.Against(behindRemembering, Measure, Remembering, Targets.AgainstRememberingHaProxy),
+            byToken.Against(behindHaProxy, Measure, Verifying, Targets.AgainstVerifyingHaProxy),
+            byToken.Against(behindNginx, Measure, Plain, Targets.AgainstNginx),
             byToken.Against(stock, Measure, "YARP and a service, each with JwtBearer", Targets.None),
             byCookie.Against(byToken, "GET /protected, by session cookie", "the same by bearer token", Targets.ByCookie),
+            overHttp2.Against(behindYarp, OverHttp2, Bare, Targets.OverHttp2.AgainstBareYarp),
+            overHttp2.Against(behindYarpOverHttp2, OverHttp2, BareOverHttp2, Targets.None),
+            overHttp2.Against(behindRemembering, OverHttp2, Remembering, Targets.OverHttp2.AgainstRememberingHaProxy),
+            overHttp2.Against(behindHaProxy, OverHttp2, Verifying, Targets.OverHttp2.AgainstVerifyingHaProxy),
+            overHttp2.Against(behindNginx, OverHttp2, Plain, Targets.OverHttp2.AgainstNginx),
         ];
+    }
+
+    /// <summary>A gateway that speaks HTTP/1.1 with the services of a mesh, whose own gateway speaks HTTP/2 with them.</summary>
+    private static async Task<ServiceProcess> StartHttp1GatewayAsync(Mesh mesh, CancellationToken cancellation)
+    {
+        var settings = mesh.Gateway.Settings.Where(setting => !setting.Key.Contains(":HttpRequest:", StringComparison.Ordinal))
+            .ToDictionary(setting => setting.Key, setting => setting.Value);
+        settings["ReverseProxy:Clusters:identity:Destinations:one:Address"] = mesh.Identity.Address.AbsoluteUri;
+        settings["ReverseProxy:Clusters:resource:Destinations:one:Address"] = mesh.Resource.Address.AbsoluteUri;
+        var gateway = await ServiceProcess.StartAsync("gateway", settings, mesh.Gateway.Environment);
+        await gateway.WaitUntilReadyAsync(cancellation: cancellation);
+        return gateway;
     }
 
     private static async Task<string> WriteAsync(string folder, string name, IEnumerable<string> lines)

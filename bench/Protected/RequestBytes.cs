@@ -19,7 +19,10 @@ internal static class RequestBytes
 
     private static async Task<IReadOnlyList<Row>> MeasureAsync(Plan plan, string folder, CancellationToken cancellation)
     {
-        var options = InProduction.Options with { Settings = AllocatedBytes.With(InProduction.Options.Settings) };
+        var options = InProduction.Options with
+        {
+            Settings = AllocatedBytes.With(InProduction.Options.Settings), Http2Inside = false,
+        };
         await using var mesh = await Mesh.StartAsync(options, cancellation);
         var tokens = (await SignedInUsers.CreateAsync(mesh.Gateway.Address, plan.IsSmoke ? 20 : 1_000)).Tokens;
         await using var open = await DotNet.StartUnguardedServiceAsync(mesh.Resource.Settings, folder);

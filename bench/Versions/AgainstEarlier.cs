@@ -51,6 +51,7 @@ internal static class AgainstEarlier
         InProduction.Options with
         {
             PublishedServices = published.FullName,
+            Http2Inside = false, // earlier versions have no address for it
             IdentitySettings = Unthrottled.WithCheapHashes
                 .Where(setting => !Unknown.Any(limit => setting.Key.Contains($":{limit}:", StringComparison.Ordinal)))
                 .ToDictionary(setting => setting.Key, setting => setting.Value),
