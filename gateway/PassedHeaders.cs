@@ -52,7 +52,8 @@ internal sealed class GatewayOptionsValidator(InnerEndpoint? inner = null) : IVa
     // With these headers, a caller could claim a foreign address, session or connection.
     private static readonly string[] Never =
         [
-            IssuerConnection.ServiceKeyHeader, GatewayMark.Header, "Connection", "Cookie", "Forwarded", "Host", "Keep-Alive", "Proxy-Authorization",
+            IssuerConnection.ServiceKeyHeader, GatewayMark.Header, "Connection", "Cookie", "Forwarded", "Host", "Keep-Alive",
+            "Proxy-Authorization",
             "TE", "Trailer",
             "Transfer-Encoding", "Upgrade",
         ];

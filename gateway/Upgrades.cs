@@ -5,8 +5,9 @@ using Microsoft.AspNetCore.Http.Features;
 namespace AuthMesh.Gateway;
 
 /// <summary>
-/// Refuses every protocol upgrade but a well-formed handshake of a WebSocket, for which routing must find a streaming route. The proxy would
-/// forward any upgrade despite the header allow-list. The service would get the caller's token, and the tunnel would outlive the logout.
+/// Refuses every protocol upgrade but a well-formed handshake of a WebSocket, for which routing must find a streaming route. The proxy
+/// would forward any upgrade despite the header allow-list. The service would get the caller's token, and the tunnel would outlive the
+/// logout.
 /// </summary>
 /// <remarks>
 /// An offer of HTTP/2 does not request a tunnel: a server that stays with HTTP/1.1 may ignore it (RFC 9110 §7.8). Java's HTTP client and

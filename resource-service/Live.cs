@@ -23,7 +23,8 @@ internal static class Live
         var buffer = ArrayPool<byte>.Shared.Rent(BufferSize);
         try
         {
-            while (await socket.ReceiveAsync(buffer.AsMemory(), context.RequestAborted) is { MessageType: not WebSocketMessageType.Close } received)
+            while (await socket.ReceiveAsync(buffer.AsMemory(), context.RequestAborted) is var received
+                && received.MessageType != WebSocketMessageType.Close)
             {
                 await socket.SendAsync(
                     buffer.AsMemory(0, received.Count), received.MessageType, received.EndOfMessage, context.RequestAborted);

@@ -30,7 +30,7 @@ internal sealed class SessionToken
     /// <summary>Shortly before it expires: 30 seconds, or a tenth of a short life.</summary>
     public required DateTimeOffset UsableUntil { get; init; }
 
-    /// <summary>The end of the first half of its life, as far as the gateway held it. A stream begins with a token of the first half.</summary>
+    /// <summary>The end of the first half of its life here. A stream begins with a token of the first half.</summary>
     public required DateTimeOffset FreshUntil { get; init; }
 
     public required DateTimeOffset ExpiresAt { get; init; }

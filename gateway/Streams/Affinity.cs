@@ -7,9 +7,9 @@ using Yarp.ReverseProxy.Model;
 namespace AuthMesh.Gateway.Streams;
 
 /// <summary>
-/// Sends all requests of a session to the same replica, on routes with <c>Affinity: session</c>: SignalR keeps a connection in the memory of
-/// one. The choice is a rendezvous hash of the session's id. So every gateway chooses the same replica without a cookie, and when a replica
-/// goes, only its own sessions move.
+/// Sends all requests of a session to the same replica, on routes with <c>Affinity: session</c>: SignalR keeps a connection in the memory
+/// of one. The choice is a rendezvous hash of the session's id. So every gateway chooses the same replica without a cookie, and when a
+/// replica goes, only its own sessions move.
 /// </summary>
 internal static class Affinity
 {

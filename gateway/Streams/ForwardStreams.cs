@@ -99,15 +99,14 @@ internal sealed class ForwardStreams(
         {
             Route = proxying.Route,
             Cluster = patient.GetValue(proxying.Cluster, cluster => new(
-                cluster.Config with
-                {
-                    HttpRequest = (cluster.Config.HttpRequest ?? ForwarderRequestConfig.Empty) with { ActivityTimeout = options.IdleTimeout },
-                },
-                cluster.HttpClient)),
+                cluster.Config with { HttpRequest = Patient(cluster.Config.HttpRequest) }, cluster.HttpClient)),
             AllDestinations = proxying.AllDestinations,
             AvailableDestinations = proxying.AvailableDestinations,
         });
     }
+
+    private ForwarderRequestConfig Patient(ForwarderRequestConfig? request) =>
+        (request ?? ForwarderRequestConfig.Empty) with { ActivityTimeout = options.IdleTimeout };
 }
 
 internal static class GatewayStreamServices

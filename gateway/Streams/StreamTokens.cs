@@ -48,7 +48,8 @@ internal sealed class StreamTokens(
         public void WaitFor(SessionToken token)
         {
             deadline = token.ExpiresAt + skew;
-            stream.RunAt(token.UsableUntil + Behind, Renew);
+            var next = token.UsableUntil + Behind;
+            stream.RunAt(next < Now + Retry ? Now + Retry : next, Renew); // with a clock that runs ahead, each token would look used up
         }
 
         public void ReplaceDistrusted()

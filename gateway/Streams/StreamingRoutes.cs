@@ -16,7 +16,10 @@ internal static class StreamingRoutes
 
     /// <summary>The headers of a WebSocket handshake (RFC 6455 §11.3), which pass on streaming routes only.</summary>
     public static IReadOnlyList<string> Headers { get; } =
-        [HeaderNames.SecWebSocketKey, HeaderNames.SecWebSocketVersion, HeaderNames.SecWebSocketProtocol, HeaderNames.SecWebSocketExtensions];
+        [
+            HeaderNames.SecWebSocketKey, HeaderNames.SecWebSocketVersion, HeaderNames.SecWebSocketProtocol,
+            HeaderNames.SecWebSocketExtensions,
+        ];
 
     public static bool IsStreaming(RouteConfig? route) => Has(route, Streaming, True);
 

@@ -49,7 +49,7 @@ public sealed partial class RevokedAccess : IDisposable
             "authmesh.revocations.held", () => sessions.Count + users.Count + keys.Count, "{revocation}", "Revocations held.");
     }
 
-    /// <summary>Raised after this process refuses what the revocation covers. It runs on the feed's thread: handlers return at once.</summary>
+    /// <summary>Raised once this process refuses what the revocation covers, on the feed's thread: handlers return at once.</summary>
     internal event Action<Revocation>? Learned;
 
     /// <summary>Whether this process knows everything that was revoked before it started. Until then it cannot judge tokens.</summary>

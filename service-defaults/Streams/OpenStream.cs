@@ -90,7 +90,7 @@ internal sealed class OpenStream : IHttpRequestLifetimeFeature, IHttpUpgradeFeat
     /// <summary>Ends the stream at the given time, unless another call says otherwise until then.</summary>
     public void EndAt(DateTimeOffset time, StreamEnd why) => RunAt(time, () => End(why));
 
-    /// <summary>Runs the action at the given time, in place of what an earlier call asked for. It runs nothing for a stream that is over.</summary>
+    /// <summary>Runs the action at the given time, in place of what an earlier call asked for, unless the stream is over by then.</summary>
     public void RunAt(DateTimeOffset time, Action action)
     {
         var due = time - clock.GetUtcNow();
@@ -105,7 +105,7 @@ internal sealed class OpenStream : IHttpRequestLifetimeFeature, IHttpUpgradeFeat
         }
     }
 
-    /// <summary>Ends the stream. Only the first call counts. It returns at once, because the caller may have thousands of streams.</summary>
+    /// <summary>Ends the stream. Only the first call counts. It returns at once: the caller may have thousands of streams.</summary>
     public bool End(StreamEnd why)
     {
         if (Interlocked.CompareExchange(ref end, why, null) is not null)

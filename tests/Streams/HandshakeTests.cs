@@ -111,7 +111,8 @@ public sealed class HandshakeTests(ProductionMesh mesh)
         foreach (var foreign in new[]
             {
                 "Origin: https://evil.example\r\n", "Origin: null\r\n", "Sec-Fetch-Site: cross-site\r\n", "Sec-Fetch-Site: same-site\r\n",
-                $"Origin: {ProductionMesh.Issuer}.evil.example\r\n", $"Origin: {ProductionMesh.Issuer}\r\nOrigin: {ProductionMesh.Issuer}\r\n",
+                $"Origin: {ProductionMesh.Issuer}.evil.example\r\n",
+                $"Origin: {ProductionMesh.Issuer}\r\nOrigin: {ProductionMesh.Issuer}\r\n",
             })
         {
             foreach (var path in new[] { "/live", "/events" })

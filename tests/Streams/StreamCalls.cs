@@ -65,12 +65,15 @@ internal static class StreamCalls
 /// <summary>An event stream that a test reads line by line.</summary>
 internal sealed class EventReader : IDisposable
 {
-    private readonly HttpClient http = new(new SocketsHttpHandler { UseProxy = false, UseCookies = false }) { Timeout = Timeout.InfiniteTimeSpan };
+    private readonly HttpClient http =
+        new(new SocketsHttpHandler { UseProxy = false, UseCookies = false }) { Timeout = Timeout.InfiniteTimeSpan };
+
     private HttpResponseMessage answer = null!;
     private StreamReader reader = null!;
 
     /// <summary>Opens /events, or another path, and reads the first event.</summary>
-    public static async Task<EventReader> OpenAsync(Caller caller, string? token, string path = "/events", Action<HttpRequestMessage>? change = null)
+    public static async Task<EventReader> OpenAsync(
+        Caller caller, string? token, string path = "/events", Action<HttpRequestMessage>? change = null)
     {
         var events = new EventReader();
         using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(caller.Address, path));
@@ -135,7 +138,8 @@ internal sealed class RawSocket : IDisposable
     }
 
     /// <summary>Opens a WebSocket, which must succeed.</summary>
-    public static async Task<RawSocket> OpenAsync(Uri address, string? token, string path = "/live", string further = "", int? receiveBuffer = null)
+    public static async Task<RawSocket> OpenAsync(
+        Uri address, string? token, string path = "/live", string further = "", int? receiveBuffer = null)
     {
         var socket = await ConnectAsync(address, receiveBuffer);
         await socket.SendAsync(Encoding.ASCII.GetBytes(Handshake(token, path, further)));
@@ -144,6 +148,13 @@ internal sealed class RawSocket : IDisposable
     }
 
     public Task SendAsync(byte[] bytes) => stream.WriteAsync(bytes, StreamCalls.Soon()).AsTask();
+
+    public async Task<byte[]> ReadAsync(int count)
+    {
+        var bytes = new byte[count];
+        await stream.ReadExactlyAsync(bytes, StreamCalls.Soon());
+        return bytes;
+    }
 
     public async Task<string> ReadHeadAsync()
     {
@@ -186,11 +197,4 @@ internal sealed class RawSocket : IDisposable
     }
 
     public void Dispose() => client.Dispose();
-
-    private async Task<byte[]> ReadAsync(int count)
-    {
-        var bytes = new byte[count];
-        await stream.ReadExactlyAsync(bytes, StreamCalls.Soon());
-        return bytes;
-    }
 }
