@@ -19,7 +19,7 @@ internal static class Affinity
     {
         var proxying = context.GetReverseProxyFeature();
         if (proxying.AvailableDestinations.Count > 1 && StreamingRoutes.HasAffinity(proxying.Route.Config)
-            && VerifiedToken.Of(context.User) is { } token)
+            && VerifiedToken.Of(context) is { } token)
         {
             proxying.AvailableDestinations = Choose(proxying.AvailableDestinations, token.SessionId);
         }

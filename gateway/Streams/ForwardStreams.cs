@@ -32,7 +32,7 @@ internal sealed class ForwardStreams(
 
     private async Task ForwardAsync(HttpContext context)
     {
-        if (VerifiedToken.Of(context.User) is not { } token)
+        if (VerifiedToken.Of(context) is not { } token)
         {
             await CommonFailures.InvalidToken().ExecuteAsync(context);
             return;
@@ -40,10 +40,10 @@ internal sealed class ForwardStreams(
 
         using var stream = new OpenStream(context, Handshake.IsMarked(context), clock);
         stream.BelongTo(token);
-        var isFull = streams.Refuses || (stream.IsSocket ? streams.Sockets >= options.Total : streams.Others >= options.TotalEvents);
-        if (isFull || !streams.TryAdd(stream, options.PerSession))
+        var addition = streams.Add(stream, options.PerSession, stream.IsSocket ? options.Total : options.TotalEvents);
+        if (addition != Addition.Added)
         {
-            await (isFull ? Full : TooMany).ExecuteAsync(context);
+            await (addition == Addition.Full ? Full : TooMany).ExecuteAsync(context);
             return;
         }
 

@@ -76,7 +76,7 @@ internal sealed class DirectStreams(OpenStreams streams, GatewayMark mark, IOpti
     /// <returns>Whether the stream belongs to a session of the mesh.</returns>
     private bool Hold(OpenStream stream, HttpContext context)
     {
-        if (VerifiedToken.Of(context.User) is not { } token)
+        if (VerifiedToken.Of(context) is not { } token)
         {
             return false; // an anonymous endpoint, or one with a scheme of its own
         }
@@ -91,7 +91,12 @@ internal sealed class DirectStreams(OpenStreams streams, GatewayMark mark, IOpti
             stream.EndAt(token.ValidTo + mesh.Value.ClockSkew, StreamEnd.TokenExpired);
         }
 
-        streams.TryAdd(stream);
+        if (streams.Add(stream) != Addition.Added)
+        {
+            stream.End(StreamEnd.GoingAway);
+            return false;
+        }
+
         streams.EndIfRevoked(stream);
         return true;
     }

@@ -196,7 +196,17 @@ internal sealed class OpenStream : IHttpRequestLifetimeFeature, IHttpUpgradeFeat
 
     private void CloseSocket(SocketStream accepted) => accepted.Close(EndedBy!, Cancel);
 
-    private void Cut() => lifetime.Abort();
+    // Once the request is over, the web server may use the same object for the next one of its client.
+    private void Cut()
+    {
+        lock (timing)
+        {
+            if (!isOver)
+            {
+                lifetime.Abort();
+            }
+        }
+    }
 
     private void Cancel() => aborted!.Cancel();
 }

@@ -4,6 +4,14 @@ using AuthMesh.Revocations;
 
 namespace AuthMesh.Streams;
 
+/// <summary>What came of a stream that wanted to be held.</summary>
+internal enum Addition
+{
+    Added,
+    SessionIsFull,
+    Full,
+}
+
 /// <summary>
 /// Holds the open streams of this process by session and user, and ends them when the revocation log says so. A stream must be added before
 /// its token is checked for the last time: a revocation then either finds the stream here, or the check finds the revocation.
@@ -16,7 +24,7 @@ internal sealed class OpenStreams : IDisposable
     private readonly Meter meter;
     private readonly Counter<long> ended;
     private int sockets, others;
-    private volatile bool refuses;
+    private bool refuses;
 
     /// <summary>Create one instance per process.</summary>
     public OpenStreams(RevokedAccess revoked, IMeterFactory meters)
@@ -29,29 +37,28 @@ internal sealed class OpenStreams : IDisposable
         ended = meter.CreateCounter<long>("authmesh.streams.ended", "{stream}", "Streams that this service ended, by reason.");
     }
 
-    /// <summary>How many WebSockets are open.</summary>
-    public int Sockets => Volatile.Read(ref sockets);
-
-    /// <summary>How many other streams are open.</summary>
-    public int Others => Volatile.Read(ref others);
-
-    /// <summary>Whether no stream may be opened any more, because the process stops.</summary>
-    public bool Refuses => refuses;
-
-    /// <summary>Adds a stream, unless its session already holds as many as it may.</summary>
-    public bool TryAdd(OpenStream stream, int perSession = int.MaxValue)
+    /// <summary>Adds a stream, unless too many are open.</summary>
+    /// <param name="stream">The stream, which belongs to a session.</param>
+    /// <param name="perSession">How many its session may hold.</param>
+    /// <param name="total">How many of its kind may be open: WebSockets, or others.</param>
+    public Addition Add(OpenStream stream, int perSession = int.MaxValue, int total = int.MaxValue)
     {
         lock (gate)
         {
+            if (refuses || (stream.IsSocket ? sockets : others) >= total)
+            {
+                return Addition.Full;
+            }
+
             if (bySession.GetValueOrDefault(stream.SessionId)?.Count >= perSession)
             {
-                return false;
+                return Addition.SessionIsFull;
             }
 
             Add(bySession, stream.SessionId, stream);
             Add(byUser, stream.UserId, stream);
             (stream.IsSocket ? ref sockets : ref others)++;
-            return true;
+            return Addition.Added;
         }
     }
 
@@ -70,7 +77,14 @@ internal sealed class OpenStreams : IDisposable
         }
     }
 
-    public void Refuse() => refuses = true;
+    /// <summary>Takes no further streams, because the process stops.</summary>
+    public void Refuse()
+    {
+        lock (gate)
+        {
+            refuses = true;
+        }
+    }
 
     /// <summary>Ends the stream if its token is revoked. Call it when the stream is added.</summary>
     public bool EndIfRevoked(OpenStream stream) =>

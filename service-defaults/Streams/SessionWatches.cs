@@ -1,5 +1,4 @@
 using AuthMesh.Revocations;
-using AuthMesh.Tokens;
 
 namespace AuthMesh.Streams;
 
@@ -21,11 +20,11 @@ internal sealed class SessionWatches : IDisposable
         revoked.Learned += CancelRevoked;
     }
 
-    /// <summary>Returns the source for the session of this token. The caller must keep it.</summary>
-    public CancellationTokenSource Watch(VerifiedToken token)
+    /// <summary>Returns the source for the session of a token. The caller must keep it.</summary>
+    public CancellationTokenSource Watch(Guid sessionId, Guid userId, long epoch)
     {
         CancellationTokenSource source;
-        var key = (token.SessionId, token.Subject, token.Epoch);
+        var key = (sessionId, userId, epoch);
         lock (gate)
         {
             if (watches.TryGetValue(key, out var weak) && weak.TryGetTarget(out var known))
@@ -38,7 +37,7 @@ internal sealed class SessionWatches : IDisposable
         }
 
         // Asked after the source was added: a revocation finds the source, or is found here.
-        if (revoked.Covers(token.SessionId, token.Subject, token.Epoch, token.Key.KeyId))
+        if (revoked.Covers(sessionId, userId, epoch, keyId: ""))
         {
             source.Cancel();
         }

