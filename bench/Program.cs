@@ -5,6 +5,7 @@ using AuthMesh.Bench.Idle;
 using AuthMesh.Bench.Keys;
 using AuthMesh.Bench.Passwords;
 using AuthMesh.Bench.Revocations;
+using AuthMesh.Bench.Streams;
 using AuthMesh.Bench.Tokens;
 using AuthMesh.Bench.Versions;
 
@@ -14,6 +15,7 @@ var root = new RootCommand("Measures AuthMesh, and runs checks that are too long
     Differential.Define(),
     CacheCost.Define(),
     RevocationDelay.Define(),
+    OpenStreams.Define(),
     RotationLoad.Define(),
     IdleQueries.Define(),
     FloodLoad.Define(),

@@ -1,4 +1,5 @@
 using AuthMesh.Gateway.Sessions;
+using AuthMesh.Gateway.Streams;
 using Yarp.ReverseProxy.Configuration;
 
 namespace AuthMesh.Gateway;
@@ -26,10 +27,11 @@ internal sealed class CompleteRoutes : IProxyConfigFilter
 
         foreach (var method in methods)
         {
-            if (method is "CONNECT" or "TRACE" || method.Any(char.IsAsciiLetterLower))
+            if (method is "TRACE" || (method is "CONNECT" && !StreamingRoutes.IsStreaming(route)) || method.Any(char.IsAsciiLetterLower))
             {
                 throw new InvalidOperationException(
-                    $"{key}:Match:Methods has {method}. Methods are written in capitals, and neither CONNECT nor TRACE is forwarded.");
+                    $"{key}:Match:Methods has {method}. Methods are written in capitals, and neither CONNECT nor TRACE is forwarded. "
+                    + "Only a streaming route has CONNECT.");
             }
         }
 
@@ -54,6 +56,12 @@ internal sealed class CompleteRoutes : IProxyConfigFilter
 
         PassCookies.Check(route, cluster, key);
         RouteDemands.Check(route, key);
+        StreamingRoutes.Check(route, key);
+        if (StreamingRoutes.IsStreaming(route))
+        {
+            return ValueTask.FromResult(StreamingRoutes.Complete(route));
+        }
+
         return ValueTask.FromResult(
             methods.Contains(HttpMethods.Head) || !methods.Contains(HttpMethods.Get)
                 ? route

@@ -42,12 +42,13 @@ internal sealed class RequestOrigins(IOptions<AuthMeshOptions> mesh, IOptions<Ga
 /// </summary>
 internal sealed partial class CrossSite(RequestDelegate next, RequestOrigins origins, ILogger<CrossSite> logger)
 {
-    private static readonly Failure Refused = new(StatusCodes.Status403Forbidden, "cross_origin", "Cross-origin request refused");
+    public static readonly Failure Refused = new(StatusCodes.Status403Forbidden, "cross_origin", "Cross-origin request refused");
 
     public Task InvokeAsync(HttpContext context)
     {
         var request = context.Request;
-        if (IsSafe(request.Method) || origins.Of(request) switch
+        if (IsSafe(request.Method) || HttpMethods.IsConnect(request.Method) // begins a WebSocket; StreamRequests has judged it
+            || origins.Of(request) switch
         {
             RequestOrigin.Own => true,
             RequestOrigin.Listed => BringsBearerToken(request),
@@ -66,7 +67,7 @@ internal sealed partial class CrossSite(RequestDelegate next, RequestOrigins ori
         HttpMethods.IsGet(method) || HttpMethods.IsHead(method) || HttpMethods.IsOptions(method) || HttpMethods.IsTrace(method);
 
     // A browser never adds a bearer token on its own, so a page that sends one has the token.
-    private static bool BringsBearerToken(HttpRequest request) =>
+    public static bool BringsBearerToken(HttpRequest request) =>
         request.Headers.Authorization is [{ } authorization] && authorization.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase);
 
     [LoggerMessage(LogLevel.Information, "Cross-origin request refused")]

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
+using AuthMesh.Gateway.Streams;
 using Yarp.ReverseProxy.Configuration;
 using Yarp.ReverseProxy.Forwarder;
 using Yarp.ReverseProxy.LoadBalancing;
@@ -27,7 +28,9 @@ internal sealed class DirectForward(RequestDelegate next, IHttpForwarder forward
             ? ForwardAsync(context, route, cluster.Model, destinations)
             : next(context);
 
-    private static bool IsPlain(RouteConfig route) => route is { TimeoutPolicy: null, RateLimiterPolicy: null, OutputCachePolicy: null };
+    private static bool IsPlain(RouteConfig route) =>
+        route is { TimeoutPolicy: null, RateLimiterPolicy: null, OutputCachePolicy: null }
+        && !StreamingRoutes.IsStreaming(route) && !StreamingRoutes.HasAffinity(route);
 
     private static bool BalancesByDefault(ClusterConfig cluster) =>
         cluster.LoadBalancingPolicy is null

@@ -2,6 +2,7 @@ using System.Text;
 using AuthMesh.Errors;
 using AuthMesh.Gateway.Connections;
 using AuthMesh.Gateway.Sessions;
+using AuthMesh.Gateway.Streams;
 using AuthMesh.Settings;
 using Microsoft.AspNetCore.Cors.Infrastructure;
 using Microsoft.AspNetCore.HttpOverrides;
@@ -44,7 +45,8 @@ internal static class GatewayBuilder
             .AddTransforms<PassedSessionCookies>()
             .AddTransforms<PassCookies>()
             .AddTransforms<PassOrigin>()
-            .AddTransforms<TraceWithoutActivity>();
+            .AddTransforms<TraceWithoutActivity>()
+            .AddTransforms<MarkStreams>();
         // The pipeline has no session affinity, but YARP's affinity cookies would load data protection and write a key to the home folder.
         services.RemoveAll<ISessionAffinityPolicy>();
         services.RemoveDataProtectionStart();
@@ -53,6 +55,7 @@ internal static class GatewayBuilder
         services.AddSingleton<RequestOrigins>();
         services.AddSessionCookies();
         services.AddGuard();
+        services.AddGatewayStreams();
         services.AddSingleton<DestinationsHealth>();
         services.AddHealthChecks().AddCheck<DestinationsHealth>("destinations");
 

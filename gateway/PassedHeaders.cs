@@ -1,7 +1,9 @@
 using System.Globalization;
 using AuthMesh.Gateway.Connections;
+using AuthMesh.Gateway.Streams;
 using AuthMesh.Issuer;
 using AuthMesh.Settings;
+using AuthMesh.Streams;
 using Microsoft.Extensions.Options;
 using Microsoft.Net.Http.Headers;
 using Yarp.ReverseProxy.Transforms;
@@ -22,6 +24,9 @@ public sealed class GatewayOptions
 
     /// <summary>How many connections one client may hold.</summary>
     public ConnectionOptions Connections { get; set; } = new();
+
+    /// <summary>How many streams stay open, and how long idle ones.</summary>
+    public StreamOptions Streams { get; set; } = new();
 
     /// <summary>
     /// A second address, for probes: <c>http://127.0.0.1:8081</c>, or <c>http://+:8081</c> for all addresses. It answers
@@ -47,7 +52,8 @@ internal sealed class GatewayOptionsValidator(InnerEndpoint? inner = null) : IVa
     // With these headers, a caller could claim a foreign address, session or connection.
     private static readonly string[] Never =
         [
-            IssuerConnection.ServiceKeyHeader, "Connection", "Cookie", "Forwarded", "Host", "Keep-Alive", "Proxy-Authorization",
+            IssuerConnection.ServiceKeyHeader, GatewayMark.Header, "Connection", "Cookie", "Forwarded", "Host", "Keep-Alive",
+            "Proxy-Authorization",
             "TE", "Trailer",
             "Transfer-Encoding", "Upgrade",
         ];
@@ -79,6 +85,7 @@ internal sealed class GatewayOptionsValidator(InnerEndpoint? inner = null) : IVa
         problems.Unless(
             options.Connections.PerAddress is >= 10 and <= GatewayBuilder.MaxConnections, "Connections:PerAddress",
             $"must be 10 to {GatewayBuilder.MaxConnections}, the limit for all clients together.");
+        options.Streams.Check(problems);
         problems.Unless(
             options.InnerUrl.Length == 0 || inner is not null, nameof(options.InnerUrl),
             "must be http, an address, and a port that no other address of the gateway uses, for example http://127.0.0.1:8081 or "
@@ -102,7 +109,8 @@ internal sealed class PassedHeaders(IOptions<GatewayOptions> options, IOptions<A
 
     public void Apply(TransformBuilderContext context)
     {
-        context.AddRequestHeadersAllowed([.. options.Value.RequestHeaders, .. Always]);
+        context.AddRequestHeadersAllowed(
+            [.. options.Value.RequestHeaders, .. Always, .. StreamingRoutes.IsStreaming(context.Route) ? StreamingRoutes.Headers : []]);
         // These come last, so they override values that a route's own transforms derive from the caller's headers.
         context.UseDefaultForwarders = false;
         context.AddXForwardedFor(action: ForwardedTransformActions.Set);

@@ -1,6 +1,7 @@
 using AuthMesh;
 using AuthMesh.Gateway;
 using AuthMesh.Gateway.Sessions;
+using AuthMesh.Gateway.Streams;
 using AuthMesh.Health;
 using AuthMesh.Settings;
 
@@ -23,6 +24,7 @@ app.UseTrustedProxies();
 // The order is explicit: the cross-site check and the exchange of the session cookie must come before authentication.
 app.UseRouting();
 app.UseListedOrigins();
+app.UseMiddleware<StreamRequests>();
 app.UseMiddleware<CrossSite>();
 app.UseMiddleware<SessionCookies>();
 app.UseGuard();
@@ -32,6 +34,8 @@ app.UseTimeouts();
 return await app.RunOrRefuseAsync(gateway => RouteDemands.Add(gateway.MapReverseProxy(proxy =>
 {
     proxy.UseBodyLimit();
+    proxy.UseMiddleware<ForwardStreams>();
     proxy.UseRetries();
+    proxy.UseAffinity();
     proxy.UseLoadBalancing();
 })));

@@ -10,10 +10,13 @@ namespace AuthMesh.Gateway;
 internal static class Retries
 {
     public static void UseRetries(this IReverseProxyApplicationBuilder proxy) => proxy.Use((context, next) =>
-        context.GetReverseProxyFeature().AvailableDestinations.Count > 1 && CrossSite.IsSafe(context.Request.Method)
+        context.GetReverseProxyFeature().AvailableDestinations.Count > 1 && IsSafe(context.Request.Method)
         && !BodyLimit.HasBody(context)
             ? ForwardAsync(context, next)
             : next(context));
+
+    // CONNECT begins a WebSocket here. Until it is accepted, it is no more than a GET.
+    private static bool IsSafe(string method) => CrossSite.IsSafe(method) || HttpMethods.IsConnect(method);
 
     private static async Task ForwardAsync(HttpContext context, RequestDelegate next)
     {

@@ -1,5 +1,6 @@
 using System.Globalization;
 using AuthMesh.Access;
+using AuthMesh.Gateway.Streams;
 using Microsoft.AspNetCore.Authorization;
 using Yarp.ReverseProxy.Configuration;
 using Yarp.ReverseProxy.Model;
@@ -17,10 +18,12 @@ internal static class RouteDemands
     /// <summary>Adds each route's demands to its endpoint. The proxy builds the endpoints again at every reload of the settings.</summary>
     public static void Add(IEndpointConventionBuilder routes) => routes.Add(endpoint =>
     {
-        if (endpoint.Metadata.OfType<RouteModel>().FirstOrDefault() is not { Config.Metadata: { } metadata })
+        if (endpoint.Metadata.OfType<RouteModel>().FirstOrDefault() is not { Config: { Metadata: { } metadata } route })
         {
             return;
         }
+
+        StreamingRoutes.AddMethods(endpoint, route);
 
         if (metadata.TryGetValue(MaxAge, out var age))
         {

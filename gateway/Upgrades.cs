@@ -1,11 +1,13 @@
 using AuthMesh.Errors;
+using AuthMesh.Gateway.Streams;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace AuthMesh.Gateway;
 
 /// <summary>
-/// Refuses every protocol upgrade, on every path. The proxy would forward it despite the header allow-list. The service would get the
-/// caller's token, and the tunnel would outlive the logout.
+/// Refuses every protocol upgrade but a well-formed handshake of a WebSocket, for which routing must find a streaming route. The proxy
+/// would forward any upgrade despite the header allow-list. The service would get the caller's token, and the tunnel would outlive the
+/// logout.
 /// </summary>
 /// <remarks>
 /// An offer of HTTP/2 does not request a tunnel: a server that stays with HTTP/1.1 may ignore it (RFC 9110 §7.8). Java's HTTP client and
@@ -25,7 +27,7 @@ internal sealed class Upgrades : IStartupFilter
             var request = context.Request;
             if (HttpMethods.IsConnect(request.Method)) // over HTTP/2, a WebSocket also begins with CONNECT (RFC 8441 §4)
             {
-                return RefuseAsync(context, CommonFailures.FromStatus(StatusCodes.Status501NotImplemented));
+                return Handshake.TryMark(context) ? proceed(context) : RefuseAsync(context);
             }
 
             var upgrade = request.Headers.Upgrade;
@@ -34,9 +36,14 @@ internal sealed class Upgrades : IStartupFilter
                 return proceed(context);
             }
 
+            if (Handshake.TryMark(context))
+            {
+                return proceed(context); // to StreamRequests
+            }
+
             if (upgrade is not [{ } offer] || !offer.Equals(Http2, StringComparison.OrdinalIgnoreCase))
             {
-                return RefuseAsync(context, Refused);
+                return RefuseAsync(context);
             }
 
             request.Headers.Upgrade = default;
@@ -45,8 +52,10 @@ internal sealed class Upgrades : IStartupFilter
         next(app);
     };
 
-    private static Task RefuseAsync(HttpContext context, Failure failure)
+    public static Task RefuseAsync(HttpContext context)
     {
+        var failure = HttpMethods.IsConnect(context.Request.Method)
+            ? CommonFailures.FromStatus(StatusCodes.Status501NotImplemented) : Refused;
         context.Response.Headers.Connection = "close"; // the following bytes are meant for a tunnel and must not be read as a request
         return failure.ExecuteAsync(context);
     }

@@ -16,11 +16,15 @@ builder.AddAuthMesh();
 builder.Services.ConfigureHttpJsonOptions(json => json.SerializerOptions.TypeInfoResolverChain.Insert(0, ResourceJson.Default));
 
 await using var app = builder.Build();
+app.UseWebSockets();
 
 app.MapGet("/protected", (ClaimsPrincipal user) =>
     new ProtectedResponse("success", $"You are viewing protected content, {user.Username}!", user.Role));
 
 app.MapGet("/admin", (ClaimsPrincipal user) => new AdminResponse("success", $"Welcome to the admin panel, {user.Username}!"))
     .RequireAuthorization(Policies.Admin);
+
+app.MapEvents();
+app.MapLive();
 
 return await app.RunOrRefuseAsync();

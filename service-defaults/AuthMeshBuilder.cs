@@ -8,6 +8,7 @@ using AuthMesh.Requests;
 using AuthMesh.Revocations;
 using AuthMesh.Settings;
 using AuthMesh.ShortPath;
+using AuthMesh.Streams;
 using AuthMesh.Tokens;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
@@ -46,6 +47,7 @@ public static class AuthMeshBuilder
         services.AddSingleton<VerifierReport>();
         services.AddHostedService(provider => provider.GetRequiredService<VerifierReport>());
         services.AddHostedService<RevocationFeed>();
+        services.AddStreams();
         services.AddOptions<AuthMeshOptions>().Validate(
             options => options.IdentityOrigins.All(AuthMeshOptions.IsOrigin),
             "AuthMesh:IdentityUrl must be the address at which this service reaches the identity service, without a path, for example "

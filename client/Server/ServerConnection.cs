@@ -44,6 +44,26 @@ internal sealed class ServerConnection(ServerAddress server) : IDisposable
         }
     }
 
+    /// <summary>Sends a request whose answer does not end by itself.</summary>
+    /// <returns>The answer, of which only the headers are read.</returns>
+    public async Task<HttpResponseMessage> OpenAsync(Request request, CancellationToken cancellation)
+    {
+        using var message = MessageFor(request);
+        try
+        {
+            return await http.SendAsync(message, HttpCompletionOption.ResponseHeadersRead, cancellation)
+                .WaitAsync(request.Patience, cancellation);
+        }
+        catch (HttpRequestException exception)
+        {
+            throw NoAnswer.From(exception, server);
+        }
+        catch (TimeoutException)
+        {
+            throw NoAnswer.InTime(server, request.Patience);
+        }
+    }
+
     public void Dispose() => http.Dispose();
 
     private static HttpRequestMessage MessageFor(Request request)

@@ -23,6 +23,13 @@ internal enum TypedCode
     Recovery,
 }
 
+/// <summary>What a step does with a stream.</summary>
+internal enum StreamPart
+{
+    Open,
+    End,
+}
+
 /// <summary>The user who sends a request, and the credential from earlier steps that the request carries.</summary>
 internal sealed record Bearer(string Username, Carried Carries = Carried.Token)
 {
@@ -37,10 +44,15 @@ internal sealed record Bearer(string Username, Carried Carries = Carried.Token)
 }
 
 internal sealed record StepRequest(
-    string Method, string Path, Credentials? Credentials = null, Bearer? Bearer = null, TypedCode? Code = null)
+    string Method, string Path, Credentials? Credentials = null, Bearer? Bearer = null, TypedCode? Code = null, StreamPart? Stream = null)
 {
     public override string ToString()
     {
+        if (Stream == StreamPart.End)
+        {
+            return $"the open {Method} {Path}";
+        }
+
         if (Credentials is not null)
         {
             return $$"""{{Method}} {{Path}} {"username":"{{Credentials.Username}}","password":"..."}""";

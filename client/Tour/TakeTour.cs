@@ -37,7 +37,7 @@ internal static class TakeTour
         var admin = await ReadAdminAsync(invocation, parsed, cancellation);
         await Readiness.WaitAsync(invocation, cancellation);
 
-        var walk = new Walk(invocation.Connection);
+        using var walk = new Walk(invocation.Connection);
         var report = new Report(invocation.Output, invocation.Server);
         report.Open();
         foreach (var step in Itinerary.For(admin))

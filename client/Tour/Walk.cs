@@ -7,11 +7,15 @@ using AuthMesh.Client.Sessions;
 namespace AuthMesh.Client.Tour;
 
 /// <summary>Takes steps one by one. It keeps their tokens in memory, so the user's own sign-in stays untouched.</summary>
-internal sealed class Walk(ServerConnection connection)
+internal sealed class Walk(ServerConnection connection) : IDisposable
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(20);
 
+    /// <summary>The message of a step whose stream was cut.</summary>
+    public const string StreamIsCut = "The mesh has cut the stream";
+
     private readonly Dictionary<string, Purse> purses = [];
+    private LiveStream? stream;
 
     public async Task<StepResult> TakeAsync(Step step, CancellationToken cancellation)
     {
@@ -26,10 +30,20 @@ internal sealed class Walk(ServerConnection connection)
         return result;
     }
 
+    public void Dispose() => stream?.Dispose();
+
     private async Task<StepResult> TryAsync(Step step, CancellationToken cancellation)
     {
         try
         {
+            switch (step.Request.Stream)
+            {
+                case StreamPart.Open:
+                    return await OpenAsync(step, cancellation);
+                case StreamPart.End:
+                    return await AwaitEndAsync(step, cancellation);
+            }
+
             var answer = await connection.SendAsync(RequestFor(step.Request), cancellation);
             var hasNewToken = Keep(step.Request, answer);
             var isAsExpected = step.Expected.IsMetBy(answer) && (hasNewToken || !step.Expected.BringsNewToken);
@@ -40,6 +54,24 @@ internal sealed class Walk(ServerConnection connection)
         {
             return new StepResult(step, HttpStatus: null, failure.Message, failure.Code, Role: null, IsAsExpected: false);
         }
+    }
+
+    private async Task<StepResult> OpenAsync(Step step, CancellationToken cancellation)
+    {
+        var request = RequestFor(step.Request);
+        var response = await connection.OpenAsync(request, cancellation);
+        stream = await LiveStream.OpenAsync(response, cancellation);
+        var isAsExpected = (int)response.StatusCode == step.Expected.Status && stream?.FirstEvent == step.Expected.Message;
+        return new StepResult(
+            step, (int)response.StatusCode, stream?.FirstEvent ?? "not an event stream", Code: null, Role: null, isAsExpected);
+    }
+
+    private async Task<StepResult> AwaitEndAsync(Step step, CancellationToken cancellation)
+    {
+        var isCut = stream is not null && await stream.IsCutAsync(step.Expected.Within, cancellation);
+        return new StepResult(
+            step, step.Expected.Status, isCut ? StreamIsCut : stream is null ? "no stream is open" : "the stream is still open", Code: null,
+            Role: null, isCut);
     }
 
     private Request RequestFor(StepRequest step)

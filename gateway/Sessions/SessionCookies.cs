@@ -1,5 +1,6 @@
 using AuthMesh.Cookies;
 using AuthMesh.Errors;
+using AuthMesh.Gateway.Streams;
 using AuthMesh.Settings;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.Extensions.Options;
@@ -65,12 +66,18 @@ internal sealed partial class SessionCookies(
         var request = context.Request;
         var values = CookieHeader.Find(request.Headers.Cookie, name, limit: 2);
         var cookie = values.Count == 1 ? SessionCookie.TryParse(values[0]!) : null;
+        var isStream = StreamingRoutes.IsStreaming(context.GetEndpoint());
         var exchanged = values.Count == 0 ? default : cookie is null ? Exchanged.Refused
+            : isStream ? await tokens.FindFreshAsync(cookie, context.RequestAborted)
             : await tokens.FindAsync(cookie, context.RequestAborted);
         context.Response.OnStarting(() => Complete(context.Response, exchanged.Token is null || cookie is null ? [] : [cookie]));
         if (exchanged.Token is { } token)
         {
             request.Headers.Authorization = token.Authorization;
+            if (isStream)
+            {
+                context.Features.Set(new StreamCookie(cookie!, token));
+            }
         }
         else if (exchanged.Failure is { } failure)
         {

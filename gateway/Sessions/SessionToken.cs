@@ -30,6 +30,11 @@ internal sealed class SessionToken
     /// <summary>Shortly before it expires: 30 seconds, or a tenth of a short life.</summary>
     public required DateTimeOffset UsableUntil { get; init; }
 
+    /// <summary>The end of the first half of its life here. A stream begins with a token of the first half.</summary>
+    public required DateTimeOffset FreshUntil { get; init; }
+
+    public required DateTimeOffset ExpiresAt { get; init; }
+
     /// <returns>The token, or null if the text is not a JWT.</returns>
     public static SessionToken? TryRead(string text, DateTimeOffset now)
     {
@@ -53,6 +58,8 @@ internal sealed class SessionToken
             Epoch = token.TryGetPayloadValue<long>(AccessTokenClaims.Epoch, out var epoch) ? epoch : 0,
             KeyId = token.Kid ?? "",
             UsableUntil = expiresAt - (margin < LongestMargin ? margin : LongestMargin),
+            FreshUntil = now + ((expiresAt - now) / 2),
+            ExpiresAt = expiresAt,
         };
     }
 

@@ -21,6 +21,20 @@ internal sealed class SessionTokens(ExchangeClient exchange, RevokedAccess revok
         FindHeld(cookie) is { } token ? ValueTask.FromResult(new Exchanged(token)) : new(AskAsync(cookie, cancellationToken));
 
     /// <summary>
+    /// Finds a token that has most of its life before it, for a stream. While the identity service is away, a cached token serves longer.
+    /// </summary>
+    public async ValueTask<Exchanged> FindFreshAsync(SessionCookie cookie, CancellationToken cancellationToken)
+    {
+        if (FindHeld(cookie) is not { } old || old.FreshUntil > clock.GetUtcNow())
+        {
+            return await FindAsync(cookie, cancellationToken);
+        }
+
+        var exchanged = await AskAsync(cookie, cancellationToken, instead: old);
+        return exchanged.Failure?.Status == StatusCodes.Status503ServiceUnavailable ? new Exchanged(old) : exchanged;
+    }
+
+    /// <summary>
     /// Forgets a cookie whose session has just ended or got another cookie. The next request with it triggers a new exchange.
     /// </summary>
     public void Forget(SessionCookie cookie)
@@ -32,14 +46,17 @@ internal sealed class SessionTokens(ExchangeClient exchange, RevokedAccess revok
         }
     }
 
-    private async Task<Exchanged> AskAsync(SessionCookie cookie, CancellationToken cancellationToken)
+    /// <param name="cookie">The cookie.</param>
+    /// <param name="cancellationToken">Ends the wait of this caller.</param>
+    /// <param name="instead">A cached token that does not do.</param>
+    private async Task<Exchanged> AskAsync(SessionCookie cookie, CancellationToken cancellationToken, SessionToken? instead = null)
     {
         for (var isSecondTry = false; ; isSecondTry = true)
         {
             Flight? flight;
             lock (gate)
             {
-                if (FindHeld(cookie) is { } token)
+                if (FindHeld(cookie) is { } token && token != instead)
                 {
                     return new Exchanged(token); // it has just arrived
                 }

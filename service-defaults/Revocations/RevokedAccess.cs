@@ -49,6 +49,9 @@ public sealed partial class RevokedAccess : IDisposable
             "authmesh.revocations.held", () => sessions.Count + users.Count + keys.Count, "{revocation}", "Revocations held.");
     }
 
+    /// <summary>Raised once this process refuses what the revocation covers, on the feed's thread: handlers return at once.</summary>
+    internal event Action<Revocation>? Learned;
+
     /// <summary>Whether this process knows everything that was revoked before it started. Until then it cannot judge tokens.</summary>
     public bool IsCaughtUp => isCaughtUp;
 
@@ -129,6 +132,8 @@ public sealed partial class RevokedAccess : IDisposable
             sessions[sessionId] = now;
             inOrder.Enqueue((now, () => sessions.TryRemove(KeyValuePair.Create(sessionId, now))));
         }
+
+        Learned?.Invoke(new(SessionId: sessionId));
     }
 
     /// <summary>Refuses tokens of this user with a smaller epoch from now on.</summary>
@@ -140,10 +145,16 @@ public sealed partial class RevokedAccess : IDisposable
             users[userId] = entry;
             inOrder.Enqueue((entry.Item2, () => users.TryRemove(KeyValuePair.Create(userId, entry))));
         }
+
+        Learned?.Invoke(new(UserId: userId, Epoch: epoch));
     }
 
     /// <summary>Refuses tokens that this key signed, now and forever: anyone who has the key can sign new ones at any time.</summary>
-    public void Distrust(string keyId) => keys[keyId] = true;
+    public void Distrust(string keyId)
+    {
+        keys[keyId] = true;
+        Learned?.Invoke(new(KeyId: keyId));
+    }
 
     /// <summary>Records that every revocation up to a moment ago has arrived here.</summary>
     public void Confirm()

@@ -9,6 +9,7 @@ internal sealed class PretendedMesh
     private string? user;
     private int tokens, codes, requestsSinceLogout = -1;
     private bool isTwoStep;
+    private readonly TaskCompletionSource loggedOut = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>How many requests after a logout still pass; null for all.</summary>
     public int? LogoutIsHeardAfter { get; init; } = 0;
@@ -46,6 +47,7 @@ internal sealed class PretendedMesh
             "GET /protected" when isAdmin => SayAsync(response, "You are viewing protected content, admin!", ""","role":"admin" """),
             _ when !IsMine(request) || HasHeardOfLogout() => response.RefuseAsync(401, "invalid_token", "Invalid or expired token"),
             "GET /admin" => response.RefuseAsync(403, "forbidden", "Admin access required"),
+            "GET /events" => StreamAsync(response),
             "POST /account/totp" => SayAsync(
                 response, "Add the secret to your authenticator app, and confirm its first code",
                 ""","secret":"GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ","otpauth_uri":"otpauth://totp/a:b" """),
@@ -87,9 +89,23 @@ internal sealed class PretendedMesh
         return SayAsync(response, "Authenticator app removed");
     }
 
+    private async Task StreamAsync(HttpResponse response)
+    {
+        response.ContentType = "text/event-stream";
+        await response.WriteAsync($"data: You are watching as {user}\n\n");
+        await response.Body.FlushAsync();
+        await loggedOut.Task.WaitAsync(response.HttpContext.RequestAborted);
+        response.HttpContext.Abort();
+    }
+
     private Task LogoutAsync(HttpResponse response)
     {
         requestsSinceLogout = 0;
+        if (LogoutIsHeardAfter is not null)
+        {
+            loggedOut.SetResult();
+        }
+
         return SayAsync(response, "Logged out successfully");
     }
 

@@ -18,7 +18,7 @@ public sealed class TourTests(ProductionMesh production, DevelopmentMesh develop
             var tour = await authmesh.RunAsync("tour", "--server", development.Server);
 
             tour.AssertExited(0);
-            Assert.EndsWith("\n27 of 27 steps as expected\n", tour.Output, StringComparison.Ordinal);
+            Assert.EndsWith("\n29 of 29 steps as expected\n", tour.Output, StringComparison.Ordinal);
             Assert.DoesNotContain("NOT AS EXPECTED", tour.Output, StringComparison.Ordinal);
             Assert.DoesNotContain("admin123", tour.Output, StringComparison.Ordinal);
             Assert.False(File.Exists(authmesh.SessionFile)); // the user's own sign-in is not touched
@@ -32,11 +32,11 @@ public sealed class TourTests(ProductionMesh production, DevelopmentMesh develop
 
         tour.AssertExited(0);
         var document = tour.Document();
-        Assert.Equal(("success", "27"), (document.Member("status"), document.Member("steps_as_expected")));
+        Assert.Equal(("success", "29"), (document.Member("status"), document.Member("steps_as_expected")));
         Assert.Equal(
             [
-                200, 409, 200, 200, 403, 401, 401, 401, 200, 200, 200, 200, 200, 401, 401, 200, 401, 200, 200, 200, 200, 401, 401, 401, 200,
-                200, 200,
+                200, 409, 200, 200, 403, 401, 401, 401, 200, 200, 200, 200, 200, 401, 401, 200, 401, 200, 200, 200, 200, 200, 200, 401, 401,
+                401, 200, 200, 200,
             ],
             document.GetProperty("steps").EnumerateArray().Select(step => step.GetProperty("http_status").GetInt32()));
     }
@@ -49,14 +49,14 @@ public sealed class TourTests(ProductionMesh production, DevelopmentMesh develop
         tour.AssertExited(5);
         Assert.Contains(
             """
-            25. An admin logs in
+            27. An admin logs in
                 POST /login {"username":"admin","password":"..."}
                 401 Invalid credentials (invalid_credentials)
                 NOT AS EXPECTED, should be: 200 Welcome admin!
             """,
             tour.Output, StringComparison.Ordinal);
         Assert.Equal(3, System.Text.RegularExpressions.Regex.Count(tour.Output, "NOT AS EXPECTED"));
-        Assert.EndsWith("\n24 of 27 steps as expected\n", tour.Output, StringComparison.Ordinal);
+        Assert.EndsWith("\n26 of 29 steps as expected\n", tour.Output, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -69,7 +69,7 @@ public sealed class TourTests(ProductionMesh production, DevelopmentMesh develop
             "tour", "--admin-name", "admin", "--admin-password-file", file, "--server", Origin(production.Gateway.Address));
 
         tour.AssertExited(0);
-        Assert.EndsWith("\n27 of 27 steps as expected\n", tour.Output, StringComparison.Ordinal);
+        Assert.EndsWith("\n29 of 29 steps as expected\n", tour.Output, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -81,7 +81,7 @@ public sealed class TourTests(ProductionMesh production, DevelopmentMesh develop
         var tour = await authmesh.RunAsync("tour", "--server", server.Origin);
 
         tour.AssertExited(0);
-        Assert.EndsWith("\n27 of 27 steps as expected\n", tour.Output, StringComparison.Ordinal);
+        Assert.EndsWith("\n29 of 29 steps as expected\n", tour.Output, StringComparison.Ordinal);
         Assert.Equal(1, server.Requests.Count(request => request == "POST /logout"));
     }
 
@@ -94,7 +94,7 @@ public sealed class TourTests(ProductionMesh production, DevelopmentMesh develop
         var tour = await authmesh.RunAsync("tour", "--server", server.Origin);
 
         tour.AssertExited(5);
-        Assert.Equal([22, 23, 24], FailedSteps(tour));
+        Assert.Equal([23, 24, 25, 26], FailedSteps(tour));
         Assert.Contains(
             "NOT AS EXPECTED, should be: 401 Invalid or expired token (invalid_token), within 1 s\n", tour.Output,
             StringComparison.Ordinal);

@@ -42,7 +42,7 @@ public sealed class ConventionTests
     [InlineData("signed-in", "/account", "/account/email", "/account/passkeys", "/account/passkeys/assertion-options",
         "/account/passkeys/options", "/account/passkeys/{id}", "/account/password", "/account/reauthenticate", "/account/recovery-codes",
         "/account/sessions", "/account/sessions/{id}", "/account/totp", "/account/totp/confirm", "/account/trusted-devices",
-        "/account/two-step", "/protected")]
+        "/account/two-step", "/events", "/live", "/protected")]
     [InlineData("admin", "/admin", "/users", "/users/{id}", "/users/{id}/password-reset", "/users/{id}/second-factor",
         "/users/{id}/sessions")]
     public void Exactly_these_gateway_routes_have_the_policy(string policy, params string[] paths) => Assert.Equal(
@@ -55,10 +55,19 @@ public sealed class ConventionTests
             Assert.Contains(Text(route, "AuthorizationPolicy"), new[] { "anonymous", "signed-in", "admin" });
             Assert.NotEmpty(route.GetProperty("Match").GetProperty("Methods").EnumerateArray());
             Assert.DoesNotContain("{*", PathOf(route), StringComparison.Ordinal); // no catch-all
+            if (IsStreaming(route))
+            {
+                return; // the gateway sets the rest, and refuses anything else
+            }
+
             Assert.InRange(route.GetProperty("MaxRequestBodySize").GetInt64(), 0, 16 * 1024);
             Assert.InRange(
                 TimeSpan.Parse(Text(route, "Timeout")!, CultureInfo.InvariantCulture), TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(30));
         });
+
+    [Fact]
+    public void Exactly_these_routes_stay_open() =>
+        Assert.Equal(["/events", "/live"], RoutesWith("Streaming").Order(StringComparer.Ordinal));
 
     [Fact]
     public void Exactly_these_anonymous_routes_read_the_session_cookie() => Assert.Equal(
@@ -122,6 +131,9 @@ public sealed class ConventionTests
         .Where(route => !route.Name.StartsWith("page-", StringComparison.Ordinal)).Select(route => route.Value);
 
     private static bool IsPage(RouteEndpoint endpoint) => endpoint.Metadata.GetMetadata<PageMarker>() is not null;
+
+    private static bool IsStreaming(JsonElement route) =>
+        route.TryGetProperty("Metadata", out var metadata) && metadata.TryGetProperty("Streaming", out _);
 
     private static IEnumerable<string> RoutesWith(string metadata) => ApiRoutes()
         .Where(route => route.TryGetProperty("Metadata", out var all) && all.TryGetProperty(metadata, out _)).Select(PathOf);

@@ -29,6 +29,9 @@ public sealed class LoneGateway : IAsyncLifetime
 
     public string Log => process.Output;
 
+    /// <summary>The settings of the gateway, for another one.</summary>
+    public IReadOnlyDictionary<string, string> Settings => process.Settings;
+
     public async ValueTask InitializeAsync()
     {
         Identity.Publish();

@@ -1,0 +1,44 @@
+using AuthMesh.Requests;
+using AuthMesh.Tokens;
+using Microsoft.AspNetCore.Authentication.JwtBearer;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace AuthMesh.Streams;
+
+/// <summary>What an endpoint or a hub can ask about the session of its request.</summary>
+public static class StreamRequest
+{
+    extension(HttpContext context)
+    {
+        /// <summary>
+        /// Canceled when the session of the caller's access token ends, or when a new epoch of its user revokes the token. It is never
+        /// canceled for a caller without a token of the mesh, nor because the token expires. In a hub, ask
+        /// <c>Context.GetHttpContext()</c>.
+        /// </summary>
+        public CancellationToken SessionEnded => Find(context)?.Token ?? CancellationToken.None;
+    }
+
+    private static CancellationTokenSource? Find(HttpContext context)
+    {
+        if (context.Features.Get<SessionWatch>() is { } known)
+        {
+            return known.Source;
+        }
+
+        // From the claims: SignalR's long polling keeps a copy of a request, which has its user but not its token.
+        var user = context.User.Identities.FirstOrDefault(identity => identity.AuthenticationType == JwtBearerDefaults.AuthenticationScheme);
+        if (!RequestText.TryReadId(user?.FindFirst(AccessTokenClaims.SessionId)?.Value, out var sessionId)
+            || !RequestText.TryReadId(user?.FindFirst(AccessTokenClaims.Subject)?.Value, out var userId)
+            || !RequestText.TryReadNumber(user?.FindFirst(AccessTokenClaims.Epoch)?.Value, out var epoch))
+        {
+            return null;
+        }
+
+        var watch = new SessionWatch(context.RequestServices.GetRequiredService<SessionWatches>().Watch(sessionId, userId, epoch));
+        context.Features.Set(watch); // keeps the source alive
+        return watch.Source;
+    }
+
+    private sealed record SessionWatch(CancellationTokenSource Source);
+}

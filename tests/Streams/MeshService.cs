@@ -1,0 +1,69 @@
+using AuthMesh.LocalMesh;
+using AuthMesh.Tests.Harness;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Logging;
+
+namespace AuthMesh.Tests.Streams;
+
+/// <summary>A team's own service with <c>AddAuthMesh()</c>, which follows an identity service that a test controls.</summary>
+internal sealed class MeshService : IAsyncDisposable
+{
+    private WebApplication app = null!;
+
+    /// <param name="port">Where it listens.</param>
+    /// <param name="identity">Whose tokens it accepts.</param>
+    /// <param name="map">Its endpoints.</param>
+    /// <param name="build">Its own registrations.</param>
+    public static async Task<MeshService> StartAsync(
+        int port, FakeIdentity identity, Action<WebApplication> map, Action<WebApplicationBuilder>? build = null)
+    {
+        var builder = WebApplication.CreateBuilder();
+        builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
+        {
+            ["AuthMesh:Issuer"] = ProductionMesh.Issuer,
+            ["AuthMesh:ServiceKey"] = ProductionMesh.ServiceKey,
+            ["AuthMesh:IdentityUrl"] = identity.Address.GetLeftPart(UriPartial.Authority),
+            ["AuthMesh:ClockSkew"] = "00:00:00",
+        });
+        builder.AddAuthMesh();
+        builder.Logging.ClearProviders();
+        build?.Invoke(builder);
+        var service = new MeshService { app = builder.Build() };
+        service.app.Urls.Add(Loopback.Origin(port));
+        service.app.UseWebSockets();
+        map(service.app);
+        await service.app.StartAsync();
+        using var caller = new Caller(new Uri(Loopback.Origin(port)));
+        await Patience.UntilAsync(async () => (await caller.GetAsync("/health/ready")).Status == 200);
+        return service;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        using var now = new CancellationTokenSource(TimeSpan.Zero);
+        await app.StopAsync(now.Token);
+        await app.DisposeAsync();
+    }
+
+    /// <summary>Endpoints that know nothing of sessions: an echo, an event stream, and another one that anybody may read.</summary>
+    public static void MapStreams(WebApplication app)
+    {
+        app.Map("/live", async context =>
+        {
+            using var socket = await context.WebSockets.AcceptWebSocketAsync();
+            await StreamService.EchoAsync(socket);
+        });
+        app.MapGet("/events", TellAsync);
+        app.MapGet("/open", TellAsync).AllowAnonymous();
+    }
+
+    private static async Task TellAsync(HttpContext context)
+    {
+        context.Response.ContentType = "text/event-stream; charset=utf-8";
+        await context.Response.WriteAsync("data: first\n\n");
+        await context.Response.Body.FlushAsync();
+        await Task.Delay(Timeout.Infinite, context.RequestAborted);
+    }
+}
