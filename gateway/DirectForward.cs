@@ -24,7 +24,7 @@ internal sealed class DirectForward(RequestDelegate next, IHttpForwarder forward
         && CrossSite.IsSafe(context.Request.Method) && !BodyLimit.HasBody(context)
         && IsPlain(route.Config) && Activity.Current is null // the pipeline adds its own span to a trace
         && cluster.DestinationsState.AvailableDestinations is { Count: > 0 } destinations
-        && (destinations.Count == 1 || BalancesByDefault(cluster.Model.Config))
+        && (destinations.Count == 1 || BalancesByDefault(cluster.Model.Config)) && HaveNoHosts(destinations)
             ? ForwardAsync(context, route, cluster.Model, destinations)
             : next(context);
 
@@ -35,6 +35,20 @@ internal sealed class DirectForward(RequestDelegate next, IHttpForwarder forward
     private static bool BalancesByDefault(ClusterConfig cluster) =>
         cluster.LoadBalancingPolicy is null
         || cluster.LoadBalancingPolicy.Equals(LoadBalancingPolicies.PowerOfTwoChoices, StringComparison.OrdinalIgnoreCase);
+
+    // The transform of the Host header asks the pipeline for the destination's own.
+    private static bool HaveNoHosts(IReadOnlyList<DestinationState> destinations)
+    {
+        for (var i = 0; i < destinations.Count; i++)
+        {
+            if (destinations[i].Model.Config.Host is not null)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
 
     private async Task ForwardAsync(
         HttpContext context, RouteModel route, ClusterModel cluster, IReadOnlyList<DestinationState> destinations)
@@ -69,10 +83,12 @@ internal sealed class DirectForward(RequestDelegate next, IHttpForwarder forward
         var first = RandomNumberGenerator.GetInt32(destinations.Count);
         var another = (first + 1 + RandomNumberGenerator.GetInt32(destinations.Count - 1)) % destinations.Count;
         var (one, other) = (destinations[first], destinations[another]);
-        return loads.GetOrCreateValue(one).Requests <= loads.GetOrCreateValue(other).Requests ? one : other;
+        return LoadOf(one) <= LoadOf(other) ? one : other;
     }
 
-    /// <summary>The requests under way at one destination.</summary>
+    private int LoadOf(DestinationState destination) => loads.GetOrCreateValue(destination).Requests + destination.ConcurrentRequestCount;
+
+    /// <summary>The requests under way at one destination that did not take the pipeline, which counts its own.</summary>
     private sealed class Load : IDisposable
     {
         private int requests;

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using AuthMesh.Logs;
 using Microsoft.Extensions.Logging.Console;
-using Microsoft.Net.Http.Headers;
 using OpenTelemetry;
 using OpenTelemetry.Context.Propagation;
 using Yarp.ReverseProxy.Transforms;
@@ -48,18 +47,7 @@ internal sealed class TraceWithoutActivity : IStartupFilter, ITransformProvider
 
     public void Apply(TransformBuilderContext context) => context.AddRequestTransform(static request =>
     {
-        if (RequestTrace.Current is { } trace)
-        {
-            var headers = request.ProxyRequest.Headers;
-            headers.Remove(HeaderNames.TraceParent);
-            headers.Remove(HeaderNames.TraceState);
-            headers.TryAddWithoutValidation(HeaderNames.TraceParent, trace.Parent);
-            if (trace.State.Count > 0)
-            {
-                headers.TryAddWithoutValidation(HeaderNames.TraceState, (IEnumerable<string?>)trace.State);
-            }
-        }
-
+        RequestTrace.AddTo(request.ProxyRequest.Headers);
         return ValueTask.CompletedTask;
     });
 

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using AuthMesh.Gateway.Sessions;
 using AuthMesh.Revocations;
 using AuthMesh.Settings;
@@ -55,7 +56,7 @@ internal sealed class StreamTokens(
         public void ReplaceDistrusted()
         {
             deadline = Now + LongestDistrust;
-            stream.RunAt(Now + (Spread * Random.Shared.NextDouble()), Renew);
+            stream.RunAt(Now + (Spread * RandomNumberGenerator.GetInt32(1_000) / 1_000), Renew);
         }
 
         private void Renew() => _ = RenewAsync();

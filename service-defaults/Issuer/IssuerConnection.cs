@@ -1,4 +1,5 @@
 using System.Net;
+using AuthMesh.Logs;
 using AuthMesh.Settings;
 using Microsoft.Extensions.Options;
 
@@ -58,6 +59,7 @@ public sealed class IssuerConnection : IDisposable
             var isLast = attempt == Origins.Count - 1;
             using var request = createRequest();
             request.RequestUri = new Uri(Origins[index], request.RequestUri!);
+            RequestTrace.AddTo(request.Headers);
             using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
             patience.CancelAfter(AttemptTimeout);
             try

@@ -1,7 +1,9 @@
 using System.Diagnostics;
+using System.Net.Http.Headers;
 using System.Security.Cryptography;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
+using Microsoft.Net.Http.Headers;
 
 namespace AuthMesh.Logs;
 
@@ -20,14 +22,9 @@ internal sealed class RequestTrace
     /// <summary>The trace id of the current request, by its activity or without one; null outside a request.</summary>
     public static string? CurrentId => Activity.Current?.TraceId.ToHexString() ?? Now.Value?.Id;
 
-    /// <summary>The trace of the current request; null if the request has an activity.</summary>
-    public static RequestTrace? Current => Activity.Current is null ? Now.Value : null;
+    private string Parent { get; }
 
-    /// <summary>The value of <c>traceparent</c> for the next service.</summary>
-    public string Parent { get; }
-
-    /// <summary>The values of <c>tracestate</c> for the next service.</summary>
-    public StringValues State { get; }
+    private StringValues State { get; }
 
     private string Id => Parent.Substring(IdStart, IdLength);
 
@@ -36,10 +33,47 @@ internal sealed class RequestTrace
     {
         if (Activity.Current is null)
         {
-            Now.Value = request.Headers.TraceParent is [{ } parent] && ActivityContext.TryParse(parent, null, out _)
-                ? new(parent, request.Headers.TraceState)
+            Now.Value = request.Headers.TraceParent is [{ } parent] && ActivityContext.TryParse(parent, null, out var caller)
+                ? new(IsCanonical(parent) ? parent : Write(caller), IsState(request.Headers.TraceState) ? request.Headers.TraceState : default)
                 : new(NewParent(), default); // a state belongs to its parent (§4.3)
         }
+    }
+
+    /// <summary>Passes the trace on to the next service. With an activity, the HTTP client does so.</summary>
+    public static void AddTo(HttpRequestHeaders headers)
+    {
+        if (Activity.Current is null && Now.Value is { } trace)
+        {
+            headers.Remove(HeaderNames.TraceParent);
+            headers.Remove(HeaderNames.TraceState);
+            headers.TryAddWithoutValidation(HeaderNames.TraceParent, trace.Parent);
+            if (trace.State.Count > 0)
+            {
+                headers.TryAddWithoutValidation(HeaderNames.TraceState, (IEnumerable<string?>)trace.State);
+            }
+        }
+    }
+
+    // The parser skips the separators, and takes longer texts of later versions.
+    private static bool IsCanonical(string parent) =>
+        parent.Length == 55 && parent.StartsWith("00-", StringComparison.Ordinal) && parent[35] == '-' && parent[52] == '-';
+
+    private static string Write(ActivityContext caller) =>
+        $"00-{caller.TraceId.ToHexString()}-{caller.SpanId.ToHexString()}-{(byte)caller.TraceFlags:x2}";
+
+    // §3.3: printable ASCII. A service may drop what is longer than 512 characters.
+    private static bool IsState(StringValues state)
+    {
+        var length = 0;
+        foreach (var value in state)
+        {
+            if (value is null || value.AsSpan().ContainsAnyExceptInRange(' ', '~') || (length += value.Length) > 512)
+            {
+                return false;
+            }
+        }
+
+        return true;
     }
 
     private static string NewParent() => string.Create(55, 0, static (text, _) =>

@@ -8,5 +8,5 @@ namespace AuthMesh.ShortPath;
 internal sealed class HandlersOnDemand : IAuthenticationHandlerProvider
 {
     public Task<IAuthenticationHandler?> GetHandlerAsync(HttpContext context, string authenticationScheme) => context.RequestServices
-        .GetRequiredKeyedService<IAuthenticationHandlerProvider>(FrameworkParts.Key).GetHandlerAsync(context, authenticationScheme);
+        .GetRequiredService<FrameworkPart<IAuthenticationHandlerProvider>>().Part.GetHandlerAsync(context, authenticationScheme);
 }

@@ -20,9 +20,9 @@ internal sealed class TokenPolicies(StepUpJudge stepUp, FrameworkParts framework
     private readonly ConditionalWeakTable<AuthorizationPolicy, Reading> readings = [];
 
     public Task<AuthenticateResult> AuthenticateAsync(AuthorizationPolicy policy, HttpContext context) =>
-        context.Features.Get<BearerAuthentication.Verdict>() is { } verdict && ReferenceEquals(context.User, verdict.Caller)
-        && Find(policy) is not null
-            ? verdict.Result
+        context.Features.Get<BearerAuthentication.Verdict>() is { Caller: { } caller, Result: { } result }
+        && ReferenceEquals(context.User, caller) && Find(policy) is not null
+            ? result
             : Framework(context).AuthenticateAsync(policy, context);
 
     public Task<PolicyAuthorizationResult> AuthorizeAsync(
@@ -39,7 +39,7 @@ internal sealed class TokenPolicies(StepUpJudge stepUp, FrameworkParts framework
         : readings.GetValue(policy, read => new Reading(TokenPolicy.TryRead(read, stepUp))).Policy;
 
     private static IPolicyEvaluator Framework(HttpContext context) =>
-        context.RequestServices.GetRequiredKeyedService<IPolicyEvaluator>(FrameworkParts.Key);
+        context.RequestServices.GetRequiredService<FrameworkPart<IPolicyEvaluator>>().Part;
 
     private sealed record Reading(TokenPolicy? Policy);
 }
@@ -49,7 +49,7 @@ internal static class ShortPathServices
     /// <summary>Call it after authentication and authorization are added.</summary>
     public static void AddShortPath(this IServiceCollection services)
     {
-        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<FrameworkParts>(provider, services));
+        services.AddSingleton(provider => new FrameworkParts(services, provider));
         FrameworkParts.Replace<IAuthenticationService, BearerAuthentication>(services);
         FrameworkParts.Replace<IAuthenticationHandlerProvider, HandlersOnDemand>(services);
         FrameworkParts.Replace<IPolicyEvaluator, TokenPolicies>(services);

@@ -44,6 +44,11 @@ internal sealed class AccessTokenAuthentication(AccessTokenHandler handler) : IC
                 || events.OnAuthenticationFailed != own.OnAuthenticationFailed || events.OnForbidden != own.OnForbidden =>
                 nameof(bearer.Events),
             _ when bearer.TokenHandlers is not [{ } only] || only != handler => nameof(bearer.TokenHandlers),
+            { UseSecurityTokenValidators: true } => nameof(bearer.UseSecurityTokenValidators),
+            { Authority: not null } => nameof(bearer.Authority),
+            { MetadataAddress: not null } => nameof(bearer.MetadataAddress),
+            { Configuration: not null } => nameof(bearer.Configuration),
+            { ConfigurationManager: not null } => nameof(bearer.ConfigurationManager),
             { SaveToken: true } => nameof(bearer.SaveToken),
             { ForwardDefault: not null } => nameof(bearer.ForwardDefault),
             { ForwardDefaultSelector: not null } => nameof(bearer.ForwardDefaultSelector),

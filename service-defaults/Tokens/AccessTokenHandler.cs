@@ -25,8 +25,7 @@ internal sealed partial class AccessTokenHandler(
     public override async Task<TokenValidationResult> ValidateTokenAsync(string token, TokenValidationParameters validationParameters)
     {
         // 1. Read the claims, and verify that a key of the issuer signed them.
-        var digest = TokenDigest.Of(token);
-        var verified = Recall(digest);
+        var verified = Recall(token);
         var isNew = verified is null;
         if (verified is null)
         {
@@ -46,7 +45,7 @@ internal sealed partial class AccessTokenHandler(
         // 3. Cache only a token that passed every check.
         if (isNew)
         {
-            verifiedTokens.Add(digest, verified);
+            verifiedTokens.Add(TokenDigest.Of(token), verified);
         }
 
         return new TokenValidationResult { IsValid = true, SecurityToken = verified, ClaimsIdentity = verified.CreateIdentity() };
@@ -58,15 +57,18 @@ internal sealed partial class AccessTokenHandler(
     public VerifiedToken? FindValid(StringValues authorization) =>
         // The form in which JwtBearer takes a token from the header, without a copy of its text.
         authorization is [{ } header] && header.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)
-        && Recall(TokenDigest.Of(header.AsSpan(Scheme.Length).Trim())) is { } token && FindFault(token) is null
+        && Recall(header.AsSpan(Scheme.Length).Trim()) is { } token && FindFault(token) is null
             ? token
             : null;
 
     /// <summary>
     /// Returns the cached token if its key is still held. If the key is gone or was replaced, the token is verified again like any other.
     /// </summary>
-    private VerifiedToken? Recall(TokenDigest digest) =>
-        verifiedTokens.Find(digest) is { } token && keys.Find(token.Key.KeyId) == token.Key ? token : null;
+    private VerifiedToken? Recall(ReadOnlySpan<char> text) =>
+        text.Length <= TokenShape.MaximumLength && verifiedTokens.Find(TokenDigest.Of(text)) is { } token
+        && keys.Find(token.Key.KeyId) == token.Key
+            ? token
+            : null;
 
     /// <summary>
     /// Checks form, key, signature, issuer and audience: whether the token is the issuer's, not whether it is still valid.
