@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
+using AuthMesh.Bench.Startup;
 using AuthMesh.LocalMesh;
 
 namespace AuthMesh.Bench.Flood;
@@ -90,7 +91,7 @@ internal static class FloodLoad
         CancellationToken cancellation)
     {
         var quiet = await Probe.RunAsync(probes, time, cancellation);
-        var memoryBefore = ResidentMemory(identity);
+        var memoryBefore = MemoryOf(identity);
         var hashBefore = await HashSpeed.MeasureAsync();
 
         using var flood = new LoginFlood(gateway, isForgotten);
@@ -101,7 +102,7 @@ internal static class FloodLoad
         var knownLogins = known.Select(user => user.IsKnown ? user.SignInAsync(KnownLoginsEach) : Task.FromResult(-1)).ToList();
         var flooded = await Probe.RunAsync(probes, time, cancellation);
         var answers = flood.TakeAnswers();
-        var memoryAfter = ResidentMemory(identity);
+        var memoryAfter = MemoryOf(identity);
         var successes = await Task.WhenAll(knownLogins);
         await end.CancelAsync();
         await flooding;
@@ -138,12 +139,9 @@ internal static class FloodLoad
         }
     }
 
-    private static string Line(FormattableString line) => FormattableString.Invariant(line);
+    private static double? MemoryOf(int? process) => process is { } id ? ResidentMemory.MegabytesOf(id) : null;
 
-    private static double? ResidentMemory(int? process) => process is null ? null
-        : double.Parse(
-            File.ReadLines($"/proc/{process}/status").First(line => line.StartsWith("VmRSS", StringComparison.Ordinal)).Split(' ')[^2],
-            CultureInfo.InvariantCulture) / 1024;
+    private static string Line(FormattableString line) => FormattableString.Invariant(line);
 
     private sealed record Round(
         TimeSpan Hash, Latencies[] Quiet, Latencies[] Flood, IReadOnlyDictionary<int, int> Answers, TimeSpan Time, int? KnownSuccesses,

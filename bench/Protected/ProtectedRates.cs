@@ -78,10 +78,11 @@ internal static class ProtectedRates
             ],
             plan, cancellation);
 
-        const string Measure = "GET /protected, by bearer token", OverHttp2 = Measure + ", HTTP/2 inside",
-            Bare = "bare YARP, the same service's open route", BareOverHttp2 = "the same YARP and service, HTTP/2 between them",
-            Remembering = "HAProxy that remembers verified tokens, open service on the bare framework",
-            Verifying = "HAProxy jwt_verify, open service on the bare framework", Plain = "nginx, open service on the bare framework";
+        const string Measure = "GET /protected, by bearer token", OverHttp2 = Measure + ", HTTP/2 inside";
+        const string Bare = "bare YARP, the same service's open route", BareOverHttp2 = "the same YARP and service, HTTP/2 between them";
+        const string Remembering = "HAProxy that remembers verified tokens, open service on the bare framework";
+        const string Verifying = "HAProxy jwt_verify, open service on the bare framework";
+        const string Plain = "nginx, open service on the bare framework";
         return
         [
             byToken.Against(behindYarp, Measure, Bare, Targets.AgainstBareYarp),

@@ -58,7 +58,8 @@ internal sealed class StepUpJudge(TimeProvider clock, IOptions<AuthMeshOptions> 
     public bool IsMet(IAuthorizationRequirement demand, long? authenticatedAt, string? assurance) => demand switch
     {
         RecentSignIn { Age: var age } => authenticatedAt is { } seconds
-            && clock.GetUtcNow() - DateTimeOffset.FromUnixTimeSeconds(seconds) - mesh.Value.ClockSkew < age, // auth_time is by another clock
+            // by another clock
+            && clock.GetUtcNow() - DateTimeOffset.FromUnixTimeSeconds(seconds) - mesh.Value.ClockSkew < age,
         TwoFactors => assurance == Assurance.TwoFactors,
         _ => false,
     };

@@ -33,8 +33,9 @@ internal sealed class RequestTrace
     {
         if (Activity.Current is null)
         {
-            Now.Value = request.Headers.TraceParent is [{ } parent] && ActivityContext.TryParse(parent, null, out var caller)
-                ? new(IsCanonical(parent) ? parent : Write(caller), IsState(request.Headers.TraceState) ? request.Headers.TraceState : default)
+            var (parents, state) = (request.Headers.TraceParent, request.Headers.TraceState);
+            Now.Value = parents is [{ } parent] && ActivityContext.TryParse(parent, null, out var caller)
+                ? new(IsCanonical(parent) ? parent : Write(caller), IsState(state) ? state : default)
                 : new(NewParent(), default); // a state belongs to its parent (§4.3)
         }
     }

@@ -98,7 +98,8 @@ public enum OnStale
     Reject,
 }
 
-internal sealed class AuthMeshOptionsValidator(IHostEnvironment environment, Http2Endpoint? http2 = null) : IValidateOptions<AuthMeshOptions>
+internal sealed class AuthMeshOptionsValidator(IHostEnvironment environment, Http2Endpoint? http2 = null)
+    : IValidateOptions<AuthMeshOptions>
 {
     private const int MinimumServiceKeyLength = 32; // characters; openssl rand -base64 32 prints 44
     private const int MaximumVerifiedTokens = 2_000_000; // more than half a gigabyte of them

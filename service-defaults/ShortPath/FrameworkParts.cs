@@ -85,7 +85,8 @@ internal sealed class FrameworkParts
 
     private static Type? TypeOf(ServiceDescriptor service) => service.IsKeyedService ? null : service.ImplementationType;
 
-    private static bool IsKnown(Type? handler) => handler == typeof(PassThroughAuthorizationHandler) || handler == typeof(StepUpHandler);
+    private static bool IsKnown(Type? handler) =>
+        handler == typeof(PassThroughAuthorizationHandler) || handler == typeof(StepUpHandler);
 
     private static bool IsFrameworks(ServiceDescriptor service) => TypeOf(service) is { } type && IsFrameworks(type);
 

@@ -4,7 +4,9 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace AuthMesh.ShortPath;
 
-/// <summary>Makes the framework's provider of handlers only for a request that needs a handler. It would otherwise be made for each.</summary>
+/// <summary>
+/// Makes the framework's provider of handlers only for a request that needs a handler. Otherwise each request would get one.
+/// </summary>
 internal sealed class HandlersOnDemand : IAuthenticationHandlerProvider
 {
     public Task<IAuthenticationHandler?> GetHandlerAsync(HttpContext context, string authenticationScheme) => context.RequestServices

@@ -10,8 +10,8 @@ using Microsoft.Extensions.DependencyInjection;
 namespace AuthMesh.ShortPath;
 
 /// <summary>
-/// Judges the mesh's own policies on the token of the request. It leaves to the framework's evaluator every other policy, every caller whose
-/// claims some code has asked for and may have changed, and every refusal.
+/// Judges the mesh's own policies on the token of the request. It leaves to the framework's evaluator every other policy, every refusal,
+/// and every caller whose claims some code has asked for and may have changed.
 /// </summary>
 internal sealed class TokenPolicies(StepUpJudge stepUp, FrameworkParts framework) : IPolicyEvaluator
 {

@@ -6,7 +6,9 @@ using Microsoft.AspNetCore.Authorization.Infrastructure;
 
 namespace AuthMesh.ShortPath;
 
-/// <summary>A policy of the mesh, judged on a token. The verdict is the one that the framework would reach by way of the token's claims.</summary>
+/// <summary>
+/// A policy of the mesh, judged on a token. The verdict is the one that the framework would reach by way of the token's claims.
+/// </summary>
 internal sealed class TokenPolicy
 {
     private readonly StepUpJudge stepUp;

@@ -6,8 +6,8 @@ using Microsoft.AspNetCore.Authentication;
 namespace AuthMesh.ShortPath;
 
 /// <summary>
-/// The items of an authentication ticket: when the token was issued and when it expires, as JwtBearer notes them. They are written when code
-/// reads them, which few services do; SignalR closes connections by them.
+/// The items of an authentication ticket: when the token was issued and when it expires, as JwtBearer notes them. They are written when
+/// code reads them, which few services do; SignalR closes connections by them.
 /// </summary>
 internal sealed class TokenTimes(VerifiedToken token) : IDictionary<string, string?>
 {

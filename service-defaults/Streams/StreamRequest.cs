@@ -27,7 +27,8 @@ public static class StreamRequest
         }
 
         // From the claims: SignalR's long polling keeps a copy of a request, which has its user but not its token.
-        var user = context.User.Identities.FirstOrDefault(identity => identity.AuthenticationType == JwtBearerDefaults.AuthenticationScheme);
+        var user = context.User.Identities.FirstOrDefault(
+            identity => identity.AuthenticationType == JwtBearerDefaults.AuthenticationScheme);
         if (!RequestText.TryReadId(user?.FindFirst(AccessTokenClaims.SessionId)?.Value, out var sessionId)
             || !RequestText.TryReadId(user?.FindFirst(AccessTokenClaims.Subject)?.Value, out var userId)
             || !RequestText.TryReadNumber(user?.FindFirst(AccessTokenClaims.Epoch)?.Value, out var epoch))

@@ -64,7 +64,7 @@ internal sealed class VerifiedToken : SecurityToken
 
     public override DateTime ValidTo => DateTime.UnixEpoch.AddSeconds(content.ExpiresAt!.Value);
 
-    /// <summary>The token by which the caller of this request was authenticated; null if it was not, or not by a token of the mesh.</summary>
+    /// <summary>The token by which the caller of this request was authenticated; null without one.</summary>
     public static VerifiedToken? Of(HttpContext context) => context.Features.Get<VerifiedToken>();
 
     /// <summary>Makes this the token of the request.</summary>
