@@ -73,8 +73,8 @@ internal static class ProtectedRates
 
         await Contender.TakeTurnsAsync(
             [
-                byToken, overHttp2, byCookie, behindYarp, behindYarpWithoutActivities, behindYarpOverHttp2, behindYarpAndLittle, behindRemembering,
-                behindHaProxy, behindNginx, stock,
+                byToken, overHttp2, byCookie, behindYarp, behindYarpWithoutActivities, behindYarpOverHttp2, behindYarpAndLittle,
+                behindRemembering, behindHaProxy, behindNginx, stock,
             ],
             plan, cancellation);
 

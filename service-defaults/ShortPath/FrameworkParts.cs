@@ -95,5 +95,7 @@ internal sealed class FrameworkParts
         || type.Assembly == typeof(PolicyEvaluator).Assembly;
 }
 
-/// <summary>The framework's part that ours stands in for. It has a type of its own, so that a service that decorates the part finds one.</summary>
+/// <summary>
+/// The framework's part that ours stands in for. It has a type of its own, so that a service that decorates parts finds only one.
+/// </summary>
 internal sealed record FrameworkPart<TPart>(TPart Part);
