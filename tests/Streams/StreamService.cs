@@ -112,9 +112,9 @@ internal sealed class StreamService : IAsyncDisposable
 
     // RFC 6455 §4.2.2
     private static string Accept(string key) => Convert.ToBase64String(
-#pragma warning disable CA5350 // the protocol demands SHA-1
+#pragma warning disable CA5350, RS0030 // the protocol demands SHA-1
         System.Security.Cryptography.SHA1.HashData(System.Text.Encoding.ASCII.GetBytes(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")));
-#pragma warning restore CA5350
+#pragma warning restore CA5350, RS0030
 }
 
 /// <summary>A gateway between a <see cref="FakeIdentity"/> and a <see cref="StreamService"/>. Tokens have no grace here.</summary>
