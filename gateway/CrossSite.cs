@@ -47,8 +47,8 @@ internal sealed partial class CrossSite(RequestDelegate next, RequestOrigins ori
     public Task InvokeAsync(HttpContext context)
     {
         var request = context.Request;
-        if (IsSafe(request.Method) || HttpMethods.IsConnect(request.Method) // begins a WebSocket; StreamRequests has judged it
-            || origins.Of(request) switch
+        // CONNECT begins a WebSocket, and StreamRequests has judged it.
+        if (IsSafe(request.Method) || HttpMethods.IsConnect(request.Method) || origins.Of(request) switch
         {
             RequestOrigin.Own => true,
             RequestOrigin.Listed => BringsBearerToken(request),

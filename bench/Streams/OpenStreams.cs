@@ -66,6 +66,9 @@ internal static class OpenStreams
         await CloseAllAsync(sockets.Values);
         await Task.Delay(Settling, cancellation);
         Console.WriteLine($"gateway: {ResidentMemory.MegabytesOf(process):0} MB after all are gone");
+        var again = await OpenAllAsync(users.Tokens.Skip(ends), mesh.Gateway.Address, invoker, cancellation);
+        await Task.Delay(Settling, cancellation);
+        Console.WriteLine($"gateway: {ResidentMemory.MegabytesOf(process):0} MB with {again.Count} open again");
     }
 
     private static async Task<ConcurrentDictionary<string, Listening>> OpenAllAsync(

@@ -138,28 +138,16 @@ internal sealed class SocketStream(Stream inner, Action abort, TimeProvider cloc
 
     private async Task CloseAsync(Action onWritten)
     {
-        try
-        {
-            _ = TryWriteCloseAsync(); // it may wait for a client that does not read
-            await written.Task.WaitAsync(WriteTime, clock);
-        }
-        catch (TimeoutException)
-        {
-            abort();
-        }
-
+        _ = TryWriteCloseAsync(); // it may wait for a client that does not read
+        await CutUnlessAsync(written.Task, WriteTime);
         onWritten();
-        _ = CutUnfinishedAsync();
+        _ = CutUnlessAsync(finished.Task, AnswerTime); // also if the handler does not notice that its session has ended
     }
 
-    // Also cuts a connection whose handler does not notice that its session has ended.
-    private async Task CutUnfinishedAsync()
+    private async Task CutUnlessAsync(Task done, TimeSpan patience)
     {
-        try
-        {
-            await finished.Task.WaitAsync(AnswerTime, clock);
-        }
-        catch (TimeoutException)
+        await Task.WhenAny(done, Task.Delay(patience, clock));
+        if (!done.IsCompleted)
         {
             abort();
         }
