@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
 using AuthMesh.LocalMesh;
@@ -12,6 +13,7 @@ internal sealed class Relay : IDisposable
 {
     private readonly TcpListener listener = new(Loopback.Address, 0);
     private readonly CancellationTokenSource closed = new();
+    private readonly ConcurrentBag<TcpClient> connections = [];
     private readonly int target;
     private volatile TaskCompletionSource speaking = new();
 
@@ -28,6 +30,15 @@ internal sealed class Relay : IDisposable
     public void FallSilent() => speaking = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public void Speak() => speaking.TrySetResult();
+
+    /// <summary>Breaks every connection. New ones pass.</summary>
+    public void Cut()
+    {
+        foreach (var connection in connections)
+        {
+            connection.Close(); // with a reset, because of LingerState
+        }
+    }
 
     public void Dispose()
     {
@@ -46,6 +57,8 @@ internal sealed class Relay : IDisposable
 
     private async Task ServeAsync(TcpClient near, CancellationToken closing)
     {
+        near.LingerState = new(enable: true, seconds: 0);
+        connections.Add(near);
         using (near)
         using (var far = new TcpClient())
         {

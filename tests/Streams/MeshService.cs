@@ -16,22 +16,24 @@ internal sealed class MeshService : IAsyncDisposable
     /// <param name="identity">Whose tokens it accepts.</param>
     /// <param name="map">Its endpoints.</param>
     /// <param name="build">Its own registrations.</param>
+    /// <param name="http2Port">Where it listens for HTTP/2.</param>
     public static async Task<MeshService> StartAsync(
-        int port, FakeIdentity identity, Action<WebApplication> map, Action<WebApplicationBuilder>? build = null)
+        int port, FakeIdentity identity, Action<WebApplication> map, Action<WebApplicationBuilder>? build = null, int? http2Port = null)
     {
         var builder = WebApplication.CreateBuilder();
+        builder.Configuration["urls"] = Loopback.Origin(port);
         builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
         {
             ["AuthMesh:Issuer"] = ProductionMesh.Issuer,
             ["AuthMesh:ServiceKey"] = ProductionMesh.ServiceKey,
             ["AuthMesh:IdentityUrl"] = identity.Address.GetLeftPart(UriPartial.Authority),
             ["AuthMesh:ClockSkew"] = "00:00:00",
+            ["AuthMesh:Http2Url"] = http2Port is { } http2 ? Loopback.Origin(http2) : "",
         });
         builder.AddAuthMesh();
         builder.Logging.ClearProviders();
         build?.Invoke(builder);
         var service = new MeshService { app = builder.Build() };
-        service.app.Urls.Add(Loopback.Origin(port));
         service.app.UseWebSockets();
         map(service.app);
         await service.app.StartAsync();
