@@ -14,11 +14,14 @@ internal static class StreamingRoutes
     private const string Streaming = "Streaming", TokenInQuery = "TokenInQuery", Affinity = "Affinity";
     private const string True = "true", Session = "session";
 
-    /// <summary>The headers of a WebSocket handshake (RFC 6455 §11.3), which pass on streaming routes only.</summary>
+    /// <summary>
+    /// Headers that pass on streaming routes only: those of a WebSocket handshake (RFC 6455 §11.3), and the place at which an EventSource
+    /// goes on after a break (HTML Standard §9.2).
+    /// </summary>
     public static IReadOnlyList<string> Headers { get; } =
         [
             HeaderNames.SecWebSocketKey, HeaderNames.SecWebSocketVersion, HeaderNames.SecWebSocketProtocol,
-            HeaderNames.SecWebSocketExtensions,
+            HeaderNames.SecWebSocketExtensions, "Last-Event-ID",
         ];
 
     public static bool IsStreaming(RouteConfig? route) => Has(route, Streaming, True);

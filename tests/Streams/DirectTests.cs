@@ -14,39 +14,18 @@ namespace AuthMesh.Tests.Streams;
 /// A service ends its streams by itself. Behind the gateway it leaves their expiry to the gateway, and nobody else can claim to be the
 /// gateway.
 /// </summary>
-public sealed class DirectTests : IAsyncLifetime
+public sealed class DirectTests : IClassFixture<DirectTests.Mesh>
 {
-    private readonly int port = Ports.Free();
     private readonly Caller direct;
     private readonly LoneGateway gateway;
-    private MeshService service = null!;
 
-    public DirectTests()
+    public DirectTests(Mesh mesh)
     {
-        var address = Loopback.Origin(port);
-        direct = new Caller(new Uri(address));
-        gateway = new LoneGateway(new()
-        {
-            ["AuthMesh:ClockSkew"] = "00:00:00",
-            ["ReverseProxy:Routes:live:ClusterId"] = "streams",
-            ["ReverseProxy:Clusters:streams:Destinations:one:Address"] = address,
-        });
+        (direct, gateway) = (mesh.Direct, mesh.Gateway);
+        Identity.AnswerAsUsual();
     }
 
     private FakeIdentity Identity => gateway.Identity;
-
-    public async ValueTask InitializeAsync()
-    {
-        await gateway.InitializeAsync();
-        service = await MeshService.StartAsync(port, Identity, MeshService.MapStreams);
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        direct.Dispose();
-        await service.DisposeAsync();
-        await gateway.DisposeAsync();
-    }
 
     [Theory]
     [InlineData(null)]
@@ -96,6 +75,7 @@ public sealed class DirectTests : IAsyncLifetime
         using var events = await EventReader.OpenAsync(direct, token);
 
         Identity.Tell("key-distrusted", new { kid = Identity.Key.KeyId });
+        Identity.Publish(); // for the other tests
 
         Assert.Equal((4401, "session_ended"), await socket.UntilClosedAsync());
         Assert.True(await events.UntilCutAsync());
@@ -135,5 +115,41 @@ public sealed class DirectTests : IAsyncLifetime
         Assert.False(ours.IsValid(mark, "Bearer a"));
 
         GatewayMark Mark(string serviceKey) => new(Options.Create(new AuthMeshOptions { ServiceKey = serviceKey }), clock);
+    }
+
+    public sealed class Mesh : IAsyncLifetime
+    {
+        private readonly int port = Ports.Free();
+        private MeshService service = null!;
+
+        public Mesh()
+        {
+            var address = Loopback.Origin(port);
+            Direct = new Caller(new Uri(address));
+            Gateway = new LoneGateway(new()
+            {
+                ["AuthMesh:ClockSkew"] = "00:00:00",
+                ["ReverseProxy:Routes:live:ClusterId"] = "streams",
+                ["ReverseProxy:Clusters:streams:Destinations:one:Address"] = address,
+            });
+        }
+
+        /// <summary>The service, past the gateway.</summary>
+        public Caller Direct { get; }
+
+        public LoneGateway Gateway { get; }
+
+        public async ValueTask InitializeAsync()
+        {
+            await Gateway.InitializeAsync();
+            service = await MeshService.StartAsync(port, Gateway.Identity, MeshService.MapStreams);
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            Direct.Dispose();
+            await service.DisposeAsync();
+            await Gateway.DisposeAsync();
+        }
     }
 }

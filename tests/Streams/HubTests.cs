@@ -13,68 +13,37 @@ using Microsoft.Extensions.DependencyInjection;
 namespace AuthMesh.Tests.Streams;
 
 /// <summary>A hub with two replicas behind the gateway, as docs/live-connections.md shows it, and SignalR's own client.</summary>
-public sealed class HubTests : IAsyncLifetime
+public sealed class HubTests(HubTests.Mesh mesh) : IClassFixture<HubTests.Mesh>
 {
-    private static readonly string[] Names = ["one", "two"];
-
-    private readonly List<MeshService> replicas = [];
-    private readonly LoneGateway gateway;
-    private readonly int[] ports = [Ports.Free(), Ports.Free()];
-
-    public HubTests() => gateway = new LoneGateway(new Dictionary<string, string>(
-        Route("chat", ["GET"], ("Streaming", "true"), ("TokenInQuery", "true"), ("Affinity", "session"))
-            .Concat(Route("chat-negotiation", ["POST", "DELETE"], ("Affinity", "session")))
-            .Concat(Names.Select((name, i) => KeyValuePair.Create(
-                $"ReverseProxy:Clusters:chat:Destinations:{name}:Address", Loopback.Origin(ports[i]))))));
-
     public static TheoryData<HttpTransportType> Transports =>
         [HttpTransportType.WebSockets, HttpTransportType.LongPolling, HttpTransportType.ServerSentEvents];
-
-    public async ValueTask InitializeAsync()
-    {
-        await gateway.InitializeAsync();
-        foreach (var (name, port) in Names.Zip(ports))
-        {
-            replicas.Add(await StartAsync(name, port));
-        }
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        foreach (var replica in replicas)
-        {
-            await replica.DisposeAsync();
-        }
-
-        await gateway.DisposeAsync();
-    }
 
     [Theory]
     [MemberData(nameof(Transports))]
     public async Task Every_session_stays_at_one_replica_and_the_replicas_share_the_sessions(HttpTransportType transport)
     {
         var seen = new HashSet<string>();
-        for (var i = 0; i < 50 && seen.Count < Names.Length; i++)
+        for (var i = 0; i < 50 && seen.Count < Mesh.Names.Length; i++)
         {
-            var session = SignIn();
-            await using var first = await ConnectAsync(gateway.Caller.Address, session.Token, transport);
-            await using var second = await ConnectAsync(gateway.Caller.Address, session.Token, transport);
+            var session = mesh.SignIn();
+            await using var first = await ConnectAsync(mesh.Gateway, session.Token, transport);
+            await using var second = await ConnectAsync(mesh.Gateway, session.Token, transport);
             var replica = await first.InvokeAsync<string>("Where", StreamCalls.Soon());
             Assert.Equal(replica, await second.InvokeAsync<string>("Where", StreamCalls.Soon()));
             seen.Add(replica);
         }
 
-        Assert.Equal(Names, seen.Order());
+        Assert.Equal(Mesh.Names, seen.Order());
     }
 
     [Theory]
     [MemberData(nameof(Transports))]
     public async Task The_end_of_the_session_closes_the_connection_and_refuses_calls(HttpTransportType transport)
     {
-        var session = SignIn();
-        var other = SignIn();
-        await using var ended = await ConnectAsync(gateway.Caller.Address, session.Token, transport);
-        await using var stays = await ConnectAsync(gateway.Caller.Address, other.Token, transport);
+        var session = mesh.SignIn();
+        var other = mesh.SignIn();
+        await using var ended = await ConnectAsync(mesh.Gateway, session.Token, transport);
+        await using var stays = await ConnectAsync(mesh.Gateway, other.Token, transport);
         var closed = new TaskCompletionSource();
         ended.Closed += _ =>
         {
@@ -83,12 +52,12 @@ public sealed class HubTests : IAsyncLifetime
         };
         await ended.InvokeAsync("Watch", session.Id, StreamCalls.Soon());
 
-        gateway.Identity.Tell("session-ended", new { sid = session.Id });
+        mesh.Identity.Tell("session-ended", new { sid = session.Id });
 
         await closed.Task.WaitAsync(StreamCalls.Soon());
         await Patience.UntilAsync(() => Chat.Ended.ContainsKey(session.Id));
         await Assert.ThrowsAnyAsync<Exception>(() => ended.InvokeAsync<string>("Where", StreamCalls.Soon()));
-        Assert.Contains(await stays.InvokeAsync<string>("Where", StreamCalls.Soon()), Names);
+        Assert.Contains(await stays.InvokeAsync<string>("Where", StreamCalls.Soon()), Mesh.Names);
     }
 
     [Theory]
@@ -96,20 +65,14 @@ public sealed class HubTests : IAsyncLifetime
     [InlineData(HttpTransportType.LongPolling)]
     public async Task A_connection_past_the_gateway_takes_no_call_after_the_end_either(HttpTransportType transport)
     {
-        var session = SignIn();
-        await using var hub = await ConnectAsync(new Uri(Loopback.Origin(ports[0])), session.Token, transport);
+        var session = mesh.SignIn();
+        await using var hub = await ConnectAsync(mesh.Replica, session.Token, transport);
         await hub.InvokeAsync("Watch", session.Id, StreamCalls.Soon());
 
-        gateway.Identity.Tell("session-ended", new { sid = session.Id });
+        mesh.Identity.Tell("session-ended", new { sid = session.Id });
 
         await Patience.UntilAsync(() => Chat.Ended.ContainsKey(session.Id));
         await Assert.ThrowsAnyAsync<Exception>(() => hub.InvokeAsync<string>("Where", StreamCalls.Soon()));
-    }
-
-    private (Guid Id, string Token) SignIn()
-    {
-        var claims = gateway.Identity.SignIn().Claims;
-        return (Guid.Parse(claims["sid"]!.GetValue<string>()), gateway.Identity.Sign(claims));
     }
 
     private static async Task<HubConnection> ConnectAsync(Uri address, string token, HttpTransportType transport)
@@ -125,26 +88,74 @@ public sealed class HubTests : IAsyncLifetime
         return connection;
     }
 
-    private Task<MeshService> StartAsync(string name, int port) => MeshService.StartAsync(
-        port, gateway.Identity, app => app.MapHub<Chat>("/chat"), builder =>
+    /// <summary>The gateway and the two replicas.</summary>
+    public sealed class Mesh : IAsyncLifetime
+    {
+        public static readonly string[] Names = ["one", "two"];
+
+        private readonly List<MeshService> replicas = [];
+        private readonly LoneGateway gateway;
+        private readonly int[] ports = [Ports.Free(), Ports.Free()];
+
+        public Mesh() => gateway = new LoneGateway(new Dictionary<string, string>(
+            Route("chat", ["GET"], ("Streaming", "true"), ("TokenInQuery", "true"), ("Affinity", "session"))
+                .Concat(Route("chat-negotiation", ["POST", "DELETE"], ("Affinity", "session")))
+                .Concat(Names.Select((name, i) => KeyValuePair.Create(
+                    $"ReverseProxy:Clusters:chat:Destinations:{name}:Address", Loopback.Origin(ports[i]))))));
+
+        public Uri Gateway => gateway.Caller.Address;
+
+        /// <summary>One of the replicas, past the gateway.</summary>
+        public Uri Replica => new(Loopback.Origin(ports[0]));
+
+        internal FakeIdentity Identity => gateway.Identity;
+
+        public async ValueTask InitializeAsync()
         {
-            builder.Services.AddSignalR();
-            builder.Services.AddSingleton(new Replica(name));
-        });
+            await gateway.InitializeAsync();
+            foreach (var (name, port) in Names.Zip(ports))
+            {
+                replicas.Add(await StartAsync(name, port));
+            }
+        }
 
-    private static IEnumerable<KeyValuePair<string, string>> Route(
-        string name, string[] methods, params (string Name, string Value)[] metadata) =>
-    [
-        new($"ReverseProxy:Routes:{name}:ClusterId", "chat"),
-        new($"ReverseProxy:Routes:{name}:Match:Path", "/chat/{**rest}"),
-        .. methods.Select((method, i) => KeyValuePair.Create($"ReverseProxy:Routes:{name}:Match:Methods:{i}", method)),
-        new($"ReverseProxy:Routes:{name}:AuthorizationPolicy", "signed-in"),
-        .. metadata.Select(pair => KeyValuePair.Create($"ReverseProxy:Routes:{name}:Metadata:{pair.Name}", pair.Value)),
-    ];
+        public async ValueTask DisposeAsync()
+        {
+            foreach (var replica in replicas)
+            {
+                await replica.DisposeAsync();
+            }
 
-    private sealed record Replica(string Name);
+            await gateway.DisposeAsync();
+        }
 
-    private sealed class Chat(Replica replica) : Hub
+        public (Guid Id, string Token) SignIn()
+        {
+            var claims = gateway.Identity.SignIn().Claims;
+            return (Guid.Parse(claims["sid"]!.GetValue<string>()), gateway.Identity.Sign(claims));
+        }
+
+        private Task<MeshService> StartAsync(string name, int port) => MeshService.StartAsync(
+            port, gateway.Identity, app => app.MapHub<Chat>("/chat"), builder =>
+            {
+                builder.Services.AddSignalR();
+                builder.Services.AddSingleton(new ReplicaName(name));
+            });
+
+        private static IEnumerable<KeyValuePair<string, string>> Route(
+            string name, string[] methods, params (string Name, string Value)[] metadata) =>
+        [
+            new($"ReverseProxy:Routes:{name}:ClusterId", "chat"),
+            new($"ReverseProxy:Routes:{name}:Match:Path", "/chat/{**rest}"),
+            .. methods.Select((method, i) => KeyValuePair.Create($"ReverseProxy:Routes:{name}:Match:Methods:{i}", method)),
+            new($"ReverseProxy:Routes:{name}:AuthorizationPolicy", "signed-in"),
+            .. metadata.Select(pair => KeyValuePair.Create($"ReverseProxy:Routes:{name}:Metadata:{pair.Name}", pair.Value)),
+        ];
+    }
+
+    private sealed record ReplicaName(string Name);
+
+    private sealed class Chat(ReplicaName replica) : Hub
     {
         public static ConcurrentDictionary<Guid, bool> Ended { get; } = new();
 

