@@ -4,7 +4,7 @@ using AuthMesh.Tests.Harness;
 
 namespace AuthMesh.Tests.Streams;
 
-/// <summary>The token of a stream comes in the header or, on a route that says so, in the query. No other part of an address holds one.</summary>
+/// <summary>The token of a stream comes in the header or, on a route that says so, in the query. The service finds it in the header.</summary>
 public sealed class QueryTokenTests(StreamGateway mesh) : IClassFixture<StreamGateway>
 {
     [Theory]
