@@ -63,6 +63,9 @@ public sealed class LoneGateway : IAsyncLifetime
         }
     }
 
+    /// <summary>Waits until the log has a line with this text.</summary>
+    public Task UntilLoggedAsync(string text) => process.UntilLoggedAsync(text);
+
     /// <summary>GET with the session cookie, as a browser would send it.</summary>
     public Task<Answer> GetAsync(string path, string cookie) => GetWithCookiesAsync(path, $"{CookieName}={cookie}");
 
