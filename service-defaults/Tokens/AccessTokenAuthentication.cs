@@ -44,6 +44,8 @@ internal sealed class AccessTokenAuthentication(AccessTokenHandler handler) : IC
                 || events.OnAuthenticationFailed != own.OnAuthenticationFailed || events.OnForbidden != own.OnForbidden =>
                 nameof(bearer.Events),
             _ when bearer.TokenHandlers is not [{ } only] || only != handler => nameof(bearer.TokenHandlers),
+            { UseSecurityTokenValidators: true } => nameof(bearer.UseSecurityTokenValidators),
+            { ConfigurationManager: not null } => nameof(bearer.ConfigurationManager), // by Authority too; an outage there would be a 500
             { SaveToken: true } => nameof(bearer.SaveToken),
             { ForwardDefault: not null } => nameof(bearer.ForwardDefault),
             { ForwardDefaultSelector: not null } => nameof(bearer.ForwardDefaultSelector),
