@@ -36,11 +36,15 @@ internal sealed class RequestTrace
     {
         if (Activity.Current is null)
         {
-            Now.Value = request.Headers.TraceParent is [{ } parent] && ActivityContext.TryParse(parent, null, out _)
+            Now.Value = request.Headers.TraceParent is [{ } parent] && IsValid(parent)
                 ? new(parent, request.Headers.TraceState)
                 : new(NewParent(), default); // a state belongs to its parent (§4.3)
         }
     }
+
+    // The runtime's parser ignores the characters between the parts.
+    private static bool IsValid(string parent) =>
+        ActivityContext.TryParse(parent, null, out _) && parent[2] == '-' && parent[35] == '-' && parent[52] == '-';
 
     private static string NewParent() => string.Create(55, 0, static (text, _) =>
     {
