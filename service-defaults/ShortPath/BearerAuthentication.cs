@@ -17,18 +17,24 @@ internal sealed class BearerAuthentication(AccessTokenHandler tokens, FrameworkP
     {
         if (scheme == JwtBearerDefaults.AuthenticationScheme && framework.AreAlone)
         {
-            // Authorization asks again. The first verdict counts for the whole request, as with the framework's handlers.
+            // Authorization asks again. The first verdict counts for the whole request, as with the framework's handlers, even if
+            // middleware changes the header in between.
             if (context.Features.Get<Verdict>() is { } earlier)
             {
                 return earlier.Result;
             }
 
-            if (tokens.FindValid(context.Request.Headers.Authorization) is { } token)
+            if (context.Features.Get<LeftToFramework>() is null)
             {
-                var verdict = new Verdict(new TokenPrincipal(token));
-                token.SetFor(context);
-                context.Features.Set(verdict);
-                return verdict.Result;
+                if (tokens.FindValid(context.Request.Headers.Authorization) is { } token)
+                {
+                    var verdict = new Verdict(new TokenPrincipal(token));
+                    token.SetFor(context);
+                    context.Features.Set(verdict);
+                    return verdict.Result;
+                }
+
+                context.Features.Set(LeftToFramework.Mark);
             }
         }
 
@@ -49,6 +55,12 @@ internal sealed class BearerAuthentication(AccessTokenHandler tokens, FrameworkP
 
     private static IAuthenticationService Framework(HttpContext context) =>
         context.RequestServices.GetRequiredKeyedService<IAuthenticationService>(FrameworkParts.Key);
+
+    /// <summary>Marks a request whose first verdict was the framework's. Its handler keeps that verdict.</summary>
+    private sealed class LeftToFramework
+    {
+        public static readonly LeftToFramework Mark = new();
+    }
 
     /// <summary>The result for one request.</summary>
     internal sealed class Verdict(TokenPrincipal caller)
