@@ -27,6 +27,9 @@ public sealed class LoneGateway : IAsyncLifetime
 
     public Caller Caller { get; private set; } = null!;
 
+    /// <summary>Whether it runs as a process of its own, with nothing in it that tests share.</summary>
+    internal bool IsProcess { get; init; }
+
     public string Log => process.Output;
 
     public async ValueTask InitializeAsync()
@@ -50,7 +53,7 @@ public sealed class LoneGateway : IAsyncLifetime
             all[key] = value;
         }
 
-        process = await ServiceProcess.StartAsync("gateway", all, start: WithinThisProcess.StartAsync);
+        process = await ServiceProcess.StartAsync("gateway", all, start: IsProcess ? null : WithinThisProcess.StartAsync);
         Caller = new Caller(process.Address);
         await process.WaitUntilReadyAsync();
 
