@@ -34,8 +34,8 @@ internal sealed class RequestTrace
         if (Activity.Current is null)
         {
             var (parents, state) = (request.Headers.TraceParent, request.Headers.TraceState);
-            Now.Value = parents is [{ } parent] && ActivityContext.TryParse(parent, null, out var caller)
-                ? new(IsCanonical(parent) ? parent : Write(caller), IsState(state) ? state : default)
+            Now.Value = parents is [{ } parent] && ActivityContext.TryParse(parent, null, out var caller) && HasHyphens(parent)
+                ? new(IsOfThisVersion(parent) ? parent : Write(caller), IsState(state) ? state : default)
                 : new(NewParent(), default); // a state belongs to its parent (§4.3)
         }
     }
@@ -55,9 +55,11 @@ internal sealed class RequestTrace
         }
     }
 
-    // The parser skips the separators, and takes longer texts of later versions.
-    private static bool IsCanonical(string parent) =>
-        parent.Length == 55 && parent.StartsWith("00-", StringComparison.Ordinal) && parent[35] == '-' && parent[52] == '-';
+    // The runtime's parser ignores the characters between the parts.
+    private static bool HasHyphens(string parent) => parent[2] == '-' && parent[35] == '-' && parent[52] == '-';
+
+    // §4.3: a text of a later version may be longer, and is written again as one of this version.
+    private static bool IsOfThisVersion(string parent) => parent.Length == 55 && parent.StartsWith("00", StringComparison.Ordinal);
 
     private static string Write(ActivityContext caller) =>
         $"00-{caller.TraceId.ToHexString()}-{caller.SpanId.ToHexString()}-{(byte)caller.TraceFlags:x2}";

@@ -21,7 +21,7 @@ public sealed class FirstAdminTests(ProductionMesh mesh)
         Assert.Matches("^[A-Za-z0-9]{24}$", password);
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(file));
         Assert.Equal("admin", RoleIn(await identity.TokenAsync("admin", password)));
-        Assert.Contains($"the password is in {file}", service.Output, StringComparison.Ordinal);
+        await service.UntilLoggedAsync($"the password is in {file}");
 
         var before = await own.DumpAsync("users");
         await service.RestartAsync();

@@ -27,6 +27,7 @@ public sealed class ReplicaTests(ProductionMesh production)
         var identities = mesh.Identities.Select(replica => new Caller(replica.Address)).ToList();
 
         // 1. Exactly one replica did each step.
+        await Task.WhenAll(mesh.Identities.Select(replica => replica.UntilLoggedAsync("Schema, key ring and first users are in place")));
         var logs = string.Concat(mesh.Identities.Select(replica => replica.Output));
         foreach (var done in (string[])["Applied migrations", "Generated keys", "Created the first admin"])
         {

@@ -83,9 +83,8 @@ public sealed class RevocationFaultTests(ReplicatedMesh mesh) : IClassFixture<Re
             Assert.StartsWith("Ready, but degraded: ", health.Message, StringComparison.Ordinal);
         }
 
-        await Patience.UntilAsync(() => mesh.Mesh.Gateways.Concat(mesh.Mesh.Resources).All(
-            service =>
-            service.Output.Contains("No confirmation of the revocation log for 00:00:05", StringComparison.Ordinal)));
+        await Task.WhenAll(mesh.Mesh.Gateways.Concat(mesh.Mesh.Resources).Select(
+            service => service.UntilLoggedAsync("No confirmation of the revocation log for 00:00:05")));
         (await strictCaller.GetAsync("/protected", token)).AssertError(503, "revocations_unavailable");
         (await strictCaller.GetAsync("/protected")).AssertError(401, "missing_token");
 
@@ -214,8 +213,8 @@ public sealed class RevocationFaultTests(ReplicatedMesh mesh) : IClassFixture<Re
         // 3. The affected users can sign in again, and the log asks for an operator.
         await AssertAcceptedAsync(await mesh.Gateways[0].TokenAsync(name, password));
         await AssertAcceptedAsync(await mesh.Gateways[0].TokenAsync(raisedName, raisedPassword));
-        Assert.Contains(
-            mesh.Mesh.Identities, replica => replica.Output.Contains("lost an acknowledged revocation", StringComparison.Ordinal));
+        await Patience.UntilAsync(() => mesh.Mesh.Identities.Any(
+            replica => replica.Output.Contains("lost an acknowledged revocation", StringComparison.Ordinal)));
     }
 
     [Fact]

@@ -36,9 +36,7 @@ public sealed class StartOrderTests(OwnMesh mesh)
 
         Assert.Equal(200, (await mesh.Identity.GetAsync("/health/live")).Status);
         await AssertTokensCannotBeCheckedAsync(token);
-        Assert.Contains(
-            "Not ready: waiting for PostgreSQL: PostgreSQL cannot be reached",
-            mesh.Mesh.Identity.Output[logBefore..], StringComparison.Ordinal);
+        await mesh.Mesh.Identity.UntilLoggedAsync("Not ready: waiting for PostgreSQL: PostgreSQL cannot be reached", logBefore);
 
         await mesh.Postgres.StartAgainAsync();
 

@@ -122,7 +122,7 @@ public sealed class UnusableDatabaseTests(ProductionMesh mesh, LimitedService li
 
         await Patience.UntilAsync(() => identity.GetAsync("/health/ready"), answer => answer.Message == "Ready");
         Assert.Equal(200, (await identity.RegisterAsync("somebody", "a password for a test")).Status);
-        Assert.Contains("Not ready: PostgreSQL refuses the user or the password (28P01)", service.Output, StringComparison.Ordinal);
+        await service.UntilLoggedAsync("Not ready: PostgreSQL refuses the user or the password (28P01)");
         Assert.DoesNotContain(password, service.Output, StringComparison.Ordinal);
 
         async Task<Answer> UntilNotReadyAsync(string reason)

@@ -45,7 +45,7 @@ public sealed class ConnectionTests
                 Assert.StartsWith("HTTP/1.1 200 ", await RawHttp.SendAsync(probes, Request(path, "close")), StringComparison.Ordinal);
             }
 
-            await Patience.UntilAsync(() => gateway.Log.Contains("Gateway:Connections:PerAddress", StringComparison.Ordinal));
+            await gateway.UntilLoggedAsync("Gateway:Connections:PerAddress");
         }
         finally
         {

@@ -27,6 +27,9 @@ public sealed class LoneGateway : IAsyncLifetime
 
     public Caller Caller { get; private set; } = null!;
 
+    /// <summary>Whether it runs as a process of its own, with nothing in it that tests share.</summary>
+    internal bool IsProcess { get; init; }
+
     public string Log => process.Output;
 
     /// <summary>The settings of the gateway, for another one.</summary>
@@ -53,7 +56,7 @@ public sealed class LoneGateway : IAsyncLifetime
             all[key] = value;
         }
 
-        process = await ServiceProcess.StartAsync("gateway", all, start: WithinThisProcess.StartAsync);
+        process = await ServiceProcess.StartAsync("gateway", all, start: IsProcess ? null : WithinThisProcess.StartAsync);
         Caller = new Caller(process.Address);
         await process.WaitUntilReadyAsync();
 
@@ -65,6 +68,9 @@ public sealed class LoneGateway : IAsyncLifetime
             all[$"ReverseProxy:Routes:{name}:AuthorizationPolicy"] = policy;
         }
     }
+
+    /// <summary>Waits until the log has a line with this text.</summary>
+    public Task UntilLoggedAsync(string text) => process.UntilLoggedAsync(text);
 
     /// <summary>GET with the session cookie, as a browser would send it.</summary>
     public Task<Answer> GetAsync(string path, string cookie) => GetWithCookiesAsync(path, $"{CookieName}={cookie}");

@@ -7,10 +7,14 @@ using AuthMesh.Tests.Harness;
 
 namespace AuthMesh.Tests.Gateway;
 
-/// <summary>Round robin over one working and one failing replica, with no health check that tells them apart.</summary>
+/// <summary>
+/// One working and one failing replica, with no health check that tells them apart: with round robin, by the proxy's pipeline, and with the
+/// default balancing, by the direct way.
+/// </summary>
 public sealed class RetryTests : IAsyncLifetime
 {
     private const int Requests = 10;
+    private const string RoundRobin = "RoundRobin";
 
     private readonly TcpListener hangsUp = new(Loopback.Address, 0);
     private readonly Echo well = new();
@@ -23,7 +27,12 @@ public sealed class RetryTests : IAsyncLifetime
         _ = HangUpAsync();
         await well.StartAsync();
         gateway = new LoneGateway(new Dictionary<string, string>(
-            [.. Pair("unreachable", Loopback.Origin(9)), .. Pair("silent", $"http://{hangsUp.LocalEndpoint}/"), .. Nobody()]));
+        [
+            .. Pair("unreachable", Loopback.Origin(9), RoundRobin), .. Pair("unreachable-direct", Loopback.Origin(9), null),
+            .. Pair("silent", $"http://{hangsUp.LocalEndpoint}/", RoundRobin),
+            .. Pair("silent-direct", $"http://{hangsUp.LocalEndpoint}/", null),
+            .. Nobody("nowhere", RoundRobin), .. Nobody("nowhere-direct", "PowerOfTwoChoices"),
+        ]));
         await gateway.InitializeAsync();
     }
 
@@ -36,7 +45,9 @@ public sealed class RetryTests : IAsyncLifetime
 
     [Theory]
     [InlineData("unreachable")]
+    [InlineData("unreachable-direct")]
     [InlineData("silent")]
+    [InlineData("silent-direct")]
     public async Task A_safe_request_is_retried_at_the_other_replica(string sick)
     {
         var answers = await AskAsync(HttpMethod.Get, $"/{sick}");
@@ -57,12 +68,14 @@ public sealed class RetryTests : IAsyncLifetime
         Assert.Equal(sick == "silent" ? Requests / 2 : 0, taken.Count);
     }
 
-    [Fact]
-    public async Task A_safe_request_tries_every_replica_before_503()
+    [Theory]
+    [InlineData("nowhere")]
+    [InlineData("nowhere-direct")]
+    public async Task A_safe_request_tries_every_replica_before_503(string name)
     {
-        (await gateway.Caller.GetAsync("/nowhere")).AssertError(503, "service_unavailable");
+        (await gateway.Caller.GetAsync($"/{name}")).AssertError(503, "service_unavailable");
 
-        Assert.Equal(["/one/nowhere", "/two/nowhere"], taken.Distinct().Order()); // the HTTP client may retry each by itself
+        Assert.Equal([$"/one/{name}", $"/two/{name}"], taken.Distinct().Order()); // the HTTP client may retry each by itself
     }
 
     // One at a time, so that the replicas alternate.
@@ -77,28 +90,28 @@ public sealed class RetryTests : IAsyncLifetime
         return answers;
     }
 
-    private IEnumerable<KeyValuePair<string, string>> Pair(string name, string sick) =>
+    private IEnumerable<KeyValuePair<string, string>> Pair(string name, string sick, string? balancing) =>
     [
-        .. Route(name),
+        .. Route(name, balancing),
         new($"ReverseProxy:Clusters:{name}:Destinations:sick:Address", sick),
         new($"ReverseProxy:Clusters:{name}:Destinations:well:Address", well.Address.ToString()),
     ];
 
-    private IEnumerable<KeyValuePair<string, string>> Nobody() =>
+    private IEnumerable<KeyValuePair<string, string>> Nobody(string name, string balancing) =>
     [
-        .. Route("nowhere"),
-        new("ReverseProxy:Clusters:nowhere:Destinations:one:Address", $"http://{hangsUp.LocalEndpoint}/one/"),
-        new("ReverseProxy:Clusters:nowhere:Destinations:two:Address", $"http://{hangsUp.LocalEndpoint}/two/"),
+        .. Route(name, balancing),
+        new($"ReverseProxy:Clusters:{name}:Destinations:one:Address", $"http://{hangsUp.LocalEndpoint}/one/"),
+        new($"ReverseProxy:Clusters:{name}:Destinations:two:Address", $"http://{hangsUp.LocalEndpoint}/two/"),
     ];
 
-    private static IEnumerable<KeyValuePair<string, string>> Route(string name) =>
+    private static IEnumerable<KeyValuePair<string, string>> Route(string name, string? balancing) =>
     [
         new($"ReverseProxy:Routes:{name}:ClusterId", name),
         new($"ReverseProxy:Routes:{name}:Match:Path", $"/{name}"),
         new($"ReverseProxy:Routes:{name}:Match:Methods:0", "GET"),
         new($"ReverseProxy:Routes:{name}:Match:Methods:1", "POST"),
         new($"ReverseProxy:Routes:{name}:AuthorizationPolicy", "anonymous"),
-        new($"ReverseProxy:Clusters:{name}:LoadBalancingPolicy", "RoundRobin"),
+        .. balancing is null ? [] : new KeyValuePair<string, string>[] { new($"ReverseProxy:Clusters:{name}:LoadBalancingPolicy", balancing) },
     ];
 
     private async Task HangUpAsync()

@@ -32,18 +32,23 @@ public sealed class RouteDemandTests(RouteDemandTests.WithDemands fixture) : ICl
             identity.Change(cookie, "acr", acr);
         }
 
-        var answer = await fixture.Gateway.Caller.SendAsync(
-            HttpMethod.Get, path, change: request => request.Headers.Add("Cookie", $"{LoneGateway.CookieName}={cookie}"));
+        for (var turn = 0; turn < 2; turn++) // the gateway caches the token at the first one
+        {
+            var answer = await fixture.Gateway.Caller.SendAsync(
+                HttpMethod.Get, path, change: request => request.Headers.Add("Cookie", $"{LoneGateway.CookieName}={cookie}"));
 
-        if (demand is null)
-        {
-            Assert.Equal(200, answer.Status);
+            if (demand is null)
+            {
+                Assert.Equal(200, answer.Status);
+            }
+            else
+            {
+                answer.AssertError(401, "insufficient_user_authentication");
+                Assert.EndsWith("\", " + demand, answer.Header("WWW-Authenticate"), StringComparison.Ordinal);
+            }
         }
-        else
-        {
-            answer.AssertError(401, "insufficient_user_authentication");
-            Assert.EndsWith("\", " + demand, answer.Header("WWW-Authenticate"), StringComparison.Ordinal);
-        }
+
+        Assert.Equal(1, identity.ExchangesOf(cookie));
     }
 
     [Fact]

@@ -637,8 +637,8 @@ public sealed class SessionCookieTests : IClassFixture<LoneGateway>
         Identity.AnswerInstead(200, "f" + cookie); // as if it were "false", which the parser quotes
         (await gateway.GetAsync("/protected", cookie)).AssertError(503, "sessions_unavailable");
 
-        Assert.Contains("Session cookie refused: its session has ended", gateway.Log, StringComparison.Ordinal);
-        await Patience.UntilAsync(() => gateway.Log.Contains("Cannot exchange session cookies", StringComparison.Ordinal));
+        await gateway.UntilLoggedAsync("Session cookie refused: its session has ended");
+        await gateway.UntilLoggedAsync("Cannot exchange session cookies");
         Assert.DoesNotContain(cookie, gateway.Log, StringComparison.Ordinal);
         Assert.DoesNotContain("eyJ", gateway.Log, StringComparison.Ordinal);
         Assert.DoesNotContain(ProductionMesh.ServiceKey, gateway.Log, StringComparison.Ordinal);

@@ -109,7 +109,7 @@ public sealed class EmergencyTests(ProductionMesh production)
             (await identity.GetAsync("/health/ready")).AssertError(503, "not_ready", "Not ready: waiting for the signing keys");
         }
 
-        Assert.All(mesh.TimesLogged("dotnet identity-service.dll rotate --emergency"), times => Assert.Equal(1, times));
+        await Patience.UntilAsync(() => mesh.TimesLogged("dotnet identity-service.dll rotate --emergency").All(times => times == 1));
         (await mesh.Own.RunAsync("Production", "rotate", "--emergency")).AssertExited(0);
 
         foreach (var identity in mesh.Identities)

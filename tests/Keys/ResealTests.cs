@@ -99,8 +99,7 @@ public sealed class ResealTests(ProductionMesh production) : IAsyncLifetime
         // 1. Reseal, and rotate to a key that the replica holds already.
         (await RunAsNewAsync("reseal")).AssertExited(0);
         (await RunAsNewAsync("rotate")).AssertExited(0);
-        await Patience.UntilAsync(
-            () => service.Output.Contains("This replica cannot open these keys of the ring", StringComparison.Ordinal));
+        await service.UntilLoggedAsync("This replica cannot open these keys of the ring");
         await AssertAcceptedAsync(user.Token);
         await AssertAcceptedAsync((await identity.SignInAgainAsync(user)).Token);
 

@@ -94,7 +94,7 @@ public sealed class EvidenceTests(EvidenceTests.Verbose verbose) : IClassFixture
             () => lone.Caller.GetAsync("/health/ready"), answer => answer.Text.Contains("degraded", StringComparison.Ordinal));
         Assert.Equal(200, health.Status);
         Assert.Equal("Ready, but degraded: this version does not know revocations of the kind application-below-epoch", health.Message);
-        Assert.Contains("Revocations of the kind application-below-epoch reach this service", lone.Log, StringComparison.Ordinal);
+        await lone.UntilLoggedAsync("Revocations of the kind application-below-epoch reach this service");
         Assert.Equal(200, (await lone.Caller.GetAsync("/protected", token)).Status); // OnStale is Accept, which chooses availability
         lone.Identity.Tell("session-ended", new { sid = claims["sid"]!.ToString() }); // the feed still works
         await lone.UntilRefusedAsync(token);
