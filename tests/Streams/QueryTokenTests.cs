@@ -4,7 +4,7 @@ using AuthMesh.Tests.Harness;
 
 namespace AuthMesh.Tests.Streams;
 
-/// <summary>The token of a stream comes in the header or, on a route that says so, in the query. The service finds it in the header.</summary>
+/// <summary>A stream brings its token in the header or, on some routes, in the query. Its service finds it in the header.</summary>
 public sealed class QueryTokenTests(StreamGateway mesh) : IClassFixture<StreamGateway>
 {
     [Theory]
