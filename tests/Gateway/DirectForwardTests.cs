@@ -191,7 +191,7 @@ public sealed class DirectForwardTests(DirectForwardTests.ThreeReplicas fixture)
                     Interlocked.Increment(ref aborted);
                     return;
                 case "late":
-                    await Task.Delay(ThreeReplicas.Short * 2, context.RequestAborted);
+                    await Task.Delay(ThreeReplicas.ShortTimeout * 2, context.RequestAborted);
                     break;
                 case "drip":
                     await context.Response.WriteAsync("the beginning", context.RequestAborted);
@@ -216,7 +216,7 @@ public sealed class DirectForwardTests(DirectForwardTests.ThreeReplicas fixture)
 
     public sealed class ThreeReplicas : IAsyncLifetime
     {
-        public static readonly TimeSpan Short = TimeSpan.FromMilliseconds(150);
+        public static readonly TimeSpan ShortTimeout = TimeSpan.FromMilliseconds(150);
 
         public IReadOnlyList<Replica> Replicas { get; } = [new(), new(), new()];
 
@@ -227,7 +227,7 @@ public sealed class DirectForwardTests(DirectForwardTests.ThreeReplicas fixture)
             await Task.WhenAll(Replicas.Select(replica => replica.StartAsync()));
             var settings = new Dictionary<string, string>();
             Route("direct", "three", "00:01:00");
-            Route("short", "three", Short.ToString());
+            Route("short", "three", ShortTimeout.ToString());
             Route("cut", "three", "00:00:01");
             Route("piped", "three-in-turn", "00:01:00");
             Route("none", "no-destination", "00:01:00");

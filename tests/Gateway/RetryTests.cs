@@ -31,7 +31,7 @@ public sealed class RetryTests : IAsyncLifetime
             .. Pair("unreachable", Loopback.Origin(9), RoundRobin), .. Pair("unreachable-direct", Loopback.Origin(9), null),
             .. Pair("silent", $"http://{hangsUp.LocalEndpoint}/", RoundRobin),
             .. Pair("silent-direct", $"http://{hangsUp.LocalEndpoint}/", null),
-            .. Nobody("nowhere", RoundRobin), .. Nobody("nowhere-direct", "PowerOfTwoChoices"),
+            .. Nobody("nowhere", RoundRobin), .. Nobody("nowhere-direct", null),
         ]));
         await gateway.InitializeAsync();
     }
@@ -97,7 +97,7 @@ public sealed class RetryTests : IAsyncLifetime
         new($"ReverseProxy:Clusters:{name}:Destinations:well:Address", well.Address.ToString()),
     ];
 
-    private IEnumerable<KeyValuePair<string, string>> Nobody(string name, string balancing) =>
+    private IEnumerable<KeyValuePair<string, string>> Nobody(string name, string? balancing) =>
     [
         .. Route(name, balancing),
         new($"ReverseProxy:Clusters:{name}:Destinations:one:Address", $"http://{hangsUp.LocalEndpoint}/one/"),
@@ -111,7 +111,7 @@ public sealed class RetryTests : IAsyncLifetime
         new($"ReverseProxy:Routes:{name}:Match:Methods:0", "GET"),
         new($"ReverseProxy:Routes:{name}:Match:Methods:1", "POST"),
         new($"ReverseProxy:Routes:{name}:AuthorizationPolicy", "anonymous"),
-        .. balancing is null ? [] : new KeyValuePair<string, string>[] { new($"ReverseProxy:Clusters:{name}:LoadBalancingPolicy", balancing) },
+        new($"ReverseProxy:Clusters:{name}:LoadBalancingPolicy", balancing ?? "PowerOfTwoChoices"),
     ];
 
     private async Task HangUpAsync()

@@ -103,7 +103,8 @@ public sealed class BearerOptionsTests
     private static Action<IServiceCollection> Late(Action<JwtBearerOptions> set) =>
         services => services.AddSingleton<IPostConfigureOptions<JwtBearerOptions>>(new Setter(set));
 
-    private sealed class Setter(Action<JwtBearerOptions> set) : IConfigureNamedOptions<JwtBearerOptions>, IPostConfigureOptions<JwtBearerOptions>
+    private sealed class Setter(Action<JwtBearerOptions> set)
+        : IConfigureNamedOptions<JwtBearerOptions>, IPostConfigureOptions<JwtBearerOptions>
     {
         public void Configure(string? name, JwtBearerOptions options) => PostConfigure(name, options);
 

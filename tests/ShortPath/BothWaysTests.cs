@@ -180,6 +180,7 @@ public sealed class BothWaysTests
         }
     }
 
+    [AttributeUsage(AttributeTargets.Method)]
     private sealed class OnlyAdminsAttribute : Attribute, IAuthorizationRequirementData
     {
         public IEnumerable<IAuthorizationRequirement> GetRequirements() =>
