@@ -21,7 +21,8 @@ internal static class RequestBytes
     {
         var options = InProduction.Options with
         {
-            Settings = AllocatedBytes.With(InProduction.Options.Settings), Http2Inside = false,
+            Settings = AllocatedBytes.With(InProduction.Options.Settings),
+            Http2Inside = false,
         };
         await using var mesh = await Mesh.StartAsync(options, cancellation);
         var tokens = (await SignedInUsers.CreateAsync(mesh.Gateway.Address, plan.IsSmoke ? 20 : 1_000)).Tokens;

@@ -21,43 +21,43 @@ internal static class Additions
 {
     public static (Action<WebApplicationBuilder>? Before, Action<WebApplicationBuilder>? After, RequestDelegateStep? Between) Of(
         string name) => name switch
-    {
-        "nothing" => default,
-        "transformation adds admin" => After(services => services.AddSingleton<IClaimsTransformation>(new Transformation(AddAdmin))),
-        "transformation removes roles" => After(services => services.AddSingleton<IClaimsTransformation>(new Transformation(RemoveRole))),
-        "transformation clones" => After(services => services.AddTransient<IClaimsTransformation>(_ => new Transformation(u => u.Clone()))),
-        "transformation before the mesh" => Before(
-            services => services.AddSingleton<IClaimsTransformation>(new Transformation(AddAdmin))),
-        "handler fails everybody" => After(services => services.AddSingleton<IAuthorizationHandler, FailEverybody>()),
-        "handler before the mesh fails everybody" => Before(services => services.AddSingleton<IAuthorizationHandler, FailEverybody>()),
-        "handler that decides nothing" => After(services => services.AddSingleton<IAuthorizationHandler, DecideNothing>()),
-        "policy provider opens admin" => After(services => services.AddSingleton<IAuthorizationPolicyProvider, OpenAdmin>()),
-        "evaluator forbids" => After(services => services.AddTransient<IPolicyEvaluator, Forbid>()),
-        "evaluator before the mesh forbids" => Before(services => services.AddTransient<IPolicyEvaluator, Forbid>()),
-        "authorization service forbids" => After(services => services.AddTransient<IAuthorizationService, ForbidAll>()),
-        "authorization evaluator forbids" => After(services => services.AddTransient<IAuthorizationEvaluator, FailAll>()),
-        "context factory makes admins" => After(services => services.AddTransient<IAuthorizationHandlerContextFactory, AdminContexts>()),
-        "no handlers" => After(services => services.AddTransient<IAuthorizationHandlerProvider, NoHandlers>()),
-        "authentication service refuses" => After(services => services.AddScoped<IAuthenticationService, Refuse>()),
-        "authentication service before the mesh refuses" => Before(services => services.AddScoped<IAuthenticationService, Refuse>()),
-        "admin demands a user" => After(services => services.AddAuthorizationBuilder()
-            .AddPolicy(Policies.Admin, policy => policy.AddAuthenticationSchemes("Bearer").RequireRole(Roles.User))),
-        "admin demands a token only" => After(services => services.AddAuthorizationBuilder()
-            .AddPolicy(Policies.Admin, policy => policy.AddAuthenticationSchemes("Bearer").RequireAuthenticatedUser())),
-        "default policy forbids" => After(services => services.AddAuthorizationBuilder()
-            .SetDefaultPolicy(new AuthorizationPolicyBuilder("Bearer").RequireAssertion(_ => false).Build())),
-        "another default scheme" => After(services =>
-            services.AddAuthentication("Anybody").AddScheme<AuthenticationSchemeOptions, Anybody>("Anybody", null)),
-        "middleware replaces the user" => Between(context => context.User = new(NewAdmin())),
-        "middleware adds an admin" => Between(context => context.User.AddIdentity(NewAdmin())),
-        "middleware removes the role" => Between(context => RemoveRole(context.User)),
-        "middleware clones the user" => Between(context => context.User = context.User.Clone()),
-        "middleware wraps the identity" => Between(context => context.User = new((ClaimsIdentity)context.User.Identity!)),
-        "middleware reads the user" => Between(context => Assert.NotEmpty(context.User.Claims)),
-        "middleware drops the header later" => Between(context => context.Request.Headers.Remove("Authorization")),
-        "middleware adds the header later" => (null, builder => builder.Services.AddSingleton<IStartupFilter, HideHeader>(), RestoreHeader),
-        _ => throw new ArgumentOutOfRangeException(nameof(name), name, "no such addition"),
-    };
+        {
+            "nothing" => default,
+            "transformation adds admin" => After(services => services.AddSingleton<IClaimsTransformation>(new Transformation(AddAdmin))),
+            "transformation removes roles" => After(services => services.AddSingleton<IClaimsTransformation>(new Transformation(RemoveRole))),
+            "transformation clones" => After(services => services.AddTransient<IClaimsTransformation>(_ => new Transformation(u => u.Clone()))),
+            "transformation before the mesh" => Before(
+                services => services.AddSingleton<IClaimsTransformation>(new Transformation(AddAdmin))),
+            "handler fails everybody" => After(services => services.AddSingleton<IAuthorizationHandler, FailEverybody>()),
+            "handler before the mesh fails everybody" => Before(services => services.AddSingleton<IAuthorizationHandler, FailEverybody>()),
+            "handler that decides nothing" => After(services => services.AddSingleton<IAuthorizationHandler, DecideNothing>()),
+            "policy provider opens admin" => After(services => services.AddSingleton<IAuthorizationPolicyProvider, OpenAdmin>()),
+            "evaluator forbids" => After(services => services.AddTransient<IPolicyEvaluator, Forbid>()),
+            "evaluator before the mesh forbids" => Before(services => services.AddTransient<IPolicyEvaluator, Forbid>()),
+            "authorization service forbids" => After(services => services.AddTransient<IAuthorizationService, ForbidAll>()),
+            "authorization evaluator forbids" => After(services => services.AddTransient<IAuthorizationEvaluator, FailAll>()),
+            "context factory makes admins" => After(services => services.AddTransient<IAuthorizationHandlerContextFactory, AdminContexts>()),
+            "no handlers" => After(services => services.AddTransient<IAuthorizationHandlerProvider, NoHandlers>()),
+            "authentication service refuses" => After(services => services.AddScoped<IAuthenticationService, Refuse>()),
+            "authentication service before the mesh refuses" => Before(services => services.AddScoped<IAuthenticationService, Refuse>()),
+            "admin demands a user" => After(services => services.AddAuthorizationBuilder()
+                .AddPolicy(Policies.Admin, policy => policy.AddAuthenticationSchemes("Bearer").RequireRole(Roles.User))),
+            "admin demands a token only" => After(services => services.AddAuthorizationBuilder()
+                .AddPolicy(Policies.Admin, policy => policy.AddAuthenticationSchemes("Bearer").RequireAuthenticatedUser())),
+            "default policy forbids" => After(services => services.AddAuthorizationBuilder()
+                .SetDefaultPolicy(new AuthorizationPolicyBuilder("Bearer").RequireAssertion(_ => false).Build())),
+            "another default scheme" => After(services =>
+                services.AddAuthentication("Anybody").AddScheme<AuthenticationSchemeOptions, Anybody>("Anybody", null)),
+            "middleware replaces the user" => Between(context => context.User = new(NewAdmin())),
+            "middleware adds an admin" => Between(context => context.User.AddIdentity(NewAdmin())),
+            "middleware removes the role" => Between(context => RemoveRole(context.User)),
+            "middleware clones the user" => Between(context => context.User = context.User.Clone()),
+            "middleware wraps the identity" => Between(context => context.User = new((ClaimsIdentity)context.User.Identity!)),
+            "middleware reads the user" => Between(context => Assert.NotEmpty(context.User.Claims)),
+            "middleware drops the header later" => Between(context => context.Request.Headers.Remove("Authorization")),
+            "middleware adds the header later" => (null, builder => builder.Services.AddSingleton<IStartupFilter, HideHeader>(), RestoreHeader),
+            _ => throw new ArgumentOutOfRangeException(nameof(name), name, "no such addition"),
+        };
 
     private static ClaimsIdentity NewAdmin() =>
         new([new Claim("role", Roles.Admin), new Claim("sub", "nobody")], "made up", "sub", "role");
@@ -93,7 +93,8 @@ internal static class Additions
     {
         act(context);
         return next();
-    });
+    }
+    );
 
     private static Task RestoreHeader(HttpContext context, Func<Task> next)
     {
