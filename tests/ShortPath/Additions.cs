@@ -2,6 +2,7 @@ using System.Security.Claims;
 using System.Text.Encodings.Web;
 using AuthMesh.Access;
 using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Authentication.JwtBearer;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Authorization.Policy;
 using Microsoft.AspNetCore.Builder;
@@ -40,6 +41,10 @@ internal static class Additions
             "no handlers" => After(services => services.AddTransient<IAuthorizationHandlerProvider, NoHandlers>()),
             "authentication service refuses" => After(services => services.AddScoped<IAuthenticationService, Refuse>()),
             "authentication service before the mesh refuses" => Before(services => services.AddScoped<IAuthenticationService, Refuse>()),
+            "authentication service is decorated" => After(Decorate),
+            "handler of the scheme refuses" => After(services => services.AddTransient<JwtBearerHandler, RefuseTokens>()),
+            "handler provider refuses" => After(services => services.AddTransient<RefuseTokens>().AddScoped<IAuthenticationHandlerProvider, RefuseAll>()),
+            "container adds a transformation" => (null, builder => builder.Host.UseServiceProviderFactory(new AddTransformation()), null),
             "admin demands a user" => After(services => services.AddAuthorizationBuilder()
                 .AddPolicy(Policies.Admin, policy => policy.AddAuthenticationSchemes("Bearer").RequireRole(Roles.User))),
             "admin demands a token only" => After(services => services.AddAuthorizationBuilder()
@@ -95,6 +100,16 @@ internal static class Additions
         return next();
     }
     );
+
+    // As a team, or a library for it, wraps a part that it finds registered.
+    private static void Decorate(IServiceCollection services)
+    {
+        var found = services.Single(service => service.ServiceType == typeof(IAuthenticationService));
+        services.Remove(found);
+        services.Add(new ServiceDescriptor(
+            typeof(IAuthenticationService), provider => new PassOn((IAuthenticationService)found.ImplementationFactory!(provider)),
+            found.Lifetime));
+    }
 
     private static Task RestoreHeader(HttpContext context, Func<Task> next)
     {
@@ -181,6 +196,54 @@ internal static class Additions
     {
         public override Task<AuthenticateResult> AuthenticateAsync(HttpContext context, string? scheme) =>
             Task.FromResult(AuthenticateResult.Fail("by the team's own service"));
+    }
+
+    private sealed class PassOn(IAuthenticationService inner) : IAuthenticationService
+    {
+        public Task<AuthenticateResult> AuthenticateAsync(HttpContext context, string? scheme) => inner.AuthenticateAsync(context, scheme);
+
+        public Task ChallengeAsync(HttpContext context, string? scheme, AuthenticationProperties? properties) =>
+            inner.ChallengeAsync(context, scheme, properties);
+
+        public Task ForbidAsync(HttpContext context, string? scheme, AuthenticationProperties? properties) =>
+            inner.ForbidAsync(context, scheme, properties);
+
+        public Task SignInAsync(HttpContext context, string? scheme, ClaimsPrincipal principal, AuthenticationProperties? properties) =>
+            inner.SignInAsync(context, scheme, principal, properties);
+
+        public Task SignOutAsync(HttpContext context, string? scheme, AuthenticationProperties? properties) =>
+            inner.SignOutAsync(context, scheme, properties);
+    }
+
+    private sealed class RefuseTokens(IOptionsMonitor<JwtBearerOptions> options, ILoggerFactory logger, UrlEncoder encoder)
+        : JwtBearerHandler(options, logger, encoder)
+    {
+        protected override Task<AuthenticateResult> HandleAuthenticateAsync() => Task.FromResult(AuthenticateResult.Fail("by its own rule"));
+    }
+
+    private sealed class RefuseAll(RefuseTokens handler, IAuthenticationSchemeProvider schemes) : IAuthenticationHandlerProvider
+    {
+        public async Task<IAuthenticationHandler?> GetHandlerAsync(HttpContext context, string authenticationScheme)
+        {
+            await handler.InitializeAsync((await schemes.GetSchemeAsync(authenticationScheme))!, context);
+            return handler;
+        }
+    }
+
+    private sealed class AddTransformation : IServiceProviderFactory<IServiceCollection>
+    {
+        public IServiceCollection CreateBuilder(IServiceCollection services)
+        {
+            var own = new ServiceCollection();
+            foreach (var service in services)
+            {
+                ((ICollection<ServiceDescriptor>)own).Add(service);
+            }
+
+            return own.AddSingleton<IClaimsTransformation>(new Transformation(AddAdmin));
+        }
+
+        public IServiceProvider CreateServiceProvider(IServiceCollection containerBuilder) => containerBuilder.BuildServiceProvider();
     }
 
     /// <summary>Signs everybody in as an admin.</summary>

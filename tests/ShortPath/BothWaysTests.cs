@@ -43,6 +43,10 @@ public sealed class BothWaysTests
         { "no handlers", 403, 403, 403 },
         { "authentication service refuses", 401, 401, 401 },
         { "authentication service before the mesh refuses", 401, 401, 401 },
+        { "authentication service is decorated", 200, 403, 200 },
+        { "handler of the scheme refuses", 401, 401, 401 },
+        { "handler provider refuses", 401, 401, 401 },
+        { "container adds a transformation", 200, 200, 200 },
         { "admin demands a user", 200, 200, 403 },
         { "admin demands a token only", 200, 200, 200 },
         { "default policy forbids", 200, 403, 200 }, // the fallback policy stays
