@@ -60,6 +60,13 @@ public sealed class DirectForwardTests(DirectForwardTests.ThreeReplicas fixture)
     }
 
     [Theory]
+    [InlineData("/named/x", "api.example")]
+    [InlineData("/direct/x", null)]
+    public async Task A_destination_gets_the_host_that_it_is_set_to(string path, string? host) => Assert.Contains(
+        (await Caller.GetAsync(path)).Header("Arrived-Host"),
+        host is null ? fixture.Replicas.Select(replica => replica.Address.Authority) : [host]);
+
+    [Theory]
     [InlineData("/none")]
     [InlineData("/none-piped")]
     public async Task A_cluster_without_a_destination_is_503(string path) =>
@@ -206,6 +213,7 @@ public sealed class DirectForwardTests(DirectForwardTests.ThreeReplicas fixture)
 
             Interlocked.Increment(ref answered);
             context.Response.Headers["Arrived-Method"] = context.Request.Method;
+            context.Response.Headers["Arrived-Host"] = context.Request.Host.Value;
             context.Response.Headers.CacheControl = "max-age=5";
             var headers = context.Request.Headers.Where(header => header.Key != "Host").OrderBy(header => header.Key)
                 .Select(header => $"{header.Key}: {string.Join('|', header.Value.ToArray())}");
@@ -232,6 +240,9 @@ public sealed class DirectForwardTests(DirectForwardTests.ThreeReplicas fixture)
             Route("piped", "three-in-turn", "00:01:00");
             Route("none", "no-destination", "00:01:00");
             Route("none-piped", "no-destination-in-turn", "00:01:00");
+            Route("named", "named", "00:01:00");
+            settings["ReverseProxy:Clusters:named:Destinations:one:Address"] = Replicas[0].Address.ToString();
+            settings["ReverseProxy:Clusters:named:Destinations:one:Host"] = "api.example";
             settings["ReverseProxy:Clusters:three-in-turn:LoadBalancingPolicy"] = "RoundRobin";
             settings["ReverseProxy:Clusters:no-destination:LoadBalancingPolicy"] = "PowerOfTwoChoices";
             settings["ReverseProxy:Clusters:no-destination-in-turn:LoadBalancingPolicy"] = "RoundRobin";
