@@ -40,6 +40,7 @@ internal sealed class ForwardStreams(
 
         using var stream = new OpenStream(context, Handshake.IsMarked(context), clock);
         stream.BelongTo(token);
+        var renewal = tokens.For(stream, context.Features.Get<StreamCookie>()); // before the revocation log can find the stream
         var addition = streams.Add(stream, options.PerSession, stream.IsSocket ? options.Total : options.TotalEvents);
         if (addition != Addition.Added)
         {
@@ -51,7 +52,7 @@ internal sealed class ForwardStreams(
         {
             if (!streams.EndIfRevoked(stream))
             {
-                tokens.Watch(stream, token, context.Features.Get<StreamCookie>());
+                tokens.Watch(stream, token, renewal);
                 await RunAsync(context, stream);
             }
         }
@@ -83,10 +84,10 @@ internal sealed class ForwardStreams(
             using var patience = clock.CreateTimer(
                 static stream => ((OpenStream)stream!).CancelUnlessAccepted(), stream, HandshakeTime, Timeout.InfiniteTimeSpan);
             await next(context);
-            await stream.FinishAsync();
         }
         finally
         {
+            await stream.FinishAsync();
             stream.Detach(context);
         }
     }

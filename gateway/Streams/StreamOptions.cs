@@ -5,7 +5,7 @@ namespace AuthMesh.Gateway.Streams;
 /// <summary>The section <c>Gateway:Streams</c>.</summary>
 public sealed class StreamOptions
 {
-    /// <summary>How many streams one session may hold at a time: 1 to 1,000.</summary>
+    /// <summary>How many streams one session may hold at a time: 1 to 1,000. A user may hold five times as many.</summary>
     public int PerSession { get; set; } = 10;
 
     /// <summary>

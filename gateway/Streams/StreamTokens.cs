@@ -26,31 +26,50 @@ internal sealed class StreamTokens(
     // For the identity service's replicas to sign with the new key.
     private static readonly TimeSpan LongestDistrust = TimeSpan.FromSeconds(10);
 
-    public void Watch(OpenStream stream, VerifiedToken token, StreamCookie? cookie)
+    /// <returns>What renews the token of a stream by cookie; null for a stream by bearer token.</returns>
+    public Renewal? For(OpenStream stream, StreamCookie? cookie)
     {
         if (cookie is null)
         {
-            stream.EndAt(token.ValidTo + mesh.Value.ClockSkew, StreamEnd.TokenExpired);
-            return;
+            return null;
         }
 
-        var renewal = new Renewal(tokens, revoked, mesh.Value.ClockSkew, clock, stream, cookie.Cookie);
+        var renewal = new Renewal(tokens, revoked, mesh.Value.ClockSkew, clock, stream, cookie);
         stream.OnKeyDistrusted = renewal.ReplaceDistrusted;
-        renewal.WaitFor(cookie.Token);
+        return renewal;
     }
 
-    private sealed class Renewal(
-        SessionTokens tokens, RevokedAccess revoked, TimeSpan skew, TimeProvider clock, OpenStream stream, SessionCookie cookie)
+    public void Watch(OpenStream stream, VerifiedToken token, Renewal? renewal)
+    {
+        if (renewal is null)
+        {
+            stream.EndAt(token.ValidTo + mesh.Value.ClockSkew, StreamEnd.TokenExpired);
+        }
+        else
+        {
+            renewal.Begin();
+        }
+    }
+
+    /// <summary>Renews the token of one stream.</summary>
+    internal sealed class Renewal(
+        SessionTokens tokens, RevokedAccess revoked, TimeSpan skew, TimeProvider clock, OpenStream stream, StreamCookie cookie)
     {
         private DateTimeOffset deadline;
 
         private DateTimeOffset Now => clock.GetUtcNow();
 
-        public void WaitFor(SessionToken token)
+        public void Begin() => WaitFor(cookie.Token);
+
+        private void WaitFor(SessionToken token)
         {
             deadline = token.ExpiresAt + skew;
             var next = token.UsableUntil + Behind;
             stream.RunAt(next < Now + Retry ? Now + Retry : next, Renew); // with a clock that runs ahead, each token would look used up
+            if (revoked.Covers(token.SessionId, token.UserId, token.Epoch, token.KeyId))
+            {
+                ReplaceDistrusted(); // it was distrusted a moment ago, and this call has replaced the timer for that
+            }
         }
 
         public void ReplaceDistrusted()
@@ -64,7 +83,7 @@ internal sealed class StreamTokens(
         private async Task RenewAsync()
         {
             stream.EndAt(deadline, StreamEnd.TokenExpired); // unless a new token comes before
-            var (token, failure) = await tokens.FindAsync(cookie, CancellationToken.None);
+            var (token, failure) = await tokens.FindAsync(cookie.Cookie, CancellationToken.None);
             if (failure?.Status == StatusCodes.Status401Unauthorized || (token is not null && !IsOfStream(token)))
             {
                 stream.End(StreamEnd.SessionEnded);

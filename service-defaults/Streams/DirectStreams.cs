@@ -41,10 +41,10 @@ internal sealed class DirectStreams(OpenStreams streams, GatewayMark mark, IOpti
         try
         {
             await next(context);
-            await stream.FinishAsync();
         }
         finally
         {
+            await stream.FinishAsync();
             stream.Detach(context);
             if (isHeld)
             {
@@ -59,15 +59,17 @@ internal sealed class DirectStreams(OpenStreams streams, GatewayMark mark, IOpti
         if (context.Response.ContentType?.StartsWith(EventStream, StringComparison.OrdinalIgnoreCase) is true)
         {
             var stream = new OpenStream(context, isSocket: false, clock);
-            if (Hold(stream, context))
+            var isHeld = Hold(stream, context);
+            context.Response.OnCompleted(() =>
             {
-                context.Response.OnCompleted(() =>
+                if (isHeld)
                 {
                     streams.Remove(stream);
-                    stream.Dispose();
-                    return Task.CompletedTask;
-                });
-            }
+                }
+
+                stream.Dispose(); // before the web server uses its features for the next request
+                return Task.CompletedTask;
+            });
         }
 
         return Task.CompletedTask;

@@ -25,6 +25,7 @@ internal sealed class OpenStream : IHttpRequestLifetimeFeature, IHttpUpgradeFeat
     private SocketStream? socket;
     private ITimer? timer;
     private bool isOver;
+    private int isAccepted;
     private VerifiedToken? token;
 
     public OpenStream(HttpContext context, bool isSocket, TimeProvider clock)
@@ -117,7 +118,10 @@ internal sealed class OpenStream : IHttpRequestLifetimeFeature, IHttpUpgradeFeat
         return true;
     }
 
-    /// <summary>Waits until an ended WebSocket is closed on both sides, or cut.</summary>
+    /// <summary>
+    /// Waits until an ended WebSocket is closed on both sides, or cut. Call it when the handler is done, also if it threw: nothing is
+    /// written to the connection afterwards.
+    /// </summary>
     public Task FinishAsync() => socket?.FinishAsync() ?? Task.CompletedTask;
 
     /// <summary>Cancels a handshake that has no answer yet.</summary>
@@ -155,6 +159,11 @@ internal sealed class OpenStream : IHttpRequestLifetimeFeature, IHttpUpgradeFeat
 
     private async Task<Stream> AcceptAsync(Func<Task<Stream>> accept)
     {
+        if (Interlocked.Exchange(ref isAccepted, 1) != 0)
+        {
+            return await accept(); // which refuses a second time
+        }
+
         OnAccept?.Invoke(this);
         if (EndedBy is not null)
         {
@@ -208,5 +217,5 @@ internal sealed class OpenStream : IHttpRequestLifetimeFeature, IHttpUpgradeFeat
         }
     }
 
-    private void Cancel() => aborted!.Cancel();
+    private void Cancel() => _ = aborted!.CancelAsync(); // on another thread: the callbacks are the service's, and may throw or wait
 }

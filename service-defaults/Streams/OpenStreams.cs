@@ -18,6 +18,9 @@ internal enum Addition
 /// </summary>
 internal sealed class OpenStreams : IDisposable
 {
+    // A user may sign in any number of times. Without a limit, one user could take all places.
+    private const int SessionsOfOneUser = 5;
+
     private readonly Dictionary<Guid, List<OpenStream>> bySession = [], byUser = [];
     private readonly Lock gate = new();
     private readonly RevokedAccess revoked;
@@ -39,7 +42,7 @@ internal sealed class OpenStreams : IDisposable
 
     /// <summary>Adds a stream, unless too many are open.</summary>
     /// <param name="stream">The stream, which belongs to a session.</param>
-    /// <param name="perSession">How many its session may hold.</param>
+    /// <param name="perSession">How many its session may hold. Its user may hold five times as many.</param>
     /// <param name="total">How many of its kind may be open: WebSockets, or others.</param>
     public Addition Add(OpenStream stream, int perSession = int.MaxValue, int total = int.MaxValue)
     {
@@ -50,7 +53,8 @@ internal sealed class OpenStreams : IDisposable
                 return Addition.Full;
             }
 
-            if (bySession.GetValueOrDefault(stream.SessionId)?.Count >= perSession)
+            if (bySession.GetValueOrDefault(stream.SessionId)?.Count >= perSession
+                || byUser.GetValueOrDefault(stream.UserId)?.Count >= SessionsOfOneUser * (long)perSession)
             {
                 return Addition.SessionIsFull;
             }

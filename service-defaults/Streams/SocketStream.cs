@@ -15,12 +15,12 @@ internal sealed class SocketStream(Stream inner, Action abort, TimeProvider cloc
     // The client answers with a Close frame. If the server hung up before, the client might lose the code (RFC 6455 §7.1.1).
     private static readonly TimeSpan AnswerTime = TimeSpan.FromSeconds(1);
 
+    private readonly SemaphoreSlim writing = new(1); // taken while a write runs, and for good once nothing more may be written
     private readonly TaskCompletionSource written = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource told = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource finished = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private FrameFollower toClient, fromClient;
-    private int isWriting; // 1 while a write runs, and for good once the Close frame is written
     private StreamEnd? end;
-    private Task closing = Task.CompletedTask;
 
     public override bool CanRead => true;
 
@@ -41,19 +41,33 @@ internal sealed class SocketStream(Stream inner, Action abort, TimeProvider cloc
     {
         if (Interlocked.CompareExchange(ref end, why, null) is null)
         {
-            closing = CloseAsync(onWritten);
+            _ = CloseAsync(onWritten);
         }
     }
 
-    /// <summary>Waits for the client's Close frame after <see cref="Close"/>, and drops everything else that it sends.</summary>
+    /// <summary>
+    /// Call it when the request is over. After <see cref="Close"/> it waits for the client's Close frame, and drops everything else that
+    /// the client sends. When it returns, nothing more is written: the web server may use the connection for the next request, of another user.
+    /// </summary>
     public async Task FinishAsync()
     {
-        if (!IsEnded)
+        if (IsEnded)
         {
-            return;
+            await told.Task;
+            await AwaitAnswerAsync();
+            finished.TrySetResult();
         }
 
-        await closing;
+        var sealing = Task.WhenAny(writing.WaitAsync(), written.Task);
+        if (!sealing.IsCompleted)
+        {
+            await CutUnlessAsync(sealing, WriteTime); // a write that its client does not read
+            await sealing;
+        }
+    }
+
+    private async Task AwaitAnswerAsync()
+    {
         var buffer = new byte[256];
         try
         {
@@ -66,8 +80,6 @@ internal sealed class SocketStream(Stream inner, Action abort, TimeProvider cloc
         {
             // the client has left, or its time is over
         }
-
-        finished.TrySetResult();
     }
 
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
@@ -81,9 +93,9 @@ internal sealed class SocketStream(Stream inner, Action abort, TimeProvider cloc
 
     public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {
-        if (Interlocked.CompareExchange(ref isWriting, 1, 0) != 0)
+        if (!writing.Wait(0, CancellationToken.None))
         {
-            throw new IOException("The stream is closed."); // only the Close frame can be in the way
+            throw new IOException("The stream is closed."); // only the Close frame can be in the way, or the end of the request
         }
 
         var allowed = buffer.Length;
@@ -105,7 +117,7 @@ internal sealed class SocketStream(Stream inner, Action abort, TimeProvider cloc
         }
         finally
         {
-            Interlocked.Exchange(ref isWriting, 0); // a full fence: either this sees the end, or the end sees that nobody writes
+            writing.Release(); // a full fence: either this sees the end, or the end sees that nobody writes
         }
 
         if (IsEnded)
@@ -140,8 +152,9 @@ internal sealed class SocketStream(Stream inner, Action abort, TimeProvider cloc
     {
         _ = TryWriteCloseAsync(); // it may wait for a client that does not read
         await CutUnlessAsync(written.Task, WriteTime);
-        onWritten();
+        told.TrySetResult();
         _ = CutUnlessAsync(finished.Task, AnswerTime); // also if the handler does not notice that its session has ended
+        onWritten();
     }
 
     private async Task CutUnlessAsync(Task done, TimeSpan patience)
@@ -153,18 +166,18 @@ internal sealed class SocketStream(Stream inner, Action abort, TimeProvider cloc
         }
     }
 
-    /// <summary>Writes the Close frame, unless a write runs, which then does it, or a frame is not complete.</summary>
+    /// <summary>Writes the Close frame, unless a write runs, which then does it, a frame is not complete, or the request is over.</summary>
     private async Task TryWriteCloseAsync()
     {
         Interlocked.MemoryBarrier();
-        if (Interlocked.CompareExchange(ref isWriting, 1, 0) != 0)
+        if (!writing.Wait(0, CancellationToken.None))
         {
             return;
         }
 
         if (!toClient.IsAtBoundary)
         {
-            Interlocked.Exchange(ref isWriting, 0);
+            writing.Release();
             return;
         }
 

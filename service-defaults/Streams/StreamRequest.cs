@@ -13,7 +13,7 @@ public static class StreamRequest
     {
         /// <summary>
         /// Canceled when the session of the caller's access token ends, or when a new epoch of its user revokes the token. It is never
-        /// canceled for a caller without a token of the mesh, nor because the token expires. In a hub, ask
+        /// canceled for a caller without a token of the mesh, nor because the token expires, nor once the request is over. In a hub, ask
         /// <c>Context.GetHttpContext()</c>.
         /// </summary>
         public CancellationToken SessionEnded => Find(context)?.Token ?? CancellationToken.None;
@@ -36,10 +36,13 @@ public static class StreamRequest
             return null;
         }
 
-        var watch = new SessionWatch(context.RequestServices.GetRequiredService<SessionWatches>().Watch(sessionId, userId, epoch));
-        context.Features.Set(watch); // keeps the source alive
+        // A source of its own for each request: what the request registers must not run after it, when its context serves another user.
+        var session = context.RequestServices.GetRequiredService<SessionWatches>().Watch(sessionId, userId, epoch);
+        var watch = new SessionWatch(session, CancellationTokenSource.CreateLinkedTokenSource(session.Token));
+        context.Features.Set(watch); // keeps the session's source alive
+        context.Response.RegisterForDispose(watch.Source);
         return watch.Source;
     }
 
-    private sealed record SessionWatch(CancellationTokenSource Source);
+    private sealed record SessionWatch(CancellationTokenSource Session, CancellationTokenSource Source);
 }

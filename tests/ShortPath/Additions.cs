@@ -25,8 +25,10 @@ internal static class Additions
         {
             "nothing" => default,
             "transformation adds admin" => After(services => services.AddSingleton<IClaimsTransformation>(new Transformation(AddAdmin))),
-            "transformation removes roles" => After(services => services.AddSingleton<IClaimsTransformation>(new Transformation(RemoveRole))),
-            "transformation clones" => After(services => services.AddTransient<IClaimsTransformation>(_ => new Transformation(u => u.Clone()))),
+            "transformation removes roles" => After(
+                services => services.AddSingleton<IClaimsTransformation>(new Transformation(RemoveRole))),
+            "transformation clones" => After(
+                services => services.AddTransient<IClaimsTransformation>(_ => new Transformation(u => u.Clone()))),
             "transformation before the mesh" => Before(
                 services => services.AddSingleton<IClaimsTransformation>(new Transformation(AddAdmin))),
             "handler fails everybody" => After(services => services.AddSingleton<IAuthorizationHandler, FailEverybody>()),
@@ -37,13 +39,15 @@ internal static class Additions
             "evaluator before the mesh forbids" => Before(services => services.AddTransient<IPolicyEvaluator, Forbid>()),
             "authorization service forbids" => After(services => services.AddTransient<IAuthorizationService, ForbidAll>()),
             "authorization evaluator forbids" => After(services => services.AddTransient<IAuthorizationEvaluator, FailAll>()),
-            "context factory makes admins" => After(services => services.AddTransient<IAuthorizationHandlerContextFactory, AdminContexts>()),
+            "context factory makes admins" => After(
+                services => services.AddTransient<IAuthorizationHandlerContextFactory, AdminContexts>()),
             "no handlers" => After(services => services.AddTransient<IAuthorizationHandlerProvider, NoHandlers>()),
             "authentication service refuses" => After(services => services.AddScoped<IAuthenticationService, Refuse>()),
             "authentication service before the mesh refuses" => Before(services => services.AddScoped<IAuthenticationService, Refuse>()),
             "authentication service is decorated" => After(Decorate),
             "handler of the scheme refuses" => After(services => services.AddTransient<JwtBearerHandler, RefuseTokens>()),
-            "handler provider refuses" => After(services => services.AddTransient<RefuseTokens>().AddScoped<IAuthenticationHandlerProvider, RefuseAll>()),
+            "handler provider refuses" => After(
+                services => services.AddTransient<RefuseTokens>().AddScoped<IAuthenticationHandlerProvider, RefuseAll>()),
             "container adds a transformation" => (null, builder => builder.Host.UseServiceProviderFactory(new AddTransformation()), null),
             "admin demands a user" => After(services => services.AddAuthorizationBuilder()
                 .AddPolicy(Policies.Admin, policy => policy.AddAuthenticationSchemes("Bearer").RequireRole(Roles.User))),
@@ -60,7 +64,8 @@ internal static class Additions
             "middleware wraps the identity" => Between(context => context.User = new((ClaimsIdentity)context.User.Identity!)),
             "middleware reads the user" => Between(context => Assert.NotEmpty(context.User.Claims)),
             "middleware drops the header later" => Between(context => context.Request.Headers.Remove("Authorization")),
-            "middleware adds the header later" => (null, builder => builder.Services.AddSingleton<IStartupFilter, HideHeader>(), RestoreHeader),
+            "middleware adds the header later" => (
+                null, builder => builder.Services.AddSingleton<IStartupFilter, HideHeader>(), RestoreHeader),
             _ => throw new ArgumentOutOfRangeException(nameof(name), name, "no such addition"),
         };
 
@@ -218,7 +223,8 @@ internal static class Additions
     private sealed class RefuseTokens(IOptionsMonitor<JwtBearerOptions> options, ILoggerFactory logger, UrlEncoder encoder)
         : JwtBearerHandler(options, logger, encoder)
     {
-        protected override Task<AuthenticateResult> HandleAuthenticateAsync() => Task.FromResult(AuthenticateResult.Fail("by its own rule"));
+        protected override Task<AuthenticateResult> HandleAuthenticateAsync() =>
+            Task.FromResult(AuthenticateResult.Fail("by its own rule"));
     }
 
     private sealed class RefuseAll(RefuseTokens handler, IAuthenticationSchemeProvider schemes) : IAuthenticationHandlerProvider

@@ -96,6 +96,21 @@ public sealed class DirectTests : IClassFixture<DirectTests.Mesh>
     }
 
     [Fact]
+    public async Task A_request_is_told_of_the_end_of_its_session_until_it_is_over()
+    {
+        var (_, claims) = Identity.SignIn();
+        var (token, over, open) = (Identity.Sign(claims), Guid.NewGuid().ToString(), Guid.NewGuid().ToString());
+        using var stays = await EventReader.OpenAsync(direct, token, $"/watch/{open}?stay");
+        Assert.Equal(200, (await direct.GetAsync($"/watch/{over}", token)).Status);
+
+        Identity.Tell("session-ended", new { sid = claims["sid"]!.GetValue<string>() });
+
+        Assert.True(await stays.UntilCutAsync());
+        await Patience.UntilAsync(() => MeshService.Told.Contains(open));
+        Assert.DoesNotContain(over, MeshService.Told);
+    }
+
+    [Fact]
     public void A_mark_counts_for_its_token_its_key_and_a_moment()
     {
         var clock = new FakeTimeProvider();

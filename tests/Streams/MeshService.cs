@@ -1,4 +1,6 @@
+using System.Collections.Concurrent;
 using AuthMesh.LocalMesh;
+using AuthMesh.Streams;
 using AuthMesh.Tests.Harness;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -11,6 +13,9 @@ namespace AuthMesh.Tests.Streams;
 internal sealed class MeshService : IAsyncDisposable
 {
     private WebApplication app = null!;
+
+    /// <summary>The requests of /watch that were told of the end of their session.</summary>
+    public static ConcurrentQueue<string> Told { get; } = new();
 
     /// <param name="port">Where it listens.</param>
     /// <param name="identity">Whose tokens it accepts.</param>
@@ -59,6 +64,11 @@ internal sealed class MeshService : IAsyncDisposable
         });
         app.MapGet("/events", TellAsync);
         app.MapGet("/open", TellAsync).AllowAnonymous();
+        app.MapGet("/watch/{name}", (HttpContext context, string name) =>
+        {
+            context.SessionEnded.Register(() => Told.Enqueue(name));
+            return context.Request.Query.ContainsKey("stay") ? TellAsync(context) : Task.CompletedTask;
+        });
     }
 
     private static async Task TellAsync(HttpContext context)

@@ -65,16 +65,85 @@ public sealed class SocketStreamTests
         Assert.Equal(StreamEnd.SessionEnded.Frame, connection.Sent.ToArray());
     }
 
+    [Fact]
+    public async Task Nothing_is_written_once_the_request_is_over()
+    {
+        await using var stream = Open();
+        await stream.WriteAsync(new byte[] { 0x82, 0x01, 0x00 }, CancellationToken.None);
+        await stream.FinishAsync().WaitAsync(StreamCalls.Soon());
+
+        stream.Close(StreamEnd.SessionEnded, written.SetResult); // a revocation that found the stream a moment before
+        await Assert.ThrowsAsync<IOException>(() => stream.WriteAsync(new byte[] { 0x82, 0 }, CancellationToken.None).AsTask());
+        await Patience.UntilAsync(() =>
+        {
+            clock.Advance(TimeSpan.FromMilliseconds(100));
+            return written.Task.IsCompleted;
+        });
+
+        Assert.Equal([0x82, 0x01, 0x00], connection.Sent.ToArray());
+    }
+
+    [Fact]
+    public async Task The_end_of_the_request_waits_for_a_Close_frame_that_is_being_written()
+    {
+        await using var stream = Open();
+        connection.IsFull = true;
+        stream.Close(StreamEnd.SessionEnded, written.SetResult);
+        var finishing = stream.FinishAsync();
+        await Patience.UntilAsync(() =>
+        {
+            clock.Advance(TimeSpan.FromMilliseconds(100));
+            return isCut;
+        });
+        Assert.False(finishing.IsCompleted);
+
+        connection.Break();
+        await finishing.WaitAsync(StreamCalls.Soon());
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_handler_that_throws_or_waits_when_it_is_told_keeps_no_stream_open(bool throws)
+    {
+        await using var stream = Open();
+        using var held = new ManualResetEventSlim();
+        var told = new TaskCompletionSource();
+
+        _ = Task.Run(
+            () => stream.Close(StreamEnd.SessionEnded, () =>
+            {
+                told.SetResult();
+                if (throws)
+                {
+                    throw new InvalidOperationException("a handler's own fault");
+                }
+
+                held.Wait();
+            }),
+            TestContext.Current.CancellationToken);
+        await told.Task.WaitAsync(StreamCalls.Soon());
+        await Patience.UntilAsync(() =>
+        {
+            clock.Advance(TimeSpan.FromMilliseconds(100));
+            return isCut;
+        });
+        held.Set();
+    }
+
     /// <summary>The web server's side of an accepted WebSocket.</summary>
     private sealed class Connection : MemoryStream
     {
-        private readonly TaskCompletionSource never = new();
+        private readonly TaskCompletionSource never = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
         public bool IsFull { get; set; }
 
         public byte[] Received { get; set; } = [];
 
         public MemoryStream Sent { get; } = new();
+
+        /// <summary>What a write gets that the web server has cut.</summary>
+        public void Break() => never.SetException(new IOException("The connection was cut."));
 
         public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
         {
