@@ -47,7 +47,8 @@ internal sealed class SocketStream(Stream inner, Action abort, TimeProvider cloc
 
     /// <summary>
     /// Call it when the request is over. After <see cref="Close"/> it waits for the client's Close frame, and drops everything else that
-    /// the client sends. When it returns, nothing more is written: the web server may use the connection for the next request, of another user.
+    /// the client sends. When it returns, nothing more is written: the web server may use the connection for the next request, of another
+    /// user.
     /// </summary>
     public async Task FinishAsync()
     {
