@@ -16,6 +16,7 @@ var root = new RootCommand("Measures AuthMesh, and runs checks that are too long
     CacheCost.Define(),
     RevocationDelay.Define(),
     OpenStreams.Define(),
+    StreamFaults.Define(),
     RotationLoad.Define(),
     IdleQueries.Define(),
     FloodLoad.Define(),

@@ -16,7 +16,6 @@ namespace AuthMesh.Bench.Streams;
 internal static class OpenStreams
 {
     private const int ClosedByMesh = 4401;
-    private const int OpeningAtATime = 32;
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan Settling = TimeSpan.FromSeconds(15); // for the collector, which gives memory back late
@@ -42,18 +41,21 @@ internal static class OpenStreams
         await using var mesh = await Mesh.StartAsync(
             InProduction.Options with
             {
-                GatewaySettings = new Dictionary<string, string> { ["Gateway:Streams:Total"] = $"{count + 100}" },
+                GatewaySettings = new Dictionary<string, string>
+                {
+                    ["Gateway:Streams:Total"] = $"{count + 100}",
+                    ["Gateway:Streams:PerSession"] = "1000", // a few users hold all sessions here
+                },
             },
             cancellation);
         var users = await SignedInUsers.CreateAsync(mesh.Gateway.Address, count);
-        using var invoker = new HttpMessageInvoker(new SocketsHttpHandler { UseProxy = false, UseCookies = false });
         var process = mesh.Gateway.ProcessId!.Value;
-        await OpenAllAsync(users.Tokens.Take(Math.Min(200, count)), mesh.Gateway.Address, invoker, cancellation)
+        await Listening.OpenAllAsync(users.Tokens.Take(Math.Min(200, count)), mesh.Gateway.Address, cancellation)
             .ContinueWith(warm => CloseAllAsync(warm.Result.Values), cancellation).Unwrap();
 
         var before = ResidentMemory.MegabytesOf(process);
         var opening = Stopwatch.StartNew();
-        var sockets = await OpenAllAsync(users.Tokens, mesh.Gateway.Address, invoker, cancellation);
+        var sockets = await Listening.OpenAllAsync(users.Tokens, mesh.Gateway.Address, cancellation);
         Console.WriteLine($"{sockets.Count} WebSockets opened in {opening.Elapsed.TotalSeconds:0.0} s");
         await Task.Delay(Settling, cancellation);
         var open = ResidentMemory.MegabytesOf(process);
@@ -66,27 +68,9 @@ internal static class OpenStreams
         await CloseAllAsync(sockets.Values);
         await Task.Delay(Settling, cancellation);
         Console.WriteLine($"gateway: {ResidentMemory.MegabytesOf(process):0} MB after all are gone");
-        var again = await OpenAllAsync(users.Tokens.Skip(ends), mesh.Gateway.Address, invoker, cancellation);
+        var again = await Listening.OpenAllAsync(users.Tokens.Skip(ends), mesh.Gateway.Address, cancellation);
         await Task.Delay(Settling, cancellation);
         Console.WriteLine($"gateway: {ResidentMemory.MegabytesOf(process):0} MB with {again.Count} open again");
-    }
-
-    private static async Task<ConcurrentDictionary<string, Listening>> OpenAllAsync(
-        IEnumerable<string> tokens, Uri gateway, HttpMessageInvoker invoker, CancellationToken cancellation)
-    {
-        var sockets = new ConcurrentDictionary<string, Listening>();
-        var address = new UriBuilder(gateway) { Scheme = "ws", Host = "127.0.0.1", Path = "/live" }.Uri;
-        await Parallel.ForEachAsync(
-            tokens, new ParallelOptions { MaxDegreeOfParallelism = OpeningAtATime, CancellationToken = cancellation },
-            async (token, stop) =>
-            {
-                var socket = new ClientWebSocket();
-                socket.Options.SetRequestHeader("Authorization", "Bearer " + token);
-                socket.Options.KeepAliveInterval = TimeSpan.Zero;
-                await socket.ConnectAsync(address, invoker, stop);
-                sockets[token] = new Listening(socket);
-            });
-        return sockets;
     }
 
     /// <returns>The milliseconds from the answer of each logout to the close; zero if the close came first.</returns>
@@ -132,38 +116,5 @@ internal static class OpenStreams
         Console.WriteLine(
             $"{delays.Count} logouts with {count} WebSockets open; milliseconds from the answer to the close: p50 {At(0.5)}, "
             + $"p99 {At(0.99)}, max {At(1)}");
-    }
-
-    /// <summary>A WebSocket whose client reads.</summary>
-    private sealed class Listening
-    {
-        public Listening(ClientWebSocket socket)
-        {
-            Socket = socket;
-            Closed = UntilClosedAsync();
-        }
-
-        public ClientWebSocket Socket { get; }
-
-        public Task<(int Code, long At)> Closed { get; }
-
-        private async Task<(int Code, long At)> UntilClosedAsync()
-        {
-            var buffer = new byte[16];
-            try
-            {
-                while ((await Socket.ReceiveAsync(buffer.AsMemory(), CancellationToken.None)).MessageType != WebSocketMessageType.Close)
-                {
-                }
-
-                var at = Stopwatch.GetTimestamp();
-                await Socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, null, CancellationToken.None);
-                return ((int)Socket.CloseStatus!, at);
-            }
-            catch (Exception exception) when (exception is WebSocketException or OperationCanceledException or ObjectDisposedException)
-            {
-                return (1006, Stopwatch.GetTimestamp());
-            }
-        }
     }
 }
