@@ -18,10 +18,11 @@ public sealed class DirectTests : IClassFixture<DirectTests.Mesh>
 {
     private readonly Caller direct;
     private readonly LoneGateway gateway;
+    private readonly MeshService service;
 
     public DirectTests(Mesh mesh)
     {
-        (direct, gateway) = (mesh.Direct, mesh.Gateway);
+        (direct, gateway, service) = (mesh.Direct, mesh.Gateway, mesh.Service);
         Identity.AnswerAsUsual();
     }
 
@@ -111,6 +112,18 @@ public sealed class DirectTests : IClassFixture<DirectTests.Mesh>
     }
 
     [Fact]
+    public async Task A_handler_that_gives_up_a_receive_leaves_no_stream_behind()
+    {
+        var (_, claims) = Identity.SignIn();
+        using var socket = await direct.OpenAsync(Identity.Sign(claims), "/careless");
+
+        Identity.Tell("session-ended", new { sid = claims["sid"]!.GetValue<string>() });
+
+        Assert.Equal((4401, "session_ended"), await socket.UntilClosedAsync());
+        await Patience.UntilAsync(() => service.OpenStreams == 0);
+    }
+
+    [Fact]
     public void A_mark_counts_for_its_token_its_key_and_a_moment()
     {
         var clock = new FakeTimeProvider();
@@ -135,7 +148,6 @@ public sealed class DirectTests : IClassFixture<DirectTests.Mesh>
     public sealed class Mesh : IAsyncLifetime
     {
         private readonly int port = Ports.Free();
-        private MeshService service = null!;
 
         public Mesh()
         {
@@ -154,16 +166,18 @@ public sealed class DirectTests : IClassFixture<DirectTests.Mesh>
 
         public LoneGateway Gateway { get; }
 
+        internal MeshService Service { get; private set; } = null!;
+
         public async ValueTask InitializeAsync()
         {
             await Gateway.InitializeAsync();
-            service = await MeshService.StartAsync(port, Gateway.Identity, MeshService.MapStreams);
+            Service = await MeshService.StartAsync(port, Gateway.Identity, MeshService.MapStreams);
         }
 
         public async ValueTask DisposeAsync()
         {
             Direct.Dispose();
-            await service.DisposeAsync();
+            await Service.DisposeAsync();
             await Gateway.DisposeAsync();
         }
     }

@@ -5,6 +5,7 @@ using AuthMesh.Tests.Harness;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
 namespace AuthMesh.Tests.Streams;
@@ -13,6 +14,8 @@ namespace AuthMesh.Tests.Streams;
 internal sealed class MeshService : IAsyncDisposable
 {
     private WebApplication app = null!;
+
+    public int OpenStreams => app.Services.GetRequiredService<OpenStreams>().All().Count;
 
     /// <summary>The requests of /watch that were told of the end of their session.</summary>
     public static ConcurrentQueue<string> Told { get; } = new();
@@ -64,6 +67,13 @@ internal sealed class MeshService : IAsyncDisposable
         });
         app.MapGet("/events", TellAsync);
         app.MapGet("/open", TellAsync).AllowAnonymous();
+        // A handler that gives up a receive that still waits.
+        app.Map("/careless", async context =>
+        {
+            using var socket = await context.WebSockets.AcceptWebSocketAsync();
+            _ = socket.ReceiveAsync(new byte[10], CancellationToken.None);
+            await Task.Delay(Timeout.Infinite, context.SessionEnded).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        });
         app.MapGet("/watch/{name}", (HttpContext context, string name) =>
         {
             context.SessionEnded.Register(() => Told.Enqueue(name));
