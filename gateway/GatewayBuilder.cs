@@ -46,7 +46,8 @@ internal static class GatewayBuilder
             .AddTransforms<PassCookies>()
             .AddTransforms<PassOrigin>()
             .AddTransforms<TraceWithoutActivity>()
-            .AddTransforms<MarkStreams>();
+            .AddTransforms<MarkStreams>()
+            .AddTransforms<HeadersOfStreams>();
         // The pipeline has no session affinity, but YARP's affinity cookies would load data protection and write a key to the home folder.
         services.RemoveAll<ISessionAffinityPolicy>();
         services.RemoveDataProtectionStart();

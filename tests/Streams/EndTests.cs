@@ -29,6 +29,21 @@ public sealed class EndTests(ProductionMesh mesh)
         Assert.Equal("still here", await other.EchoAsync("still here"));
     }
 
+    [Fact]
+    public async Task HEAD_gets_the_headers_of_a_stream_and_ends()
+    {
+        var user = await mesh.Gateway.SignUpAsync();
+
+        for (var i = 0; i < 20; i++) // more than a session may hold at a time
+        {
+            var head = await mesh.Gateway.SendAsync(
+                HttpMethod.Head, "/events", change: request => request.Headers.Authorization = new("Bearer", user.Token));
+            Assert.Equal((200, "text/event-stream"), (head.Status, head.Header("Content-Type")));
+        }
+
+        Assert.Equal(200, (await mesh.Gateway.GetAsync("/protected", user.Token)).Status);
+    }
+
     [Theory]
     [MemberData(nameof(Ways))]
     public async Task A_logout_cuts_event_streams(bool isGateway)
