@@ -17,8 +17,9 @@ internal sealed class LiveStream : IDisposable
     public string FirstEvent { get; }
 
     /// <summary>Opens the stream and reads its first event.</summary>
-    /// <returns>The stream, or null if the answer is another one.</returns>
-    public static async Task<LiveStream?> OpenAsync(HttpResponseMessage response, CancellationToken cancellation)
+    /// <returns>The stream, or null if the answer is another one, or breaks off.</returns>
+    /// <exception cref="TimeoutException">No event came in time.</exception>
+    public static async Task<LiveStream?> OpenAsync(HttpResponseMessage response, TimeSpan patience, CancellationToken cancellation)
     {
         if (response.Content.Headers.ContentType is not MediaTypeHeaderValue { MediaType: "text/event-stream" })
         {
@@ -26,8 +27,15 @@ internal sealed class LiveStream : IDisposable
         }
 
         var events = new StreamReader(await response.Content.ReadAsStreamAsync(cancellation));
-        var line = await events.ReadLineAsync(cancellation) ?? "";
-        return new LiveStream(response, events, line.StartsWith(Data, StringComparison.Ordinal) ? line[Data.Length..] : line);
+        try
+        {
+            var line = await events.ReadLineAsync(cancellation).AsTask().WaitAsync(patience, cancellation) ?? "";
+            return new LiveStream(response, events, line.StartsWith(Data, StringComparison.Ordinal) ? line[Data.Length..] : line);
+        }
+        catch (IOException)
+        {
+            return null;
+        }
     }
 
     /// <summary>Waits until the mesh cuts the stream.</summary>

@@ -60,10 +60,24 @@ internal sealed class Walk(ServerConnection connection) : IDisposable
     {
         var request = RequestFor(step.Request);
         var response = await connection.OpenAsync(request, cancellation);
-        stream = await LiveStream.OpenAsync(response, cancellation);
-        var isAsExpected = (int)response.StatusCode == step.Expected.Status && stream?.FirstEvent == step.Expected.Message;
-        return new StepResult(
-            step, (int)response.StatusCode, stream?.FirstEvent ?? "not an event stream", Code: null, Role: null, isAsExpected);
+        var status = (int)response.StatusCode;
+        try
+        {
+            stream = await LiveStream.OpenAsync(response, request.Patience, cancellation);
+            var isAsExpected = status == step.Expected.Status && stream?.FirstEvent == step.Expected.Message;
+            return new StepResult(step, status, stream?.FirstEvent ?? "not an event stream", Code: null, Role: null, isAsExpected);
+        }
+        catch (TimeoutException)
+        {
+            return new StepResult(step, status, "no event came", Code: null, Role: null, IsAsExpected: false);
+        }
+        finally
+        {
+            if (stream is null)
+            {
+                response.Dispose();
+            }
+        }
     }
 
     private async Task<StepResult> AwaitEndAsync(Step step, CancellationToken cancellation)
