@@ -9,7 +9,7 @@ namespace AuthMesh.Logs;
 
 /// <summary>
 /// The trace of a request for which nobody collects activities: the caller's trace (W3C Trace Context §3.2), or a new one. An
-/// <see cref="Activity"/> costs a fourth of a guarded request and would only carry these texts.
+/// <see cref="Activity"/> would allocate half as much again as all the rest of a guarded request, only to carry these texts.
 /// </summary>
 internal sealed class RequestTrace
 {

@@ -11,8 +11,9 @@ using Microsoft.Extensions.Options;
 namespace AuthMesh.Streams;
 
 /// <summary>
-/// Ends WebSockets and event streams of a service when the session of their token ends, whatever their endpoint does. At the token's expiry
-/// it ends those that reached the service without the gateway: the gateway renews the token of the others, or closes them itself.
+/// Ends WebSockets and event streams of a service when the session of their token ends. Their endpoints need no code for that. When the
+/// token expires, it ends the streams that reached the service without the gateway. For the others, the gateway renews the token or closes
+/// the stream.
 /// </summary>
 internal sealed class DirectStreams(OpenStreams streams, GatewayMark mark, IOptions<AuthMeshOptions> mesh, TimeProvider clock)
     : IStartupFilter

@@ -5,7 +5,9 @@ using AuthMesh.Tests.Harness;
 
 namespace AuthMesh.Tests.Streams;
 
-/// <summary>The Close frame goes between two frames, whatever service and client do. If it cannot, the connection is cut.</summary>
+/// <summary>
+/// The gateway puts the Close frame between two frames of any service. It cuts the connection if a frame or a client never makes room.
+/// </summary>
 public sealed class FrameTests(StreamGateway mesh) : IClassFixture<StreamGateway>
 {
     private static readonly byte[] Closed = [0x88, 15, 0x11, 0x31, .. "session_ended"u8];
