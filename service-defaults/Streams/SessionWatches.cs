@@ -37,13 +37,15 @@ internal sealed class SessionWatches : IDisposable
         }
 
         // Asked after the source was added: a revocation finds the source, or is found here.
-        if (revoked.Covers(sessionId, userId, epoch, keyId: ""))
+        if (HasEnded(sessionId, userId, epoch))
         {
             source.Cancel();
         }
 
         return source;
     }
+
+    public bool HasEnded(Guid sessionId, Guid userId, long epoch) => revoked.Covers(sessionId, userId, epoch, keyId: "");
 
     public void Dispose() => revoked.Learned -= CancelRevoked;
 

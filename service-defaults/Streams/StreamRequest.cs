@@ -36,13 +36,29 @@ public static class StreamRequest
             return null;
         }
 
-        // A source of its own for each request: what the request registers must not run after it, when its context serves another user.
-        var session = context.RequestServices.GetRequiredService<SessionWatches>().Watch(sessionId, userId, epoch);
-        var watch = new SessionWatch(session, CancellationTokenSource.CreateLinkedTokenSource(session.Token));
+        var watches = context.RequestServices.GetRequiredService<SessionWatches>();
+        var watch = new SessionWatch(watches.Watch(sessionId, userId, epoch), () => watches.HasEnded(sessionId, userId, epoch));
         context.Features.Set(watch); // keeps the session's source alive
-        context.Response.RegisterForDispose(watch.Source);
+        context.Response.RegisterForDispose(watch);
         return watch.Source;
     }
 
-    private sealed record SessionWatch(CancellationTokenSource Session, CancellationTokenSource Source);
+    /// <summary>
+    /// A source of its own for each request: what the request registers must not run after it, when its context serves another user.
+    /// </summary>
+    private sealed class SessionWatch(CancellationTokenSource session, Func<bool> hasEnded) : IDisposable
+    {
+        public CancellationTokenSource Source { get; } = CancellationTokenSource.CreateLinkedTokenSource(session.Token);
+
+        public void Dispose()
+        {
+            // The end of the session may have cut this request before it reached the source.
+            if (hasEnded())
+            {
+                Source.Cancel();
+            }
+
+            Source.Dispose();
+        }
+    }
 }
