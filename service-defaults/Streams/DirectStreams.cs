@@ -45,11 +45,17 @@ internal sealed class DirectStreams(OpenStreams streams, GatewayMark mark, IOpti
         }
         finally
         {
-            await stream.FinishAsync();
-            stream.Detach(context);
-            if (isHeld)
+            try
             {
-                streams.Remove(stream);
+                await stream.FinishAsync();
+            }
+            finally
+            {
+                stream.Detach(context);
+                if (isHeld)
+                {
+                    streams.Remove(stream);
+                }
             }
         }
     }

@@ -15,6 +15,7 @@ internal sealed class SocketStream(Stream inner, Action abort, TimeProvider cloc
     // The client answers with a Close frame. If the server hung up before, the client might lose the code (RFC 6455 §7.1.1).
     private static readonly TimeSpan AnswerTime = TimeSpan.FromSeconds(1);
 
+    private readonly SemaphoreSlim reading = new(1); // taken while a read runs, and for good once the handler may read no more
     private readonly SemaphoreSlim writing = new(1); // taken while a write runs, and for good once nothing more may be written
     private readonly TaskCompletionSource written = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource told = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -69,6 +70,7 @@ internal sealed class SocketStream(Stream inner, Action abort, TimeProvider cloc
 
     private async Task AwaitAnswerAsync()
     {
+        await reading.WaitAsync(); // a read that the handler has given up; the client's frame or the cut ends it
         var buffer = new byte[256];
         try
         {
@@ -86,10 +88,22 @@ internal sealed class SocketStream(Stream inner, Action abort, TimeProvider cloc
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
         ThrowIfEnded();
-        var read = await inner.ReadAsync(buffer, cancellationToken);
-        fromClient.Follow(buffer.Span[..read]);
-        ThrowIfEnded();
-        return read;
+        if (!reading.Wait(0, CancellationToken.None))
+        {
+            throw new InvalidOperationException("Another read of this stream is under way.");
+        }
+
+        try
+        {
+            var read = await inner.ReadAsync(buffer, cancellationToken);
+            fromClient.Follow(buffer.Span[..read]);
+            ThrowIfEnded();
+            return read;
+        }
+        finally
+        {
+            reading.Release();
+        }
     }
 
     public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
