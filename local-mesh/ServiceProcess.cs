@@ -1,6 +1,7 @@
 using System.Collections;
 using System.Diagnostics;
 using System.Net;
+using System.Net.Sockets;
 using AuthMesh.LocalMesh.Processes;
 
 namespace AuthMesh.LocalMesh;
@@ -172,7 +173,8 @@ public sealed class ServiceProcess : IAsyncDisposable
             using var answer = await Http.GetAsync(new Uri(Address, "/health/ready"), cancellation);
             return answer.StatusCode == HttpStatusCode.OK;
         }
-        catch (Exception e) when (e is HttpRequestException or TaskCanceledException && !cancellation.IsCancellationRequested)
+        catch (Exception e) when (e is HttpRequestException or SocketException or TaskCanceledException
+            && !cancellation.IsCancellationRequested)
         {
             return false;
         }

@@ -28,12 +28,12 @@ internal static class NoAnswer
     public static CommandFailure InTime(ServerAddress server, TimeSpan patience) =>
         Unavailable($"No answer from {server} within {patience.TotalSeconds:0} s", "the server may be overloaded or starting; try again");
 
+    public static CommandFailure Closed(ServerAddress server) =>
+        Unavailable($"{server} closed the connection before it answered", "try again");
+
     // Leaves out a name and password in the proxy's address.
     private static string? ProxyFor(ServerAddress server) => server.IsLoopback ? null
         : HttpClient.DefaultProxy.GetProxy(server.Origin)?.GetComponents(UriComponents.SchemeAndServer, UriFormat.UriEscaped);
-
-    private static CommandFailure Closed(ServerAddress server) =>
-        Unavailable($"{server} closed the connection before it answered", "try again");
 
     private static CommandFailure Unavailable(string message, string hint) =>
         new(ExitCode.Unavailable, "unavailable", message, hint);

@@ -1,4 +1,5 @@
 using System.Net.Http.Headers;
+using System.Net.Sockets;
 using AuthMesh.Client.CommandLine;
 
 namespace AuthMesh.Client.Server;
@@ -38,6 +39,10 @@ internal sealed class ServerConnection(ServerAddress server) : IDisposable
         {
             throw NoAnswer.From(exception, server);
         }
+        catch (SocketException) // the only failure that SocketsHttpHandler does not wrap: the reset of a connection just made
+        {
+            throw NoAnswer.Closed(server);
+        }
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
         {
             throw NoAnswer.InTime(server, request.Patience);
@@ -57,6 +62,10 @@ internal sealed class ServerConnection(ServerAddress server) : IDisposable
         catch (HttpRequestException exception)
         {
             throw NoAnswer.From(exception, server);
+        }
+        catch (SocketException) // as above
+        {
+            throw NoAnswer.Closed(server);
         }
         catch (TimeoutException)
         {

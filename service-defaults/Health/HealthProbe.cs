@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 
@@ -38,7 +39,7 @@ public static class HealthProbe
                 Console.WriteLine(ReadMessage(await answer.Content.ReadAsStringAsync()) ?? $"{url} answers {(int)answer.StatusCode}");
                 return answer.IsSuccessStatusCode ? 0 : 1;
             }
-            catch (Exception exception) when (exception is HttpRequestException or OperationCanceledException)
+            catch (Exception exception) when (exception is HttpRequestException or SocketException or OperationCanceledException)
             {
                 problem = problem.Length > 0 ? problem : $"{url} does not answer: {exception.GetBaseException().Message}";
             }

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using AuthMesh.Logs;
 using AuthMesh.Settings;
 using Microsoft.Extensions.Options;
@@ -64,7 +65,7 @@ public sealed class IssuerConnection : IDisposable
             patience.CancelAfter(AttemptTimeout);
             try
             {
-                var response = await http.SendAsync(request, HttpCompletionOption.ResponseContentRead, patience.Token);
+                var response = await SendAsync(request, HttpCompletionOption.ResponseContentRead, patience.Token);
                 if (isLast || response.StatusCode < HttpStatusCode.InternalServerError)
                 {
                     first = index;
@@ -99,7 +100,20 @@ public sealed class IssuerConnection : IDisposable
             request.Headers.Add("Last-Event-ID", lastEventId);
         }
 
-        return await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
+        return await SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
+    }
+
+    private async Task<HttpResponseMessage> SendAsync(
+        HttpRequestMessage request, HttpCompletionOption completion, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await http.SendAsync(request, completion, cancellationToken);
+        }
+        catch (SocketException exception) // SocketsHttpHandler wraps every other failure, but not the reset of a connection just made
+        {
+            throw new HttpRequestException(HttpRequestError.ConnectionError, exception.Message, exception);
+        }
     }
 
     /// <inheritdoc/>

@@ -1,5 +1,6 @@
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
+using System.Net.Sockets;
 using System.Text;
 
 namespace AuthMesh.Tests.Harness;
@@ -30,8 +31,15 @@ public sealed class Caller(Uri address) : IDisposable
     {
         using var request = new HttpRequestMessage(method, path) { Content = content };
         change?.Invoke(request);
-        using var response = await http.SendAsync(request, TestContext.Current.CancellationToken);
-        return await Answer.ReadAsync(response);
+        try
+        {
+            using var response = await http.SendAsync(request, TestContext.Current.CancellationToken);
+            return await Answer.ReadAsync(response);
+        }
+        catch (SocketException exception) // SocketsHttpHandler wraps every other failure, but not the reset of a connection just made
+        {
+            throw new HttpRequestException(HttpRequestError.ConnectionError, exception.Message, exception);
+        }
     }
 
     public Task<Answer> RegisterAsync(string username, string password) => PostAsync("/register", new { username, password });
