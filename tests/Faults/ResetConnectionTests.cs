@@ -7,7 +7,7 @@ using Microsoft.Extensions.Options;
 
 namespace AuthMesh.Tests.Faults;
 
-/// <summary>What callers see of an identity service that accepts a connection and resets it at once, as one that is being killed may do.</summary>
+/// <summary>An identity service that accepts a connection and resets it at once, as one that is being killed may do.</summary>
 public sealed class ResetConnectionTests
 {
     [Fact]

@@ -58,7 +58,7 @@ public sealed class MeshProgram : IAsyncLifetime
     }
 
     /// <summary>Runs the mesh in a case in which it must exit by itself.</summary>
-    public static Task<Finished> RefusedAsync(string folder, params string[] arguments) =>
+    public static Task<Finished> ExitedAsync(string folder, params string[] arguments) =>
         Finished.RunAsync(Command(folder, arguments), Settings);
 
     /// <summary>Sends SIGTERM, as `docker stop`, systemd and `kill` do.</summary>

@@ -54,13 +54,13 @@ public sealed class MeshProgramTests(MeshProgram mesh) : IClassFixture<MeshProgr
         await mesh.RunAsync();
         var pids = mesh.Pids;
 
-        var sameFolder = await MeshProgram.RefusedAsync(mesh.Folder);
+        var sameFolder = await MeshProgram.ExitedAsync(mesh.Folder);
         sameFolder.AssertExited(1);
         Assert.Contains(mesh.Folder, sameFolder.Errors, StringComparison.Ordinal);
         Assert.Contains("--data", sameFolder.Errors, StringComparison.Ordinal);
 
         var another = Directory.CreateTempSubdirectory("authmesh-tests-").FullName;
-        var samePort = await MeshProgram.RefusedAsync(another, "--port", $"{mesh.Address.Port}");
+        var samePort = await MeshProgram.ExitedAsync(another, "--port", $"{mesh.Address.Port}");
         samePort.AssertExited(1);
         Assert.Contains($"Port {mesh.Address.Port} is in use", samePort.Errors, StringComparison.Ordinal);
         Assert.Contains("--port", samePort.Errors, StringComparison.Ordinal);
@@ -70,6 +70,18 @@ public sealed class MeshProgramTests(MeshProgram mesh) : IClassFixture<MeshProgr
         Assert.Equal(pids, mesh.Pids);
         Assert.All(pids, pid => Assert.True(MeshProgram.IsAlive(pid)));
         Assert.Equal(200, (await mesh.Gateway.GetAsync("/health/ready")).Status);
+    }
+
+    [Fact]
+    public async Task In_the_background_the_mesh_gets_the_same_options()
+    {
+        var another = Directory.CreateTempSubdirectory("authmesh-tests-").FullName;
+
+        var checkedOnly = await MeshProgram.ExitedAsync(another, "--detach", "--check", "--identity-port", "0", "--resource-port", "0");
+
+        checkedOnly.AssertExited(0);
+        Assert.StartsWith("PostgreSQL comes from: ", checkedOnly.Output, StringComparison.Ordinal);
+        Directory.Delete(another, recursive: true);
     }
 
     [Fact]
@@ -97,7 +109,7 @@ public sealed class MeshProgramTests(MeshProgram mesh) : IClassFixture<MeshProgr
         File.Move(mesh.MasterKeyFile, kept);
         try
         {
-            var refused = await MeshProgram.RefusedAsync(mesh.Folder);
+            var refused = await MeshProgram.ExitedAsync(mesh.Folder);
             refused.AssertExited(1);
             Assert.Contains(mesh.MasterKeyFile, refused.Errors, StringComparison.Ordinal);
             Assert.False(File.Exists(mesh.MasterKeyFile));
