@@ -88,10 +88,14 @@ internal static class AllFaults
         await KillAndStartAsync(mesh.Mesh.Resource);
     }
 
-    private static Fault WrongClock(int seconds) => new(
-        $"Clocks of gateway and resource service {(seconds > 0 ? "ahead" : "behind")} by {Math.Abs(seconds)} s", $"clock{seconds:+0;-0}",
-        Clocks, mesh => Run(() => mesh.Clock!.MoveBy(TimeSpan.FromSeconds(seconds))),
-        mesh => Run(() => mesh.Clock!.MoveBy(TimeSpan.Zero)));
+    private static Fault WrongClock(int seconds)
+    {
+        var (direction, distance) = (seconds > 0 ? "ahead" : "behind", Math.Abs(seconds));
+        return new(
+            $"Clocks of gateway and resource service {direction} by {distance} s", $"clock-{direction}-{distance}", Clocks,
+            mesh => Run(() => mesh.Clock!.MoveBy(TimeSpan.FromSeconds(seconds))),
+            mesh => Run(() => mesh.Clock!.MoveBy(TimeSpan.Zero)));
+    }
 
     private static Task Run(Action action)
     {

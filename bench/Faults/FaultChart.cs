@@ -16,6 +16,7 @@ internal static class FaultChart
     {
         var end = outcome.Attempts.Max(attempt => attempt.Answered);
         var piece = end > TimeSpan.FromMinutes(1) ? Coarse : Fine;
+        var unit = piece == Fine ? "100 ms" : "second";
         var pieces = (int)(end / piece) + 1;
         var (successes, failures) = (new int[pieces], new int[pieces]);
         foreach (var attempt in outcome.Attempts)
@@ -28,7 +29,7 @@ internal static class FaultChart
         return Card(
             outcome.Fault.Slug, outcome.Fault.Name, FaultTable.Describe(outcome), Width, PlotBottom + 34,
             [
-                Text(Margin, 62, "quiet", $"Answers per {(piece == Fine ? "100 ms" : "second")}: successes above the line, failures below it"),
+                Text(Margin, 62, "quiet", $"Answers per {unit}: successes above the line, failures below it"),
                 Rectangle(from, PlotTop - 6, Math.Max(0, until - from), 2 * HalfHeight + 12, "lane"),
                 Area(successes, -1, "reached"), Area(failures, 1, "missed"),
                 Line(PlotStart, Middle, PlotEnd, Middle, "grid"),
@@ -49,10 +50,12 @@ internal static class FaultChart
             for (var i = 0; i < counts.Length; i++)
             {
                 var right = Math.Min(PlotEnd, At((i + 1) * piece));
-                path.Append(CultureInfo.InvariantCulture, $"V{Middle + direction * HalfHeight * counts[i] / (double)highest:0.#}H{right:0.#}");
+                var height = Middle + direction * HalfHeight * counts[i] / (double)highest;
+                path.Append(CultureInfo.InvariantCulture, $"V{height:0.#}H{right:0.#}");
             }
 
-            return new XElement(Svg + "path", Attributes(("class", style), ("d", path.Append(CultureInfo.InvariantCulture, $"V{Middle}Z"))));
+            path.Append(CultureInfo.InvariantCulture, $"V{Middle}Z");
+            return new XElement(Svg + "path", Attributes(("class", style), ("d", path)));
         }
 
         IEnumerable<XElement> Seconds()

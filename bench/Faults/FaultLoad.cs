@@ -90,7 +90,8 @@ internal sealed class FaultLoad : IDisposable
     private async Task ChangePasswordAsync()
     {
         var name = Ledger.NewName();
-        if (await SendAsync("POST /register", HttpMethod.Post, null, new { username = name, password = Ledger.FirstPassword }) is not (200, _)
+        var account = new { username = name, password = Ledger.FirstPassword };
+        if (await SendAsync("POST /register", HttpMethod.Post, null, account) is not (200, _)
             || await TokenAsync(name, Ledger.FirstPassword) is not { } token)
         {
             return;

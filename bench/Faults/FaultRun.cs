@@ -3,7 +3,8 @@ namespace AuthMesh.Bench.Faults;
 /// <summary>Runs one fault under load.</summary>
 internal static class FaultRun
 {
-    private static readonly TimeSpan Before = TimeSpan.FromSeconds(3), Calm = TimeSpan.FromSeconds(3), LongestAfter = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Before = TimeSpan.FromSeconds(3), Calm = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan LongestAfter = TimeSpan.FromSeconds(60);
 
     public static async Task<Outcome> RunAsync(Fault fault, CancellationToken cancellation)
     {

@@ -10,16 +10,17 @@ internal static class FaultTable
     public static string Describe(Outcome outcome) => string.Create(
         CultureInfo.InvariantCulture,
         $"{outcome.Fault.Name}: {outcome.Attempts.Count:N0} requests, failed: {Failures(outcome)}. {outcome.Lost} of {
-            outcome.Ledger.Acknowledged:N0} acknowledged writes lost, {outcome.Accepted} ended tokens accepted. Recovery: {Recovery(outcome)}.");
+            outcome.Ledger.Acknowledged:N0} acknowledged writes lost, {
+            outcome.Accepted} ended tokens accepted. Recovery: {Recovery(outcome)}.");
 
     public static string ForReaders(IReadOnlyList<Outcome> outcomes, IReadOnlyList<string> others)
     {
         var text = new StringBuilder("# Faults under load\n\n").Append(Machine.Describe()).Append("\n\n");
         text.Append(
             """
-            `bench/faults.sh` writes this page. Each fault meets a fresh mesh under load: six callers of `GET /protected`, two that register, one
-            that changes passwords, one that signs in and out. Each request is sent once, without a retry. [README.md](README.md#faults) explains
-            the columns.
+            `bench/faults.sh` writes this page. Each fault meets a fresh mesh under load: six callers of `GET /protected`, two that register,
+            one that changes passwords, one that signs in and out. Each request is sent once, without a retry.
+            [README.md](README.md#faults) explains the columns.
 
             | fault | requests | failed | acknowledged writes lost | ended tokens accepted | recovered after | |
             | --- | --- | --- | --- | --- | --- | --- |

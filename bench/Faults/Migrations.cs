@@ -7,7 +7,7 @@ using Npgsql;
 
 namespace AuthMesh.Bench.Faults;
 
-/// <summary>Six replicas of the identity service start at once on an empty database. Each must become ready, and each migration runs once.</summary>
+/// <summary>Six replicas of the identity service start at once on an empty database. Each migration must run once.</summary>
 internal static class Migrations
 {
     public const string Slug = "six-migrate";

@@ -18,7 +18,8 @@ internal sealed class SmallDisk
         var folder = Path.Combine(parent, "disk");
         Directory.CreateDirectory(folder);
         var mounted = await Command.RunAsync(["mount", "-t", "tmpfs", "-o", "size=256m,mode=0711", "tmpfs", folder]);
-        return mounted.Succeeded ? new SmallDisk(folder) : throw new MeshException($"A disk that can be filled needs root: {mounted.Output}");
+        return mounted.Succeeded ? new SmallDisk(folder)
+            : throw new MeshException($"A disk that can be filled needs root: {mounted.Output}");
     }
 
     /// <summary>Leaves no byte free.</summary>

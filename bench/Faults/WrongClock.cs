@@ -12,8 +12,8 @@ internal sealed class WrongClock
     {
         file = Path.Combine(folder, "clock");
         MoveBy(TimeSpan.Zero);
-        var library = Directory.Exists("/usr/lib") ? Directory.EnumerateFiles(
-            "/usr/lib", "libfaketimeMT.so.1", new EnumerationOptions { RecurseSubdirectories = true, MaxRecursionDepth = 2 }).FirstOrDefault() : null;
+        var near = new EnumerationOptions { RecurseSubdirectories = true, MaxRecursionDepth = 2 };
+        var library = Directory.EnumerateFiles("/usr/lib", "libfaketimeMT.so.1", near).FirstOrDefault();
         Settings = new Dictionary<string, string>
         {
             ["LD_PRELOAD"] = library ?? throw new MeshException("libfaketime is missing (Debian, Ubuntu: apt-get install faketime)"),
