@@ -1,5 +1,6 @@
 using System.CommandLine;
 using AuthMesh.Bench.Comparison;
+using AuthMesh.Bench.Faults;
 using AuthMesh.Bench.Flood;
 using AuthMesh.Bench.Idle;
 using AuthMesh.Bench.Keys;
@@ -17,6 +18,7 @@ var root = new RootCommand("Measures AuthMesh, and runs checks that are too long
     RevocationDelay.Define(),
     OpenStreams.Define(),
     StreamFaults.Define(),
+    FaultsCommand.Define(),
     RotationLoad.Define(),
     IdleQueries.Define(),
     FloodLoad.Define(),

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Xml.Linq;
+using static AuthMesh.Bench.Drawing;
 
 namespace AuthMesh.Bench.Comparison;
 
@@ -9,32 +10,13 @@ namespace AuthMesh.Bench.Comparison;
 /// </summary>
 internal static class Chart
 {
-    private const int Width = 800, Margin = 24;
+    private const int Width = 800;
     private const int PlotStart = 296, PlotEnd = 588, RatioEnd = 634, TargetStart = 646; // columns
     private const int LabelLength = 35; // characters that fit into the first column, in the widest of the fonts
     private const int LineHeight = 16, LanePadding = 7, HeadingHeight = 30, BarHeight = 12, CapHeight = 7, Top = 100, AxisHeight = 32;
 
     private const string Explanation =
         "AuthMesh divided by the alternative, median of all rounds. A bar that ends in the tinted part reaches its target.";
-
-    // The card has its own background, so that its text is readable on a page whose colours differ from the system's.
-    private const string Style =
-        """
-        svg { font: 13px system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif;
-          --card: #ffffff; --edge: #d1d9e0; --ink: #1f2328; --quiet: #59636e; --lane: #f3f5f7; --zone: #dcefe3; --grid: #d9dfe4;
-          --reached: #2c8a5b; --missed: #d9822b; --shown: #8a949e; }
-        @media (prefers-color-scheme: dark) { svg {
-          --card: #0d1117; --edge: #30363d; --ink: #e6edf3; --quiet: #9198a1; --lane: #171c23; --zone: #14321f; --grid: #2a313a;
-          --reached: #3da56f; --missed: #dd8a3c; --shown: #6e7781; } }
-        text { fill: var(--ink); } .quiet { fill: var(--quiet); font-size: 12px; } .heading { font-weight: 600; }
-        .title { font-size: 18px; font-weight: 600; } .ratio { font-weight: 700; font-variant-numeric: tabular-nums; }
-        .card { fill: var(--card); stroke: var(--edge); } .lane { fill: var(--lane); } .zone { fill: var(--zone); }
-        .grid { stroke: var(--grid); } .one { stroke: var(--quiet); stroke-dasharray: 2 3; }
-        .reached { fill: var(--reached); } .missed { fill: var(--missed); } .shown { fill: var(--shown); }
-        .target { stroke: var(--ink); stroke-width: 2.5; } .whisker { fill: none; stroke: var(--ink); stroke-width: 1.25; }
-        """;
-
-    private static readonly XNamespace Svg = "http://www.w3.org/2000/svg";
 
     public static XDocument Draw(Section section)
     {
@@ -57,19 +39,9 @@ internal static class Chart
         }
 
         var end = y + AxisHeight;
-        var (title, description) = ($"{section.Group.Name}-title", $"{section.Group.Name}-description");
-        return new XDocument(new XElement(
-            Svg + "svg",
-            Attributes(
-                ("viewBox", $"0 0 {Width} {end}"), ("width", Width), ("height", end), ("role", "img"),
-                ("aria-labelledby", $"{title} {description}")),
-            new XElement(Svg + "title", new XAttribute("id", title), section.Group.Title),
-            new XElement(Svg + "desc", new XAttribute("id", description), string.Join(' ', section.Rows.Select(Describe))),
-            new XElement(Svg + "style", Style),
-            Rectangle(0.5, 0.5, Width - 1, end - 1, "card", 8),
-            Text(Margin, 38, "title", section.Group.Title),
-            Text(Margin, 60, "quiet", Explanation),
-            Legend(), content, Axis(scale, y + 16)));
+        return Card(
+            section.Group.Name, section.Group.Title, string.Join(' ', section.Rows.Select(Describe)), Width, end,
+            [Text(Margin, 60, "quiet", Explanation), .. Legend(), .. content, .. Axis(scale, y + 16)]);
     }
 
     private static IEnumerable<XElement> Lane(Row row, Scale scale, int y, int height)
@@ -128,18 +100,6 @@ internal static class Chart
         return new XElement(Svg + "path", Attributes(("class", "whisker"), ("d", path)));
     }
 
-    private static XElement Rectangle(double x, double y, double width, double height, string style, double corner = 0) => new(
-        Svg + "rect", Attributes(("class", style), ("x", x), ("y", y), ("width", Math.Max(0, width)), ("height", height), ("rx", corner)));
-
-    private static XElement Line(double x1, double y1, double x2, double y2, string style) =>
-        new(Svg + "line", Attributes(("class", style), ("x1", x1), ("y1", y1), ("x2", x2), ("y2", y2)));
-
-    private static XElement Text(double x, double y, string style, string text, string anchor = "start") =>
-        new(Svg + "text", Attributes(("class", style), ("x", x), ("y", y), ("text-anchor", anchor)), text);
-
-    private static IEnumerable<XAttribute> Attributes(params (string Name, object Value)[] attributes) => attributes.Select(
-        attribute => new XAttribute(attribute.Name, attribute.Value is double number ? Number(number, "0.##") : attribute.Value));
-
     private static List<string> Wrap(string text)
     {
         var lines = new List<string> { "" };
@@ -168,8 +128,6 @@ internal static class Chart
 
     private static double? Bound(Reach reach) =>
         reach switch { Reach.AtLeast least => least.Bound, Reach.AtMost most => most.Bound, _ => null };
-
-    private static string Number(double number, string format) => number.ToString(format, CultureInfo.InvariantCulture);
 
     /// <summary>The horizontal axis, from 0 to a little beyond the highest round and target.</summary>
     private sealed class Scale

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Net;
 using AuthMesh.LocalMesh;
+using AuthMesh.TestMesh;
 using AuthMesh.LocalMesh.Processes;
 using AuthMesh.Tests.Gateway;
 using AuthMesh.Tests.Harness;

@@ -1,4 +1,5 @@
 using AuthMesh.LocalMesh;
+using AuthMesh.TestMesh;
 using AuthMesh.Tests.Harness;
 using Npgsql;
 
