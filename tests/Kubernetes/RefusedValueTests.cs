@@ -1,0 +1,73 @@
+namespace AuthMesh.Tests.Kubernetes;
+
+/// <summary>Values of which comes an unsafe mesh, or one that does not start, are refused with the cure.</summary>
+public sealed class RefusedValueTests
+{
+    [Fact]
+    public async Task All_problems_are_reported_at_once()
+    {
+        var refused = await Helm.TemplateAsync(
+            "ingress.yaml",
+            "issuer=http://auth.example.com",
+            "images.gateway=registry.example.com/authmesh/gateway:latest",
+            "images.identityService=registry.example.com/authmesh/identity-service",
+            "serviceKey.secret=", "database.password.secret=", "identityService.masterKey.secret=",
+            "database.connectionString=Host=db;Username=a;Password=a-secret",
+            "migration.enabled=true",
+            "settings.AuthMesh__ServiceKey=a-secret-of-more-than-32-characters",
+            "identityService.settings.Identity__Mail__Password=a-secret",
+            "identityService.settings.identity__masterkey=a-secret",
+            "identityService.settings.Identity__DemoUsers=true",
+            "gateway.settings.ASPNETCORE_ENVIRONMENT=Development",
+            "gateway.trustedProxies=null", "ingress.tlsSecret=", "httpRoute.enabled=true", "networkPolicies.postgres.to=null");
+
+        refused.AssertExited(1);
+        Assert.All(
+            [
+                "issuer is \"http://auth.example.com\". It must be the public https origin",
+                "images.gateway is", "images.identityService is",
+                "serviceKey.secret must name a Secret", "database.password.secret must name a Secret",
+                "identityService.masterKey.secret must name a Secret",
+                "database.connectionString holds a password", "migration needs connectionString and password.secret",
+                "settings.AuthMesh__ServiceKey is a secret", "identityService.settings.Identity__Mail__Password is a secret",
+                "identityService.settings.identity__masterkey is a secret",
+                "identityService.settings.Identity__DemoUsers cannot be set", "gateway.settings.ASPNETCORE_ENVIRONMENT cannot be set",
+                "gateway.trustedProxies must list", "ingress.tlsSecret must name a Secret", "httpRoute.parentRefs must name the Gateway",
+                "networkPolicies.postgres.to must say where PostgreSQL is",
+            ],
+            message => Assert.Contains(message, refused.Errors, StringComparison.Ordinal));
+        Assert.DoesNotContain("a-secret", refused.Errors, StringComparison.Ordinal);
+        Assert.DoesNotContain("kind: Deployment", refused.Output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("settings.Anything=authmesh-development-service-key-which-is-public")]
+    [InlineData("identityService.settings.Anything=YXV0aG1lc2gtZGV2ZWxvcG1lbnQtbWFzdGVyLWtleSE=")]
+    [InlineData("database.connectionString=Host=db;Passphrase=authmesh-development")]
+    [InlineData("pods.annotations.note=authmesh-development")]
+    public async Task A_secret_of_the_quick_start_is_refused_wherever_it_stands(string change)
+    {
+        var refused = await Helm.TemplateAsync("smallest.yaml", change);
+
+        refused.AssertExited(1);
+        Assert.Contains("a value is a secret of the quick start, which is public", refused.Errors, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("gateway.replica=3", "additional properties 'replica' not allowed")]
+    [InlineData("identityService.replicas=0", "at '/identityService/replicas'")]
+    [InlineData("serviceKey=a-secret-of-more-than-32-characters", "at '/serviceKey'")]
+    [InlineData("identityService.masterKey.value=a-secret", "additional properties 'value' not allowed")]
+    [InlineData("identityService.secretFiles.Identity__Mail__Password.secret=mail", "at '/identityService/secretFiles'")]
+    [InlineData("gateway.service.type=NodePort", "at '/gateway/service/type'")]
+    [InlineData("gateway.resources.limits.memory=null", "at '/gateway/resources/limits'")]
+    [InlineData("networkPolicies.dns.to=null", "at '/networkPolicies/dns'")]
+    [InlineData("ownServices.notes.port=80", "at '/ownServices/notes'")]
+    public async Task The_schema_refuses_what_it_does_not_know(string change, string message)
+    {
+        var refused = await Helm.TemplateAsync("smallest.yaml", change);
+
+        refused.AssertExited(1);
+        Assert.Contains(message, refused.Errors, StringComparison.Ordinal);
+    }
+}
