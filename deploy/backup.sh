@@ -34,7 +34,7 @@ tool pg_dump --format=custom --no-password --lock-wait-timeout=60s </dev/null >"
 check_dump "$unfinished" "What pg_dump wrote"
 
 sync "$unfinished" "$folder" || fail "The backup may not be on disk. It was removed."
-mv -n "$unfinished" "$file"
+mv -n "$unfinished" "$file" || true # newer versions report a file that exists, older ones do not
 if [ -e "$unfinished" ]; then fail "$file exists already. It was kept, and no backup was written."; fi
 sync "$folder"
 

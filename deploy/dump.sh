@@ -13,7 +13,8 @@ show_usage() { sed -n '2,/^set/s/^# \{0,1\}//p' "$0"; }
 tool() { # tool NAME ARGUMENTS...
   if [ -n "$service" ]; then
     docker compose exec -T "$service" sh -c \
-      'export PGUSER="${POSTGRES_USER:-postgres}"; export PGDATABASE="${POSTGRES_DB:-$PGUSER}"; exec "$@"' sh "$@"
+      'export PGUSER="${POSTGRES_USER:-postgres}" PGPASSWORD="${POSTGRES_PASSWORD:-}"
+      export PGDATABASE="${POSTGRES_DB:-$PGUSER}"; exec "$@"' sh "$@"
   else
     "$@"
   fi

@@ -174,7 +174,8 @@ public sealed class BackupScriptTests(ProductionMesh production) : IDisposable
             var inContainer = backups.EnvironmentOf(own.Database);
             inContainer["POSTGRES_USER"] = inContainer["PGUSER"];
             inContainer["POSTGRES_DB"] = inContainer["PGDATABASE"];
-            inContainer["PGUSER"] = inContainer["PGDATABASE"] = "";
+            inContainer["POSTGRES_PASSWORD"] = inContainer["PGPASSWORD"];
+            inContainer["PGUSER"] = inContainer["PGDATABASE"] = inContainer["PGPASSWORD"] = "";
             return Backups.RunAsync(script, inContainer, arguments);
         }
     }
