@@ -19,7 +19,7 @@ public sealed class RefusedValueTests
             "identityService.settings.identity__masterkey=a-secret",
             "identityService.settings.Identity__DemoUsers=true",
             "gateway.settings.ASPNETCORE_ENVIRONMENT=Development",
-            "gateway.trustedProxies=null", "ingress.tlsSecret=", "httpRoute.enabled=true", "networkPolicies.postgres.to=null");
+            "gateway.trustedProxies=[]", "ingress.tlsSecret=", "httpRoute.enabled=true", "networkPolicies.postgres.to=[]");
 
         refused.AssertExited(1);
         Assert.All(

@@ -83,25 +83,29 @@ public sealed class BackupScriptTests(ProductionMesh production) : IDisposable
         Assert.DoesNotContain("set -euo", refused.Errors, StringComparison.Ordinal);
     }
 
-    [Theory]
-    [InlineData(0, "is no dump")]
-    [InlineData(3, "is no dump")]
-    [InlineData(2000, "is no dump")]
-    [InlineData(-2000, "is incomplete or damaged")]
-    [InlineData(-1, "is incomplete or damaged")]
-    public async Task A_dump_that_was_cut_off_is_not_restored(int length, string message)
+    [Fact]
+    public async Task A_dump_that_was_cut_off_is_not_restored()
     {
         await using var source = await OwnDatabase.CreateAsync(production);
         await using var target = await OwnDatabase.CreateEmptyAsync(production);
-        var dump = await File.ReadAllBytesAsync(await backups.BackUpAsync(source.Database), TestContext.Current.CancellationToken);
-        var cut = backups.FileIn("cut");
-        await File.WriteAllBytesAsync(cut, dump[..(length < 0 ? dump.Length + length : length)], TestContext.Current.CancellationToken);
+        var file = await backups.BackUpAsync(source.Database);
+        var dump = await File.ReadAllBytesAsync(file, TestContext.Current.CancellationToken);
 
-        var refused = await backups.RestoreAsync(target.Database, cut);
+        // Within the header, within the table of contents, within the rows, and before the last byte.
+        foreach (var (length, message) in new[]
+        {
+            (0, "is no dump"), (3, "is no dump"), (2000, "is no dump"),
+            (dump.Length - 100, "is incomplete or damaged"), (dump.Length - 1, "is incomplete or damaged"),
+        })
+        {
+            await File.WriteAllBytesAsync(backups.FileIn("cut"), dump[..length], TestContext.Current.CancellationToken);
+            var refused = await backups.RestoreAsync(target.Database, backups.FileIn("cut"));
+            refused.AssertExited(1);
+            Assert.Contains(message, refused.Errors, StringComparison.Ordinal);
+            Assert.Equal(0, await ObjectsAsync(target, "users"));
+        }
 
-        refused.AssertExited(1);
-        Assert.Contains(message, refused.Errors, StringComparison.Ordinal);
-        Assert.Equal(0, await ObjectsAsync(target, "users"));
+        (await backups.RestoreAsync(target.Database, file)).AssertExited(0);
     }
 
     [Fact]
@@ -111,13 +115,16 @@ public sealed class BackupScriptTests(ProductionMesh production) : IDisposable
         await using var target = await OwnDatabase.CreateAsync(production);
         await source.Database.ExecuteAsync("INSERT INTO used_challenges SELECT decode('01', 'hex'), now()");
         var file = await backups.BackUpAsync(source.Database);
-        await target.Database.ExecuteAsync(
-            """
-            CREATE TABLE "newer ""table"; DROP" (id serial PRIMARY KEY);
-            CREATE VIEW newer_view AS SELECT * FROM "newer ""table"; DROP";
-            CREATE SEQUENCE newer_numbers;
-            CREATE FUNCTION newer_function(int, text) RETURNS int LANGUAGE sql AS 'SELECT 1';
-            """);
+        foreach (var sql in new[]
+        {
+            """CREATE TABLE "newer ""table; DROP" (id serial PRIMARY KEY)""",
+            """CREATE VIEW newer_view AS SELECT * FROM "newer ""table; DROP" """,
+            "CREATE SEQUENCE newer_numbers",
+            "CREATE FUNCTION newer_function(int, text) RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        })
+        {
+            await target.Database.ExecuteAsync(sql);
+        }
 
         // 1. Without the option.
         var refused = await backups.RestoreAsync(target.Database, file);
@@ -163,7 +170,7 @@ public sealed class BackupScriptTests(ProductionMesh production) : IDisposable
         Assert.NotEqual("", await target.DumpAsync("\"__EFMigrationsHistory\""));
         var arguments = await File.ReadAllTextAsync(calls, TestContext.Current.CancellationToken);
         Assert.Contains("pg_dump", arguments, StringComparison.Ordinal);
-        Assert.DoesNotContain(backups.EnvironmentOf(source.Database)["PGPASSWORD"], arguments, StringComparison.Ordinal);
+        Assert.DoesNotMatch("(?i)password=(?!\"[$][{])", arguments); // the container's shell reads it from its variable
 
         var missing = await RunAsync(source, "backup.sh", "--compose", backups.Folder);
         missing.AssertExited(1);
