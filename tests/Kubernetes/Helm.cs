@@ -31,7 +31,9 @@ internal static class Helm
     /// <param name="example">The values.</param>
     /// <param name="changes">Other values: <c>gateway.replicas=3</c>.</param>
     public static Task<Finished> TemplateAsync(string example, params string[] changes) =>
-        TemplateAsync(PathOf(example), changes.SelectMany(change => new[] { "--set", change }));
+        TemplateAsync(
+            PathOf(example),
+            changes.SelectMany(change => new[] { change.EndsWith("=[]", StringComparison.Ordinal) ? "--set-json" : "--set", change }));
 
     /// <param name="example">The values.</param>
     /// <param name="files">Files with other values.</param>

@@ -17,7 +17,7 @@ public sealed class RefusedValueTests
             "settings.AuthMesh__ServiceKey=a-secret-of-more-than-32-characters",
             "identityService.settings.Identity__Mail__Password=a-secret",
             "identityService.settings.identity__masterkey=a-secret",
-            "identityService.settings.Identity__DemoUsers=true",
+            "identityService.settings.Identity__DemoUsers=yes",
             "gateway.settings.ASPNETCORE_ENVIRONMENT=Development",
             "gateway.trustedProxies=[]", "ingress.tlsSecret=", "httpRoute.enabled=true", "networkPolicies.postgres.to=[]");
 
@@ -61,7 +61,9 @@ public sealed class RefusedValueTests
     [InlineData("identityService.secretFiles.Identity__Mail__Password.secret=mail", "at '/identityService/secretFiles'")]
     [InlineData("gateway.service.type=NodePort", "at '/gateway/service/type'")]
     [InlineData("gateway.resources.limits.memory=null", "at '/gateway/resources/limits'")]
-    [InlineData("networkPolicies.dns.to=null", "at '/networkPolicies/dns'")]
+    [InlineData("networkPolicies.dns.to=null", "at '/networkPolicies/dns': missing property 'to'")]
+    [InlineData("networkPolicies.dns.to=[]", "at '/networkPolicies/dns/to'")]
+    [InlineData("networkPolicies=null", "missing property 'networkPolicies'")]
     [InlineData("ownServices.notes.port=80", "at '/ownServices/notes'")]
     public async Task The_schema_refuses_what_it_does_not_know(string change, string message)
     {
