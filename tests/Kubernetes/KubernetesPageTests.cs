@@ -65,7 +65,8 @@ public sealed partial class KubernetesPageTests
         // CloudNativePG makes the Secrets of the owner and of the certificate authority. The other role has the one that the page names.
         Assert.Equal(
             [$"{name}-ca", $"{name}-service"], SecretsOf(identity).Where(secret => secret.StartsWith(name, StringComparison.Ordinal)));
-        Assert.Equal([$"{name}-app", $"{name}-ca"], SecretsOf(migration).Where(secret => secret.StartsWith(name, StringComparison.Ordinal)));
+        Assert.Equal(
+            [$"{name}-app", $"{name}-ca"], SecretsOf(migration).Where(secret => secret.StartsWith(name, StringComparison.Ordinal)));
         Assert.Contains($"passwordSecret: {{ name: {name}-service }}", cluster, StringComparison.Ordinal);
         Assert.Contains("database: authmesh\n", cluster, StringComparison.Ordinal);
         Assert.Contains("owner: authmesh #", cluster, StringComparison.Ordinal);
