@@ -41,7 +41,7 @@ public sealed class BackupScriptTests(ProductionMesh production) : IDisposable
         var environment = backups.EnvironmentOf(own.Database);
         if (program is not null)
         {
-            value = $"{Path.GetDirectoryName(backups.WriteProgram(backups.FileIn("broken/pg_dump"), program))}:{environment[variable]}";
+            value = $"{Path.GetDirectoryName(Backups.WriteProgram(backups.FileIn("broken/pg_dump"), program))}:{environment[variable]}";
         }
 
         environment[variable] = value;
@@ -153,7 +153,7 @@ public sealed class BackupScriptTests(ProductionMesh production) : IDisposable
         await using var target = await OwnDatabase.CreateEmptyAsync(production);
         var calls = backups.FileIn("calls");
         // Stands in for Docker: its container is this machine.
-        backups.ProgramFolder = Path.GetDirectoryName(backups.WriteProgram(
+        backups.ProgramFolder = Path.GetDirectoryName(Backups.WriteProgram(
             backups.FileIn("docker/docker"),
             $"""
             #!/bin/sh

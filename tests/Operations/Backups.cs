@@ -62,7 +62,7 @@ internal sealed class Backups : IDisposable
 
     public string FileIn(string name) => Path.Combine(folder, name);
 
-    public string WriteProgram(string path, string text)
+    public static string WriteProgram(string path, string text)
     {
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
         File.WriteAllText(path, text);
