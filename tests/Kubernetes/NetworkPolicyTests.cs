@@ -113,6 +113,26 @@ public sealed class NetworkPolicyTests
             peer => Assert.Equal("team-notes", peer.NamespaceSelector.MatchLabels["kubernetes.io/metadata.name"]));
     }
 
+    [Fact]
+    public async Task Prometheus_reaches_the_metrics_of_every_service_from_its_own_place_alone()
+    {
+        const string From = "metrics.from[0].namespaceSelector.matchLabels.team=monitoring";
+        var done = await Helm.TemplateAsync("smallest.yaml", "metrics.enabled=true", From);
+        done.AssertExited(0);
+        var manifests = Manifests.Read(done.Output);
+
+        Assert.All(manifests.Pods, pod =>
+        {
+            Assert.Equal("http://+:9464", pod.Environment["AuthMesh__MetricsUrl"]);
+            Assert.Contains(pod.Container.Ports, port => port.Name == "metrics" && port.ContainerPort == 9464);
+            var rule = Assert.Single(PolicyOf(pod, manifests).Ingress, rule => rule.Ports.Any(port => port.Port.Value == "metrics"));
+            Assert.Equal("monitoring", Assert.Single(rule.FromProperty).NamespaceSelector.MatchLabels["team"]);
+            Assert.Single(rule.Ports);
+        });
+        Assert.DoesNotContain(
+            manifests.All.OfType<V1Service>().SelectMany(service => service.Spec.Ports), port => port.TargetPort.Value == "metrics");
+    }
+
     /// <summary>The rule for other services would then be a list of nobody, which admits everybody.</summary>
     [Fact]
     public async Task Without_other_services_the_identity_service_admits_the_gateway_alone()

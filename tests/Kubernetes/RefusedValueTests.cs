@@ -19,7 +19,8 @@ public sealed class RefusedValueTests
             "identityService.settings.identity__masterkey=a-secret",
             "identityService.settings.Identity__DemoUsers=yes",
             "gateway.settings.ASPNETCORE_ENVIRONMENT=Development",
-            "gateway.trustedProxies=[]", "ingress.tlsSecret=", "httpRoute.enabled=true", "networkPolicies.postgres.to=[]");
+            "gateway.trustedProxies=[]", "ingress.tlsSecret=", "httpRoute.enabled=true", "networkPolicies.postgres.to=[]",
+            "metrics.enabled=true");
 
         refused.AssertExited(1);
         Assert.All(
@@ -33,7 +34,7 @@ public sealed class RefusedValueTests
                 "identityService.settings.identity__masterkey is a secret",
                 "identityService.settings.Identity__DemoUsers cannot be set", "gateway.settings.ASPNETCORE_ENVIRONMENT cannot be set",
                 "gateway.trustedProxies must list", "ingress.tlsSecret must name a Secret", "httpRoute.parentRefs must name the Gateway",
-                "networkPolicies.postgres.to must say where PostgreSQL is",
+                "networkPolicies.postgres.to must say where PostgreSQL is", "metrics.from must say where Prometheus is",
             ],
             message => Assert.Contains(message, refused.Errors, StringComparison.Ordinal));
         Assert.DoesNotContain("a-secret", refused.Errors, StringComparison.Ordinal);

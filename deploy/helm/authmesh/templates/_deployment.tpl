@@ -6,6 +6,11 @@ answers them), settings and files.
 {{- $settings := merge (deepCopy .values.settings) .root.Values.settings .settings (dict
       "ASPNETCORE_ENVIRONMENT" "Production"
       "AuthMesh__Issuer" .root.Values.issuer) }}
+{{- $ports := deepCopy .ports }}
+{{- if .root.Values.metrics.enabled }}
+  {{- $settings = merge $settings (dict "AuthMesh__MetricsUrl" "http://+:9464") }}
+  {{- $_ := set $ports "metrics" 9464 }}
+{{- end }}
 {{- $files := merge (deepCopy .values.secretFiles) .files (dict "AuthMesh__ServiceKeyFile" .root.Values.serviceKey) }}
 apiVersion: apps/v1
 kind: Deployment
@@ -51,7 +56,7 @@ spec:
           image: {{ .image }}
           {{- include "authmesh.containerSecurity" . | nindent 10 }}
           ports:
-            {{- range $name, $port := .ports }}
+            {{- range $name, $port := $ports }}
             - { name: {{ $name }}, containerPort: {{ $port }} }
             {{- end }}
           {{- include "authmesh.env" (dict "settings" $settings "files" $files) | nindent 10 }}

@@ -12,6 +12,15 @@
 {{- end }}
 {{- end }}
 
+{{/* Who reads the metrics of every pod. Takes the root. */}}
+{{- define "authmesh.metricsIngress" -}}
+{{- if .Values.metrics.enabled }}
+- from:
+    {{- toYaml .Values.metrics.from | nindent 4 }}
+  ports: [{ port: metrics }]
+{{- end }}
+{{- end }}
+
 {{- define "authmesh.postgresEgress" -}}
 - to:
     {{- toYaml .Values.networkPolicies.postgres.to | nindent 4 }}
