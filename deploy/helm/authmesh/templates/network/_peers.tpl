@@ -14,11 +14,9 @@
 
 {{/* Who reads the metrics of every pod. Takes the root. */}}
 {{- define "authmesh.metricsIngress" -}}
-{{- if .Values.metrics.enabled }}
 - from:
     {{- toYaml .Values.metrics.from | nindent 4 }}
   ports: [{ port: metrics }]
-{{- end }}
 {{- end }}
 
 {{- define "authmesh.postgresEgress" -}}
