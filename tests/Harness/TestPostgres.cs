@@ -21,6 +21,9 @@ public sealed class TestPostgres : IAsyncDisposable
 
     public TestPostgres() => template = new(MigrateTemplateAsync);
 
+    /// <summary>The container in which PostgreSQL runs; null if it runs from this machine's server binaries.</summary>
+    public string? ContainerId => container?.Id;
+
     public async Task InitializeAsync()
     {
         if (await HasContainerEngineAsync())
