@@ -1,5 +1,6 @@
 using System.CommandLine;
 using AuthMesh.Bench.Comparison;
+using AuthMesh.Bench.FailOver;
 using AuthMesh.Bench.Faults;
 using AuthMesh.Bench.Flood;
 using AuthMesh.Bench.Idle;
@@ -26,5 +27,6 @@ var root = new RootCommand("Measures AuthMesh, and runs checks that are too long
     HashingService.Define(),
     FailureShapes.Define(),
     AgainstEarlier.Define(),
+    Drill.Define(),
 };
 return await root.Parse(args is [] ? ["--help"] : args).InvokeAsync();

@@ -16,7 +16,8 @@ internal sealed record PreparationStep(Func<IServiceProvider, CancellationToken,
 /// listens, and its readiness check reports the reason. A fault that waiting does not cure stops the service.
 /// </summary>
 internal sealed partial class Preparation(
-    IServiceScopeFactory scopes, PendingRefusal refusal, DatabaseHealth database, TimeProvider clock, ILogger<Preparation> logger)
+    IServiceScopeFactory scopes, PendingRefusal refusal, Primary primary, DatabaseHealth database, TimeProvider clock,
+    ILogger<Preparation> logger)
     : BackgroundService, IHealthCheck
 {
     // Every request waits for this, and an attempt is cheap.
@@ -84,6 +85,7 @@ internal sealed partial class Preparation(
 
     private async Task RunAsync(CancellationToken cancellationToken)
     {
+        await primary.FindAsync(cancellationToken);
         await using var scope = scopes.CreateAsyncScope();
         var services = scope.ServiceProvider;
         // Building the model takes as long as PostgreSQL's start, so it does not wait for it.
@@ -91,6 +93,7 @@ internal sealed partial class Preparation(
 
         // Replicas that start together take turns. The second one finds everything done.
         await using var turn = await services.GetRequiredService<PreparationLock>().TakeAsync(cancellationToken);
+        await services.GetRequiredService<ReportDurability>().DemandAsync(cancellationToken);
         await services.GetRequiredService<Migrate>().RunAsync(cancellationToken);
         foreach (var step in services.GetServices<PreparationStep>())
         {

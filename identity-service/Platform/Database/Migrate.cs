@@ -5,13 +5,13 @@ using Npgsql;
 namespace AuthMesh.Identity.Platform.Database;
 
 /// <summary>Brings the schema to the version of this build. The caller holds the <see cref="PreparationLock"/>.</summary>
-internal sealed partial class Migrate(IdentityDb db, NpgsqlDataSource dataSource, ILogger<Migrate> logger)
+internal sealed partial class Migrate(IdentityDb db, Primary database, ILogger<Migrate> logger)
 {
     private const int OldestVersion = 15; // the oldest version in Debian and in the tests
 
     public async Task RunAsync(CancellationToken cancellationToken)
     {
-        await using var connection = await dataSource.OpenConnectionAsync(cancellationToken);
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
         if (connection.PostgreSqlVersion.Major < OldestVersion)
         {
             throw new StartRefusedException(

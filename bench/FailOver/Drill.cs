@@ -1,0 +1,214 @@
+using System.CommandLine;
+using System.Diagnostics;
+using AuthMesh.LocalMesh;
+using AuthMesh.TestMesh;
+using Npgsql;
+
+namespace AuthMesh.Bench.FailOver;
+
+/// <summary>
+/// Runs two replicas of each service on three PostgreSQL nodes under Patroni, and breaks one part after the other under load. It fails if
+/// an acknowledged write is missing afterwards, or if the token of an ended session is accepted.
+/// </summary>
+internal static class Drill
+{
+    private static readonly TimeSpan StaleAfter = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(120);
+
+    private static readonly ParallelOptions AtATime = new() { MaxDegreeOfParallelism = 4 };
+
+    // The order of the ten rounds; the short form takes the first two.
+    private static readonly IReadOnlyList<Fault> Faults =
+    [
+        Fault.KillPrimary, Fault.SwitchOver, Fault.KillNode, Fault.CutStandbyOff, Fault.CutPrimaryOff,
+    ];
+
+    private enum Fault
+    {
+        KillPrimary,
+        SwitchOver,
+        KillNode,
+        CutStandbyOff,
+        CutPrimaryOff,
+    }
+
+    public static Command Define()
+    {
+        var rounds = new Option<int>("--rounds") { Description = "Number of rounds", DefaultValueFactory = _ => 10 };
+        var isShort = new Option<bool>("--short") { Description = "One killed primary and one switch-over" };
+        var command = new Command("fail-over", "Breaks a PostgreSQL cluster under load; needs patroni and etcd") { rounds, isShort };
+        command.SetAction((parsed, cancellation) => RunAsync(parsed.GetValue(isShort) ? 2 : parsed.GetValue(rounds), cancellation));
+        return command;
+    }
+
+    private static async Task<int> RunAsync(int rounds, CancellationToken cancellation)
+    {
+        var started = Stopwatch.StartNew();
+        await using var cluster = await PatroniCluster.StartAsync();
+        Console.WriteLine(FormattableString.Invariant($"three nodes under Patroni are up after {started.Elapsed.TotalSeconds:0} s"));
+        await using var mesh = await Mesh.StartAsync(
+            InProduction.Options with
+            {
+                ConnectionString = cluster.ConnectionString,
+                IdentityReplicas = 2,
+                ResourceReplicas = 2,
+                GatewayReplicas = 2,
+                Settings = new Dictionary<string, string>(InProduction.Options.Settings)
+                {
+                    ["AuthMesh:Revocations:OnStale"] = "Reject", ["AuthMesh:Revocations:StaleAfter"] = StaleAfter.ToString("c"),
+                },
+                IdentitySettings = new Dictionary<string, string>(InProduction.Options.IdentitySettings)
+                {
+                    ["Identity:Database:RequireDurability"] = "quorum",
+                },
+            },
+            cancellation);
+        Console.WriteLine(FormattableString.Invariant($"two replicas of each service are ready after {started.Elapsed.TotalSeconds:0} s"));
+        Console.WriteLine();
+        Console.WriteLine("| round | fault | seconds without a write | requests | failed, by status | acknowledged: registrations, passwords, "
+            + "sign-outs | missing | ended tokens accepted | longest acceptance after a sign-out |");
+        Console.WriteLine("| --- | --- | --- | --- | --- | --- | --- | --- | --- |");
+        var gateways = mesh.Gateways.Select(service => service.Address).ToList();
+        await using var clients = new Clients(gateways, [.. gateways, .. mesh.Resources.Select(service => service.Address)], StaleAfter);
+        await Task.Delay(TimeSpan.FromSeconds(2), cancellation); // the first requests compile the services' code
+        var isFine = true;
+        for (var round = 1; round <= rounds; round++)
+        {
+            isFine &= await RunAsync(round, Faults[(round - 1) % Faults.Count], cluster, clients, cancellation);
+        }
+
+        Console.WriteLine();
+        Console.WriteLine(FormattableString.Invariant($"{rounds} rounds in {started.Elapsed.TotalSeconds:0} s: ")
+            + (isFine ? "nothing acknowledged is missing, and no ended token was accepted" : "FAILED"));
+        return isFine ? 0 : 1;
+    }
+
+    private static async Task<bool> RunAsync(
+        int number, Fault fault, PatroniCluster cluster, Clients clients, CancellationToken cancellation)
+    {
+        await cluster.UntilWholeAsync();
+        var round = clients.BeginRound();
+        await UntilWritesAsync(round, 20, cancellation);
+        var heal = await BreakAsync(fault, cluster);
+        await Task.Delay(TimeSpan.FromSeconds(1), cancellation); // requests that were under way when it happened are over
+        await UntilWritesAsync(round, round.Writes.Count + 20, cancellation);
+        await heal();
+        await UntilWritesAsync(round, round.Writes.Count + 20, cancellation);
+        await cluster.UntilWholeAsync();
+        await UntilWritesAsync(round, round.Writes.Count + 20, cancellation);
+
+        var (acceptedLate, longest) = (clients.AcceptedLate, clients.LongestAcceptance);
+        clients.BeginRound();
+        while (round.UnderWay > 0) // they still count to this round
+        {
+            await Task.Delay(20, cancellation);
+        }
+
+        var missing = await CountMissingAsync(round, cluster, clients);
+        var accepted = await CountAcceptedAsync(round, clients);
+        Console.WriteLine(FormattableString.Invariant(
+            $"| {number} | {Name(fault)} | {round.LongestPause().TotalSeconds:0.0} | {round.Requests} | {round.Failures} | ")
+            + FormattableString.Invariant(
+            $"{round.Registrations.Count}, {round.PasswordChanges.Count}, {round.Revocations.Count} | {missing} | {accepted + acceptedLate} | ")
+            + FormattableString.Invariant($"{longest.TotalMilliseconds:0} ms |"));
+        return missing + accepted + acceptedLate == 0;
+    }
+
+    /// <returns>Ends the fault.</returns>
+    private static async Task<Func<Task>> BreakAsync(Fault fault, PatroniCluster cluster)
+    {
+        var leader = await cluster.FindAsync("leader");
+        switch (fault)
+        {
+            case Fault.KillPrimary:
+                leader.KillPostmaster();
+                return () => Task.CompletedTask; // Patroni heals it
+            case Fault.SwitchOver:
+                await leader.SwitchOverAsync();
+                return () => Task.CompletedTask;
+            case Fault.KillNode:
+                await leader.KillAsync();
+                return leader.StartAsync;
+            case Fault.CutStandbyOff:
+                var standby = await cluster.FindAsync("sync_standby");
+                standby.Suspend();
+                return ResumeAsync(standby);
+            default:
+                leader.Suspend();
+                return ResumeAsync(leader);
+        }
+    }
+
+    private static Func<Task> ResumeAsync(PatroniMember member) => () =>
+    {
+        member.Resume();
+        return Task.CompletedTask;
+    };
+
+    private static string Name(Fault fault) => fault switch
+    {
+        Fault.KillPrimary => "the primary's postmaster is killed",
+        Fault.SwitchOver => "switch-over",
+        Fault.KillNode => "the primary's node is killed",
+        Fault.CutStandbyOff => "the synchronous standby is cut off",
+        _ => "the primary is cut off",
+    };
+
+    private static async Task UntilWritesAsync(Acknowledged round, int count, CancellationToken cancellation)
+    {
+        var waited = Stopwatch.StartNew();
+        while (round.Writes.Count < count)
+        {
+            if (waited.Elapsed > Patience)
+            {
+                throw new InvalidOperationException($"No writes for {Patience.TotalSeconds:0} s. Failed: {round.Failures}");
+            }
+
+            await Task.Delay(50, cancellation);
+        }
+    }
+
+    private static async Task<int> CountMissingAsync(Acknowledged round, PatroniCluster cluster, Clients clients)
+    {
+        await using var connection = await cluster.ConnectAsync();
+        var missing = await CountAsync(
+            "SELECT count(*) FROM unnest($1) AS name WHERE NOT EXISTS (SELECT FROM users WHERE username = name)",
+            round.Registrations.ToArray());
+        missing += await CountAsync(
+            "SELECT count(*) FROM unnest($1) AS id WHERE EXISTS (SELECT FROM sessions s WHERE s.id = id AND s.ended_at IS NULL)",
+            round.Revocations.Select(ended => ended.SessionId).ToArray());
+        await Parallel.ForEachAsync(round.PasswordChanges, AtATime, async (changed, _) =>
+        {
+            int status;
+            while ((status = await clients.LoginAsync(changed.Username, changed.Password)) is 0 or 503)
+            {
+                await Task.Delay(100, CancellationToken.None);
+            }
+
+            if (status != 200)
+            {
+                Interlocked.Increment(ref missing);
+            }
+        });
+        return missing;
+
+        async Task<int> CountAsync(string sql, object values)
+        {
+            await using var command = new NpgsqlCommand(sql, connection);
+            command.Parameters.AddWithValue(values);
+            return (int)(long)(await command.ExecuteScalarAsync())!;
+        }
+    }
+
+    private static async Task<int> CountAcceptedAsync(Acknowledged round, Clients clients)
+    {
+        var accepted = 0;
+        await Parallel.ForEachAsync(round.Revocations, AtATime, async (ended, _) =>
+        {
+            var count = await clients.CountAcceptingAsync(ended.Token);
+            count += await clients.RefreshAsync(ended.RefreshToken) == 200 ? 1 : 0;
+            Interlocked.Add(ref accepted, count);
+        });
+        return accepted;
+    }
+}
