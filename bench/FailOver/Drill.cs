@@ -175,7 +175,7 @@ internal static class Drill
             "SELECT count(*) FROM unnest($1) AS name WHERE NOT EXISTS (SELECT FROM users WHERE username = name)",
             round.Registrations.ToArray());
         missing += await CountAsync(
-            "SELECT count(*) FROM unnest($1) AS id WHERE EXISTS (SELECT FROM sessions s WHERE s.id = id AND s.ended_at IS NULL)",
+            "SELECT count(*) FROM unnest($1) AS ended WHERE EXISTS (SELECT FROM sessions s WHERE s.id = ended AND s.ended_at IS NULL)",
             round.Revocations.Select(ended => ended.SessionId).ToArray());
         await Parallel.ForEachAsync(round.PasswordChanges, AtATime, async (changed, _) =>
         {

@@ -11,6 +11,8 @@ internal sealed class PatroniCluster : IAsyncDisposable
 {
     private const string User = "authmesh";
 
+    private static readonly string[] Names = ["one", "two", "three"];
+
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(120);
 
     private readonly string etcdFolder, superuserPassword = Secret(), userPassword = Secret();
@@ -20,7 +22,7 @@ internal sealed class PatroniCluster : IAsyncDisposable
     {
         (this.etcd, this.etcdFolder) = (etcd, etcdFolder);
         var secrets = (superuserPassword, Secret());
-        Members = [.. new[] { "one", "two", "three" }.Select(name => new PatroniMember(name, etcdPort, secrets))];
+        Members = [.. Names.Select(name => new PatroniMember(name, etcdPort, secrets))];
     }
 
     public IReadOnlyList<PatroniMember> Members { get; }

@@ -72,7 +72,8 @@ internal sealed class PatroniMember : IAsyncDisposable
     /// <summary>Asks Patroni to hand the leadership over. It answers when that is done.</summary>
     public async Task SwitchOverAsync()
     {
-        using var answer = await Http.PostAsJsonAsync(new Uri(Rest, "/switchover"), new { leader = Name });
+        using var body = new StringContent($$"""{"leader":"{{Name}}"}"""); // of known length, which Patroni demands
+        using var answer = await Http.PostAsync(new Uri(Rest, "/switchover"), body);
         if (answer.StatusCode != HttpStatusCode.OK)
         {
             throw new InvalidOperationException($"Patroni refused to switch over: {await answer.Content.ReadAsStringAsync()}");
