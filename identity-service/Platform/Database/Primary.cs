@@ -124,11 +124,20 @@ internal sealed partial class Primary : IAsyncDisposable, IDisposable
         }
     }
 
-    /// <summary>Looks for the primary before the first statement. Without it, that statement might reach a standby.</summary>
+    /// <summary>
+    /// Waits for the first search, or for one in progress. Without it, the first statement might reach a standby.
+    /// </summary>
     public Task FindAsync(CancellationToken cancellationToken)
     {
-        Search();
-        return search.WaitAsync(cancellationToken);
+        lock (gate)
+        {
+            if (searchedAt == 0)
+            {
+                Search();
+            }
+
+            return search.WaitAsync(cancellationToken);
+        }
     }
 
     public async ValueTask DisposeAsync()
