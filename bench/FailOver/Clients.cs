@@ -68,8 +68,12 @@ internal sealed class Clients : IAsyncDisposable
         (await SendAsync(new Acknowledged(), gateways[0], HttpMethod.Post, "/refresh", new { refresh_token = refreshToken })).Status;
 
     /// <returns>How many verifiers accept the token.</returns>
-    public async Task<int> CountAcceptingAsync(string token) => (await Task.WhenAll(verifiers.Select(
-        verifier => SendAsync(new Acknowledged(), verifier, HttpMethod.Get, "/protected", null, token)))).Count(answer => answer.Status == 200);
+    public async Task<int> CountAcceptingAsync(string token)
+    {
+        var answers = await Task.WhenAll(
+            verifiers.Select(verifier => SendAsync(new Acknowledged(), verifier, HttpMethod.Get, "/protected", null, token)));
+        return answers.Count(answer => answer.Status == 200);
+    }
 
     public async ValueTask DisposeAsync()
     {
@@ -164,7 +168,8 @@ internal sealed class Clients : IAsyncDisposable
     private async Task<(int Status, JsonElement Body)> SendAsync(
         Acknowledged round, Uri origin, HttpMethod method, string path, object? body, string? token = null)
     {
-        using var request = new HttpRequestMessage(method, new Uri(origin, path)) { Content = body is null ? null : JsonContent.Create(body) };
+        using var request = new HttpRequestMessage(method, new Uri(origin, path));
+        request.Content = body is null ? null : JsonContent.Create(body);
         request.Headers.Authorization = token is null ? null : new AuthenticationHeaderValue("Bearer", token);
         try
         {

@@ -63,7 +63,8 @@ internal static class Drill
                 },
             },
             cancellation);
-        Console.WriteLine(FormattableString.Invariant($"two replicas of each service are ready after {started.Elapsed.TotalSeconds:0} s"));
+        Console.WriteLine(
+            FormattableString.Invariant($"two replicas of each service are ready after {started.Elapsed.TotalSeconds:0} s"));
         Console.WriteLine();
         Console.WriteLine("| round | fault | seconds without a write | requests | failed, by status | acknowledged: registrations, passwords, "
             + "sign-outs | missing | ended tokens accepted | longest acceptance after a sign-out |");
@@ -106,10 +107,10 @@ internal static class Drill
 
         var missing = await CountMissingAsync(round, cluster, clients);
         var accepted = await CountAcceptedAsync(round, clients);
-        Console.WriteLine(FormattableString.Invariant(
-            $"| {number} | {Name(fault)} | {round.LongestPause().TotalSeconds:0.0} | {round.Requests} | {round.Failures} | ")
-            + FormattableString.Invariant(
-            $"{round.Registrations.Count}, {round.PasswordChanges.Count}, {round.Revocations.Count} | {missing} | {accepted + acceptedLate} | ")
+        var counts = $"{round.Registrations.Count}, {round.PasswordChanges.Count}, {round.Revocations.Count}";
+        Console.WriteLine(
+            FormattableString.Invariant($"| {number} | {Name(fault)} | {round.LongestPause().TotalSeconds:0.0} | {round.Requests} | ")
+            + FormattableString.Invariant($"{round.Failures} | {counts} | {missing} | {accepted + acceptedLate} | ")
             + FormattableString.Invariant($"{longest.TotalMilliseconds:0} ms |"));
         return missing + accepted + acceptedLate == 0;
     }

@@ -52,7 +52,7 @@ internal sealed class PatroniMember : IAsyncDisposable
         }
     }
 
-    /// <summary>What Patroni says of this node, such as <c>leader</c>, <c>sync_standby</c> or <c>replica</c>; null if it is silent.</summary>
+    /// <summary>What Patroni on this node says of all nodes; empty if it is silent.</summary>
     public async Task<IReadOnlyDictionary<string, (string Role, string State)>> ReadClusterAsync()
     {
         using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(1));
@@ -81,7 +81,8 @@ internal sealed class PatroniMember : IAsyncDisposable
     }
 
     /// <summary>Kills the postmaster alone. Patroni sees that and acts.</summary>
-    public void KillPostmaster() => Signal.Send(Postmaster() ?? throw new InvalidOperationException($"{Name} runs no PostgreSQL."), Signal.Kill);
+    public void KillPostmaster() =>
+        Signal.Send(Postmaster() ?? throw new InvalidOperationException($"{Name} runs no PostgreSQL."), Signal.Kill);
 
     /// <summary>Kills everything at once, as when the machine loses its power.</summary>
     public async Task KillAsync()

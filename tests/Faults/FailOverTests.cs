@@ -19,7 +19,8 @@ public sealed class FailOverTests(PostgresPair pair)
         await pair.WholeAsync();
         var mails = Directory.CreateTempSubdirectory("authmesh-tests-").FullName;
         await using var service = await pair.StartServiceAsync(
-            pair.ConnectionString(), new("Identity:Mail:PickupFolder", mails), new("Identity:Mail:From", "The Example <no-reply@example.test>"));
+            pair.ConnectionString(), new("Identity:Mail:PickupFolder", mails),
+            new("Identity:Mail:From", "The Example <no-reply@example.test>"));
         await service.WaitUntilReadyAsync(cancellation: TestContext.Current.CancellationToken);
         using var identity = new Caller(service.Address);
         var (ended, live) = (await identity.SignUpAsync(), await identity.SignUpAsync());
@@ -66,7 +67,8 @@ public sealed class FailOverTests(PostgresPair pair)
         await pair.OfSecond.ExecuteAsync(
             """
             INSERT INTO mails (id, kind, user_id, address, language, data, created_at, due_at, expires_at, attempts)
-            VALUES (gen_random_uuid(), 'PasswordChanged', $1, 'somebody@example.test', 'en', '{}', now(), now(), now() + interval '1 day', 0)
+            VALUES (
+                gen_random_uuid(), 'PasswordChanged', $1, 'somebody@example.test', 'en', '{}', now(), now(), now() + interval '1 day', 0)
             """,
             live.UserId);
         await Patience.UntilAsync(() => Directory.GetFiles(mails).Length > 0);

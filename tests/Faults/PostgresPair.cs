@@ -40,7 +40,8 @@ public sealed class PostgresPair : IAsyncLifetime
         }
 
         await RequireAsync(standbys: "");
-        await Patience.UntilAsync(() => OfFirst.ScalarAsync<bool>("SELECT EXISTS (SELECT FROM pg_stat_replication WHERE state = 'streaming')"));
+        await Patience.UntilAsync(
+            () => OfFirst.ScalarAsync<bool>("SELECT EXISTS (SELECT FROM pg_stat_replication WHERE state = 'streaming')"));
         await OfFirst.ExecuteAsync("DROP SCHEMA public CASCADE; CREATE SCHEMA public");
     }
 

@@ -199,4 +199,5 @@ internal sealed partial class Primary : IAsyncDisposable, IDisposable
 }
 
 /// <summary>No host accepts writes now.</summary>
-internal sealed class NoPrimaryException(NpgsqlException reason) : NpgsqlException("None of the hosts is a primary: " + reason.Message, reason);
+internal sealed class NoPrimaryException(NpgsqlException reason)
+    : NpgsqlException("None of the hosts is a primary: " + reason.Message, reason);
