@@ -109,15 +109,17 @@ public sealed class FailOverTests(PostgresPair pair)
         await pair.WholeAsync();
         using var silent = new TcpListener(IPAddress.Loopback, 0);
         silent.Start();
-        var met = 0;
-        _ = Task.Run(async () =>
-        {
-            while (true)
+        var (met, stop) = (0, TestContext.Current.CancellationToken);
+        _ = Task.Run(
+            async () =>
             {
-                await silent.AcceptSocketAsync(); // and never a word
-                Interlocked.Increment(ref met);
-            }
-        });
+                while (true)
+                {
+                    await silent.AcceptSocketAsync(stop); // and never a word
+                    Interlocked.Increment(ref met);
+                }
+            },
+            stop);
         var first = new NpgsqlConnectionStringBuilder(pair.First.ConnectionString);
         first.Host = $"{silent.LocalEndpoint},{first.Host}:{first.Port}";
         first.SslMode = SslMode.Disable; // or Npgsql would try once with it and once without

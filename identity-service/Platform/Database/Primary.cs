@@ -18,7 +18,7 @@ internal sealed partial class Primary : IAsyncDisposable, IDisposable
     // While no host is a primary, each failed request asks for a search.
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500);
 
-    // A session that has seen everything on two hosts writes a record to PostgreSQL's log, and its commit waits like any other.
+    // The commit of this record waits like any other, and it comes after everything that was read.
     private const string WriteRecord = "SELECT pg_logical_emit_message(true, 'authmesh', '')";
 
     private readonly Host[] hosts;
