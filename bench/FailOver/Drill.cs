@@ -66,8 +66,9 @@ internal static class Drill
         Console.WriteLine(
             FormattableString.Invariant($"two replicas of each service are ready after {started.Elapsed.TotalSeconds:0} s"));
         Console.WriteLine();
-        Console.WriteLine("| round | fault | seconds without a write | requests | failed, by status "
-            + "| acknowledged: registrations, passwords, sign-outs | missing | ended tokens accepted | longest acceptance after a sign-out |");
+        Console.WriteLine(
+            "| round | fault | seconds without a write | requests | failed, by status | acknowledged: registrations, passwords, sign-outs "
+            + "| missing | ended tokens accepted | longest acceptance after a sign-out |");
         Console.WriteLine("| --- | --- | --- | --- | --- | --- | --- | --- | --- |");
         var gateways = mesh.Gateways.Select(service => service.Address).ToList();
         await using var clients = new Clients(gateways, [.. gateways, .. mesh.Resources.Select(service => service.Address)], StaleAfter);
