@@ -13,7 +13,6 @@ internal sealed class PreparationLock(Primary database)
     /// <summary>Waits for the lock. Disposing the result, or losing the connection, releases it.</summary>
     public async Task<IAsyncDisposable> TakeAsync(CancellationToken cancellationToken)
     {
-        await database.FindAsync(cancellationToken); // a standby gives the lock too
         var connection = await database.OpenConnectionAsync(cancellationToken);
         try
         {

@@ -30,6 +30,7 @@ internal sealed partial class Primary : IAsyncDisposable, IDisposable
     private volatile NpgsqlException? missing; // why the hosts have no primary; null if `current` is one as far as we know
     private CancellationTokenSource moved = new();
     private Task search = Task.CompletedTask;
+    private Task? firstSearch;
     private long searchedAt;
 
     public Primary(IOptions<DatabaseOptions> options, TimeProvider clock, ILoggerFactory loggers)
@@ -69,6 +70,7 @@ internal sealed partial class Primary : IAsyncDisposable, IDisposable
 
     public async Task<NpgsqlConnection> OpenConnectionAsync(CancellationToken cancellationToken)
     {
+        await FindAsync(cancellationToken);
         ThrowIfMissing();
         var connection = CreateConnection();
         try
@@ -124,19 +126,18 @@ internal sealed partial class Primary : IAsyncDisposable, IDisposable
         }
     }
 
-    /// <summary>
-    /// Waits for the first search, or for one in progress. Without it, the first statement might reach a standby.
-    /// </summary>
+    /// <summary>Waits for the first search. Without it, the first statement might reach a standby, or a host that is silent.</summary>
     public Task FindAsync(CancellationToken cancellationToken)
     {
         lock (gate)
         {
-            if (searchedAt == 0)
+            if (firstSearch is null)
             {
                 Search();
+                firstSearch = search;
             }
 
-            return search.WaitAsync(cancellationToken);
+            return firstSearch.WaitAsync(cancellationToken);
         }
     }
 
