@@ -1,4 +1,5 @@
 using System.Text;
+using AuthMesh.Metrics;
 using AuthMesh.Requests;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Hosting;
@@ -45,6 +46,12 @@ public sealed class AuthMeshOptions
     /// set. The gateway's cluster must then have the port and <c>HttpRequest:Version</c> 2. Keep it inside your network.
     /// </summary>
     public string Http2Url { get; set; } = "";
+
+    /// <summary>
+    /// An address of its own at which this service answers <c>/metrics</c> in Prometheus' text format, and health requests:
+    /// <c>http://+:9464</c> for all addresses. Off unless set. Keep it inside your network.
+    /// </summary>
+    public string MetricsUrl { get; set; } = "";
 
     /// <summary>How this service treats a lack of confirmed revocations.</summary>
     public RevocationOptions Revocations { get; set; } = new();
@@ -98,8 +105,8 @@ public enum OnStale
     Reject,
 }
 
-internal sealed class AuthMeshOptionsValidator(IHostEnvironment environment, Http2Endpoint? http2 = null)
-    : IValidateOptions<AuthMeshOptions>
+internal sealed class AuthMeshOptionsValidator(
+    IHostEnvironment environment, Http2Endpoint? http2 = null, MetricsEndpoint? metrics = null) : IValidateOptions<AuthMeshOptions>
 {
     private const int MinimumServiceKeyLength = 32; // characters; openssl rand -base64 32 prints 44
     private const int MaximumVerifiedTokens = 2_000_000; // more than half a gigabyte of them
@@ -132,6 +139,9 @@ internal sealed class AuthMeshOptionsValidator(IHostEnvironment environment, Htt
         problems.Unless(
             options.Http2Url.Length == 0 || http2 is not null, nameof(options.Http2Url),
             "must be http, an address, and a port that no other address of this service uses, for example http://+:8082.");
+        problems.Unless(
+            options.MetricsUrl.Length == 0 || metrics is not null, nameof(options.MetricsUrl),
+            "must be http, an address, and a port that no other address of this service uses, for example http://+:9464.");
         CheckServiceKey(options, problems);
         return problems.Result;
     }

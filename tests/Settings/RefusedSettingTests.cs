@@ -42,6 +42,8 @@ public sealed class RefusedSettingTests
         { "resource-service", "AuthMesh:Isuer", "https://a.example", "AuthMesh has no setting Isuer" },
         { "resource-service", "AuthMesh:Http2Url", "127.0.0.1:8082", "AuthMesh:Http2Url must be http, an address, and a port" },
         { "identity-service", "AuthMesh:Http2Url", "https://127.0.0.1:8082", "AuthMesh:Http2Url must be http, an address, and a port" },
+        { "resource-service", "AuthMesh:MetricsUrl", "9464", "AuthMesh:MetricsUrl must be http, an address, and a port" },
+        { "gateway", "AuthMesh:MetricsUrl", "http://127.0.0.1/metrics", "AuthMesh:MetricsUrl must be http, an address, and a port" },
         { "gateway", "AuthMesh:Http2Url", "http://127.0.0.1:8082", "AuthMesh:Http2Url is for services behind the gateway" },
         { "gateway", "AuthMesh:Issuer", "http://auth.example.com", "must be https outside Development" },
         { "gateway", "Gateway:RequestHeaders:12", "Cookie", "must not contain Cookie" },
