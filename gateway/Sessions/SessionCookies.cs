@@ -145,5 +145,5 @@ internal sealed partial class SessionCookies(
 internal static class SessionCookieServices
 {
     public static void AddSessionCookies(this IServiceCollection services) =>
-        services.AddSingleton<ExchangeClient>().AddSingleton<SessionTokens>();
+        services.AddSingleton<ExchangeClient>().AddSingleton<SessionMetrics>().AddSingleton<SessionTokens>();
 }

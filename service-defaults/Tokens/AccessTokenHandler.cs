@@ -18,7 +18,7 @@ namespace AuthMesh.Tokens;
 /// </summary>
 internal sealed partial class AccessTokenHandler(
     IVerificationKeys keys, VerifiedTokens verifiedTokens, RevokedAccess revoked, IOptions<AuthMeshOptions> options, TimeProvider clock,
-    ILogger<AccessTokenHandler> logger) : TokenHandler
+    TokenMetrics metrics, ILogger<AccessTokenHandler> logger) : TokenHandler
 {
     private const string Scheme = "Bearer "; // RFC 6750 §2.1
 
@@ -46,6 +46,11 @@ internal sealed partial class AccessTokenHandler(
         if (isNew)
         {
             verifiedTokens.Add(TokenDigest.Of(token), verified);
+            metrics.CountVerified();
+        }
+        else
+        {
+            metrics.CountRemembered();
         }
 
         return new TokenValidationResult { IsValid = true, SecurityToken = verified, ClaimsIdentity = verified.CreateIdentity() };
@@ -54,12 +59,18 @@ internal sealed partial class AccessTokenHandler(
     /// <summary>
     /// Finds the cached token of a request that passes every check right now. Null says nothing about the token: validate it.
     /// </summary>
-    public VerifiedToken? FindValid(StringValues authorization) =>
+    public VerifiedToken? FindValid(StringValues authorization)
+    {
         // The form in which JwtBearer takes a token from the header, without a copy of its text.
-        authorization is [{ } header] && header.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)
-        && Recall(header.AsSpan(Scheme.Length).Trim()) is { } token && FindFault(token) is null
-            ? token
-            : null;
+        if (authorization is not [{ } header] || !header.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)
+            || Recall(header.AsSpan(Scheme.Length).Trim()) is not { } token || FindFault(token) is not null)
+        {
+            return null;
+        }
+
+        metrics.CountRemembered();
+        return token;
+    }
 
     /// <summary>
     /// Returns the cached token if its key is still held. If the key is gone or was replaced, the token is verified again like any other.
@@ -124,6 +135,7 @@ internal sealed partial class AccessTokenHandler(
 
     private TokenValidationResult Refuse(TokenRefusal refusal)
     {
+        metrics.CountRefused();
         LogRefused(refusal.Message);
         return new TokenValidationResult { IsValid = false, Exception = refusal };
     }

@@ -46,7 +46,10 @@ internal static class DatabaseServices
         services.AddSingleton<NpgsqlDataSource>(provider =>
         {
             var connection = provider.GetRequiredService<IOptions<DatabaseOptions>>().Value.Read();
-            var builder = new NpgsqlDataSourceBuilder(connection.ConnectionString);
+            var builder = new NpgsqlDataSourceBuilder(connection.ConnectionString)
+            {
+                Name = "identity", // of the pool in metrics; otherwise the connection string, with the names of hosts and user
+            };
             builder.UseLoggerFactory(provider.GetRequiredService<ILoggerFactory>());
             // With several hosts (a primary and its standbys), the service needs the one that accepts writes.
             return connection.Host!.Contains(',', StringComparison.Ordinal)
