@@ -34,17 +34,16 @@ public sealed class AnsweredErrorTests(ProductionMesh mesh)
         { Service.Gateway, Service.Gateway, "GET", "/admin", null, Token.OfUser, 403, "forbidden", "/admin" },
         { Service.Gateway, Service.Gateway, "GET", "/nothing-here", null, Token.OfUser, 404, "not_found", "no route" },
         { Service.Gateway, Service.Gateway, "DELETE", "/protected", null, Token.OfUser, 405, "method_not_allowed", "no route" },
-        { Service.Gateway, Service.Gateway, "get", "/protected", null, Token.OfUser, 501, "unknown_method", "no route" },
+        { Service.Gateway, Service.Gateway, "brew", "/protected", null, Token.OfUser, 501, "unknown_method", "no route" },
         { Service.Gateway, Service.Gateway, "POST", "/login", LongBody, Token.None, 413, "body_too_large", "/login" },
         { Service.Gateway, Service.Gateway, "GET", "/nobody", null, Token.OfUser, 503, "service_unavailable", "/nobody" },
-        { Service.Gateway, Service.Gateway, "GET", "/slow", null, Token.None, 503, "service_unavailable", "/slow" },
         { Service.Gateway, Service.Identity, "POST", "/login", Malformed, Token.None, 400, "invalid_request", "/login" },
         { Service.Gateway, Service.Identity, "POST", "/login", NoCredentials, Token.None, 401, "invalid_credentials", "/login" },
         { Service.Identity, Service.Identity, "POST", "/login", Malformed, Token.None, 400, "invalid_request", "/login" },
         { Service.Identity, Service.Identity, "GET", "/account", null, Token.Junk, 401, "invalid_token", "/account" },
         { Service.Identity, Service.Identity, "GET", "/users", null, Token.OfUser, 403, "forbidden", "/users" },
         { Service.Identity, Service.Identity, "GET", "/nothing-here", null, Token.OfUser, 404, "not_found", "no route" },
-        { Service.Identity, Service.Identity, "get", "/account", null, Token.OfUser, 501, "unknown_method", "no route" },
+        { Service.Identity, Service.Identity, "brew", "/account", null, Token.OfUser, 501, "unknown_method", "no route" },
         { Service.Resource, Service.Resource, "GET", "/protected", null, Token.None, 401, "missing_token", "/protected" },
         { Service.Resource, Service.Resource, "GET", "/admin", null, Token.OfUser, 403, "forbidden", "/admin" },
         { Service.Resource, Service.Resource, "POST", "/protected", "{}", Token.OfUser, 405, "method_not_allowed", "no route" },
@@ -75,8 +74,9 @@ public sealed class AnsweredErrorTests(ProductionMesh mesh)
             Assert.Equal(status, answer.Status);
             var traceId = Regex.Match(answer.Text, "(?:\"traceId\":\\s*\"|Trace id: )([0-9a-f]{32})").Groups[1].Value;
             Assert.NotEmpty(traceId);
-            await Process(answers).UntilLoggedAsync(
-                $"AuthMesh.Errors.AnswerLog: Answered {status} {code} ({route}) [{traceId}]\n");
+            // The pattern of a group's own path ends with a slash.
+            await Process(answers).UntilLogMatchesAsync(
+                $@"AuthMesh\.Errors\.AnswerLog: Answered {status} {code} \({Regex.Escape(route)}/?\) \[{traceId}\]\n");
         }
     }
 
