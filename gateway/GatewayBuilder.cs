@@ -1,6 +1,7 @@
 using System.Text;
 using AuthMesh.Errors;
 using AuthMesh.Gateway.Connections;
+using AuthMesh.Gateway.RateLimiting;
 using AuthMesh.Gateway.Sessions;
 using AuthMesh.Gateway.Streams;
 using AuthMesh.Settings;
@@ -55,6 +56,7 @@ internal static class GatewayBuilder
         services.AddSingleton<IConfigureOptions<ForwardedHeadersOptions>, TrustedProxies>();
         services.AddSingleton<RequestOrigins>();
         services.AddSessionCookies();
+        services.AddSingleton<RefusedRequests>().AddSingleton<RateLimits>();
         services.AddGuard();
         services.AddGatewayStreams();
         services.AddSingleton<DestinationsHealth>();

@@ -20,6 +20,9 @@ internal sealed class SessionTokens(ExchangeClient exchange, RevokedAccess revok
     public ValueTask<Exchanged> FindAsync(SessionCookie cookie, CancellationToken cancellationToken) =>
         FindHeld(cookie) is { } token ? ValueTask.FromResult(new Exchanged(token)) : new(AskAsync(cookie, cancellationToken));
 
+    /// <summary>Whether the token of the cookie is cached, so that finding it asks nobody.</summary>
+    public bool Holds(SessionCookie cookie) => FindHeld(cookie) is not null;
+
     /// <summary>
     /// Finds a token that has most of its life before it, for a stream. While the identity service is away, a cached token serves longer.
     /// </summary>
