@@ -1,5 +1,6 @@
 using System.Text;
 using AuthMesh.Errors;
+using AuthMesh.Gateway.Concurrency;
 using AuthMesh.Gateway.Connections;
 using AuthMesh.Gateway.RateLimiting;
 using AuthMesh.Gateway.Sessions;
@@ -56,7 +57,7 @@ internal static class GatewayBuilder
         services.AddSingleton<IConfigureOptions<ForwardedHeadersOptions>, TrustedProxies>();
         services.AddSingleton<RequestOrigins>();
         services.AddSessionCookies();
-        services.AddSingleton<RefusedRequests>().AddSingleton<RateLimits>();
+        services.AddSingleton<RefusedRequests>().AddSingleton<RateLimits>().AddSingleton<DestinationPlaces>();
         services.AddGuard();
         services.AddGatewayStreams();
         services.AddSingleton<DestinationsHealth>();

@@ -1,5 +1,6 @@
 using AuthMesh;
 using AuthMesh.Gateway;
+using AuthMesh.Gateway.Concurrency;
 using AuthMesh.Gateway.RateLimiting;
 using AuthMesh.Gateway.Sessions;
 using AuthMesh.Gateway.Streams;
@@ -40,5 +41,7 @@ return await app.RunOrRefuseAsync(gateway => RouteDemands.Add(gateway.MapReverse
     proxy.UseMiddleware<ForwardStreams>();
     proxy.UseRetries();
     proxy.UseAffinity();
+    proxy.UseMiddleware<DestinationsWithRoom>();
     proxy.UseLoadBalancing();
+    proxy.UseMiddleware<ForwardInPlace>();
 })));

@@ -8,6 +8,8 @@ internal enum RequestLimit
     Anonymous,
     SignIn,
     SignedIn,
+    PerDestination,
+    PerClient,
 }
 
 /// <summary>Counts the requests that the limits refuse, and logs for each limit now and then that it does.</summary>
@@ -47,7 +49,9 @@ internal sealed partial class RefusedRequests
     {
         RequestLimit.Anonymous => ("anonymous", "RateLimits:Anonymous"),
         RequestLimit.SignIn => ("sign_in", "RateLimits:SignIn"),
-        _ => ("signed_in", "RateLimits:SignedIn"),
+        RequestLimit.SignedIn => ("signed_in", "RateLimits:SignedIn"),
+        RequestLimit.PerDestination => ("per_destination", "Concurrency:PerDestination"),
+        _ => ("per_client", "Concurrency:PerClient"),
     };
 
     [LoggerMessage(LogLevel.Warning, "Gateway:{Setting} refused {Count} requests since its last line like this, the latest of {Caller}")]
