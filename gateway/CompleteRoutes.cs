@@ -1,3 +1,4 @@
+using AuthMesh.Gateway.RateLimiting;
 using AuthMesh.Gateway.Sessions;
 using AuthMesh.Gateway.Streams;
 using Yarp.ReverseProxy.Configuration;
@@ -56,6 +57,7 @@ internal sealed class CompleteRoutes : IProxyConfigFilter
 
         PassCookies.Check(route, cluster, key);
         RouteDemands.Check(route, key);
+        RateClass.Check(route, key);
         StreamingRoutes.Check(route, key);
         if (StreamingRoutes.IsStreaming(route))
         {

@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
-using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
+using AuthMesh.Gateway.Concurrency;
 using AuthMesh.Gateway.Streams;
 using Yarp.ReverseProxy.Configuration;
 using Yarp.ReverseProxy.Forwarder;
@@ -14,10 +14,9 @@ namespace AuthMesh.Gateway;
 /// Forwards a safe request without a body directly, with the route's own transforms, timeout and destinations. It saves the steps of the
 /// proxy's pipeline, which exist for bodies, other ways of balancing and traces. Every other request takes that pipeline.
 /// </summary>
-internal sealed class DirectForward(RequestDelegate next, IHttpForwarder forwarder)
+internal sealed class DirectForward(RequestDelegate next, IHttpForwarder forwarder, DestinationPlaces places)
 {
     private readonly TimeoutPool timeouts = new();
-    private readonly ConditionalWeakTable<DestinationState, Load> loads = [];
 
     public Task InvokeAsync(HttpContext context) =>
         context.GetEndpoint()?.Metadata.GetMetadata<RouteModel>() is { Cluster: { } cluster } route
@@ -54,13 +53,26 @@ internal sealed class DirectForward(RequestDelegate next, IHttpForwarder forward
         HttpContext context, RouteModel route, ClusterModel cluster, IReadOnlyList<DestinationState> destinations)
     {
         using var timeout = timeouts.Rent(route.Config.Timeout);
+        var client = places.ClientOf(context);
         for (var left = destinations; ;)
         {
-            var chosen = Choose(left);
-            using var counted = loads.GetOrCreateValue(chosen).Enter();
-            await forwarder.SendAsync(
-                context, chosen.Model.Config.Address, cluster.HttpClient, cluster.Config.HttpRequest ?? ForwarderRequestConfig.Empty,
-                route.Transformer, timeout.Token);
+            var chosen = Choose(places.WithRoom(left));
+            if (!await places.TryEnterAsync(context, chosen, client, route.Config))
+            {
+                return;
+            }
+
+            try
+            {
+                await forwarder.SendAsync(
+                    context, chosen.Model.Config.Address, cluster.HttpClient, cluster.Config.HttpRequest ?? ForwarderRequestConfig.Empty,
+                    route.Transformer, timeout.Token);
+            }
+            finally
+            {
+                places.Leave(chosen, client);
+            }
+
             if (left.Count == 1 || !Retries.MayRepeat(context))
             {
                 break;
@@ -83,25 +95,7 @@ internal sealed class DirectForward(RequestDelegate next, IHttpForwarder forward
         var first = RandomNumberGenerator.GetInt32(destinations.Count);
         var another = (first + 1 + RandomNumberGenerator.GetInt32(destinations.Count - 1)) % destinations.Count;
         var (one, other) = (destinations[first], destinations[another]);
-        return LoadOf(one) <= LoadOf(other) ? one : other;
-    }
-
-    private int LoadOf(DestinationState destination) => loads.GetOrCreateValue(destination).Requests + destination.ConcurrentRequestCount;
-
-    /// <summary>The requests under way at one destination that did not take the pipeline, which counts its own.</summary>
-    private sealed class Load : IDisposable
-    {
-        private int requests;
-
-        public int Requests => Volatile.Read(ref requests);
-
-        public Load Enter()
-        {
-            Interlocked.Increment(ref requests);
-            return this;
-        }
-
-        public void Dispose() => Interlocked.Decrement(ref requests);
+        return places.LoadOf(one) <= places.LoadOf(other) ? one : other;
     }
 
     /// <summary>Lends timers to requests, because each has a timeout that it hardly ever needs.</summary>

@@ -1,6 +1,8 @@
 using System.Text;
 using AuthMesh.Errors;
+using AuthMesh.Gateway.Concurrency;
 using AuthMesh.Gateway.Connections;
+using AuthMesh.Gateway.RateLimiting;
 using AuthMesh.Gateway.Sessions;
 using AuthMesh.Gateway.Streams;
 using AuthMesh.Settings;
@@ -55,6 +57,7 @@ internal static class GatewayBuilder
         services.AddSingleton<IConfigureOptions<ForwardedHeadersOptions>, TrustedProxies>();
         services.AddSingleton<RequestOrigins>();
         services.AddSessionCookies();
+        services.AddSingleton<RefusedRequests>().AddSingleton<RateLimits>().AddSingleton<DestinationPlaces>();
         services.AddGuard();
         services.AddGatewayStreams();
         services.AddSingleton<DestinationsHealth>();

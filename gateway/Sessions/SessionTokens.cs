@@ -29,6 +29,9 @@ internal sealed class SessionTokens(
         return ValueTask.FromResult(new Exchanged(token));
     }
 
+    /// <summary>Whether the token of the cookie is cached, so that finding it asks nobody.</summary>
+    public bool Holds(SessionCookie cookie) => FindHeld(cookie) is not null;
+
     /// <summary>
     /// Finds a token that has most of its life before it, for a stream. While the identity service is away, a cached token serves longer.
     /// </summary>
