@@ -26,5 +26,6 @@ var root = new RootCommand("Measures AuthMesh, and runs checks that are too long
     HashingService.Define(),
     FailureShapes.Define(),
     AgainstEarlier.Define(),
+    BesideEarlier.Define(),
 };
 return await root.Parse(args is [] ? ["--help"] : args).InvokeAsync();

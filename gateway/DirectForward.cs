@@ -23,7 +23,7 @@ internal sealed class DirectForward(RequestDelegate next, IHttpForwarder forward
         && CrossSite.IsSafe(context.Request.Method) && !BodyLimit.HasBody(context)
         && IsPlain(route.Config) && Activity.Current is null // the pipeline adds its own span to a trace
         && cluster.DestinationsState.AvailableDestinations is { Count: > 0 } destinations
-        && (destinations.Count == 1 || BalancesByDefault(cluster.Model.Config)) && HaveNoHosts(destinations)
+        && (destinations.Count == 1 || BalancesByDefault(cluster.Model.Config))
             ? ForwardAsync(context, route, cluster.Model, destinations)
             : next(context);
 
@@ -34,20 +34,6 @@ internal sealed class DirectForward(RequestDelegate next, IHttpForwarder forward
     private static bool BalancesByDefault(ClusterConfig cluster) =>
         cluster.LoadBalancingPolicy is null
         || cluster.LoadBalancingPolicy.Equals(LoadBalancingPolicies.PowerOfTwoChoices, StringComparison.OrdinalIgnoreCase);
-
-    // The transform of the Host header asks the pipeline for the destination's own.
-    private static bool HaveNoHosts(IReadOnlyList<DestinationState> destinations)
-    {
-        for (var i = 0; i < destinations.Count; i++)
-        {
-            if (destinations[i].Model.Config.Host is not null)
-            {
-                return false;
-            }
-        }
-
-        return true;
-    }
 
     private async Task ForwardAsync(
         HttpContext context, RouteModel route, ClusterModel cluster, IReadOnlyList<DestinationState> destinations)
@@ -64,6 +50,11 @@ internal sealed class DirectForward(RequestDelegate next, IHttpForwarder forward
 
             try
             {
+                if (chosen.Model.Config.Host is not null || left != destinations) // an attempt before this one may have told another
+                {
+                    TellHost(context, route, cluster, chosen);
+                }
+
                 await forwarder.SendAsync(
                     context, chosen.Model.Config.Address, cluster.HttpClient, cluster.Config.HttpRequest ?? ForwarderRequestConfig.Empty,
                     route.Transformer, timeout.Token);
@@ -83,6 +74,17 @@ internal sealed class DirectForward(RequestDelegate next, IHttpForwarder forward
 
         Timeouts.SetStatus(context);
     }
+
+    // The transform of the Host header asks the pipeline for the destination's own, which each replica of a name has.
+    private static void TellHost(HttpContext context, RouteModel route, ClusterModel cluster, DestinationState chosen) =>
+        context.Features.Set<IReverseProxyFeature>(new ReverseProxyFeature
+        {
+            Route = route,
+            Cluster = cluster,
+            AllDestinations = [],
+            AvailableDestinations = [],
+            ProxiedDestination = chosen,
+        });
 
     /// <summary>Chooses the less busy one of two random destinations, as the proxy does by default.</summary>
     private DestinationState Choose(IReadOnlyList<DestinationState> destinations)

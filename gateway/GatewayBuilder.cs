@@ -2,6 +2,7 @@ using System.Text;
 using AuthMesh.Errors;
 using AuthMesh.Gateway.Concurrency;
 using AuthMesh.Gateway.Connections;
+using AuthMesh.Gateway.Destinations;
 using AuthMesh.Gateway.RateLimiting;
 using AuthMesh.Gateway.Sessions;
 using AuthMesh.Gateway.Streams;
@@ -39,6 +40,7 @@ internal static class GatewayBuilder
                 handler.KeepAlivePingPolicy = HttpKeepAlivePingPolicy.WithActiveRequests;
                 handler.RequestHeaderEncodingSelector = (_, _) => Encoding.UTF8; // as the gateway reads them; ASCII would fail the request
             })
+            .AddDestinations()
             .AddConfigFilter<CompleteRoutes>()
             .AddConfigFilter<ListedOrigins>()
             .AddTransforms<PassedHeaders>()
