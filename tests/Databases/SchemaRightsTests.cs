@@ -107,7 +107,7 @@ public sealed class SchemaRightsTests(ProductionMesh mesh) : IAsyncLifetime
 
     public ValueTask DisposeAsync() => own.DisposeAsync();
 
-    private static Task AssertReadyAsync(Caller identity) =>
+    private static Task<Answer> AssertReadyAsync(Caller identity) =>
         Patience.UntilAsync(() => identity.GetAsync("/health/ready"), answer => answer.Message == "Ready");
 
     private string ConnectionOf(string role) => new NpgsqlConnectionStringBuilder(own.Database.ConnectionString)

@@ -80,8 +80,8 @@ internal sealed class Dashboard : IAsyncDisposable
           from item in Members(scope, items)
           select (service, item);
 
-    private static IEnumerable<JsonElement> Members(JsonElement json, string name) =>
-        json.TryGetProperty(name, out var members) ? members.EnumerateArray() : [];
+    private static JsonElement.ArrayEnumerator Members(JsonElement json, string name) =>
+        json.TryGetProperty(name, out var members) ? members.EnumerateArray() : default;
 
     public async ValueTask DisposeAsync()
     {

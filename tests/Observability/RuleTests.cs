@@ -32,7 +32,8 @@ public sealed partial class RuleTests
     {
         var file = Path.GetTempFileName();
         await File.WriteAllTextAsync(
-            file, SourceTree.Read(Rules).Replace("sum by (event) (increase(", "sum by (event (increase(", StringComparison.Ordinal));
+            file, SourceTree.Read(Rules).Replace("sum by (event) (increase(", "sum by (event (increase(", StringComparison.Ordinal),
+            TestContext.Current.CancellationToken);
 
         var (exitCode, _) = await Prometheus.CheckAsync("rules", file);
 

@@ -89,7 +89,7 @@ public sealed class IssuerReplicaTests : IAsyncLifetime
         {
             await Patience.UntilAsync(() => server.Lookups > 0);
             server.Set(Name, $"{One}");
-        });
+        }, TestContext.Current.CancellationToken);
 
         await using var service = await StartAsync(); // waits until it is ready
 
