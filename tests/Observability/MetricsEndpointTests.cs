@@ -139,13 +139,14 @@ public sealed partial class MetricsEndpointTests(ObservedMesh mesh)
     }
 
     [Fact]
-    public async Task Scrapes_do_not_count_as_requests()
+    public async Task Scrapes_and_probes_do_not_count_as_requests()
     {
         using var inner = new Caller(mesh.MetricsOf("resource-service"));
         await mesh.Gateway.GetAsync("/protected", mesh.UserToken);
         var before = await CountAsync();
 
         await inner.GetAsync("/metrics");
+        await inner.GetAsync("/health/ready");
         Assert.Equal(before, await CountAsync());
 
         await mesh.Gateway.GetAsync("/protected", mesh.UserToken);
