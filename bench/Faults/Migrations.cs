@@ -30,7 +30,7 @@ internal static class Migrations
         var applied = await command.ExecuteScalarAsync(cancellation);
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"Six replicas of the identity service that start at once on an empty database: all ready after {seconds:0.0} s, {
-                applied} migrations applied, each once.");
+            $"Six replicas of the identity service that start at once on an empty database: all ready after {seconds:0.0} s, "
+            + $"{applied} migrations applied, each once.");
     }
 }
