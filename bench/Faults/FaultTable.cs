@@ -12,8 +12,8 @@ internal static class FaultTable
         var (fault, writes, accepted) = (outcome.Fault.Name, outcome.Ledger.Acknowledged, outcome.Accepted);
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"{fault}: {outcome.Attempts.Count:N0} requests, failed: {Failures(outcome)}. {outcome.Lost} of {writes:N0} acknowledged writes "
-            + $"lost, {accepted} ended tokens accepted. Recovery: {Recovery(outcome)}.");
+            $"{fault}: {outcome.Attempts.Count:N0} requests, failed: {Failures(outcome)}. {outcome.Lost} of {writes:N0} acknowledged "
+            + $"writes lost, {accepted} ended tokens accepted. Recovery: {Recovery(outcome)}.");
     }
 
     public static string ForReaders(IReadOnlyList<Outcome> outcomes, IReadOnlyList<string> others)
