@@ -7,8 +7,8 @@ using System.Text.Json;
 namespace AuthMesh.Bench.Faults;
 
 /// <summary>
-/// Callers of the gateway who go on whatever happens. Each request is sent once, so that every failure is seen. They read protected data,
-/// register, change passwords, and end sessions.
+/// Calls the gateway during the whole fault: reads protected data, registers users, changes passwords and ends sessions. It sends each
+/// request once, so the table shows every failure.
 /// </summary>
 internal sealed class FaultLoad : IDisposable
 {
