@@ -37,6 +37,7 @@ internal sealed class Guard(AccessTokenHandler tokens, TokenPolicies policies, I
         }
 
         token.SetFor(context);
+        tokens.CountRemembered();
         return true;
     }
 
