@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Runs every test. Arguments are passed to the test runner: ./test.sh --filter-class '*LoginTests'
-# PostgreSQL runs in a container if an engine answers, otherwise from this machine's server binaries. A Chromium opens the pages, and Helm
-# renders the chart. As root, the script installs what is missing from the distribution's packages. Otherwise it says what to install. The
-# exit status is that of the tests.
+# PostgreSQL runs in a container if an engine answers, otherwise from this machine's server binaries. A Chromium opens the pages, Helm
+# renders the chart, and a Prometheus reads the metrics. As root on Debian, the script installs what is missing, or unpacks it below tests/.
+# Otherwise it says what to install. The exit status is that of the tests.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -35,9 +35,10 @@ else
   local-mesh/ensure-postgres.sh
 fi
 
-# A run of chosen tests needs no browser unless tests of the pages are among them, and no Helm without those of the chart.
+# A run of chosen tests needs no browser unless tests of the pages are among them, and no Helm or Prometheus without their tests.
 case "$*" in *Pages*) tests/ensure-chromium.sh ;; *--filter*) ;; *) tests/ensure-chromium.sh ;; esac
 case "$*" in *Kubernetes*) tests/ensure-helm.sh ;; *--filter*) ;; *) tests/ensure-helm.sh ;; esac
+case "$*" in *Observability*) tests/ensure-prometheus.sh ;; *--filter*) ;; *) tests/ensure-prometheus.sh ;; esac
 
 # Programs that run for seconds gain nothing from a heap for each processor, from memory that is never writable and executable at once, or
 # from recompiling a method after 30 calls; the last raises that threshold to 8,192 (in hexadecimal).

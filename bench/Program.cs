@@ -28,5 +28,6 @@ var root = new RootCommand("Measures AuthMesh, and runs checks that are too long
     FailureShapes.Define(),
     AgainstEarlier.Define(),
     Drill.Define(),
+    BesideEarlier.Define(),
 };
 return await root.Parse(args is [] ? ["--help"] : args).InvokeAsync();

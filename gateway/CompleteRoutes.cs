@@ -1,3 +1,5 @@
+using AuthMesh.Gateway.Destinations;
+using AuthMesh.Gateway.RateLimiting;
 using AuthMesh.Gateway.Sessions;
 using AuthMesh.Gateway.Streams;
 using Yarp.ReverseProxy.Configuration;
@@ -6,7 +8,7 @@ namespace AuthMesh.Gateway;
 
 /// <summary>
 /// Refuses a route without an authorization policy, methods or a cluster, at startup and at each reload of the settings: the proxy's
-/// defaults admit every caller with every method. A route with GET also gets HEAD.
+/// defaults admit every caller with every method. A route with GET also gets HEAD, and a cluster with probes uses ready destinations first.
 /// </summary>
 internal sealed class CompleteRoutes : IProxyConfigFilter
 {
@@ -56,6 +58,7 @@ internal sealed class CompleteRoutes : IProxyConfigFilter
 
         PassCookies.Check(route, cluster, key);
         RouteDemands.Check(route, key);
+        RateClass.Check(route, key);
         StreamingRoutes.Check(route, key);
         if (StreamingRoutes.IsStreaming(route))
         {
@@ -68,5 +71,6 @@ internal sealed class CompleteRoutes : IProxyConfigFilter
                 : route with { Match = route.Match with { Methods = [.. methods, HttpMethods.Head] } }); // RFC 9110 §9.1
     }
 
-    public ValueTask<ClusterConfig> ConfigureClusterAsync(ClusterConfig cluster, CancellationToken cancel) => ValueTask.FromResult(cluster);
+    public ValueTask<ClusterConfig> ConfigureClusterAsync(ClusterConfig cluster, CancellationToken cancel) =>
+        ValueTask.FromResult(ReadyDestinations.Complete(cluster));
 }

@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
-using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
+using AuthMesh.Gateway.Concurrency;
 using AuthMesh.Gateway.Streams;
 using Yarp.ReverseProxy.Configuration;
 using Yarp.ReverseProxy.Forwarder;
@@ -14,17 +14,16 @@ namespace AuthMesh.Gateway;
 /// Forwards a safe request without a body directly, with the route's own transforms, timeout and destinations. It saves the steps of the
 /// proxy's pipeline, which exist for bodies, other ways of balancing and traces. Every other request takes that pipeline.
 /// </summary>
-internal sealed class DirectForward(RequestDelegate next, IHttpForwarder forwarder)
+internal sealed class DirectForward(RequestDelegate next, IHttpForwarder forwarder, DestinationPlaces places)
 {
     private readonly TimeoutPool timeouts = new();
-    private readonly ConditionalWeakTable<DestinationState, Load> loads = [];
 
     public Task InvokeAsync(HttpContext context) =>
         context.GetEndpoint()?.Metadata.GetMetadata<RouteModel>() is { Cluster: { } cluster } route
         && CrossSite.IsSafe(context.Request.Method) && !BodyLimit.HasBody(context)
         && IsPlain(route.Config) && Activity.Current is null // the pipeline adds its own span to a trace
         && cluster.DestinationsState.AvailableDestinations is { Count: > 0 } destinations
-        && (destinations.Count == 1 || BalancesByDefault(cluster.Model.Config)) && HaveNoHosts(destinations)
+        && (destinations.Count == 1 || BalancesByDefault(cluster.Model.Config))
             ? ForwardAsync(context, route, cluster.Model, destinations)
             : next(context);
 
@@ -36,31 +35,35 @@ internal sealed class DirectForward(RequestDelegate next, IHttpForwarder forward
         cluster.LoadBalancingPolicy is null
         || cluster.LoadBalancingPolicy.Equals(LoadBalancingPolicies.PowerOfTwoChoices, StringComparison.OrdinalIgnoreCase);
 
-    // The transform of the Host header asks the pipeline for the destination's own.
-    private static bool HaveNoHosts(IReadOnlyList<DestinationState> destinations)
-    {
-        for (var i = 0; i < destinations.Count; i++)
-        {
-            if (destinations[i].Model.Config.Host is not null)
-            {
-                return false;
-            }
-        }
-
-        return true;
-    }
-
     private async Task ForwardAsync(
         HttpContext context, RouteModel route, ClusterModel cluster, IReadOnlyList<DestinationState> destinations)
     {
         using var timeout = timeouts.Rent(route.Config.Timeout);
+        var client = places.ClientOf(context);
         for (var left = destinations; ;)
         {
-            var chosen = Choose(left);
-            using var counted = loads.GetOrCreateValue(chosen).Enter();
-            await forwarder.SendAsync(
-                context, chosen.Model.Config.Address, cluster.HttpClient, cluster.Config.HttpRequest ?? ForwarderRequestConfig.Empty,
-                route.Transformer, timeout.Token);
+            var chosen = Choose(places.WithRoom(left));
+            if (!await places.TryEnterAsync(context, chosen, client, route.Config))
+            {
+                return;
+            }
+
+            try
+            {
+                if (chosen.Model.Config.Host is not null || left != destinations) // an attempt before this one may have told another
+                {
+                    TellHost(context, route, cluster, chosen);
+                }
+
+                await forwarder.SendAsync(
+                    context, chosen.Model.Config.Address, cluster.HttpClient, cluster.Config.HttpRequest ?? ForwarderRequestConfig.Empty,
+                    route.Transformer, timeout.Token);
+            }
+            finally
+            {
+                places.Leave(chosen, client);
+            }
+
             if (left.Count == 1 || !Retries.MayRepeat(context))
             {
                 break;
@@ -71,6 +74,17 @@ internal sealed class DirectForward(RequestDelegate next, IHttpForwarder forward
 
         Timeouts.SetStatus(context);
     }
+
+    // The transform of the Host header asks the pipeline for the destination's own, which each replica of a name has.
+    private static void TellHost(HttpContext context, RouteModel route, ClusterModel cluster, DestinationState chosen) =>
+        context.Features.Set<IReverseProxyFeature>(new ReverseProxyFeature
+        {
+            Route = route,
+            Cluster = cluster,
+            AllDestinations = [],
+            AvailableDestinations = [],
+            ProxiedDestination = chosen,
+        });
 
     /// <summary>Chooses the less busy one of two random destinations, as the proxy does by default.</summary>
     private DestinationState Choose(IReadOnlyList<DestinationState> destinations)
@@ -83,25 +97,7 @@ internal sealed class DirectForward(RequestDelegate next, IHttpForwarder forward
         var first = RandomNumberGenerator.GetInt32(destinations.Count);
         var another = (first + 1 + RandomNumberGenerator.GetInt32(destinations.Count - 1)) % destinations.Count;
         var (one, other) = (destinations[first], destinations[another]);
-        return LoadOf(one) <= LoadOf(other) ? one : other;
-    }
-
-    private int LoadOf(DestinationState destination) => loads.GetOrCreateValue(destination).Requests + destination.ConcurrentRequestCount;
-
-    /// <summary>The requests under way at one destination that did not take the pipeline, which counts its own.</summary>
-    private sealed class Load : IDisposable
-    {
-        private int requests;
-
-        public int Requests => Volatile.Read(ref requests);
-
-        public Load Enter()
-        {
-            Interlocked.Increment(ref requests);
-            return this;
-        }
-
-        public void Dispose() => Interlocked.Decrement(ref requests);
+        return places.LoadOf(one) <= places.LoadOf(other) ? one : other;
     }
 
     /// <summary>Lends timers to requests, because each has a timeout that it hardly ever needs.</summary>

@@ -1,6 +1,9 @@
 using System.Text;
 using AuthMesh.Errors;
+using AuthMesh.Gateway.Concurrency;
 using AuthMesh.Gateway.Connections;
+using AuthMesh.Gateway.Destinations;
+using AuthMesh.Gateway.RateLimiting;
 using AuthMesh.Gateway.Sessions;
 using AuthMesh.Gateway.Streams;
 using AuthMesh.Settings;
@@ -37,6 +40,7 @@ internal static class GatewayBuilder
                 handler.KeepAlivePingPolicy = HttpKeepAlivePingPolicy.WithActiveRequests;
                 handler.RequestHeaderEncodingSelector = (_, _) => Encoding.UTF8; // as the gateway reads them; ASCII would fail the request
             })
+            .AddDestinations()
             .AddConfigFilter<CompleteRoutes>()
             .AddConfigFilter<ListedOrigins>()
             .AddTransforms<PassedHeaders>()
@@ -55,6 +59,7 @@ internal static class GatewayBuilder
         services.AddSingleton<IConfigureOptions<ForwardedHeadersOptions>, TrustedProxies>();
         services.AddSingleton<RequestOrigins>();
         services.AddSessionCookies();
+        services.AddSingleton<RefusedRequests>().AddSingleton<RateLimits>().AddSingleton<DestinationPlaces>();
         services.AddGuard();
         services.AddGatewayStreams();
         services.AddSingleton<DestinationsHealth>();

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using AuthMesh.Gateway.RateLimiting;
 using AuthMesh.ShortPath;
 using AuthMesh.Tokens;
 using Microsoft.AspNetCore.Authorization;
@@ -36,8 +37,12 @@ internal sealed class Guard(AccessTokenHandler tokens, TokenPolicies policies, I
         }
 
         token.SetFor(context);
+        tokens.CountRemembered();
         return true;
     }
+
+    /// <summary>Whether the request has a cached token that is valid now. The policy of the route does not count.</summary>
+    public bool Knows(HttpContext context) => tokens.FindValid(context.Request.Headers.Authorization) is not null;
 
     private Admission Read(Endpoint endpoint)
     {
@@ -84,12 +89,16 @@ internal static class GuardServices
         app.Use(next =>
         {
             var guard = app.ApplicationServices.GetRequiredService<Guard>(); // not earlier: bad settings are refused before this runs
+            var rates = app.ApplicationServices.GetRequiredService<RateLimits>();
+            var counted = rates.BySession(next);
             var framework = app.New();
+            framework.Use(authenticate => rates.BeforeNewToken(authenticate, guard.Knows));
             framework.UseAuthentication();
+            framework.Use(rates.BySession); // before authorization, so that a caller who is refused counts too
             framework.UseAuthorization();
             framework.Run(next);
             var throughFramework = framework.Build();
-            return context => guard.Admits(context) ? next(context) : throughFramework(context);
+            return context => guard.Admits(context) ? counted(context) : throughFramework(context);
         });
     }
 }

@@ -1,5 +1,7 @@
 using System.Globalization;
+using AuthMesh.Gateway.Concurrency;
 using AuthMesh.Gateway.Connections;
+using AuthMesh.Gateway.RateLimiting;
 using AuthMesh.Gateway.Streams;
 using AuthMesh.Issuer;
 using AuthMesh.Settings;
@@ -24,6 +26,12 @@ public sealed class GatewayOptions
 
     /// <summary>How many connections one client may hold.</summary>
     public ConnectionOptions Connections { get; set; } = new();
+
+    /// <summary>How many requests a client may send.</summary>
+    public RateLimitOptions RateLimits { get; set; } = new();
+
+    /// <summary>How many requests a destination gets at a time.</summary>
+    public ConcurrencyOptions Concurrency { get; set; } = new();
 
     /// <summary>How many streams stay open, and how long idle ones.</summary>
     public StreamOptions Streams { get; set; } = new();
@@ -85,6 +93,8 @@ internal sealed class GatewayOptionsValidator(InnerEndpoint? inner = null) : IVa
         problems.Unless(
             options.Connections.PerAddress is >= 10 and <= GatewayBuilder.MaxConnections, "Connections:PerAddress",
             $"must be 10 to {GatewayBuilder.MaxConnections}, the limit for all clients together.");
+        options.RateLimits.Check(problems);
+        options.Concurrency.Check(problems);
         options.Streams.Check(problems);
         problems.Unless(
             options.InnerUrl.Length == 0 || inner is not null, nameof(options.InnerUrl),

@@ -1,5 +1,7 @@
 using AuthMesh;
 using AuthMesh.Gateway;
+using AuthMesh.Gateway.Concurrency;
+using AuthMesh.Gateway.RateLimiting;
 using AuthMesh.Gateway.Sessions;
 using AuthMesh.Gateway.Streams;
 using AuthMesh.Health;
@@ -21,10 +23,12 @@ await using var app = builder.Build();
 
 app.UseTrustedProxies();
 
-// The order is explicit: the cross-site check and the exchange of the session cookie must come before authentication.
+// The order is explicit: the cross-site check and the exchange of the session cookie must come before authentication. A preflight is
+// answered before anything counts, and a handshake is marked before anything refuses it.
 app.UseRouting();
 app.UseListedOrigins();
 app.UseMiddleware<StreamRequests>();
+app.UseRateLimits();
 app.UseMiddleware<CrossSite>();
 app.UseMiddleware<SessionCookies>();
 app.UseGuard();
@@ -37,5 +41,7 @@ return await app.RunOrRefuseAsync(gateway => RouteDemands.Add(gateway.MapReverse
     proxy.UseMiddleware<ForwardStreams>();
     proxy.UseRetries();
     proxy.UseAffinity();
+    proxy.UseMiddleware<DestinationsWithRoom>();
     proxy.UseLoadBalancing();
+    proxy.UseMiddleware<ForwardInPlace>();
 })));

@@ -1,5 +1,6 @@
 using System.Globalization;
 using AuthMesh.Access;
+using AuthMesh.Gateway.RateLimiting;
 using AuthMesh.Gateway.Streams;
 using Microsoft.AspNetCore.Authorization;
 using Yarp.ReverseProxy.Configuration;
@@ -18,7 +19,13 @@ internal static class RouteDemands
     /// <summary>Adds each route's demands to its endpoint. The proxy builds the endpoints again at every reload of the settings.</summary>
     public static void Add(IEndpointConventionBuilder routes) => routes.Add(endpoint =>
     {
-        if (endpoint.Metadata.OfType<RouteModel>().FirstOrDefault() is not { Config: { Metadata: { } metadata } route })
+        if (endpoint.Metadata.OfType<RouteModel>().FirstOrDefault()?.Config is not { } route)
+        {
+            return;
+        }
+
+        RateClass.Add(endpoint, route);
+        if (route.Metadata is not { } metadata)
         {
             return;
         }

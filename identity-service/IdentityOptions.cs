@@ -53,13 +53,22 @@ public sealed class IdentityOptions : MasterKeyOptions
     public TokenOptions Tokens { get; set; } = new();
 }
 
-internal sealed class IdentityOptionsValidator(IHostEnvironment environment) : IValidateOptions<IdentityOptions>
+/// <summary>Registered for a command that needs the database alone: its settings are the only ones that must be right.</summary>
+internal sealed class DatabaseOnly;
+
+internal sealed class IdentityOptionsValidator(IHostEnvironment environment, DatabaseOnly? databaseOnly = null)
+    : IValidateOptions<IdentityOptions>
 {
     public ValidateOptionsResult Validate(string? name, IdentityOptions options)
     {
         var isDevelopment = environment.IsDevelopment();
         var problems = new SettingProblems(IdentityOptions.Section);
         options.Database.Check(problems, isDevelopment);
+        if (databaseOnly is not null)
+        {
+            return problems.Result;
+        }
+
         options.CheckMasterKeys(problems, isDevelopment);
         options.Keys.Check(problems);
         options.Hashing.Check(problems);
@@ -82,8 +91,15 @@ internal static class IdentitySettings
 {
     /// <param name="services">The service's.</param>
     /// <param name="isCommand">Whether an operator's command runs; it gets longer database timeouts than a request.</param>
-    public static IServiceCollection AddIdentitySettings(this IServiceCollection services, bool isCommand = false)
+    /// <param name="needsOnlyDatabase">Whether the command needs only the settings of the database.</param>
+    public static IServiceCollection AddIdentitySettings(
+        this IServiceCollection services, bool isCommand = false, bool needsOnlyDatabase = false)
     {
+        if (needsOnlyDatabase)
+        {
+            services.AddSingleton<DatabaseOnly>();
+        }
+
         services.AddSettings<IdentityOptions, IdentityOptionsValidator>(IdentityOptions.Section)
             .BindConfiguration(IdentityOptions.Section, binder => binder.ErrorOnUnknownConfiguration = true)
             .PostConfigure<IConfiguration>((options, configuration) =>

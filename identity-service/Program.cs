@@ -23,7 +23,7 @@ var builder = WebApplication.CreateSlimBuilder(ServiceProgram.Options(commandLin
 builder.WebHost.ConfigureKestrel(kestrel => kestrel.Limits.MaxRequestBodySize = 32 * 1024);
 builder.AddAuthMeshDefaults();
 builder.Services
-    .AddIdentitySettings(isCommand: commandLine.Command is not null)
+    .AddIdentitySettings(isCommand: commandLine.Command is not null, needsOnlyDatabase: commandLine.Command is { NeedsOnlyDatabase: true })
     .AddModules()
     .AddStrictJson(IdentityJson.Default);
 

@@ -12,7 +12,7 @@ public sealed class ServiceProcess : IAsyncDisposable
     private static readonly HttpClient Http = new(new SocketsHttpHandler { UseProxy = false }) { Timeout = TimeSpan.FromSeconds(5) };
 
     private readonly string program;
-    private readonly bool deletesLog;
+    private readonly bool isOwn, deletesLog;
     private readonly Func<ServiceStart, Task<IRunningProgram>> start;
     private IRunningProgram process = null!;
 
@@ -22,7 +22,7 @@ public sealed class ServiceProcess : IAsyncDisposable
     {
         this.start = start ?? StartChildAsync;
         (Name, Settings, Environment) = (name, settings, environment);
-        (this.program, deletesLog) = (program ?? ServiceOutput.Dll(name), logFile is null);
+        (this.program, isOwn, deletesLog) = (program ?? ServiceOutput.Dll(name), program is null, logFile is null);
         // People and browsers call only the gateway. To them, `localhost` may be 127.0.0.1 or ::1.
         var free = Ports.FreeOr(port);
         Address = new Uri(name == "gateway" ? $"http://localhost:{free}" : Loopback.Origin(free));
@@ -99,8 +99,8 @@ public sealed class ServiceProcess : IAsyncDisposable
     /// <exception cref="TimeoutException">The process still runs.</exception>
     public Task<int> WaitForExitAsync(TimeSpan timeout) => Exited.WaitAsync(timeout);
 
-    /// <summary>Sends SIGTERM, then SIGKILL after 25 s: requests in flight get up to 20 s.</summary>
-    public Task<int> StopAsync() => process.StopAsync(TimeSpan.FromSeconds(25));
+    /// <summary>Sends SIGTERM, then SIGKILL after 30 s, as container platforms do: a service ends by itself within 28 s.</summary>
+    public Task<int> StopAsync() => process.StopAsync(TimeSpan.FromSeconds(30));
 
     public void Kill() => Child.Send(Signal.Kill);
 
@@ -132,6 +132,8 @@ public sealed class ServiceProcess : IAsyncDisposable
             ["urls"] = Address.GetLeftPart(UriPartial.Authority),
             ["Logging:Console:FormatterName"] = "authmesh-line", // for people; by default, a service writes JSON to a file
         };
+        // Nothing here has to turn to another replica. Another program may be of a version that does not know the setting.
+        if (isOwn) all["AuthMesh:ShutdownGrace"] = "00:00:00";
         if (Http2Address is not null) all["AuthMesh:Http2Url"] = Http2Address.GetLeftPart(UriPartial.Authority);
         foreach (var (key, value) in Settings) all[key] = value;
         return all;

@@ -4,10 +4,12 @@ using AuthMesh.Health;
 using AuthMesh.Issuer;
 using AuthMesh.Keys;
 using AuthMesh.Logs;
+using AuthMesh.Replicas;
 using AuthMesh.Requests;
 using AuthMesh.Revocations;
 using AuthMesh.Settings;
 using AuthMesh.ShortPath;
+using AuthMesh.Shutdown;
 using AuthMesh.Streams;
 using AuthMesh.Tokens;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -15,6 +17,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 
 namespace AuthMesh;
 
@@ -39,7 +42,9 @@ public static class AuthMeshBuilder
         builder.AddAuthMeshDefaults();
 
         var services = builder.Services;
-        services.AddSingleton<IssuerConnection>();
+        services.AddNameAddresses();
+        services.AddSingleton(provider => new IssuerConnection(
+            provider.GetRequiredService<IOptions<AuthMeshOptions>>(), provider.GetRequiredService<NameAddresses>()));
         services.AddSingleton<IssuerClocks>();
         services.AddSingleton<IssuerKeys>();
         services.AddSingleton<IVerificationKeys>(provider => provider.GetRequiredService<IssuerKeys>());
@@ -64,8 +69,11 @@ public static class AuthMeshBuilder
         var services = builder.Services;
         services.TryAddSingleton(TimeProvider.System);
         services.AddSettings<AuthMeshOptions, AuthMeshOptionsValidator>(AuthMeshOptions.Section)
+            .Configure<IHostEnvironment>((options, environment) =>
+                options.ShutdownGrace = environment.IsDevelopment() ? TimeSpan.Zero : options.ShutdownGrace)
             .BindConfiguration(AuthMeshOptions.Section, binder => binder.ErrorOnUnknownConfiguration = true);
         services.AddSingleton<PendingRefusal>();
+        services.AddShutdownGrace();
         services.AddErrors();
         services.AddRequestMethods();
         services.AddSingleton<RevokedAccess>();
@@ -82,8 +90,6 @@ public static class AuthMeshBuilder
             kestrel.Limits.MaxRequestHeadersTotalSize = MaximumHeaders;
         });
         Http2Endpoint.Add(builder);
-        // Longer than any request may take, so that a shutdown interrupts none.
-        services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(20));
         // The framework logs an exception with its stack trace for every refused token. The mesh logs outcomes itself.
         builder.Logging.AddFilter("Microsoft.AspNetCore.Authentication", LogLevel.Warning);
         return builder;

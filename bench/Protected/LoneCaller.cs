@@ -16,7 +16,8 @@ internal static class LoneCaller
 
     private static async Task<IReadOnlyList<Row>> MeasureAsync(Plan plan, string folder, CancellationToken cancellation)
     {
-        await using var mesh = await Mesh.StartAsync(InProduction.Options with { Http2Inside = false }, cancellation);
+        await using var mesh = await Mesh.StartAsync(
+            InProduction.Options with { Http2Inside = false, GatewaySettings = Unthrottled.Gateway }, cancellation);
         var users = await SignedInUsers.CreateAsync(mesh.Gateway.Address, plan.IsSmoke ? 20 : 1_000);
         var tokens = Path.Combine(folder, "tokens");
         await File.WriteAllLinesAsync(tokens, users.Tokens.Select(token => "Bearer " + token), cancellation);

@@ -25,7 +25,8 @@ internal static class ProtectedRates
         {
             ["Identity:MasterKey"] = Convert.ToBase64String(masterKey),
         };
-        await using var mesh = await Mesh.StartAsync(InProduction.Options with { IdentitySettings = settings }, cancellation);
+        await using var mesh = await Mesh.StartAsync(
+            InProduction.Options with { IdentitySettings = settings, GatewaySettings = Unthrottled.Gateway }, cancellation);
         await using var http1Gateway = await StartHttp1GatewayAsync(mesh, cancellation);
         var users = await SignedInUsers.CreateAsync(mesh.Gateway.Address, plan.IsSmoke ? 20 : 1_000);
         var tokens = await WriteAsync(folder, "tokens", users.Tokens.Select(token => "Bearer " + token));

@@ -22,6 +22,7 @@ internal static class RequestBytes
         var options = InProduction.Options with
         {
             Settings = AllocatedBytes.With(InProduction.Options.Settings),
+            GatewaySettings = Unthrottled.Gateway,
             Http2Inside = false,
         };
         await using var mesh = await Mesh.StartAsync(options, cancellation);

@@ -25,27 +25,27 @@ public sealed class ConnectionOptions
 /// </summary>
 internal sealed partial class ConnectionLimit(IOptions<GatewayOptions> options, TimeProvider clock, ILogger<ConnectionLimit> logger)
 {
-    private static readonly TimeSpan LogInterval = TimeSpan.FromSeconds(10); // a refused client retries at once
-
     private readonly ConnectionCounts counts = new(options.Value.Connections.PerAddress);
-    private readonly bool isForLoopback = options.Value.Connections.LimitLoopback;
-    private readonly System.Net.IPNetwork[] proxies = [.. TrustedProxies.Networks(options.Value)];
-    private long lastLoggedAt;
+    private readonly LimitedClients clients = new(options.Value, options.Value.Connections.LimitLoopback);
+    private readonly Seldom lines = new(clock);
 
     public Task RunAsync(ConnectionContext connection, ConnectionDelegate next)
     {
-        if (connection.RemoteEndPoint is not IPEndPoint { Address: var address } || !IsLimited(address))
+        if (connection.RemoteEndPoint is not IPEndPoint { Address: var address } || clients.Find(address) is not { } network)
         {
             return next(connection);
         }
 
-        var network = ClientNetwork.Of(address);
         if (counts.TryEnter(network))
         {
             return RunCountedAsync(connection, next, network);
         }
 
-        LogRefusedNowAndThen(network);
+        if (lines.IsDue())
+        {
+            LogRefused(network.ToString(), options.Value.Connections.PerAddress);
+        }
+
         connection.Abort(new ConnectionAbortedException("The client holds too many connections"));
         return Task.CompletedTask;
     }
@@ -59,22 +59,6 @@ internal sealed partial class ConnectionLimit(IOptions<GatewayOptions> options, 
         finally
         {
             counts.Leave(network);
-        }
-    }
-
-    private bool IsLimited(IPAddress address)
-    {
-        var plain = address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
-        return (isForLoopback || !IPAddress.IsLoopback(plain)) && !Array.Exists(proxies, proxy => proxy.Contains(plain));
-    }
-
-    private void LogRefusedNowAndThen(ClientNetwork network)
-    {
-        var last = Interlocked.Read(ref lastLoggedAt);
-        if ((last == 0 || clock.GetElapsedTime(last) >= LogInterval)
-            && Interlocked.CompareExchange(ref lastLoggedAt, clock.GetTimestamp(), last) == last)
-        {
-            LogRefused(network.ToString(), options.Value.Connections.PerAddress);
         }
     }
 

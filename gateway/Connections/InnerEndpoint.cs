@@ -1,11 +1,12 @@
 using AuthMesh.Errors;
+using AuthMesh.Metrics;
 using AuthMesh.Settings;
 
 namespace AuthMesh.Gateway.Connections;
 
 /// <summary>
 /// A second address for probes, <see cref="GatewayOptions.InnerUrl"/>, that answers only health requests. The web server counts connections
-/// by address, so this one answers even while clients hold every connection of the public one.
+/// by address, so this one answers even while clients hold every connection of the public one. Metrics may share it.
 /// </summary>
 internal sealed class InnerEndpoint : IStartupFilter
 {
@@ -21,7 +22,8 @@ internal sealed class InnerEndpoint : IStartupFilter
     public static InnerEndpoint? Add(WebApplicationBuilder builder)
     {
         if (builder.Configuration[Key] is not { Length: > 0 } url
-            || ListeningAddress.TryAdd(builder.Configuration, "AuthMeshInner", url) is not { } port)
+            || (MetricsEndpoint.Of(builder) is { } metrics && metrics.Url == url
+                ? metrics.Port : ListeningAddress.TryAdd(builder.Configuration, "AuthMeshInner", url)) is not { } port)
         {
             return null;
         }

@@ -1,5 +1,6 @@
 using AuthMesh.Cookies;
 using AuthMesh.Errors;
+using AuthMesh.Gateway.RateLimiting;
 using AuthMesh.Gateway.Streams;
 using AuthMesh.Settings;
 using Microsoft.AspNetCore.Authorization;
@@ -14,7 +15,8 @@ namespace AuthMesh.Gateway.Sessions;
 /// like any other. Services never see the cookie, and the browser never sees the token.
 /// </summary>
 internal sealed partial class SessionCookies(
-    RequestDelegate next, SessionTokens tokens, RequestOrigins origins, IOptions<AuthMeshOptions> mesh, ILogger<SessionCookies> logger)
+    RequestDelegate next, SessionTokens tokens, RequestOrigins origins, RateLimits rates, IOptions<AuthMeshOptions> mesh,
+    ILogger<SessionCookies> logger)
 {
     /// <summary>
     /// The metadata of an anonymous route that still needs the cookie: <see cref="IfUsable"/> or <see cref="Passed"/>.
@@ -68,6 +70,7 @@ internal sealed partial class SessionCookies(
         var cookie = values.Count == 1 ? SessionCookie.TryParse(values[0]!) : null;
         var isStream = StreamingRoutes.IsStreaming(context.GetEndpoint());
         var exchanged = values.Count == 0 ? default : cookie is null ? Exchanged.Refused
+            : !tokens.Holds(cookie) && rates.RefuseStranger(context) is { } refusal ? new Exchanged(null, refusal)
             : isStream ? await tokens.FindFreshAsync(cookie, context.RequestAborted)
             : await tokens.FindAsync(cookie, context.RequestAborted);
         context.Response.OnStarting(() => Complete(context.Response, exchanged.Token is null || cookie is null ? [] : [cookie]));
@@ -84,6 +87,7 @@ internal sealed partial class SessionCookies(
             var isRefused = failure.Status == StatusCodes.Status401Unauthorized;
             if (isRefused)
             {
+                failure = rates.CountStranger(context) ?? failure;
                 LogRefused(values.Count > 1 ? "more than one" : cookie is null ? "malformed" : "its session has ended");
             }
 
@@ -145,5 +149,5 @@ internal sealed partial class SessionCookies(
 internal static class SessionCookieServices
 {
     public static void AddSessionCookies(this IServiceCollection services) =>
-        services.AddSingleton<ExchangeClient>().AddSingleton<SessionTokens>();
+        services.AddSingleton<ExchangeClient>().AddSingleton<SessionMetrics>().AddSingleton<SessionTokens>();
 }

@@ -9,7 +9,8 @@ namespace AuthMesh.Gateway.Sessions;
 /// once, and again only after the token expires or is revoked. It does not cache a refusal: a flood with an invalid cookie causes one
 /// exchange at a time.
 /// </summary>
-internal sealed class SessionTokens(ExchangeClient exchange, RevokedAccess revoked, IOptions<GatewayOptions> options, TimeProvider clock)
+internal sealed class SessionTokens(
+    ExchangeClient exchange, RevokedAccess revoked, SessionMetrics metrics, IOptions<GatewayOptions> options, TimeProvider clock)
 {
     private readonly TwoGenerationCache<TokenDigest, SessionToken> held = new(options.Value.SessionTokens, clock);
     private readonly Dictionary<TokenDigest, Flight> underWay = [];
@@ -17,8 +18,19 @@ internal sealed class SessionTokens(ExchangeClient exchange, RevokedAccess revok
 
     /// <param name="cookie">The cookie whose token is wanted.</param>
     /// <param name="cancellationToken">Ends the wait of this caller; other callers continue to wait.</param>
-    public ValueTask<Exchanged> FindAsync(SessionCookie cookie, CancellationToken cancellationToken) =>
-        FindHeld(cookie) is { } token ? ValueTask.FromResult(new Exchanged(token)) : new(AskAsync(cookie, cancellationToken));
+    public ValueTask<Exchanged> FindAsync(SessionCookie cookie, CancellationToken cancellationToken)
+    {
+        if (FindHeld(cookie) is not { } token)
+        {
+            return new(AskAsync(cookie, cancellationToken));
+        }
+
+        metrics.CountRemembered();
+        return ValueTask.FromResult(new Exchanged(token));
+    }
+
+    /// <summary>Whether the token of the cookie is cached, so that finding it asks nobody.</summary>
+    public bool Holds(SessionCookie cookie) => FindHeld(cookie) is not null;
 
     /// <summary>
     /// Finds a token that has most of its life before it, for a stream. While the identity service is away, a cached token serves longer.
@@ -84,7 +96,9 @@ internal sealed class SessionTokens(ExchangeClient exchange, RevokedAccess revok
         Exchanged exchanged = default;
         try
         {
-            return exchanged = await exchange.RunAsync(cookie);
+            exchanged = await exchange.RunAsync(cookie);
+            metrics.Count(exchanged);
+            return exchanged;
         }
         finally
         {

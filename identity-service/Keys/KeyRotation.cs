@@ -11,7 +11,7 @@ namespace AuthMesh.Identity.Keys;
 /// </summary>
 internal sealed partial class KeyRotation(
     KeyRing ring, Preparation preparation, IServiceScopeFactory scopes, IOptions<KeyOptions> options, TimeProvider clock,
-    SecurityEvents events, ILogger<KeyRotation> logger) : BackgroundService
+    SecurityEvents events, KeyMetrics metrics, ILogger<KeyRotation> logger) : BackgroundService
 {
     private static readonly TimeSpan RetryInterval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestSleep = TimeSpan.FromDays(1); // a timer takes 49 days at most
@@ -74,6 +74,7 @@ internal sealed partial class KeyRotation(
         }
 
         named.Clear();
+        metrics.SetSilentVerifiers(0);
     }
 
     private void Await(Rotation.Awaiting waiting)
@@ -83,6 +84,7 @@ internal sealed partial class KeyRotation(
             named.Clear();
         }
 
+        metrics.SetSilentVerifiers(wait.Elapsed >= Noticeable ? waiting.Verifiers.Count : 0);
         if (wait.Elapsed >= Noticeable
             && waiting.Verifiers.Where(named.Add).ToList() is { Count: > 0 } unnamed)
         {

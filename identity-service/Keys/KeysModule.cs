@@ -15,6 +15,7 @@ internal static class KeysModule
             .AddSingleton<KeyRing>()
             .AddSingleton<IVerificationKeys, RingVerificationKeys>()
             .AddSingleton<VerifierRegister>()
+            .AddSingleton<KeyMetrics>()
             .AddSingleton(CannotSignException.Rule)
             .AddScoped<RotateSigningKeys>()
             .AddSingleton(new PreparationStep((provider, cancellationToken) =>

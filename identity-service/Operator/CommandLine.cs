@@ -48,6 +48,7 @@ internal sealed class CommandLine
 
     private static RootCommand Define() => new("The identity service of AuthMesh. Without a command, it runs the service.")
     {
+        MigrateSchema.Define(),
         Rotate.Define(),
         Reseal.Define(),
         RecoverAdmin.Define(),

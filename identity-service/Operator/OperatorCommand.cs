@@ -18,19 +18,28 @@ internal sealed class OperatorCommand(
     /// <summary>Whether the work may wait for long. It then runs without the lock that starting replicas wait for.</summary>
     public bool TakesItsTime { get; init; }
 
-    public Task<int> RunAsync(WebApplication app, ParseResult parsed) => app.RunCommandAsync(async (services, cancellationToken) =>
-    {
-        await using (await services.GetRequiredService<PreparationLock>().TakeAsync(cancellationToken))
-        {
-            await services.GetRequiredService<Migrate>().RunAsync(cancellationToken);
-            await services.GetRequiredService<KeyRing>().OpenAsync(services.GetRequiredService<IdentityDb>(), cancellationToken);
-            if (!TakesItsTime)
-            {
-                Console.WriteLine(await work(services, parsed, cancellationToken));
-                return;
-            }
-        }
+    /// <summary>Whether the work needs the database alone. Then only its settings are checked, and no key is opened.</summary>
+    public bool NeedsOnlyDatabase { get; init; }
 
-        Console.WriteLine(await work(services, parsed, cancellationToken));
-    });
+    public Task<int> RunAsync(WebApplication app, ParseResult parsed) => app.RunCommandAsync(
+        async (services, cancellationToken) =>
+        {
+            await using (await services.GetRequiredService<PreparationLock>().TakeAsync(cancellationToken))
+            {
+                await services.GetRequiredService<Migrate>().RunAsync(cancellationToken);
+                if (!NeedsOnlyDatabase)
+                {
+                    await services.GetRequiredService<KeyRing>().OpenAsync(services.GetRequiredService<IdentityDb>(), cancellationToken);
+                }
+
+                if (!TakesItsTime)
+                {
+                    Console.WriteLine(await work(services, parsed, cancellationToken));
+                    return;
+                }
+            }
+
+            Console.WriteLine(await work(services, parsed, cancellationToken));
+        },
+        NeedsOnlyDatabase ? DatabaseOptions.Section : null);
 }

@@ -21,14 +21,20 @@ internal sealed class HashingMetrics
         wait = meter.CreateHistogram("authmesh.hashing.wait", "s", "How long a password waited before it was hashed.",
             advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 7.5, 10] });
         refusals = meter.CreateCounter<long>("authmesh.hashing.refusals", "{refusal}", "Callers refused without a hash, by reason.");
+        foreach (var reason in (string[])["full", "pushed_out", "deadline"])
+        {
+            CountRefusal(reason, isKnown: true, number: 0);
+            CountRefusal(reason, isKnown: false, number: 0);
+        }
     }
 
     public void RecordWait(TimeSpan time, bool isKnown) => wait.Record(time.TotalSeconds, Device(isKnown));
 
     /// <param name="reason"><c>full</c>, <c>pushed_out</c> or <c>deadline</c>.</param>
     /// <param name="isKnown">Whether the device is known.</param>
-    public void CountRefusal(string reason, bool isKnown) =>
-        refusals.Add(1, new KeyValuePair<string, object?>("reason", reason), Device(isKnown));
+    /// <param name="number">0 only makes the series, so that an alert sees the increase by its first refusal.</param>
+    public void CountRefusal(string reason, bool isKnown, int number = 1) =>
+        refusals.Add(number, new KeyValuePair<string, object?>("reason", reason), Device(isKnown));
 
     private static Measurement<int>[] OfEach(Func<bool, int> count) => [new(count(true), Device(true)), new(count(false), Device(false))];
 

@@ -12,8 +12,9 @@ namespace AuthMesh.Identity.Platform;
 internal sealed record PreparationStep(Func<IServiceProvider, CancellationToken, Task> RunAsync);
 
 /// <summary>
-/// Migrates the schema and runs the modules' preparation steps. It waits for PostgreSQL as long as necessary; meanwhile the service
-/// listens, and its readiness check reports the reason. A fault that waiting does not cure stops the service.
+/// Migrates the schema and runs the modules' preparation steps. It waits for PostgreSQL as long as necessary, and for the schema if its
+/// user may not change that; meanwhile the service listens, and its readiness check reports the reason. A fault that waiting does not cure
+/// stops the service.
 /// </summary>
 internal sealed partial class Preparation(
     IServiceScopeFactory scopes, PendingRefusal refusal, Primary primary, DatabaseHealth database, TimeProvider clock,
@@ -66,6 +67,12 @@ internal sealed partial class Preparation(
     /// <returns>The reason to wait, or null if waiting cures nothing.</returns>
     private Setback? Explain(Exception exception)
     {
+        if (exception is SchemaMissingException)
+        {
+            waitsFor = exception.Message;
+            return new Setback(waitsFor, RetryIntervalOfRepairs);
+        }
+
         if (database.Judge(exception) is not { Kind: FaultKind.Passing or FaultKind.Repairable } fault)
         {
             return null;

@@ -1,4 +1,5 @@
 using System.Collections;
+using System.Diagnostics.Metrics;
 using System.Globalization;
 
 namespace AuthMesh.Identity.Platform;
@@ -170,17 +171,41 @@ internal sealed record SecurityEvent
     public static SecurityEvent AdminRecovered(Guid userId) => new("admin_recovered", LogLevel.Warning) { UserId = userId };
 }
 
-/// <summary>Writes a <see cref="SecurityEvent"/> as one structured log line of the category <see cref="Category"/>.</summary>
-internal sealed class SecurityEvents(ILoggerFactory loggers, CallerAddress callerAddress)
+/// <summary>
+/// Counts each <see cref="SecurityEvent"/>, and writes it as one structured log line of the category <see cref="Category"/>.
+/// </summary>
+internal sealed class SecurityEvents
 {
     public const string Category = "AuthMesh.Security";
 
-    private readonly ILogger logger = loggers.CreateLogger(Category);
+    // Alerts look for an increase, and a series that begins with its first event has none.
+    internal static readonly string[] CountedFromZero =
+    [
+        "login_succeeded", "login_failed", "login_blocked", "second_factor_demanded", "refresh_reused", "passkey_counter_regressed",
+        "recovery_code_used", "signing_key_distrusted", "admin_recovered",
+    ];
+
+    private readonly CallerAddress callerAddress;
+    private readonly ILogger logger;
+    private readonly Counter<long> events;
+
+    public SecurityEvents(ILoggerFactory loggers, CallerAddress callerAddress, IMeterFactory meters)
+    {
+        this.callerAddress = callerAddress;
+        logger = loggers.CreateLogger(Category);
+        events = meters.Create("AuthMesh.Identity").CreateCounter<long>(
+            "authmesh.security.events", "{event}", "Security events, by event. Sign-ins are among them, by outcome.");
+        foreach (var kind in CountedFromZero)
+        {
+            Count(kind, 0);
+        }
+    }
 
     /// <param name="securityEvent">The event.</param>
     /// <param name="context">The request that caused it, whose network is logged; null if an operator or the service itself acted.</param>
     public void Write(SecurityEvent securityEvent, HttpContext? context)
     {
+        Count(securityEvent.Kind, 1);
         if (logger.IsEnabled(securityEvent.Level))
         {
             var network = context is null ? null : callerAddress.NetworkOf(context);
@@ -189,6 +214,8 @@ internal sealed class SecurityEvents(ILoggerFactory loggers, CallerAddress calle
                 static (line, _) => line.ToString());
         }
     }
+
+    private void Count(string kind, int number) => events.Add(number, new KeyValuePair<string, object?>("event", kind));
 
     /// <summary>The fields that have a value, under their names in structured logs.</summary>
     private sealed class Line : IReadOnlyList<KeyValuePair<string, object?>>

@@ -4,6 +4,7 @@ using AuthMesh.Errors;
 using AuthMesh.Identity.Keys;
 using AuthMesh.Requests;
 using AuthMesh.Revocations;
+using AuthMesh.Shutdown;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 
@@ -19,7 +20,7 @@ internal static class Feed
 
     private static async Task<Results<ServerSentEventsResult<string>, Failure>> HandleAsync(
         string instance, string name, [FromHeader(Name = "Last-Event-ID")] string? lastEventId, RevocationLog log,
-        VerifierRegister verifiers, TimeProvider clock, IHostApplicationLifetime lifetime, HttpContext http,
+        VerifierRegister verifiers, TimeProvider clock, ShutdownGrace grace, HttpContext http,
         CancellationToken cancellationToken)
     {
         if (!Verifier.IsName(name))
@@ -34,8 +35,8 @@ internal static class Feed
 
         var presence = await verifiers.EnterAsync(id, name, cancellationToken);
         http.Response.RegisterForDispose(presence);
-        // A feed never ends by itself, and a shutdown waits for running requests.
-        var leaving = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, lifetime.ApplicationStopping);
+        // A feed never ends by itself, and a shutdown waits for running requests. It ends late, when verifiers reach other replicas only.
+        var leaving = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, grace.Over);
         http.Response.RegisterForDispose(leaving);
         return TypedResults.ServerSentEvents(TellAsync(log, clock, LogPosition.TryParse(lastEventId), leaving.Token));
     }

@@ -12,7 +12,7 @@ namespace AuthMesh.Identity.Revocations;
 /// triggers an earlier query. If one is lost, the next beat catches up.
 /// </summary>
 internal sealed partial class FollowRevocations(
-    Primary primary, RevocationLog log, RevokedAccess revoked, VerifierRegister verifiers, KeyRing ring,
+    Primary primary, RevocationLog log, RevocationLag lag, RevokedAccess revoked, VerifierRegister verifiers, KeyRing ring,
     Preparation preparation, DatabaseHealth database,
     IServiceScopeFactory scopes, TimeProvider clock, ILogger<FollowRevocations> logger) : BackgroundService
 {
@@ -133,6 +133,11 @@ internal sealed partial class FollowRevocations(
         }
 
         await TakeAsync(found, connection, isOtherHistory, cancellationToken);
+        if (tail is not null && !isOtherHistory) // otherwise the entries were written before this replica listened
+        {
+            lag.Record(found, databaseTime);
+        }
+
         log.Confirm(number, found, databaseTime);
         revoked.Confirm();
         if (lost.Count > 0)

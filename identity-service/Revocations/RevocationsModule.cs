@@ -22,6 +22,7 @@ internal static class RevocationsModule
     {
         AddServices = services => services
             .AddSingleton<RevocationLog>()
+            .AddSingleton<RevocationLag>()
             .AddSingleton(Expired)
             .AddHostedService<FollowRevocations>(),
         MapEndpoints = app => Feed.Map(app.MapInternal()),

@@ -23,7 +23,8 @@ internal static class SessionsModule
     {
         AddServices = services => services
             .AddScoped<StartSession>().AddScoped<RecordProof>().AddSingleton<IssueTokens>().AddSingleton<SessionCookies>()
-            .AddScoped<Logout>().AddScoped<ListSessions>().AddScoped<EndSession>().AddScoped<EndOtherSessions>().AddSingleton(Dead),
+            .AddScoped<Logout>().AddScoped<ListSessions>().AddScoped<EndSession>().AddScoped<EndOtherSessions>().AddSingleton(Dead)
+            .AddHostedService<CountSessions>(),
         MapEndpoints = MapEndpoints,
         MapEntities = model => model.ApplyConfiguration(new SessionMapping()),
     };

@@ -1,4 +1,5 @@
 using AuthMesh.Logs;
+using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
@@ -12,8 +13,9 @@ internal static partial class AnswerLog
     public static void Write(HttpContext context, Failure failure, string traceId)
     {
         var logger = context.RequestServices.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(AnswerLog).FullName!);
-        // Logs the pattern and never the path, which may hold a token.
-        var route = (context.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText ?? "no route";
+        // Logs the pattern and never the path, which may hold a token. After an exception, the framework has set the endpoint aside.
+        var endpoint = context.GetEndpoint() ?? context.Features.Get<IExceptionHandlerFeature>()?.Endpoint;
+        var route = (endpoint as RouteEndpoint)?.RoutePattern.RawText ?? "no route";
         if (RequestTrace.CurrentId is null)
         {
             LogAnsweredWithoutTrace(logger, failure.Status, failure.Code, route, traceId);

@@ -40,6 +40,9 @@ internal sealed partial class IssuerClocks : IDisposable
     /// <summary>How far the clock here is ahead of this replica's; negative if it is behind.</summary>
     public TimeSpan OffsetFrom(Uri origin) => comparisons.TryGetValue(origin, out var comparison) ? comparison.Offset : TimeSpan.Zero;
 
+    /// <summary>Forgets a replica that is gone.</summary>
+    public void Forget(Uri origin) => comparisons.TryRemove(origin, out _);
+
     /// <summary>Takes the time that a replica sent.</summary>
     public void Hear(Uri origin, DateTimeOffset time)
     {

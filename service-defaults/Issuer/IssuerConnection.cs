@@ -1,6 +1,8 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Security.Cryptography;
 using AuthMesh.Logs;
+using AuthMesh.Replicas;
 using AuthMesh.Settings;
 using Microsoft.Extensions.Options;
 
@@ -15,24 +17,32 @@ public sealed class IssuerConnection : IDisposable
     /// <summary>The header of the service credential. The gateway never forwards it from a client.</summary>
     public const string ServiceKeyHeader = "AuthMesh-Service-Key";
 
+    // A name may have any number of addresses, and no route's timeout ends the wait of a session cookie.
+    private const int MaximumAttempts = 3;
+
     // Per attempt. Inner hosts answer quickly or not at all, and a request may be waiting for the answer.
     private static readonly TimeSpan AttemptTimeout = TimeSpan.FromSeconds(3);
 
+    private readonly Uri[] origins;
+    private readonly NameAddresses names;
     private readonly HttpClient http;
-    private volatile int first; // index of the address that answered last
+    private volatile KnownReplicas known;
+    private volatile Replica? first; // the one that answered last
 
     /// <summary>Create one instance per process.</summary>
-    public IssuerConnection(IOptions<AuthMeshOptions> options)
+    internal IssuerConnection(IOptions<AuthMeshOptions> options, NameAddresses names)
     {
         var mesh = options.Value;
-        Origins = [.. mesh.IdentityOrigins.Select(origin => new Uri(origin))];
+        this.names = names;
+        origins = [.. mesh.IdentityOrigins.Select(origin => new Uri(origin))];
+        known = FindReplicas(); // begins to follow the names
         http = new HttpClient(new SocketsHttpHandler
         {
             AllowAutoRedirect = false,
             UseProxy = false, // a proxy from the environment is for the way to the internet
             UseCookies = false,
             ConnectTimeout = TimeSpan.FromSeconds(2),
-            PooledConnectionLifetime = TimeSpan.FromMinutes(1), // finds a replica that moved
+            PooledConnectionLifetime = TimeSpan.FromMinutes(1), // finds a replica that moved behind its address
         })
         {
             Timeout = Timeout.InfiniteTimeSpan, // each call sets its own limit: the feed never ends
@@ -41,11 +51,28 @@ public sealed class IssuerConnection : IDisposable
         http.DefaultRequestHeaders.Add(ServiceKeyHeader, Secret.Read(mesh.ServiceKey, mesh.ServiceKeyFile));
     }
 
-    /// <summary>One origin for each configured address.</summary>
-    public IReadOnlyList<Uri> Origins { get; }
+    /// <summary>
+    /// The replicas known now: one for each address of each configured name. A name without a known address is one itself.
+    /// </summary>
+    internal IReadOnlyList<Replica> Replicas
+    {
+        get
+        {
+            if (known.Until.IsCancellationRequested)
+            {
+                known = FindReplicas();
+            }
+
+            return known.Replicas;
+        }
+    }
+
+    /// <summary>Canceled when <see cref="Replicas"/> may have changed. Read it before them.</summary>
+    internal CancellationToken ReplicasChanged => names.Changed;
 
     /// <summary>
-    /// Sends the request to one replica, and to the next one if that does not answer or answers 5xx. Use it only for idempotent requests.
+    /// Sends the request to one replica, and to the next one, at most two more, if that does not answer or answers 5xx. Use it only for
+    /// idempotent requests.
     /// </summary>
     /// <param name="createRequest">Creates the request for each attempt; its address is a path.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
@@ -53,13 +80,14 @@ public sealed class IssuerConnection : IDisposable
     /// <exception cref="HttpRequestException">No replica answered in time.</exception>
     public async Task<HttpResponseMessage> SendAsync(Func<HttpRequestMessage> createRequest, CancellationToken cancellationToken)
     {
-        var start = first;
+        var replicas = Replicas;
+        var start = IndexOfFirst(replicas);
         for (var attempt = 0; ; attempt++)
         {
-            var index = (start + attempt) % Origins.Count;
-            var isLast = attempt == Origins.Count - 1;
+            var replica = replicas[(start + attempt) % replicas.Count];
+            var isLast = attempt == Math.Min(replicas.Count, MaximumAttempts) - 1;
             using var request = createRequest();
-            request.RequestUri = new Uri(Origins[index], request.RequestUri!);
+            Address(request, replica);
             RequestTrace.AddTo(request.Headers);
             using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
             patience.CancelAfter(AttemptTimeout);
@@ -68,7 +96,7 @@ public sealed class IssuerConnection : IDisposable
                 var response = await SendAsync(request, HttpCompletionOption.ResponseContentRead, patience.Token);
                 if (isLast || response.StatusCode < HttpStatusCode.InternalServerError)
                 {
-                    first = index;
+                    first = replica;
                     return response;
                 }
 
@@ -78,7 +106,7 @@ public sealed class IssuerConnection : IDisposable
             {
                 if (isLast)
                 {
-                    throw new HttpRequestException($"{Origins[index]} did not answer within {AttemptTimeout.TotalSeconds:0} s.");
+                    throw new HttpRequestException($"{replica.Address} did not answer within {AttemptTimeout.TotalSeconds:0} s.");
                 }
             }
             catch (HttpRequestException) when (!isLast)
@@ -89,18 +117,55 @@ public sealed class IssuerConnection : IDisposable
     }
 
     /// <summary>Starts the next request at another replica, because this one's answer was incomplete.</summary>
-    internal void TurnToNext() => first = (first + 1) % Origins.Count;
-
-    /// <summary>Opens an answer that does not end by itself. The caller reads and disposes it.</summary>
-    internal async Task<HttpResponseMessage> OpenAsync(Uri address, string? lastEventId, CancellationToken cancellationToken)
+    internal void TurnToNext()
     {
-        using var request = new HttpRequestMessage(HttpMethod.Get, address);
+        var replicas = Replicas;
+        first = replicas[(IndexOfFirst(replicas) + 1) % replicas.Count];
+    }
+
+    /// <summary>Opens an answer of this replica that does not end by itself. The caller reads and disposes it.</summary>
+    internal async Task<HttpResponseMessage> OpenAsync(
+        Replica replica, string path, string? lastEventId, CancellationToken cancellationToken)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(path, UriKind.Relative));
+        Address(request, replica);
         if (!string.IsNullOrEmpty(lastEventId))
         {
             request.Headers.Add("Last-Event-ID", lastEventId);
         }
 
         return await SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
+    }
+
+    private static void Address(HttpRequestMessage request, Replica replica)
+    {
+        request.RequestUri = new Uri(replica.Address, request.RequestUri!);
+        request.Headers.Host = replica.Host; // also the name that the certificate must have
+    }
+
+    private KnownReplicas FindReplicas()
+    {
+        var until = names.Changed;
+        return new([.. origins.SelectMany(FindReplicas)], until);
+    }
+
+    private IEnumerable<Replica> FindReplicas(Uri origin) =>
+        NameAddresses.NameIn(origin) is { } name && names.Find(name) is { Count: > 0 } addresses
+            ? addresses.Select(address => Replica.At(origin, address))
+            : [new Replica(origin, null)];
+
+    private int IndexOfFirst(IReadOnlyList<Replica> replicas)
+    {
+        for (var i = 0; i < replicas.Count; i++)
+        {
+            if (replicas[i] == first)
+            {
+                return i;
+            }
+        }
+
+        // Replicas of one name share the load. Otherwise the order is the configured one.
+        return replicas[0].Host is null ? 0 : RandomNumberGenerator.GetInt32(replicas.Count);
     }
 
     private async Task<HttpResponseMessage> SendAsync(
@@ -118,4 +183,6 @@ public sealed class IssuerConnection : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => http.Dispose();
+
+    private sealed record KnownReplicas(IReadOnlyList<Replica> Replicas, CancellationToken Until);
 }

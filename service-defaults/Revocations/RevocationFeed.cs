@@ -3,14 +3,15 @@ using System.Net.ServerSentEvents;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using AuthMesh.Issuer;
+using AuthMesh.Replicas;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
 namespace AuthMesh.Revocations;
 
 /// <summary>
-/// Follows the identity service's revocation feed over one long-lived answer (Server-Sent Events) from each configured address. An event
-/// counts no matter which replica sent it. So while one replica is gone or stuck, the others are enough.
+/// Follows the identity service's revocation feed over one long-lived answer (Server-Sent Events) from each replica. An event counts no
+/// matter which replica sent it. So while one replica is gone or stuck, the others are enough.
 /// </summary>
 internal sealed partial class RevocationFeed(
     IssuerConnection issuer, RevokedAccess revoked, VerifierReport report, IssuerClocks clocks, TimeProvider clock,
@@ -30,20 +31,53 @@ internal sealed partial class RevocationFeed(
         string.Create(CultureInfo.InvariantCulture, $"{{\"{BeatTime}\":\"{now.UtcDateTime:yyyy-MM-ddTHH:mm:ss.fffZ}\"}}");
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
-        Task.WhenAll([.. issuer.Origins.Select(origin => ListenAsync(origin, stoppingToken)), WatchAsync(stoppingToken)]);
+        Task.WhenAll(ListenToAllAsync(stoppingToken), WatchAsync(stoppingToken));
 
-    private async Task ListenAsync(Uri origin, CancellationToken stoppingToken)
+    /// <summary>Listens to each replica that is known, and begins with each that appears.</summary>
+    private async Task ListenToAllAsync(CancellationToken stoppingToken)
     {
-        var address = new Uri(origin, $"/internal/revocations?instance={report.Instance}&name={Uri.EscapeDataString(report.Name)}");
+        var listening = new Dictionary<Replica, Task>();
+        while (true)
+        {
+            using var news = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken, issuer.ReplicasChanged);
+            foreach (var replica in issuer.Replicas.Where(replica => !listening.ContainsKey(replica)))
+            {
+                listening[replica] = ListenAsync(replica, stoppingToken);
+            }
+
+            var ended = await Task.WhenAny([.. listening.Values, Task.Delay(Timeout.Infinite, news.Token)]);
+            stoppingToken.ThrowIfCancellationRequested();
+            foreach (var (replica, listener) in listening.Where(listener => listener.Value == ended).ToList())
+            {
+                await listener; // throws if it broke
+                listening.Remove(replica);
+            }
+        }
+    }
+
+    /// <summary>
+    /// Listens to one replica until its name no longer has its address. Even then, an open answer is read to its end: it holds the same
+    /// log.
+    /// </summary>
+    private async Task ListenAsync(Replica replica, CancellationToken stoppingToken)
+    {
+        var origin = replica.Address;
+        var path = $"/internal/revocations?instance={report.Instance}&name={Uri.EscapeDataString(report.Name)}";
         var lastEventId = "";
         var repeating = new Repeating(clock, Explain, reason => LogLost(origin, reason), () => LogConnected(origin));
         await repeating.RunAsync(ListenOnceAsync, stoppingToken);
+        clocks.Forget(origin);
 
         async Task<TimeSpan?> ListenOnceAsync(CancellationToken cancellationToken)
         {
+            if (!issuer.Replicas.Contains(replica))
+            {
+                return null;
+            }
+
             using var silence = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
             silence.CancelAfter(Silence);
-            using var answer = await issuer.OpenAsync(address, lastEventId, silence.Token);
+            using var answer = await issuer.OpenAsync(replica, path, lastEventId, silence.Token);
             answer.EnsureSuccessStatusCode();
             await using var stream = await answer.Content.ReadAsStreamAsync(silence.Token);
             report.Due(); // this replica may have forgotten an earlier report

@@ -1,4 +1,5 @@
 using System.Text;
+using AuthMesh.Metrics;
 using AuthMesh.Requests;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Hosting;
@@ -27,7 +28,7 @@ public sealed class AuthMeshOptions
     /// <summary>
     /// The address at which this service reaches the identity service for its keys. It is an inner address, not the issuer. The service
     /// never follows the <c>jwks_uri</c> of the issuer's metadata, so a container's address and a browser's may differ. If replicas have
-    /// addresses of their own, separate them with commas: this service then listens to all of them.
+    /// addresses of their own, separate them with commas, or give a name that has all of them: this service then listens to each.
     /// </summary>
     public string IdentityUrl { get; set; } = "";
 
@@ -46,6 +47,12 @@ public sealed class AuthMeshOptions
     /// </summary>
     public string Http2Url { get; set; } = "";
 
+    /// <summary>
+    /// An address of its own at which this service answers <c>/metrics</c> in Prometheus' text format, and health requests:
+    /// <c>http://+:9464</c> for all addresses. Off unless set. Keep it inside your network.
+    /// </summary>
+    public string MetricsUrl { get; set; } = "";
+
     /// <summary>How this service treats a lack of confirmed revocations.</summary>
     public RevocationOptions Revocations { get; set; } = new();
 
@@ -57,6 +64,17 @@ public sealed class AuthMeshOptions
 
     /// <summary>How often this service fetches the issuer's keys: 1 second to 1 hour.</summary>
     public TimeSpan KeyRefreshInterval { get; set; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>
+    /// How often this service looks up the names of other services: 1 to 5 seconds. Each address of a name is one replica.
+    /// </summary>
+    public TimeSpan ResolveInterval { get; set; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>
+    /// How long a stopping service goes on as before, while its readiness sends callers to other replicas: 0 to 10 seconds. In Development
+    /// 0 unless set. The default covers two probes, one per second.
+    /// </summary>
+    public TimeSpan ShutdownGrace { get; set; } = TimeSpan.FromSeconds(5);
 
     /// <summary>
     /// The maximum number of verified tokens to cache: 0 to 2,000,000. Half as many in use at one time are sure to stay cached. Each takes
@@ -98,8 +116,8 @@ public enum OnStale
     Reject,
 }
 
-internal sealed class AuthMeshOptionsValidator(IHostEnvironment environment, Http2Endpoint? http2 = null)
-    : IValidateOptions<AuthMeshOptions>
+internal sealed class AuthMeshOptionsValidator(
+    IHostEnvironment environment, Http2Endpoint? http2 = null, MetricsEndpoint? metrics = null) : IValidateOptions<AuthMeshOptions>
 {
     private const int MinimumServiceKeyLength = 32; // characters; openssl rand -base64 32 prints 44
     private const int MaximumVerifiedTokens = 2_000_000; // more than half a gigabyte of them
@@ -123,6 +141,12 @@ internal sealed class AuthMeshOptionsValidator(IHostEnvironment environment, Htt
             options.KeyRefreshInterval >= TimeSpan.FromSeconds(1) && options.KeyRefreshInterval <= TimeSpan.FromHours(1),
             nameof(options.KeyRefreshInterval), "must be 00:00:01 to 01:00:00.");
         problems.Unless(
+            options.ResolveInterval >= TimeSpan.FromSeconds(1) && options.ResolveInterval <= TimeSpan.FromSeconds(5),
+            nameof(options.ResolveInterval), "must be 00:00:01 to 00:00:05.");
+        problems.Unless(
+            options.ShutdownGrace >= TimeSpan.Zero && options.ShutdownGrace <= TimeSpan.FromSeconds(10), nameof(options.ShutdownGrace),
+            "must be 00:00:00 to 00:00:10. Container platforms end a service after 30 seconds, and requests under way need the rest.");
+        problems.Unless(
             options.VerifiedTokens is >= 0 and <= MaximumVerifiedTokens, nameof(options.VerifiedTokens),
             "must be 0 to 2000000. Leave it out for 200000, which is enough for 100000 tokens in use at one time.");
         problems.Unless(
@@ -132,6 +156,9 @@ internal sealed class AuthMeshOptionsValidator(IHostEnvironment environment, Htt
         problems.Unless(
             options.Http2Url.Length == 0 || http2 is not null, nameof(options.Http2Url),
             "must be http, an address, and a port that no other address of this service uses, for example http://+:8082.");
+        problems.Unless(
+            options.MetricsUrl.Length == 0 || metrics is not null, nameof(options.MetricsUrl),
+            "must be http, an address, and a port that no other address of this service uses, for example http://+:9464.");
         CheckServiceKey(options, problems);
         return problems.Result;
     }

@@ -39,6 +39,7 @@ public static class StartRefusal
     {
         var name = app.Environment.ApplicationName;
         var problems = FindProblems(app.Services);
+        Telemetry.Begin(app.Services);
         try
         {
             map?.Invoke(app);
@@ -71,9 +72,13 @@ public static class StartRefusal
     }
 
     /// <summary>Runs a command instead of the service, in a scope of its own, after the same check of all settings.</summary>
-    public static async Task<int> RunCommandAsync(this WebApplication app, Func<IServiceProvider, CancellationToken, Task> command)
+    /// <param name="app">The service.</param>
+    /// <param name="command">The command's work.</param>
+    /// <param name="section">The only section that the command needs; null for all.</param>
+    public static async Task<int> RunCommandAsync(
+        this WebApplication app, Func<IServiceProvider, CancellationToken, Task> command, string? section = null)
     {
-        if (FindProblems(app.Services) is { Count: > 0 } problems)
+        if (FindProblems(app.Services, section) is { Count: > 0 } problems)
         {
             return Refuse(app.Environment.ApplicationName, problems);
         }
@@ -90,10 +95,10 @@ public static class StartRefusal
         }
     }
 
-    private static List<string> FindProblems(IServiceProvider services)
+    private static List<string> FindProblems(IServiceProvider services, string? section = null)
     {
         var problems = new List<string>();
-        foreach (var settings in services.GetServices<CheckedSettings>())
+        foreach (var settings in services.GetServices<CheckedSettings>().Where(settings => section is null || settings.Section == section))
         {
             try
             {

@@ -38,6 +38,10 @@ internal sealed class OpenStreams : IDisposable
         meter.CreateObservableGauge(
             "authmesh.streams.open", () => Volatile.Read(ref sockets) + Volatile.Read(ref others), "{stream}", "Streams that are open.");
         ended = meter.CreateCounter<long>("authmesh.streams.ended", "{stream}", "Streams that this service ended, by reason.");
+        foreach (var end in (StreamEnd[])[StreamEnd.SessionEnded, StreamEnd.TokenExpired, StreamEnd.GoingAway])
+        {
+            ended.Add(0, new KeyValuePair<string, object?>("reason", end.Reason));
+        }
     }
 
     /// <summary>Adds a stream, unless too many are open.</summary>

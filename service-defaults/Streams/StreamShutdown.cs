@@ -1,13 +1,15 @@
+using AuthMesh.Shutdown;
 using Microsoft.Extensions.Hosting;
 
 namespace AuthMesh.Streams;
 
 /// <summary>
 /// Ends the open streams when the process stops, one after another, so that their clients do not all connect again at the same moment.
+/// Until then, new ones may begin: another replica may not be ready yet.
 /// </summary>
-internal sealed class StreamShutdown(OpenStreams streams, IHostApplicationLifetime lifetime, TimeProvider clock) : IHostedService
+internal sealed class StreamShutdown(OpenStreams streams, ShutdownGrace grace, TimeProvider clock) : IHostedService
 {
-    // Half of the time that a stopping host waits for its requests. The other half is for clients that are slow to leave.
+    // About half of the time that a stopping host waits for its requests. The other half is for clients that are slow to leave.
     private static readonly TimeSpan Longest = TimeSpan.FromSeconds(10);
 
     // A few streams need no spreading: 1,000 a second is a pace that a replica takes easily.
@@ -16,7 +18,7 @@ internal sealed class StreamShutdown(OpenStreams streams, IHostApplicationLifeti
 
     public Task StartAsync(CancellationToken cancellationToken)
     {
-        lifetime.ApplicationStopping.UnsafeRegister(static shutdown => _ = ((StreamShutdown)shutdown!).EndAllAsync(), this);
+        grace.Over.UnsafeRegister(static shutdown => _ = ((StreamShutdown)shutdown!).EndAllAsync(), this);
         return Task.CompletedTask;
     }
 

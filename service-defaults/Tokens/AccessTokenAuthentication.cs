@@ -106,6 +106,7 @@ internal static class AccessTokenServices
     public static void AddAccessTokens(this IServiceCollection services)
     {
         services.AddSingleton<VerifiedTokens>();
+        services.AddSingleton<TokenMetrics>();
         services.AddSingleton<AccessTokenHandler>();
         services.AddSingleton(provider => new AccessTokenReader(provider.GetRequiredService<AccessTokenHandler>()));
         services.AddSingleton(TokenRefusal.Rule);

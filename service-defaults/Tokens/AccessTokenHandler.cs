@@ -18,7 +18,7 @@ namespace AuthMesh.Tokens;
 /// </summary>
 internal sealed partial class AccessTokenHandler(
     IVerificationKeys keys, VerifiedTokens verifiedTokens, RevokedAccess revoked, IOptions<AuthMeshOptions> options, TimeProvider clock,
-    ILogger<AccessTokenHandler> logger) : TokenHandler
+    TokenMetrics metrics, ILogger<AccessTokenHandler> logger) : TokenHandler
 {
     private const string Scheme = "Bearer "; // RFC 6750 §2.1
 
@@ -46,6 +46,11 @@ internal sealed partial class AccessTokenHandler(
         if (isNew)
         {
             verifiedTokens.Add(TokenDigest.Of(token), verified);
+            metrics.CountVerified();
+        }
+        else
+        {
+            metrics.CountRemembered();
         }
 
         return new TokenValidationResult { IsValid = true, SecurityToken = verified, ClaimsIdentity = verified.CreateIdentity() };
@@ -60,6 +65,12 @@ internal sealed partial class AccessTokenHandler(
         && Recall(header.AsSpan(Scheme.Length).Trim()) is { } token && FindFault(token) is null
             ? token
             : null;
+
+    /// <summary>
+    /// Counts the token of a request that is authenticated without
+    /// <see cref="ValidateTokenAsync(string, TokenValidationParameters)"/>.
+    /// </summary>
+    public void CountRemembered() => metrics.CountRemembered();
 
     /// <summary>
     /// Returns the cached token if its key is still held. If the key is gone or was replaced, the token is verified again like any other.
@@ -124,6 +135,7 @@ internal sealed partial class AccessTokenHandler(
 
     private TokenValidationResult Refuse(TokenRefusal refusal)
     {
+        metrics.CountRefused();
         LogRefused(refusal.Message);
         return new TokenValidationResult { IsValid = false, Exception = refusal };
     }

@@ -65,6 +65,20 @@ public sealed class ConventionTests
                 TimeSpan.Parse(Text(route, "Timeout")!, CultureInfo.InvariantCulture), TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(30));
         });
 
+    [Theory]
+    [InlineData("sign-in", "/email/disown", "/email/verify", "/email/verify/show", "/forgot", "/invitation", "/login", "/login/passkey",
+        "/login/passkey/options", "/login/recovery-code", "/login/totp", "/password/forgot", "/password/reset", "/password/reset/show",
+        "/register", "/reset", "/signin", "/signin/second-factor", "/signup", "/verify-email")]
+    [InlineData("none")]
+    public void Exactly_these_routes_count_their_requests_in_the_class(string name, params string[] paths) => Assert.Equal(
+        paths.Order(StringComparer.Ordinal),
+        GatewayRoutes().Where(route => RateClassOf(route) == name).Select(PathOf).Order(StringComparer.Ordinal));
+
+    [Fact]
+    public void Every_other_route_counts_by_session_if_its_callers_have_one() => Assert.All(
+        GatewayRoutes().Where(route => RateClassOf(route) != "sign-in"),
+        route => Assert.Equal(Text(route, "AuthorizationPolicy") == "anonymous" ? "anonymous" : "signed-in", RateClassOf(route)));
+
     [Fact]
     public void Exactly_these_routes_stay_open() =>
         Assert.Equal(["/events", "/live"], RoutesWith("Streaming").Order(StringComparer.Ordinal));
@@ -131,6 +145,8 @@ public sealed class ConventionTests
         .Where(route => !route.Name.StartsWith("page-", StringComparison.Ordinal)).Select(route => route.Value);
 
     private static bool IsPage(RouteEndpoint endpoint) => endpoint.Metadata.GetMetadata<PageMarker>() is not null;
+
+    private static string? RateClassOf(JsonElement route) => Text(route.GetProperty("Metadata"), "RateLimit");
 
     private static bool IsStreaming(JsonElement route) =>
         route.TryGetProperty("Metadata", out var metadata) && metadata.TryGetProperty("Streaming", out _);

@@ -1,8 +1,11 @@
 using System.Net;
 using System.Net.Sockets;
 using AuthMesh.Issuer;
+using AuthMesh.LocalMesh;
+using AuthMesh.Replicas;
 using AuthMesh.Settings;
 using AuthMesh.Tests.Harness;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 
 namespace AuthMesh.Tests.Faults;
@@ -13,15 +16,18 @@ public sealed class ResetConnectionTests
     [Fact]
     public async Task A_connection_that_is_reset_at_once_is_a_request_that_failed()
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        using var listener = new TcpListener(Loopback.Address, 0);
         listener.Start();
         using var stop = new CancellationTokenSource();
         var resetting = ResetEachAsync(listener, stop.Token);
-        using var issuer = new IssuerConnection(Options.Create(new AuthMeshOptions
+        var options = Options.Create(new AuthMeshOptions
         {
             IdentityUrl = $"http://{listener.LocalEndpoint}",
             ServiceKey = ProductionMesh.ServiceKey,
-        }));
+        });
+        using var names = new NameAddresses(
+            Dns.GetHostAddressesAsync, options, TimeProvider.System, NullLogger<NameAddresses>.Instance);
+        using var issuer = new IssuerConnection(options, names);
 
         for (var i = 0; i < 1000; i++) // the kernel reports the reset during the connect, right after it, or at the first write
         {

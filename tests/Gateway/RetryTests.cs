@@ -17,6 +17,8 @@ public sealed class RetryTests : IAsyncLifetime
     private const string RoundRobin = "RoundRobin";
 
     private readonly TcpListener hangsUp = new(Loopback.Address, 0);
+    private readonly Socket deaf = new(Loopback.Address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+    private readonly List<Socket> waiting = []; // for the deaf one to accept them
     private readonly Echo well = new();
     private LoneGateway gateway = null!;
     private readonly ConcurrentQueue<string> taken = new(); // the paths requested from the replica that hangs up
@@ -25,10 +27,13 @@ public sealed class RetryTests : IAsyncLifetime
     {
         hangsUp.Start();
         _ = HangUpAsync();
+        BeDeaf();
         await well.StartAsync();
         gateway = new LoneGateway(new Dictionary<string, string>(
         [
             .. Pair("unreachable", Loopback.Origin(9), RoundRobin), .. Pair("unreachable-direct", Loopback.Origin(9), null),
+            .. Pair("nameless", "http://no-such-name.invalid:9/", RoundRobin),
+            .. Pair("deaf", $"http://{deaf.LocalEndPoint}/", "FirstAlphabetical"),
             .. Pair("silent", $"http://{hangsUp.LocalEndpoint}/", RoundRobin),
             .. Pair("silent-direct", $"http://{hangsUp.LocalEndpoint}/", null),
             .. Nobody("nowhere", RoundRobin), .. Nobody("nowhere-direct", null),
@@ -41,6 +46,8 @@ public sealed class RetryTests : IAsyncLifetime
         await gateway.DisposeAsync();
         await well.DisposeAsync();
         hangsUp.Dispose();
+        waiting.ForEach(socket => socket.Dispose());
+        deaf.Dispose();
     }
 
     [Theory]
@@ -56,16 +63,36 @@ public sealed class RetryTests : IAsyncLifetime
         Assert.All(answers, answer => Assert.Equal("nosniff", answer.Header("X-Content-Type-Options")));
     }
 
-    [Theory]
-    [InlineData("unreachable")]
-    [InlineData("silent")]
-    public async Task An_unsafe_request_is_never_retried(string sick)
+    [Fact]
+    public async Task An_unsafe_request_is_not_retried_once_its_connection_was_open()
     {
-        var answers = await AskAsync(HttpMethod.Post, $"/{sick}");
+        var answers = await AskAsync(HttpMethod.Post, "/silent");
 
         Assert.Equal(Requests / 2, answers.Count(answer => answer.Status == 200));
         Assert.All(answers.Where(answer => answer.Status != 200), answer => answer.AssertError(503, "service_unavailable"));
-        Assert.Equal(sick == "silent" ? Requests / 2 : 0, taken.Count);
+        Assert.Equal(Requests / 2, taken.Count);
+    }
+
+    [Theory]
+    [InlineData("unreachable")]
+    [InlineData("nameless")]
+    public async Task An_unsafe_request_is_retried_with_its_body_when_no_connection_could_be_opened(string sick)
+    {
+        for (var i = 0; i < Requests; i++)
+        {
+            var answer = await gateway.Caller.PostAsync($"/{sick}?Read=all", new { number = i });
+
+            Assert.Equal(200, answer.Status);
+            Assert.Equal($$"""{"number":{{i}}}""", answer.Header("Arrived-Body"));
+        }
+    }
+
+    [Fact]
+    public async Task A_connection_that_nobody_accepts_was_not_opened()
+    {
+        var answer = await gateway.Caller.PostAsync("/deaf", new { number = 1 }); // tries the deaf one first, for two seconds
+
+        Assert.Equal(200, answer.Status);
     }
 
     [Theory]
@@ -113,6 +140,26 @@ public sealed class RetryTests : IAsyncLifetime
         new($"ReverseProxy:Routes:{name}:AuthorizationPolicy", "anonymous"),
         new($"ReverseProxy:Clusters:{name}:LoadBalancingPolicy", balancing ?? "PowerOfTwoChoices"),
     ];
+
+    // Listens, but accepts nobody: once its queue is full, a connection is never opened.
+    private void BeDeaf()
+    {
+        deaf.Bind(new IPEndPoint(Loopback.Address, 0));
+        deaf.Listen(1);
+        for (var i = 0; i < 8; i++)
+        {
+            var socket = new Socket(Loopback.Address.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { Blocking = false };
+            waiting.Add(socket);
+            try
+            {
+                socket.Connect(deaf.LocalEndPoint!);
+            }
+            catch (SocketException exception) when (exception.SocketErrorCode is SocketError.WouldBlock or SocketError.InProgress)
+            {
+                // goes on by itself
+            }
+        }
+    }
 
     private async Task HangUpAsync()
     {

@@ -51,7 +51,9 @@ public sealed class Echo : IAsyncDisposable
 
     public async ValueTask DisposeAsync() => await app.DisposeAsync();
 
-    /// <summary>The request as it arrived. The query holds headers for the answer: <c>?Set-Cookie=a%3Db</c>.</summary>
+    /// <summary>
+    /// The request as it arrived. The query holds headers for the answer: <c>?Set-Cookie=a%3Db</c>, and <c>Read</c> for its body.
+    /// </summary>
     public static async Task AnswerAsync(HttpContext context)
     {
         if (context.Request.Path == "/slow")
@@ -63,6 +65,12 @@ public sealed class Echo : IAsyncDisposable
             header => header.Key, header => header.Value.ToString(), StringComparer.OrdinalIgnoreCase);
         context.Response.Headers.Server = "a server's name";
         context.Response.Headers["Arrived-Method"] = context.Request.Method;
+        if (context.Request.Query.ContainsKey("Read"))
+        {
+            using var body = new StreamReader(context.Request.Body);
+            context.Response.Headers["Arrived-Body"] = await body.ReadToEndAsync();
+        }
+
         foreach (var (name, values) in context.Request.Query)
         {
             context.Response.Headers[name] = values;

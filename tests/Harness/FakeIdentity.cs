@@ -1,5 +1,6 @@
 using System.Buffers.Text;
 using System.Collections.Concurrent;
+using System.Net;
 using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -70,12 +71,20 @@ internal sealed class FakeIdentity(FakeIdentity? replica = null) : IAsyncDisposa
 
     public int TotalExchanges => exchanges.Values.Sum();
 
-    public async Task StartAsync(int port = 0)
+    /// <summary>The hosts that verifiers and probes asked for.</summary>
+    public ConcurrentDictionary<string, bool> Hosts { get; } = new();
+
+    public async Task StartAsync(int port = 0, IPAddress? address = null)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         app = builder.Build();
-        app.Urls.Add(Loopback.Origin(port));
+        app.Urls.Add(Loopback.Origin(port, address));
+        app.Use((context, next) =>
+        {
+            Hosts[context.Request.Host.Value!] = true;
+            return next(context);
+        });
         app.Run(context => context.Request.Path.Value switch
         {
             "/.well-known/jwks.json" => PublishAsync(context),
@@ -83,7 +92,7 @@ internal sealed class FakeIdentity(FakeIdentity? replica = null) : IAsyncDisposa
             "/internal/exchange" => ExchangeAsync(context),
             "/internal/revocations" => FeedAsync(context),
             var path when path!.StartsWith("/internal/verifiers/", StringComparison.Ordinal) => TakeReportAsync(context),
-            "/health/live" => Task.CompletedTask,
+            "/health/live" or "/health/ready" => Task.CompletedTask,
             _ => EchoAsync(context),
         });
         await app.StartAsync();

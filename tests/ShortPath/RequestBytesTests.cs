@@ -29,7 +29,7 @@ public sealed class RequestBytesTests(ProductionMesh mesh)
         await using var service = await ServiceProcess.StartAsync("resource-service", With(mesh.Mesh.Resource.Settings), "Production");
         await using var gateway = await ServiceProcess.StartAsync(
             "gateway",
-            With(mesh.Mesh.Gateway.Settings, new()
+            With(mesh.Mesh.Gateway.Settings, new(Unthrottled.Gateway)
             {
                 ["ReverseProxy:Clusters:resource:Destinations:one:Address"] = service.Address.ToString(),
                 ["ReverseProxy:Clusters:resource:HealthCheck:Active:Enabled"] = "false", // a probe is a request too

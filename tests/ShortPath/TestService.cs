@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using AuthMesh.Keys;
 using AuthMesh.LocalMesh;
 using AuthMesh.Revocations;
+using AuthMesh.Settings;
 using AuthMesh.Tests.Harness;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -67,6 +68,12 @@ internal sealed class TestService : IAsyncDisposable
 
     public static string NewToken(string role = "user") =>
         Forge.Sign(Forge.Header().ToJsonString(), Forge.With(Forge.Claims(), "role", role));
+
+    /// <summary>Stops it as a signal does, and lets it take its time.</summary>
+    public Task StopAsync() => app.StopAsync(CancellationToken.None);
+
+    public void RefuseToStart(string reason) =>
+        app.Services.GetRequiredService<PendingRefusal>().Refuse(new StartRefusedException(reason));
 
     public async ValueTask DisposeAsync()
     {

@@ -267,7 +267,8 @@ public sealed class ReservationTests(ProductionMesh mesh) : IAsyncLifetime
     private Budget Budget(string account, string network) => budgets.ForLogin(account, network, knownDevice: null);
 
     private ProvePassword Prove(OneSession session, HashingLane lane, PasswordHashing passwords) => new(
-        null!, lane, passwords, null!, null!, budgets, session.Throttle, null!, new SecurityEvents(NullLoggerFactory.Instance, null!),
+        null!, lane, passwords, null!, null!, budgets, session.Throttle, null!,
+        new SecurityEvents(NullLoggerFactory.Instance, null!, services.GetRequiredService<IMeterFactory>()),
         NullLogger<ProvePassword>.Instance);
 
     private OneSession Session() => new(database, services.GetRequiredService<IMeterFactory>());

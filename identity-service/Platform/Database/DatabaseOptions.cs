@@ -34,6 +34,9 @@ public sealed class DatabaseOptions
 
     private const string PatientDefaults = Defaults + "Timeout=15;Command Timeout=30;";
 
+    /// <summary>The section of the service's settings that these belong to.</summary>
+    internal const string Section = "Identity";
+
     /// <summary>An Npgsql connection string; it overrides the defaults above.</summary>
     public string ConnectionString { get; set; } = "";
 

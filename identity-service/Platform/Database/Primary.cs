@@ -34,7 +34,7 @@ internal sealed partial class Primary : IAsyncDisposable, IDisposable
     private long searchedAt;
 
     public Primary(IOptions<DatabaseOptions> options, TimeProvider clock, ILoggerFactory loggers)
-        : this([.. options.Value.ReadHosts().Select(settings => Host.Of(settings, loggers))], clock, loggers.CreateLogger<Primary>()) =>
+        : this([.. options.Value.ReadHosts().Select((settings, i) => Host.Of(settings, i, loggers))], clock, loggers.CreateLogger<Primary>()) =>
         requiresQuorum = options.Value.RequiresQuorum;
 
     /// <summary>Uses one server, which needs no search.</summary>
@@ -184,14 +184,16 @@ internal sealed partial class Primary : IAsyncDisposable, IDisposable
     /// <param name="Probe">For the search: without a pool, because an old connection may lead to a server that is suspended.</param>
     private sealed record Host(string Name, NpgsqlDataSource DataSource, NpgsqlDataSource Probe)
     {
-        public static Host Of(NpgsqlConnectionStringBuilder settings, ILoggerFactory loggers)
+        public static Host Of(NpgsqlConnectionStringBuilder settings, int place, ILoggerFactory loggers)
         {
             var probe = new NpgsqlConnectionStringBuilder(settings.ConnectionString) { Pooling = false, Timeout = 2, CommandTimeout = 2 };
-            return new Host(settings.Host!, Build(settings), Build(probe));
+            var pool = place == 0 ? "identity" : $"identity-{place + 1}";
+            return new Host(settings.Host!, Build(settings, pool), Build(probe, $"{pool}-search"));
 
-            NpgsqlDataSource Build(NpgsqlConnectionStringBuilder of)
+            NpgsqlDataSource Build(NpgsqlConnectionStringBuilder of, string name)
             {
-                var builder = new NpgsqlDataSourceBuilder(of.ConnectionString);
+                // Metrics name the pool. Without a name, that would be the connection string, with the names of hosts and user.
+                var builder = new NpgsqlDataSourceBuilder(of.ConnectionString) { Name = name };
                 builder.UseLoggerFactory(loggers);
                 return builder.Build();
             }
