@@ -36,23 +36,36 @@ internal static class Drill
     {
         var rounds = new Option<int>("--rounds") { Description = "Number of rounds", DefaultValueFactory = _ => 10 };
         var isShort = new Option<bool>("--short") { Description = "One killed primary and one switch-over" };
-        var command = new Command("fail-over", "Breaks a PostgreSQL cluster under load; needs patroni and etcd") { rounds, isShort };
-        command.SetAction((parsed, cancellation) => RunAsync(parsed.GetValue(isShort) ? 2 : parsed.GetValue(rounds), cancellation));
+        var gateways = new Option<Uri[]>("--gateways")
+        {
+            Description = "Break the containers of deploy/ha/docker-compose.yml, whose gateways have these addresses",
+            AllowMultipleArgumentsPerToken = true,
+        };
+        var command = new Command("fail-over", "Breaks a PostgreSQL cluster under load; needs patroni and etcd, or containers")
+        {
+            rounds, isShort, gateways,
+        };
+        command.SetAction((parsed, cancellation) =>
+        {
+            var count = parsed.GetValue(isShort) ? 2 : parsed.GetValue(rounds);
+            return parsed.GetValue(gateways) is { Length: > 0 } addresses
+                ? RunInContainersAsync(count, addresses, cancellation)
+                : RunLocallyAsync(count, verifiers: parsed.GetValue(isShort) ? 1 : 2, cancellation);
+        });
         return command;
     }
 
-    private static async Task<int> RunAsync(int rounds, CancellationToken cancellation)
+    private static async Task<int> RunLocallyAsync(int rounds, int verifiers, CancellationToken cancellation)
     {
         var started = Stopwatch.StartNew();
-        await using var cluster = await PatroniCluster.StartAsync();
-        Console.WriteLine(FormattableString.Invariant($"three nodes under Patroni are up after {started.Elapsed.TotalSeconds:0} s"));
-        await using var mesh = await Mesh.StartAsync(
+        await using var cluster = await LocalCluster.LaunchAsync();
+        var meshStarts = Mesh.StartAsync( // the services wait for the database by themselves
             InProduction.Options with
             {
                 ConnectionString = cluster.ConnectionString,
                 IdentityReplicas = 2,
-                ResourceReplicas = 2,
-                GatewayReplicas = 2,
+                ResourceReplicas = verifiers,
+                GatewayReplicas = verifiers,
                 Settings = new Dictionary<string, string>(InProduction.Options.Settings)
                 {
                     ["AuthMesh:Revocations:OnStale"] = "Reject", ["AuthMesh:Revocations:StaleAfter"] = StaleAfter.ToString("c"),
@@ -63,15 +76,32 @@ internal static class Drill
                 },
             },
             cancellation);
+        await cluster.PrepareAsync();
+        Console.WriteLine(FormattableString.Invariant($"three nodes under Patroni are up after {started.Elapsed.TotalSeconds:0} s"));
+        await using var mesh = await meshStarts;
         Console.WriteLine(
-            FormattableString.Invariant($"two replicas of each service are ready after {started.Elapsed.TotalSeconds:0} s"));
+            FormattableString.Invariant($"{mesh.Services.Count} services are ready after {started.Elapsed.TotalSeconds:0} s"));
+        List<Uri> gateways = [.. mesh.Gateways.Select(service => service.Address)];
+        return await RunAsync(
+            rounds, cluster, gateways, [.. gateways, .. mesh.Resources.Select(service => service.Address)], cancellation);
+    }
+
+    private static async Task<int> RunInContainersAsync(int rounds, Uri[] gateways, CancellationToken cancellation)
+    {
+        await using var cluster = await ComposeCluster.FindAsync();
+        return await RunAsync(rounds, cluster, gateways, verifiers: gateways, cancellation);
+    }
+
+    private static async Task<int> RunAsync(
+        int rounds, Cluster cluster, IReadOnlyList<Uri> gateways, IReadOnlyList<Uri> verifiers, CancellationToken cancellation)
+    {
+        var started = Stopwatch.StartNew();
         Console.WriteLine();
         Console.WriteLine(
             "| round | fault | seconds without a write | requests | failed, by status | acknowledged: registrations, passwords, sign-outs "
             + "| missing | ended tokens accepted | longest acceptance after a sign-out |");
         Console.WriteLine("| --- | --- | --- | --- | --- | --- | --- | --- | --- |");
-        var gateways = mesh.Gateways.Select(service => service.Address).ToList();
-        await using var clients = new Clients(gateways, [.. gateways, .. mesh.Resources.Select(service => service.Address)], StaleAfter);
+        await using var clients = new Clients(gateways, verifiers, StaleAfter);
         await Task.Delay(TimeSpan.FromSeconds(2), cancellation); // the first requests compile the services' code
         var isFine = true;
         for (var round = 1; round <= rounds; round++)
@@ -86,7 +116,7 @@ internal static class Drill
     }
 
     private static async Task<bool> RunAsync(
-        int number, Fault fault, PatroniCluster cluster, Clients clients, CancellationToken cancellation)
+        int number, Fault fault, Cluster cluster, Clients clients, CancellationToken cancellation)
     {
         await cluster.UntilWholeAsync();
         var round = clients.BeginRound();
@@ -117,35 +147,29 @@ internal static class Drill
     }
 
     /// <returns>Ends the fault.</returns>
-    private static async Task<Func<Task>> BreakAsync(Fault fault, PatroniCluster cluster)
+    private static async Task<Func<Task>> BreakAsync(Fault fault, Cluster cluster)
     {
         var leader = await cluster.FindAsync("leader");
         switch (fault)
         {
             case Fault.KillPrimary:
-                leader.KillPostmaster();
+                await leader.KillPostmasterAsync();
                 return () => Task.CompletedTask; // Patroni heals it
             case Fault.SwitchOver:
-                await leader.SwitchOverAsync();
+                await leader.Patroni.SwitchOverAsync(leader.Name);
                 return () => Task.CompletedTask;
             case Fault.KillNode:
                 await leader.KillAsync();
                 return leader.StartAsync;
             case Fault.CutStandbyOff:
                 var standby = await cluster.FindAsync("sync_standby");
-                standby.Suspend();
-                return ResumeAsync(standby);
+                await standby.CutOffAsync();
+                return standby.ReconnectAsync;
             default:
-                leader.Suspend();
-                return ResumeAsync(leader);
+                await leader.CutOffAsync();
+                return leader.ReconnectAsync;
         }
     }
-
-    private static Func<Task> ResumeAsync(PatroniMember member) => () =>
-    {
-        member.Resume();
-        return Task.CompletedTask;
-    };
 
     private static string Name(Fault fault) => fault switch
     {
@@ -170,7 +194,7 @@ internal static class Drill
         }
     }
 
-    private static async Task<int> CountMissingAsync(Acknowledged round, PatroniCluster cluster, Clients clients)
+    private static async Task<int> CountMissingAsync(Acknowledged round, Cluster cluster, Clients clients)
     {
         await using var connection = await cluster.ConnectAsync();
         var missing = await CountAsync(

@@ -1,17 +1,12 @@
 using System.Globalization;
-using System.Net;
-using System.Net.Http.Json;
-using System.Text.Json;
 using AuthMesh.LocalMesh;
 using AuthMesh.LocalMesh.Processes;
 
 namespace AuthMesh.Bench.FailOver;
 
-/// <summary>One node of the cluster: Patroni and the PostgreSQL that it runs, as processes of this machine.</summary>
-internal sealed class PatroniMember : IAsyncDisposable
+/// <summary>A node as processes of this machine.</summary>
+internal sealed class LocalNode : INode, IAsyncDisposable
 {
-    private static readonly HttpClient Http = new(new SocketsHttpHandler { UseProxy = false }) { Timeout = TimeSpan.FromSeconds(40) };
-
     private readonly string home;
     private readonly ClusterFolder folder;
     private readonly int restPort = Ports.Free();
@@ -20,9 +15,9 @@ internal sealed class PatroniMember : IAsyncDisposable
     /// <param name="name">Its name in the cluster.</param>
     /// <param name="etcdPort">On loopback.</param>
     /// <param name="secrets">The passwords of the superuser and of replication.</param>
-    public PatroniMember(string name, int etcdPort, (string Superuser, string Replication) secrets)
+    public LocalNode(string name, int etcdPort, (string Superuser, string Replication) secrets)
     {
-        Name = name;
+        (Name, Patroni) = (name, new PatroniApi(() => new Uri($"http://{Loopback.Address}:{restPort}")));
         home = TemporaryFolder.Create();
         folder = ClusterFolder.OpenIn(home);
         PrivateFile.Write(ConfigurationFile, Configuration(etcdPort, secrets));
@@ -31,13 +26,13 @@ internal sealed class PatroniMember : IAsyncDisposable
 
     public string Name { get; }
 
+    public PatroniApi Patroni { get; }
+
     public int Port { get; } = Ports.Free();
 
-    public string LogFile => Path.Combine(folder.Path, "patroni.log");
+    private string LogFile => Path.Combine(folder.Path, "patroni.log");
 
     private string ConfigurationFile => Path.Combine(folder.Path, "patroni.yml");
-
-    private Uri Rest => new($"http://{Loopback.Address}:{restPort}");
 
     public async Task StartAsync()
     {
@@ -52,58 +47,37 @@ internal sealed class PatroniMember : IAsyncDisposable
         }
     }
 
-    /// <summary>What Patroni on this node says of all nodes; empty if it is silent.</summary>
-    public async Task<IReadOnlyDictionary<string, (string Role, string State)>> ReadClusterAsync()
+    public Task KillPostmasterAsync()
     {
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(1));
-        try
-        {
-            var cluster = await Http.GetFromJsonAsync<JsonElement>(new Uri(Rest, "/cluster"), patience.Token);
-            return cluster.GetProperty("members").EnumerateArray().ToDictionary(
-                member => member.GetProperty("name").GetString()!,
-                member => (member.GetProperty("role").GetString()!, member.GetProperty("state").GetString()!));
-        }
-        catch (Exception exception) when (exception is HttpRequestException or OperationCanceledException or JsonException)
-        {
-            return new Dictionary<string, (string, string)>();
-        }
-    }
-
-    /// <summary>Asks Patroni to hand the leadership over. It answers when that is done.</summary>
-    public async Task SwitchOverAsync()
-    {
-        using var body = new StringContent($$"""{"leader":"{{Name}}"}"""); // of known length, which Patroni demands
-        using var answer = await Http.PostAsync(new Uri(Rest, "/switchover"), body);
-        if (answer.StatusCode != HttpStatusCode.OK)
-        {
-            throw new InvalidOperationException($"Patroni refused to switch over: {await answer.Content.ReadAsStringAsync()}");
-        }
-    }
-
-    /// <summary>Kills the postmaster alone. Patroni sees that and acts.</summary>
-    public void KillPostmaster() =>
         Signal.Send(Postmaster() ?? throw new InvalidOperationException($"{Name} runs no PostgreSQL."), Signal.Kill);
+        return Task.CompletedTask;
+    }
 
-    /// <summary>Kills everything at once, as when the machine loses its power.</summary>
     public async Task KillAsync()
     {
-        Suspend(); // first, so that nothing reacts to the death of another process
-        foreach (var pid in All())
-        {
-            Signal.Send(pid, Signal.Kill);
-        }
-
+        SendToAll(Signal.Stop); // first, so that nothing reacts to the death of another process
+        SendToAll(Signal.Kill);
         await patroni!.Exited;
     }
 
-    /// <summary>Suspends everything: connections stay open and nothing answers, as when the network is cut.</summary>
-    public void Suspend() => SendToAll(Signal.Stop);
+    /// <summary>Suspends everything.</summary>
+    public Task CutOffAsync()
+    {
+        SendToAll(Signal.Stop);
+        return Task.CompletedTask;
+    }
 
-    public void Resume() => SendToAll(Signal.Continue);
+    public Task ReconnectAsync()
+    {
+        SendToAll(Signal.Continue);
+        return Task.CompletedTask;
+    }
+
+    public string ReadLog() => File.Exists(LogFile) ? string.Join('\n', File.ReadLines(LogFile).TakeLast(8)) : "";
 
     public async ValueTask DisposeAsync()
     {
-        Resume();
+        await ReconnectAsync();
         if (patroni is not null)
         {
             await patroni.StopAsync(TimeSpan.FromSeconds(30));
@@ -145,8 +119,9 @@ internal sealed class PatroniMember : IAsyncDisposable
         }
     }
 
-    // ttl is the least that Patroni's documentation allows, so that a lost node is noticed soon. The timeouts of replication are short for
-    // the same reason: the defaults of a minute would keep writes waiting for a standby that is gone.
+    // ttl is the least that Patroni's documentation allows, so that a lost node is noticed soon. primary_start_timeout is 0: when PostgreSQL
+    // crashes, the standby takes over at once instead of after a restart. The timeouts of replication are short, because the defaults of a
+    // minute would keep writes waiting for a standby that is gone.
     private string Configuration(int etcdPort, (string Superuser, string Replication) secrets) =>
         $$"""
         scope: authmesh
@@ -158,6 +133,7 @@ internal sealed class PatroniMember : IAsyncDisposable
             ttl: 20
             loop_wait: 2
             retry_timeout: 4
+            primary_start_timeout: 0
             synchronous_mode: true
             synchronous_mode_strict: true
             postgresql:

@@ -2,45 +2,41 @@
 # Breaks a PostgreSQL cluster under load and counts what is lost: three nodes under Patroni, one etcd and two replicas of each service, as
 # processes of this machine. The exit status is not 0 if an acknowledged write is missing or the token of an ended session is accepted.
 #
-#   deploy/ha/drill.sh              ten rounds, about ten minutes
+#   deploy/ha/drill.sh                ten rounds, about ten minutes
 #   deploy/ha/drill.sh --rounds 20
-#   deploy/ha/drill.sh --short      one killed primary and one switch-over
-#   deploy/ha/drill.sh --no-build …
+#   deploy/ha/drill.sh --short        one killed primary and one switch-over, with one gateway and one resource service
+#   deploy/ha/drill.sh --no-build …   takes the last Release build
+#   deploy/ha/drill.sh --containers … the same in the containers of docker-compose.yml, whose networks it cuts
 #
-# Needs the .NET SDK, PostgreSQL, Patroni and etcd. As root on Debian or Ubuntu, it installs missing programs other than the SDK.
+# Needs the .NET SDK, and an engine with docker compose or PostgreSQL, Patroni and etcd. As root on Debian or Ubuntu, it installs missing
+# programs other than the SDK and the engine.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
-missing=()
-for package in patroni:patroni etcd-server:etcd; do
-  command -v "${package#*:}" >/dev/null || missing+=("${package%:*}")
+build=yes containers= options=()
+for argument in "$@"; do
+  case "$argument" in
+    --no-build) build= ;;
+    --containers) containers=yes ;;
+    *) options+=("$argument") ;;
+  esac
 done
-python3 -c 'import etcd' 2>/dev/null || missing+=(python3-etcd) # Patroni talks to etcd through it
-if [ "${#missing[@]}" -gt 0 ]; then
-  if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-    echo "Missing: ${missing[*]} (Debian, Ubuntu: apt-get install ${missing[*]})" >&2
-    exit 1
-  fi
-  echo "Installing ${missing[*]}"
-  # Only the programs are needed, so the packages must not start servers.
-  rule=/usr/sbin/policy-rc.d
-  if [ ! -e "$rule" ]; then
-    trap 'rm -f "$rule"' EXIT
-    printf '#!/bin/sh\nexit 101\n' >"$rule"
-    chmod +x "$rule"
-  fi
-  export DEBIAN_FRONTEND=noninteractive
-  apt-get update -qq
-  apt-get install -qq -y --no-install-recommends "${missing[@]}" >/dev/null
-  if [ -n "$(trap -p EXIT)" ]; then rm -f "$rule"; fi # the exec below would skip the trap
-fi
 
-if [ "${1:-}" = --no-build ]; then
-  shift
-else
+if [ -z "$containers" ]; then deploy/ha/ensure-patroni.sh; fi
+if [ -n "$build" ]; then
   echo "Building"
-  dotnet build bench/bench.csproj --configuration Release --nologo --verbosity quiet --consoleLoggerParameters:ErrorsOnly \
+  dotnet build bench/bench.slnx --configuration Release --nologo --verbosity quiet --consoleLoggerParameters:ErrorsOnly \
     -p:RunAnalyzers=false
 fi
-local-mesh/ensure-postgres.sh >/dev/null
-exec dotnet bench/bin/Release/net10.0/bench.dll fail-over "$@"
+
+if [ -z "$containers" ]; then
+  local-mesh/ensure-postgres.sh >/dev/null
+  exec dotnet bench/bin/Release/net10.0/bench.dll fail-over "${options[@]}"
+fi
+
+export AUTHMESH_PORT=${AUTHMESH_PORT:-8080} AUTHMESH_SECOND_PORT=${AUTHMESH_SECOND_PORT:-8090}
+compose=(docker compose -f deploy/ha/docker-compose.yml -f deploy/ha/docker-compose.drill.yml)
+trap '"${compose[@]}" down --volumes --timeout 10' EXIT
+"${compose[@]}" up --build --wait
+dotnet bench/bin/Release/net10.0/bench.dll fail-over "${options[@]}" \
+  --gateways "http://localhost:$AUTHMESH_PORT" "http://localhost:$AUTHMESH_SECOND_PORT"

@@ -5,6 +5,7 @@ using AuthMesh.Identity.Platform.Database;
 using AuthMesh.LocalMesh;
 using AuthMesh.Tests.Harness;
 using AuthMesh.Tests.Sessions;
+using Microsoft.Extensions.Time.Testing;
 using Npgsql;
 
 namespace AuthMesh.Tests.Faults;
@@ -89,13 +90,14 @@ public sealed class FailOverTests(PostgresPair pair)
 
         await using var first = NpgsqlDataSource.Create(pair.First.ConnectionString);
         await using var second = NpgsqlDataSource.Create(pair.Second.ConnectionString);
-        Assert.Same(second, (await FindPrimary.AmongAsync([first, second], source => source, TimeProvider.System)).Primary);
-        Assert.Same(first, (await FindPrimary.AmongAsync([first], source => source, TimeProvider.System)).Primary);
+        var stopped = new FakeTimeProvider(); // a busy machine must not end the search before both have answered
+        Assert.Same(second, (await FindPrimary.AmongAsync([first, second], source => source, stopped)).Primary);
+        Assert.Same(first, (await FindPrimary.AmongAsync([first], source => source, stopped)).Primary);
 
-        await pair.OfFirst.ExecuteAsync(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'identity-service'");
         await Patience.UntilAsync(async () =>
         {
+            await pair.OfFirst.ExecuteAsync(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'identity-service'");
             var name = ProductionMesh.NewName();
             await identity.RegisterAsync(name, user.Password);
             return await pair.OfSecond.ScalarAsync<long>("SELECT count(*) FROM users WHERE username = $1", name) == 1;

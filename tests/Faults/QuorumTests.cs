@@ -23,7 +23,7 @@ public sealed class QuorumTests(PostgresPair pair)
     {
         await pair.WholeAsync();
         await pair.RequireAsync("*");
-        await using var service = await pair.StartServiceAsync(pair.ConnectionString("Command Timeout=1"), Quorum);
+        await using var service = await pair.StartServiceAsync(pair.ConnectionString(), Quorum);
         await service.WaitUntilReadyAsync(cancellation: TestContext.Current.CancellationToken);
         using var identity = new Caller(service.Address);
         var (user, other) = (await identity.SignUpAsync(), await identity.SignUpAsync());
