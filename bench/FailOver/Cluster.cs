@@ -54,7 +54,7 @@ internal abstract class Cluster : IAsyncDisposable
         throw new InvalidOperationException($"No node is {role}.");
     }
 
-    public virtual ValueTask DisposeAsync() => ValueTask.CompletedTask;
+    public abstract ValueTask DisposeAsync();
 
     // Any node may be dead or cut off. The others know the same from etcd.
     private async Task<IReadOnlyDictionary<string, (string Role, string State)>> ReadAsync()

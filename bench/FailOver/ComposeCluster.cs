@@ -31,6 +31,8 @@ internal sealed class ComposeCluster : Cluster
         await connection.OpenAsync();
         return connection;
     }
+
+    public override ValueTask DisposeAsync() => ValueTask.CompletedTask; // the containers are the caller's
 }
 
 /// <summary>A node in a container.</summary>

@@ -23,6 +23,8 @@ internal static class Standby
         ];
         var copied = await Command.RunAsync(command, folder.RunAs, folder.Path, ("PGPASSWORD", source.Password!));
         if (!copied.Succeeded) throw new MeshException($"pg_basebackup could not copy the server on port {source.Port}: {copied.Output}");
+        // By default, a standby that lost its primary waits for five seconds before it tries again.
+        await File.AppendAllTextAsync(Path.Combine(folder.Data, "postgresql.auto.conf"), "wal_retrieve_retry_interval = '100ms'\n");
         return await PostgresServer.StartAsync(home, port);
     }
 }

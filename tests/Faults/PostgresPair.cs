@@ -28,10 +28,15 @@ public sealed class PostgresPair : IAsyncLifetime
     /// <summary>Makes the first server the primary again and the second one its standby, and empties the database.</summary>
     public async Task WholeAsync()
     {
-        First.Resume();
-        Second.Resume();
-        await First.StopAsync();
-        await First.StartAgainAsync();
+        foreach (var server in (PostgresServer[])[First, Second])
+        {
+            server.Resume();
+            if (server.Exited.IsCompleted)
+            {
+                await server.StartAgainAsync();
+            }
+        }
+
         if (await OfSecond.ScalarAsync<bool>("SELECT NOT pg_is_in_recovery()"))
         {
             var port = Second.Port;
