@@ -3,7 +3,7 @@ using Npgsql;
 
 namespace AuthMesh.Bench.FailOver;
 
-/// <summary>The cluster of <c>deploy/ha/docker-compose.yml</c>, which runs already. It is reached by the addresses of its containers.</summary>
+/// <summary>The cluster of <c>deploy/ha/docker-compose.yml</c>, which runs already. The drill uses the addresses of its containers.</summary>
 internal sealed class ComposeCluster : Cluster
 {
     private readonly IReadOnlyList<ComposeNode> nodes;
@@ -58,8 +58,8 @@ internal sealed class ComposeNode : INode
     public async Task ReadAddressAsync()
     {
         // With a template for one network, the engine would say "invalid IP" for a container that is not in it.
-        var networks = await DockerAsync(
-            "inspect", "--format", "{{range $name, $network := .NetworkSettings.Networks}}{{$name}}={{$network.IPAddress}} {{end}}", container);
+        const string Template = "{{range $name, $network := .NetworkSettings.Networks}}{{$name}}={{$network.IPAddress}} {{end}}";
+        var networks = await DockerAsync("inspect", "--format", Template, container);
         Address = networks.Split(' ').FirstOrDefault(network => network.StartsWith(Database + "=", StringComparison.Ordinal))
             ?[(Database.Length + 1)..] is { Length: > 0 } found ? found : null;
     }

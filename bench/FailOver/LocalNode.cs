@@ -119,9 +119,9 @@ internal sealed class LocalNode : INode, IAsyncDisposable
         }
     }
 
-    // ttl is the least that Patroni's documentation allows, so that a lost node is noticed soon. primary_start_timeout is 0: when PostgreSQL
-    // crashes, the standby takes over at once instead of after a restart. The timeouts of replication are short, because the defaults of a
-    // minute would keep writes waiting for a standby that is gone.
+    // ttl is the least that Patroni's documentation allows, so that a lost node is noticed soon. With primary_start_timeout 0, the standby
+    // takes over at once when PostgreSQL crashes, instead of after a restart. The timeouts of replication are short, because the defaults
+    // of a minute would keep writes waiting for a standby that is gone.
     private string Configuration(int etcdPort, (string Superuser, string Replication) secrets) =>
         $$"""
         scope: authmesh

@@ -34,7 +34,8 @@ internal sealed partial class Primary : IAsyncDisposable, IDisposable
     private long searchedAt;
 
     public Primary(IOptions<DatabaseOptions> options, TimeProvider clock, ILoggerFactory loggers)
-        : this([.. options.Value.ReadHosts().Select((settings, i) => Host.Of(settings, i, loggers))], clock, loggers.CreateLogger<Primary>()) =>
+        : this(
+            [.. options.Value.ReadHosts().Select((settings, i) => Host.Of(settings, i, loggers))], clock, loggers.CreateLogger<Primary>()) =>
         requiresQuorum = options.Value.RequiresQuorum;
 
     /// <summary>Uses one server, which needs no search.</summary>
