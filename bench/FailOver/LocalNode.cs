@@ -152,6 +152,7 @@ internal sealed class LocalNode : INode, IAsyncDisposable
           data_dir: "{{folder.Data}}"
           bin_dir: "{{PostgresBinaries.Find()[0].Folder}}"
           pgpass: "{{Path.Combine(folder.Path, "pgpass")}}"
+          basebackup: [{checkpoint: fast}]
           parameters: {unix_socket_directories: ""}
           authentication:
             superuser: {username: postgres, password: "{{secrets.Superuser}}"}
