@@ -29,6 +29,10 @@ internal sealed partial class RefusedRequests
         lines = [.. Enumerable.Range(0, Limits).Select(_ => new Seldom(clock))];
         refused = meters.Create("AuthMesh.Gateway").CreateCounter<long>(
             "authmesh.requests.refused", "{request}", "Requests that a limit of the gateway refused, by limit.");
+        foreach (var limit in Enum.GetValues<RequestLimit>()) // so that an alert sees the increase by the first one
+        {
+            refused.Add(0, new KeyValuePair<string, object?>("limit", Describe(limit).Name));
+        }
     }
 
     /// <param name="limit">The limit.</param>

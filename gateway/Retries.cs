@@ -51,8 +51,7 @@ internal static class Retries
     private static bool IsUnopened(IForwarderErrorFeature failure) => failure switch
     {
         { Error: ForwarderError.RequestTimedOut, Exception: OperationCanceledException { InnerException: TimeoutException } } => true,
-        { Error: ForwarderError.Request, Exception: SocketException or OperationCanceledException { InnerException: TimeoutException } }
-            => true,
+        { Error: ForwarderError.Request, Exception: SocketException } => true,
         { Error: ForwarderError.Request, Exception: HttpRequestException { HttpRequestError: var error } } => error
             is HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError or HttpRequestError.SecureConnectionError,
         _ => false,

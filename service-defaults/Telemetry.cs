@@ -45,6 +45,9 @@ internal static class Telemetry
         }
     }
 
+    /// <summary>Makes the collector of metrics now, before the endpoints of a program make instruments.</summary>
+    public static void Begin(IServiceProvider services) => _ = services.GetService<MeterProvider>();
+
     /// <summary>
     /// Makes the collector of metrics before any other hosted service and what these need. Instruments count zeros when they are made, so
     /// that a series exists before its first event: Prometheus sees no increase in a series that begins with 1.

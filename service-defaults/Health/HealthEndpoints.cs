@@ -1,6 +1,7 @@
 using System.Text.Json.Serialization;
 using AuthMesh.Errors;
 using AuthMesh.Keys;
+using AuthMesh.Metrics;
 using AuthMesh.Revocations;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -35,6 +36,7 @@ internal sealed class HealthEndpoints(HealthCheckService checks) : IStartupFilte
 
     private static Task AnswerAsync(HttpContext context, Func<HttpContext, Task> answer)
     {
+        context.LeaveOutOfMetrics();
         if (HttpMethods.IsGet(context.Request.Method) || HttpMethods.IsHead(context.Request.Method))
         {
             return answer(context);

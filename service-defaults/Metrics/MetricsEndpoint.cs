@@ -4,7 +4,6 @@ using AuthMesh.Settings;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 
@@ -67,11 +66,7 @@ internal sealed class MetricsEndpoint : IStartupFilter
             return;
         }
 
-        if (context.Features.Get<IHttpMetricsTagsFeature>() is { } counted)
-        {
-            counted.MetricsDisabled = true; // scrapes are not what people want to see in their graphs of requests
-        }
-
+        context.LeaveOutOfMetrics();
         if (text.Read() is not { } metrics)
         {
             await Unreadable.ExecuteAsync(context);

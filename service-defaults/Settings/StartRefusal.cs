@@ -39,6 +39,7 @@ public static class StartRefusal
     {
         var name = app.Environment.ApplicationName;
         var problems = FindProblems(app.Services);
+        Telemetry.Begin(app.Services);
         try
         {
             map?.Invoke(app);

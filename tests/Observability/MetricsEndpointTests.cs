@@ -140,17 +140,23 @@ public sealed partial class MetricsEndpointTests(ObservedMesh mesh)
     }
 
     [Fact]
-    public async Task Scrapes_do_not_count_as_requests()
+    public async Task Scrapes_and_probes_do_not_count_as_requests()
     {
         using var inner = new Caller(mesh.MetricsOf("resource-service"));
-        await mesh.Gateway.GetAsync("/protected", mesh.UserToken);
-        var before = await CountAsync();
+        var before = await CountedAsync(await CountAsync());
 
         await inner.GetAsync("/metrics");
+        await inner.GetAsync("/health/ready");
         Assert.Equal(before, await CountAsync());
 
-        await mesh.Gateway.GetAsync("/protected", mesh.UserToken);
-        await Patience.UntilAsync(async () => await CountAsync() == before + 1); // counted after the answer
+        await CountedAsync(before);
+
+        // Sends a request, which is counted after its answer.
+        async Task<double> CountedAsync(double counted)
+        {
+            await mesh.Gateway.GetAsync("/protected", mesh.UserToken);
+            return await Patience.UntilAsync(CountAsync, count => count == counted + 1);
+        }
 
         async Task<double> CountAsync() => (await ReadAsync("resource-service"))
             .Where(series => series.Line.StartsWith("http_server_request_duration_seconds_count{", StringComparison.Ordinal))
