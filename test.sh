@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs every test. Arguments are passed to the test runner: ./test.sh --filter-class '*LoginTests'
 # PostgreSQL runs in a container if an engine answers, otherwise from this machine's server binaries. A Chromium opens the pages, Helm
-# renders the chart, and a Prometheus reads the metrics. As root, the script installs what is missing from the distribution's packages.
+# renders the chart, and a Prometheus reads the metrics. As root on Debian, the script installs what is missing, or unpacks it below tests/.
 # Otherwise it says what to install. The exit status is that of the tests.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"

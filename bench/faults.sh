@@ -5,7 +5,8 @@
 #   bench/faults.sh --only disk-full ...  some faults; prints and writes nothing. --help lists their names
 #
 # Needs the .NET SDK, PostgreSQL and libfaketime, and for the full disk root. As root on Debian or Ubuntu, it installs what is missing other
-# than the SDK. The exit status is 1 if an acknowledged write is lost, an ended token is accepted, or a fault could not run.
+# than the SDK. The exit status is 1 if an acknowledged write is lost, an ended token is accepted, a mesh does not recover, or a fault
+# cannot run.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

@@ -91,7 +91,7 @@ SQL
 }
 
 write_sql | tool psql --no-psqlrc --no-password --quiet --output=/dev/null --set=ON_ERROR_STOP=1 ||
-  fail "The restore failed. The database is as it was before."
+  fail "The restore failed. It changed nothing, unless the connection broke at its very end."
 
 echo "Restored $file. The services work again within seconds if they have the master key of that time." >&2
 echo "What is lost, and what to do now: docs/operations/backup.md" >&2

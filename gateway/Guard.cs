@@ -37,10 +37,11 @@ internal sealed class Guard(AccessTokenHandler tokens, TokenPolicies policies, I
         }
 
         token.SetFor(context);
+        tokens.CountRemembered();
         return true;
     }
 
-    /// <summary>Whether the request has a cached token that is valid now, whatever its route demands.</summary>
+    /// <summary>Whether the request has a cached token that is valid now. The policy of the route does not count.</summary>
     public bool Knows(HttpContext context) => tokens.FindValid(context.Request.Headers.Authorization) is not null;
 
     private Admission Read(Endpoint endpoint)

@@ -58,6 +58,7 @@ internal sealed partial class RefusedRequests
         _ => ("per_client", "Concurrency:PerClient"),
     };
 
-    [LoggerMessage(LogLevel.Warning, "Gateway:{Setting} refused {Count} requests since its last line like this, the latest of {Caller}")]
+    [LoggerMessage(
+        LogLevel.Warning, "Gateway:{Setting} has refused {Count} requests since the last such warning, most recently from {Caller}")]
     private partial void LogRefused(string setting, long count, string caller);
 }

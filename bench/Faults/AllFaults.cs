@@ -22,9 +22,10 @@ internal static class AllFaults
         new("500 ms added to each answer of PostgreSQL for 5 s", "slow-database", Single,
             mesh => Run(() => mesh.BeforeDatabase.Delay = TimeSpan.FromMilliseconds(500)),
             mesh => Run(() => mesh.BeforeDatabase.Delay = TimeSpan.Zero)),
-        new("Pool of 5 connections, with 50 parallel logins", "small-pool", new(PoolSize: 5), _ => Task.CompletedTask)
+        new("50 parallel logins for 10 s, with a pool of 5 connections", "small-pool", new(PoolSize: 5), _ => Task.CompletedTask,
+            _ => Task.CompletedTask)
         {
-            ParallelLogins = 50,
+            ParallelLogins = 50, Lasts = TimeSpan.FromSeconds(10),
         },
         new("Feed, keys and exchange cut for 20 s", "feed-cut", Single, mesh => Run(mesh.BeforeIssuer.FallSilent),
             mesh => Run(mesh.BeforeIssuer.Speak))

@@ -11,6 +11,6 @@ internal sealed record Fault(
     /// <summary>The time from the beginning to the repair.</summary>
     public TimeSpan Lasts { get; init; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>Callers who sign in at the same time, beside the usual load.</summary>
+    /// <summary>Callers who sign in all the time from the beginning to the repair, beside the usual load.</summary>
     public int ParallelLogins { get; init; }
 }

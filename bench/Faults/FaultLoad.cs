@@ -7,8 +7,8 @@ using System.Text.Json;
 namespace AuthMesh.Bench.Faults;
 
 /// <summary>
-/// Callers of the gateway who go on whatever happens. Each request is sent once, so that every failure is seen. They read protected data,
-/// register, change passwords, and end sessions.
+/// Calls the gateway during the whole fault: reads protected data, registers users, changes passwords and ends sessions. It sends each
+/// request once, so the table shows every failure.
 /// </summary>
 internal sealed class FaultLoad : IDisposable
 {
@@ -17,7 +17,7 @@ internal sealed class FaultLoad : IDisposable
 
     private readonly Stopwatch sinceStart = Stopwatch.StartNew();
     private readonly ConcurrentQueue<Attempt> attempts = [];
-    private readonly CancellationTokenSource stopping = new();
+    private readonly CancellationTokenSource stopping = new(), stoppingLogins = new();
     private readonly HttpClient http;
     private readonly Ledger ledger;
     private readonly List<Task> callers = [];
@@ -36,7 +36,7 @@ internal sealed class FaultLoad : IDisposable
 
     public TimeSpan Now => sinceStart.Elapsed;
 
-    public async Task StartAsync(int parallelLogins)
+    public async Task StartAsync()
     {
         var (reader, password) = await Ledger.NewAccountAsync(http);
         var token = await TokenAsync(reader, password) ?? throw new InvalidOperationException("The load cannot sign in before the fault.");
@@ -51,11 +51,19 @@ internal sealed class FaultLoad : IDisposable
         Begin(BetweenWrites, ChangePasswordAsync);
         Begin(BetweenWrites, () => EndSessionAsync(name, password));
         Begin(BetweenWrites, () => ledger.AskWithEndedTokenAsync(http));
-        for (var i = 0; i < parallelLogins; i++)
+    }
+
+    /// <summary>Adds callers who sign in without a pause, each as another user, until <see cref="StopLogins"/>.</summary>
+    public async Task StartLoginsAsync(int count)
+    {
+        for (var i = 0; i < count; i++)
         {
-            Begin(TimeSpan.Zero, () => TokenAsync(name, password));
+            var (name, password) = await Ledger.NewAccountAsync(http);
+            Begin(TimeSpan.Zero, () => TokenAsync(name, password), stoppingLogins.Token);
         }
     }
+
+    public void StopLogins() => stoppingLogins.Cancel();
 
     public async Task StopAsync()
     {
@@ -67,16 +75,17 @@ internal sealed class FaultLoad : IDisposable
     {
         http.Dispose();
         stopping.Dispose();
+        stoppingLogins.Dispose();
     }
 
-    private void Begin(TimeSpan pause, Func<Task> callAsync) => callers.Add(Task.Run(async () =>
+    private void Begin(TimeSpan pause, Func<Task> callAsync, CancellationToken until = default) => callers.Add(Task.Run(async () =>
     {
-        while (!stopping.IsCancellationRequested)
+        while (!stopping.IsCancellationRequested && !until.IsCancellationRequested)
         {
             await callAsync();
             await Task.Delay(pause);
         }
-    }));
+    }, CancellationToken.None));
 
     private async Task RegisterAsync()
     {

@@ -12,16 +12,18 @@ internal static class FaultRun
         var gateway = mesh.Mesh.Gateway.Address;
         var ledger = new Ledger();
         using var load = new FaultLoad(gateway, ledger);
-        await load.StartAsync(fault.ParallelLogins);
+        await load.StartAsync();
         await Task.Delay(Before, cancellation);
 
         var began = load.Now;
+        await load.StartLoginsAsync(fault.ParallelLogins);
         await fault.BreakAsync(mesh);
         var repaired = began;
         if (fault.RepairAsync is not null)
         {
             await Task.Delay(fault.Lasts, cancellation);
             repaired = load.Now;
+            load.StopLogins();
             await fault.RepairAsync(mesh);
         }
 

@@ -13,7 +13,7 @@ internal sealed record Outcome(
 {
     public int Accepted => Ledger.AcceptedTooLate + AcceptedAfterwards;
 
-    public bool Holds => Lost == 0 && Accepted == 0;
+    public bool Holds => Lost == 0 && Accepted == 0 && RecoversIn != TimeSpan.MaxValue;
 
     /// <summary>The failed requests by what they got, the most frequent first.</summary>
     public IEnumerable<(string Result, int Count)> Failures => Attempts.Where(attempt => attempt.HasFailed)

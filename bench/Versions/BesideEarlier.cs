@@ -3,6 +3,7 @@ using System.Net;
 using System.Text.Json;
 using AuthMesh.LocalMesh;
 using AuthMesh.TestMesh;
+using Npgsql;
 
 namespace AuthMesh.Bench.Versions;
 
@@ -38,6 +39,8 @@ internal static class BesideEarlier
         using var old = new Caller(before.Identity.Address);
         using var oldService = new Caller(before.Resource.Address);
         var user = await SignUpAsync(old);
+
+        var mayGoBack = await KeepsVersionAsync(before.ConnectionString, cancellation);
 
         // 2. This version migrates the database that the earlier one uses. A service of the earlier version follows it.
         await using var identity = await StartAsync("identity-service", now, before.Identity.Settings, cancellation);
@@ -78,6 +81,12 @@ internal static class BesideEarlier
             }
         }
 
+        if (!mayGoBack)
+        {
+            Console.WriteLine("The earlier version refuses every newer schema by design, so going back to it is not checked.");
+            return problems.Report();
+        }
+
         // 4. The earlier version starts again on the newer schema, as after a rollback.
         await problems.TryAsync("the earlier identity service starts again", async () =>
         {
@@ -86,6 +95,15 @@ internal static class BesideEarlier
             return await SignInAsync(old, user.Username);
         });
         return problems.Report();
+    }
+
+    /// <summary>Whether the earlier version reads from the database which versions may use it.</summary>
+    private static async Task<bool> KeepsVersionAsync(string connectionString, CancellationToken cancellation)
+    {
+        await using var connection = new NpgsqlConnection(connectionString);
+        await connection.OpenAsync(cancellation);
+        await using var command = new NpgsqlCommand("SELECT to_regclass('schema_version') IS NOT NULL", connection);
+        return (bool)(await command.ExecuteScalarAsync(cancellation))!;
     }
 
     private static async Task<ServiceProcess> StartAsync(

@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using AuthMesh.Client.CommandLine;
 
 namespace AuthMesh.Client.Server;
@@ -5,7 +6,18 @@ namespace AuthMesh.Client.Server;
 /// <summary>Explains why no answer came, with a hint at the cure.</summary>
 internal static class NoAnswer
 {
-    public static CommandFailure From(HttpRequestException exception, ServerAddress server) => exception.HttpRequestError switch
+    /// <summary>
+    /// Whether an exception says that no answer came. SocketsHttpHandler does not wrap the reset of a connection just made.
+    /// </summary>
+    public static bool Explains(Exception exception) => exception is HttpRequestException or SocketException;
+
+    public static CommandFailure From(Exception exception, ServerAddress server) =>
+        exception is HttpRequestException request ? From(request, server) : Closed(server);
+
+    public static CommandFailure InTime(ServerAddress server, TimeSpan patience) =>
+        Unavailable($"No answer from {server} within {patience.TotalSeconds:0} s", "the server may be overloaded or starting; try again");
+
+    private static CommandFailure From(HttpRequestException exception, ServerAddress server) => exception.HttpRequestError switch
     {
         HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError or HttpRequestError.ProxyTunnelError
             when ProxyFor(server) is { } proxy => Unavailable(
@@ -25,15 +37,12 @@ internal static class NoAnswer
         _ => CommandFailure.Unexpected($"{server} does not answer as a web server: {exception.Message}", Answer.WrongServerHint),
     };
 
-    public static CommandFailure InTime(ServerAddress server, TimeSpan patience) =>
-        Unavailable($"No answer from {server} within {patience.TotalSeconds:0} s", "the server may be overloaded or starting; try again");
-
-    public static CommandFailure Closed(ServerAddress server) =>
-        Unavailable($"{server} closed the connection before it answered", "try again");
-
     // Leaves out a name and password in the proxy's address.
     private static string? ProxyFor(ServerAddress server) => server.IsLoopback ? null
         : HttpClient.DefaultProxy.GetProxy(server.Origin)?.GetComponents(UriComponents.SchemeAndServer, UriFormat.UriEscaped);
+
+    private static CommandFailure Closed(ServerAddress server) =>
+        Unavailable($"{server} closed the connection before it answered", "try again");
 
     private static CommandFailure Unavailable(string message, string hint) =>
         new(ExitCode.Unavailable, "unavailable", message, hint);

@@ -1,5 +1,4 @@
 using System.Net.Http.Headers;
-using System.Net.Sockets;
 using AuthMesh.Client.CommandLine;
 
 namespace AuthMesh.Client.Server;
@@ -35,13 +34,9 @@ internal sealed class ServerConnection(ServerAddress server) : IDisposable
             using var response = await http.SendAsync(message, patience.Token);
             return await Answer.ReadAsync(response, patience.Token);
         }
-        catch (HttpRequestException exception)
+        catch (Exception exception) when (NoAnswer.Explains(exception))
         {
             throw NoAnswer.From(exception, server);
-        }
-        catch (SocketException) // the only failure that SocketsHttpHandler does not wrap: the reset of a connection just made
-        {
-            throw NoAnswer.Closed(server);
         }
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
         {
@@ -59,13 +54,9 @@ internal sealed class ServerConnection(ServerAddress server) : IDisposable
             return await http.SendAsync(message, HttpCompletionOption.ResponseHeadersRead, cancellation)
                 .WaitAsync(request.Patience, cancellation);
         }
-        catch (HttpRequestException exception)
+        catch (Exception exception) when (NoAnswer.Explains(exception))
         {
             throw NoAnswer.From(exception, server);
-        }
-        catch (SocketException) // as above
-        {
-            throw NoAnswer.Closed(server);
         }
         catch (TimeoutException)
         {

@@ -61,11 +61,13 @@ internal sealed class Walk(ServerConnection connection) : IDisposable
         var request = RequestFor(step.Request);
         var response = await connection.OpenAsync(request, cancellation);
         var status = (int)response.StatusCode;
+        stream = null;
         try
         {
             stream = await LiveStream.OpenAsync(response, request.Patience, cancellation);
             var isAsExpected = status == step.Expected.Status && stream?.FirstEvent == step.Expected.Message;
-            return new StepResult(step, status, stream?.FirstEvent ?? "not an event stream", Code: null, Role: null, isAsExpected);
+            var text = stream?.FirstEvent ?? "no event stream, or one that broke off";
+            return new StepResult(step, status, text, Code: null, Role: null, isAsExpected);
         }
         catch (TimeoutException)
         {

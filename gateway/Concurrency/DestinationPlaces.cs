@@ -17,10 +17,7 @@ internal sealed class DestinationPlaces
         CommonFailures.Unavailable("service_busy", "The service behind this path has as many requests under way as it may");
 
     private static readonly Failure ClientIsBusy =
-        new(StatusCodes.Status429TooManyRequests, "too_many_requests", "Too many requests from your network are under way")
-        {
-            RetryAfter = TimeSpan.FromSeconds(1),
-        };
+        CommonFailures.TooManyRequests("Too many requests from your network are under way", TimeSpan.FromSeconds(1));
 
     private readonly ConditionalWeakTable<DestinationState, Places> all = [];
     private readonly ConditionalWeakTable<DestinationState, Places>.CreateValueCallback create;
@@ -35,7 +32,7 @@ internal sealed class DestinationPlaces
         create = _ => new Places(options.PerDestination, options.PerClient, options.Queue, clock);
     }
 
-    /// <summary>How many requests a destination has, under way or waiting.</summary>
+    /// <summary>How many requests a destination has, under way or waiting. Streams do not count: an idle one costs nothing.</summary>
     public int LoadOf(DestinationState destination) => Of(destination).Load;
 
     /// <summary>The client whose requests are counted together; null if it is exempt.</summary>

@@ -5,9 +5,9 @@ using Yarp.ReverseProxy.Model;
 namespace AuthMesh.Gateway.Destinations;
 
 /// <summary>
-/// Chooses the destinations that get requests: those whose last probe succeeded; without any, those that were not probed yet; without any,
-/// those that answered their last probe. So a replica that joins gets its first request when it is ready, and a caller of a single replica
-/// that still starts gets that replica's own reason. A replica that hangs gets nothing.
+/// Chooses the destinations that get requests: those whose last probe succeeded; without any, those that answered their last probe or were
+/// not probed yet. So a replica that joins others gets its first request when it is ready, and a caller of a single replica that still
+/// starts gets that replica's own reason. A replica that hangs gets requests until its second probe fails.
 /// </summary>
 internal sealed class ReadyDestinations(SilentDestinations silent) : IAvailableDestinationsPolicy
 {
@@ -27,11 +27,8 @@ internal sealed class ReadyDestinations(SilentDestinations silent) : IAvailableD
             .. allDestinations.Where(destination => !heedsFailures || destination.Health.Passive != DestinationHealth.Unhealthy),
         ];
         return !isProbed ? usable
-            : With(DestinationHealth.Healthy) ?? With(DestinationHealth.Unknown)
-            ?? usable.FindAll(destination => !silent.Contains(destination));
-
-        List<DestinationState>? With(DestinationHealth active) =>
-            usable.FindAll(destination => destination.Health.Active == active) is { Count: > 0 } found ? found : null;
+            : usable.FindAll(destination => destination.Health.Active == DestinationHealth.Healthy) is { Count: > 0 } ready ? ready
+            : usable.FindAll(destination => !silent.Contains(destination));
     }
 
     /// <summary>Makes this policy the default of a cluster with probes.</summary>

@@ -30,7 +30,9 @@ internal sealed class RateLimits(IOptions<GatewayOptions> gateway, TimeProvider 
 
     /// <summary>The step before the framework verifies a token that is not cached, which costs far more than a refusal.</summary>
     public RequestDelegate BeforeNewToken(RequestDelegate next, Predicate<HttpContext> isKnown) => context =>
-        !isKnown(context) && RefuseStranger(context) is { } refusal ? refusal.ExecuteAsync(context) : next(context);
+        RateClass.Of(context) == RateClass.SignedIn && !isKnown(context) && RefuseStranger(context) is { } refusal
+            ? refusal.ExecuteAsync(context)
+            : next(context);
 
     /// <summary>The step after authentication: counts the requests of other routes by session.</summary>
     public RequestDelegate BySession(RequestDelegate next) => context =>
@@ -81,8 +83,8 @@ internal sealed class RateLimits(IOptions<GatewayOptions> gateway, TimeProvider 
         refused.Count(limit, caller);
         var retryAfter = clock.GetElapsedTime(0, wait);
         return limit == RequestLimit.SignedIn
-            ? new Failure(429, "too_many_requests", "Too many requests of this session") { RetryAfter = retryAfter }
-            : new Failure(429, "too_many_requests", "Too many requests from your network") { RetryAfter = retryAfter };
+            ? CommonFailures.TooManyRequests("Too many requests of this session", retryAfter)
+            : CommonFailures.TooManyRequests("Too many requests from your network", retryAfter);
     }
 }
 

@@ -87,8 +87,7 @@ internal sealed class ForwardStreams(
         }
         finally
         {
-            await stream.FinishAsync();
-            stream.Detach(context);
+            await stream.FinishAsync(context);
         }
     }
 

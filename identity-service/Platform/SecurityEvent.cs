@@ -179,7 +179,7 @@ internal sealed class SecurityEvents
     public const string Category = "AuthMesh.Security";
 
     // Alerts look for an increase, and a series that begins with its first event has none.
-    private static readonly string[] Alerting =
+    internal static readonly string[] CountedFromZero =
     [
         "login_succeeded", "login_failed", "login_blocked", "second_factor_demanded", "refresh_reused", "passkey_counter_regressed",
         "recovery_code_used", "signing_key_distrusted", "admin_recovered",
@@ -195,7 +195,7 @@ internal sealed class SecurityEvents
         logger = loggers.CreateLogger(Category);
         events = meters.Create("AuthMesh.Identity").CreateCounter<long>(
             "authmesh.security.events", "{event}", "Security events, by event. Sign-ins are among them, by outcome.");
-        foreach (var kind in Alerting)
+        foreach (var kind in CountedFromZero)
         {
             Count(kind, 0);
         }

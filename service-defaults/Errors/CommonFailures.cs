@@ -61,6 +61,12 @@ public static class CommonFailures
         StatusCodes.Status415UnsupportedMediaType, "unsupported_media_type",
         "The request body must not be compressed or encoded: leave out Content-Encoding");
 
+    /// <summary>429 for a caller who has used up a limit (RFC 6585 §4).</summary>
+    /// <param name="message">A sentence for people.</param>
+    /// <param name="retryAfter">When the next request is let through.</param>
+    public static Failure TooManyRequests(string message, TimeSpan retryAfter) =>
+        new(StatusCodes.Status429TooManyRequests, "too_many_requests", message) { RetryAfter = retryAfter };
+
     /// <summary>The failure for a bare status, if code set one and wrote no body.</summary>
     public static Failure FromStatus(int status) => status switch
     {

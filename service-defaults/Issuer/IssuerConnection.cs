@@ -18,6 +18,9 @@ public sealed class IssuerConnection : IDisposable
     /// <summary>The header of the service credential. The gateway never forwards it from a client.</summary>
     public const string ServiceKeyHeader = "AuthMesh-Service-Key";
 
+    // A name may have any number of addresses, and no route's timeout ends the wait of a session cookie.
+    private const int MaximumAttempts = 3;
+
     // Per attempt. Inner hosts answer quickly or not at all, and a request may be waiting for the answer.
     private static readonly TimeSpan AttemptTimeout = TimeSpan.FromSeconds(3);
 
@@ -71,7 +74,8 @@ public sealed class IssuerConnection : IDisposable
     internal CancellationToken ReplicasChanged => names.Changed;
 
     /// <summary>
-    /// Sends the request to one replica, and to the next one if that does not answer or answers 5xx. Use it only for idempotent requests.
+    /// Sends the request to one replica, and to the next one, at most two more, if that does not answer or answers 5xx. Use it only for
+    /// idempotent requests.
     /// </summary>
     /// <param name="createRequest">Creates the request for each attempt; its address is a path.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
@@ -84,7 +88,7 @@ public sealed class IssuerConnection : IDisposable
         for (var attempt = 0; ; attempt++)
         {
             var replica = replicas[(start + attempt) % replicas.Count];
-            var isLast = attempt == replicas.Count - 1;
+            var isLast = attempt == Math.Min(replicas.Count, MaximumAttempts) - 1;
             using var request = createRequest();
             Address(request, replica);
             RequestTrace.AddTo(request.Headers);

@@ -7,7 +7,7 @@ namespace AuthMesh.Metrics;
 
 /// <summary>
 /// Writes the metrics of this process in Prometheus' text format 0.0.4, when a scrape asks for them. OpenTelemetry's own exporter is a
-/// pre-release, which the package of this library could not depend on (docs/decisions/0039).
+/// pre-release, which the package of this library could not depend on (docs/decisions/0037).
 /// </summary>
 [ExportModes(ExportModes.Pull)]
 internal sealed class PrometheusText : BaseExporter<Metric>, IPullMetricExporter

@@ -93,26 +93,34 @@ internal sealed partial class NameAddresses(
 
     private async Task LookUpAsync(FollowedName name)
     {
+        List<IPAddress> found;
         try
         {
-            var found = ChooseFamily(await lookUp(name.Name, CancellationToken.None));
-            if (found.Count == 0)
-            {
-                Keep(name, "it has no address");
-                return;
-            }
-
-            name.Problem = null;
-            if (!found.SequenceEqual(name.Addresses))
-            {
-                name.Addresses = found;
-                LogChanged(name.Name, string.Join(' ', found));
-                await Interlocked.Exchange(ref changed, new()).CancelAsync();
-            }
+            found = ChooseFamily(await lookUp(name.Name, CancellationToken.None));
         }
         catch (Exception exception) // of any kind, because the next lookup may succeed
         {
             Keep(name, exception.Message);
+            return;
+        }
+
+        if (found.Count == 0)
+        {
+            Keep(name, "it has no address");
+            return;
+        }
+
+        var isResolvedAgain = name.Problem is not null;
+        name.Problem = null;
+        if (!found.SequenceEqual(name.Addresses))
+        {
+            name.Addresses = found;
+            LogChanged(name.Name, string.Join(' ', found));
+            await Interlocked.Exchange(ref changed, new()).CancelAsync();
+        }
+        else if (isResolvedAgain)
+        {
+            LogResolvedAgain(name.Name);
         }
     }
 
@@ -135,6 +143,9 @@ internal sealed partial class NameAddresses(
 
     [LoggerMessage(LogLevel.Information, "The addresses of {Name} are now {Addresses}")]
     private partial void LogChanged(string name, string addresses);
+
+    [LoggerMessage(LogLevel.Information, "The name {Name} can be resolved again, to the same addresses")]
+    private partial void LogResolvedAgain(string name);
 
     [LoggerMessage(LogLevel.Warning, "The name {Name} cannot be resolved: {Reason}. Using what it had last: {Addresses}")]
     private partial void LogUnresolved(string name, string reason, string addresses);

@@ -37,6 +37,7 @@ internal sealed class BearerAuthentication(AccessTokenHandler tokens, FrameworkP
         {
             var verdict = new Verdict(new TokenPrincipal(token));
             token.SetFor(context);
+            tokens.CountRemembered();
             context.Features.Set(verdict);
             return verdict.Result!;
         }

@@ -26,7 +26,7 @@ internal sealed class ShutdownGrace(
     private readonly CancellationTokenSource over = new();
     private volatile bool isStopped; // by its host, without a signal
 
-    /// <summary>Canceled when the service stops to listen. What never ends by itself, such as a stream, ends then.</summary>
+    /// <summary>Canceled when the service stops listening. Requests that never end by themselves, such as streams, must end then.</summary>
     public CancellationToken Over => over.Token;
 
     private bool HasBegun => isStopped || lifetime.ApplicationStopping.IsCancellationRequested;

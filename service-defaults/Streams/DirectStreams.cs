@@ -47,11 +47,15 @@ internal sealed class DirectStreams(OpenStreams streams, GatewayMark mark, IOpti
         {
             try
             {
-                await stream.FinishAsync();
+                if (isHeld)
+                {
+                    streams.EndIfRevoked(stream); // the handler may have learnt that the session has ended before the stream did
+                }
+
+                await stream.FinishAsync(context);
             }
             finally
             {
-                stream.Detach(context);
                 if (isHeld)
                 {
                     streams.Remove(stream);

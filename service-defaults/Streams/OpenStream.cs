@@ -119,10 +119,28 @@ internal sealed class OpenStream : IHttpRequestLifetimeFeature, IHttpUpgradeFeat
     }
 
     /// <summary>
-    /// Waits until an ended WebSocket is closed on both sides, or cut. Call it when the handler is done, also if it threw: nothing is
-    /// written to the connection afterwards.
+    /// Waits until an ended WebSocket is closed on both sides, or cut, and gives the request back to the web server. Call it when the
+    /// handler is done, also if it threw: nothing is written to the connection afterwards.
     /// </summary>
-    public Task FinishAsync() => socket?.FinishAsync() ?? Task.CompletedTask;
+    public async Task FinishAsync(HttpContext context)
+    {
+        try
+        {
+            if (Volatile.Read(ref socket) is { } accepted)
+            {
+                if (EndedBy is not null)
+                {
+                    CloseSocket(accepted); // End does it on another thread, which may be late
+                }
+
+                await accepted.FinishAsync();
+            }
+        }
+        finally
+        {
+            Detach(context);
+        }
+    }
 
     /// <summary>Cancels a handshake that has no answer yet.</summary>
     public void CancelUnlessAccepted()

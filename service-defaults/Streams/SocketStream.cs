@@ -90,6 +90,7 @@ internal sealed class SocketStream(Stream inner, Action abort, TimeProvider cloc
         ThrowIfEnded();
         if (!reading.Wait(0, CancellationToken.None))
         {
+            ThrowIfEnded(); // the end may have come since, and taken the turn
             throw new InvalidOperationException("Another read of this stream is under way.");
         }
 

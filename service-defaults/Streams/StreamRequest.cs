@@ -13,8 +13,8 @@ public static class StreamRequest
     {
         /// <summary>
         /// Canceled when the session of the caller's access token ends, or when a new epoch of its user revokes the token. It is never
-        /// canceled for a caller without a token of the mesh, nor because the token expires, nor once the request is over. In a hub, ask
-        /// <c>Context.GetHttpContext()</c>.
+        /// canceled for a caller without a token of the mesh, nor because the token expires, nor by what happens after the request. In a
+        /// hub, ask <c>Context.GetHttpContext()</c>.
         /// </summary>
         public CancellationToken SessionEnded => Find(context)?.Token ?? CancellationToken.None;
     }
@@ -48,17 +48,22 @@ public static class StreamRequest
     /// </summary>
     private sealed class SessionWatch(CancellationTokenSource session, Func<bool> hasEnded) : IDisposable
     {
+        private readonly CancellationTokenSource session = session;
+
         public CancellationTokenSource Source { get; } = CancellationTokenSource.CreateLinkedTokenSource(session.Token);
 
         public void Dispose()
         {
-            // The end of the session may have cut this request before it reached the source.
-            if (hasEnded())
+            using (Source)
             {
-                Source.Cancel();
+                // The end of the session may have cut this request before it reached the source.
+                if (hasEnded())
+                {
+                    Source.Cancel();
+                }
             }
 
-            Source.Dispose();
+            GC.KeepAlive(session);
         }
     }
 }

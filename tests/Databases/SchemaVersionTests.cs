@@ -66,7 +66,10 @@ public sealed partial class SchemaVersionTests(ProductionMesh mesh)
     public static TheoryData<string, bool> Operations => new()
     {
         { "column dropped", true }, { "table dropped", true }, { "column renamed", true }, { "table renamed", true },
-        { "column required", true }, { "required column added", true }, { "sql drops", true }, { "sql sets not null", true },
+        { "unique index added", true }, { "check added", true }, { "foreign key added", true }, { "sequence dropped", true },
+        { "column shortened", true }, { "sql drops a function", true }, { "sql adds a constraint", true },
+        { "index added", false }, { "sql replaces a function", false }, { "column required", true },
+        { "required column added", true }, { "sql drops", true }, { "sql sets not null", true },
         { "column added", false }, { "column with default added", false }, { "table added", false }, { "index dropped", false },
         { "sql creates", false },
     };
@@ -86,6 +89,15 @@ public sealed partial class SchemaVersionTests(ProductionMesh mesh)
             case "required column added": builder.AddColumn<int>("c", "t", nullable: false); break;
             case "sql drops": builder.Sql("ALTER TABLE t\n  DROP COLUMN c"); break;
             case "sql sets not null": builder.Sql("alter table t alter column c set not null"); break;
+            case "unique index added": builder.CreateIndex("i", "t", "c", unique: true); break;
+            case "check added": builder.AddCheckConstraint("k", "t", "c > 0"); break;
+            case "foreign key added": builder.AddForeignKey("k", "t", "c", "u"); break;
+            case "sequence dropped": builder.DropSequence("s"); break;
+            case "column shortened": builder.AlterColumn<string>("c", "t", maxLength: 10, oldClrType: typeof(string)); break;
+            case "sql drops a function": builder.Sql("DROP FUNCTION f()"); break;
+            case "sql adds a constraint": builder.Sql("ALTER TABLE t ADD CONSTRAINT k CHECK (c > 0)"); break;
+            case "index added": builder.CreateIndex("i", "t", "c"); break;
+            case "sql replaces a function": builder.Sql("CREATE OR REPLACE FUNCTION f() RETURNS int AS $$ SELECT 1 $$ LANGUAGE sql"); break;
             case "column added": builder.AddColumn<int>("c", "t", nullable: true); break;
             case "column with default added": builder.AddColumn<int>("c", "t", nullable: false, defaultValue: 0); break;
             case "table added": builder.CreateTable("t", table => new { Id = table.Column<int>(nullable: false) }); break;
@@ -100,15 +112,20 @@ public sealed partial class SchemaVersionTests(ProductionMesh mesh)
     private static bool IsContracting(MigrationOperation operation) => operation switch
     {
         DropIndexOperation => false,
-        DropColumnOperation or DropTableOperation or RenameColumnOperation or RenameTableOperation => true,
+        DropColumnOperation or DropTableOperation or DropSequenceOperation or RenameColumnOperation or RenameTableOperation => true,
+        CreateIndexOperation index => index.IsUnique,
+        AddUniqueConstraintOperation or AddCheckConstraintOperation or AddForeignKeyOperation => true,
         AlterColumnOperation altered =>
-            altered.ClrType != altered.OldColumn.ClrType || (!altered.IsNullable && altered.OldColumn.IsNullable),
+            altered.ClrType != altered.OldColumn.ClrType || altered.ColumnType != altered.OldColumn.ColumnType
+            || altered.MaxLength < (altered.OldColumn.MaxLength ?? int.MaxValue) || (!altered.IsNullable && altered.OldColumn.IsNullable),
         AddColumnOperation added => added is { IsNullable: false, DefaultValue: null, DefaultValueSql: null },
         SqlOperation sql => Contraction().IsMatch(sql.Sql),
         _ => false,
     };
 
-    [GeneratedRegex(@"\bDROP\s+(TABLE|COLUMN)\b|\bRENAME\b|\bSET\s+NOT\s+NULL\b", RegexOptions.IgnoreCase)]
+    [GeneratedRegex(
+        @"\bDROP\s+(TABLE|COLUMN|SEQUENCE|FUNCTION)\b|\bRENAME\b|\bSET\s+NOT\s+NULL\b|\bADD\s+CONSTRAINT\b|\bUNIQUE\s+INDEX\b",
+        RegexOptions.IgnoreCase)]
     private static partial Regex Contraction();
 
     private async Task<OwnDatabase> WithNewerSchemaAsync()

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using AuthMesh.Issuer;
+using AuthMesh.LocalMesh;
 using AuthMesh.Replicas;
 using AuthMesh.Settings;
 using AuthMesh.Tests.Harness;
@@ -15,7 +16,7 @@ public sealed class ResetConnectionTests
     [Fact]
     public async Task A_connection_that_is_reset_at_once_is_a_request_that_failed()
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        using var listener = new TcpListener(Loopback.Address, 0);
         listener.Start();
         using var stop = new CancellationTokenSource();
         var resetting = ResetEachAsync(listener, stop.Token);

@@ -18,7 +18,7 @@ public sealed class StartOrderTests(OwnMesh mesh)
 
         await mesh.Mesh.Gateway.RestartAsync();
         await mesh.Mesh.Resource.RestartAsync();
-        await AssertWaitsAsync(mesh.Gateway, "waiting for the signing keys", "no destination answers for identity");
+        await AssertWaitsAsync(mesh.Gateway, "waiting for the signing keys", "no destination is ready for identity");
         await AssertWaitsAsync(mesh.Resource, "waiting for the signing keys");
         await AssertTokensCannotBeCheckedAsync(token);
 
@@ -60,7 +60,7 @@ public sealed class StartOrderTests(OwnMesh mesh)
         await mesh.Mesh.Identity.RestartAsync();
         await mesh.Mesh.Identity.WaitUntilReadyAsync(cancellation: TestContext.Current.CancellationToken);
         await mesh.Mesh.Gateway.RestartAsync();
-        await AssertWaitsAsync(mesh.Gateway, "no destination answers for resource");
+        await AssertWaitsAsync(mesh.Gateway, "no destination is ready for resource");
         var (_, _, token) = await mesh.SignUpAsync();
         (await mesh.Gateway.GetAsync("/protected", token)).AssertError(503, "service_unavailable");
 

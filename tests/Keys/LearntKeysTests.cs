@@ -129,15 +129,16 @@ public sealed class LearntKeysTests : IAsyncLifetime
         one.Publish();
         await StartProcessAsync("01:00:00");
         await Patience.UntilAsync(() => one.Reports.Any(held => held.Length == 1)); // it has the keys, but nothing from the feed
-        (await caller.GetAsync("/protected", Sign(NobodysKey()))).AssertError(503, "keys_unavailable");
+        var answer = await Patience.UntilAsync(() => caller.GetAsync("/protected", Sign(NobodysKey())), _ => true); // it may not listen yet
+        answer.AssertError(503, "keys_unavailable");
         Assert.Equal(503, (await caller.GetAsync("/health/ready")).Status); // it has not read the revocation log yet
 
         one.IsSilent = two.IsSilent = false;
-        await Patience.UntilAsync(() => caller.GetAsync("/health/ready"), answer => answer.Status == 200);
-        await Patience.UntilAsync(() => caller.GetAsync("/protected", Sign(NobodysKey())), answer => answer.Status == 401);
+        await Patience.UntilAsync(() => caller.GetAsync("/health/ready"), seen => seen.Status == 200);
+        await Patience.UntilAsync(() => caller.GetAsync("/protected", Sign(NobodysKey())), seen => seen.Status == 401);
 
         one.IsSilent = two.IsSilent = true;
-        await Patience.UntilAsync(() => caller.GetAsync("/protected", Sign(NobodysKey())), answer => answer.Status == 503);
+        await Patience.UntilAsync(() => caller.GetAsync("/protected", Sign(NobodysKey())), seen => seen.Status == 503);
     }
 
     // As with a peer that vanished silently: the connection stays open until the verifier gives it up.

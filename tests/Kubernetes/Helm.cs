@@ -14,7 +14,7 @@ internal static class Helm
     private static readonly ConcurrentDictionary<string, Lazy<Task<Manifests>>> Rendered = new();
 
     private static readonly string Program = Environment.GetEnvironmentVariable("AUTHMESH_HELM")
-        ?? Path.Combine(Checkout.Root, "tests/bin/helm-4.1.4/helm");
+        ?? Directory.GetFiles(Path.Combine(Checkout.Root, "tests/bin"), "helm", SearchOption.AllDirectories).FirstOrDefault("helm");
 
     /// <summary>The names of the files in <c>deploy/helm/examples</c>.</summary>
     public static IReadOnlyList<string> Examples { get; } =

@@ -1,9 +1,11 @@
+using System.Text.RegularExpressions;
+using AuthMesh.Tests.Conventions.Documentation;
 using k8s.Models;
 
 namespace AuthMesh.Tests.Kubernetes;
 
 /// <summary>What must hold in every manifest that the chart renders.</summary>
-public sealed class ManifestTests
+public sealed partial class ManifestTests
 {
     private const long User = 1654; // of the images
 
@@ -52,6 +54,24 @@ public sealed class ManifestTests
 
         Assert.ThrowsAny<Exception>(() => Manifests.Read(text.Replace(right, wrong, StringComparison.Ordinal)));
     }
+
+    /// <summary>A service refuses to start with a setting of the mesh that it does not know.</summary>
+    [Theory]
+    [MemberData(nameof(Examples))]
+    public async Task Each_setting_of_the_mesh_is_one_that_the_services_know(string example)
+    {
+        var known = new Page("docs/settings.md").Rows("key").SelectMany(row => Page.Code(row[0])).ToHashSet(StringComparer.Ordinal);
+
+        var set = (await Helm.RenderAsync(example)).Pods.SelectMany(pod => pod.Environment.Keys)
+            .Where(name => name.Split("__")[0] is "AuthMesh" or "Identity" or "Gateway")
+            .Select(name => ItemOfList().Replace(name, "").Replace("__", ":", StringComparison.Ordinal)).ToHashSet(StringComparer.Ordinal);
+
+        Assert.NotEmpty(set);
+        Assert.Empty(set.Except(known));
+    }
+
+    [GeneratedRegex("__[0-9]+$")]
+    private static partial Regex ItemOfList();
 
     [Theory]
     [MemberData(nameof(Examples))]

@@ -1,6 +1,6 @@
 namespace AuthMesh.Tests.Kubernetes;
 
-/// <summary>Values of which comes an unsafe mesh, or one that does not start, are refused with the cure.</summary>
+/// <summary>Values that would give an unsafe mesh, or one that does not start, are refused with the cure.</summary>
 public sealed class RefusedValueTests
 {
     [Fact]
@@ -12,6 +12,7 @@ public sealed class RefusedValueTests
             "images.gateway=registry.example.com/authmesh/gateway:latest",
             "images.identityService=registry.example.com/authmesh/identity-service",
             "serviceKey.secret=", "database.password.secret=", "identityService.masterKey.secret=",
+            "identityService.firstAdminPassword.secret=",
             "database.connectionString=Host=db;Username=a;Password=a-secret",
             "migration.enabled=true",
             "settings.AuthMesh__ServiceKey=a-secret-of-more-than-32-characters",
@@ -28,7 +29,7 @@ public sealed class RefusedValueTests
                 "issuer is \"http://auth.example.com\". It must be the public https origin",
                 "images.gateway is", "images.identityService is",
                 "serviceKey.secret must name a Secret", "database.password.secret must name a Secret",
-                "identityService.masterKey.secret must name a Secret",
+                "identityService.masterKey.secret must name a Secret", "identityService.firstAdminPassword.secret must name a Secret",
                 "database.connectionString holds a password", "migration needs connectionString and password.secret",
                 "settings.AuthMesh__ServiceKey is a secret", "identityService.settings.Identity__Mail__Password is a secret",
                 "identityService.settings.identity__masterkey is a secret",

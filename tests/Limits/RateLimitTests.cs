@@ -45,7 +45,7 @@ public sealed class RateLimitTests(RateLimitTests.Limited fixture) : IClassFixtu
         refused.AssertError(429, "too_many_requests", "Too many requests from your network");
         Assert.InRange(int.Parse(refused.Header("Retry-After")!, CultureInfo.InvariantCulture), 600, 3600 / Requests);
         Assert.InRange(refusals, 1, int.MaxValue);
-        await Gateway.UntilLoggedAsync("Gateway:RateLimits:Anonymous refused");
+        await Gateway.UntilLoggedAsync("Gateway:RateLimits:Anonymous has refused");
         Assert.Equal(429, (await AskAsync("/open/x", full)).Status); // all routes of the class count together
         Assert.Equal(200, (await AskAsync("/echo/x", other)).Status);
         Assert.Equal(200, (await AskAsync("/counted-as-sign-in", full)).Status); // a class of its own

@@ -33,8 +33,8 @@ public sealed class BackupScriptTests(ProductionMesh production) : IDisposable
     [InlineData("PGDATABASE", "not_there", "pg_dump failed")]
     [InlineData("PGDATABASE", "postgres", "It is not a dump of an identity service's database")]
     [InlineData("PGDATABASE", "", "Set PGHOST, PGUSER and PGDATABASE")]
-    [InlineData("PATH", "/usr/bin:/bin", "pg_dump failed", "#!/bin/sh\necho 'the first bytes'; exit 1\n")]
-    [InlineData("PATH", "/usr/bin:/bin", "What pg_dump wrote is no dump", "#!/bin/sh\necho 'not a dump'\n")]
+    [InlineData("PATH", "", "pg_dump failed", "#!/bin/sh\necho 'the first bytes'; exit 1\n")]
+    [InlineData("PATH", "", "What pg_dump wrote is no dump", "#!/bin/sh\necho 'not a dump'\n")]
     public async Task A_failed_backup_leaves_no_file(string variable, string value, string message, string? program = null)
     {
         await using var own = await OwnDatabase.CreateAsync(production);
@@ -135,7 +135,7 @@ public sealed class BackupScriptTests(ProductionMesh production) : IDisposable
         await target.Database.ExecuteAsync("DROP TABLE mails; CREATE DOMAIN mails AS int");
         var failed = await backups.RestoreAsync(target.Database, file, "--replace");
         failed.AssertExited(1);
-        Assert.Contains("The database is as it was before", failed.Errors, StringComparison.Ordinal);
+        Assert.Contains("It changed nothing", failed.Errors, StringComparison.Ordinal);
         Assert.NotEqual(0, await ObjectsAsync(target, "newer%"));
         Assert.Equal("", await target.DumpAsync("used_challenges"));
 

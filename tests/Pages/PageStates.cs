@@ -146,7 +146,14 @@ internal static class PageStates
     {
         await page.GetByLabel(field.Label, new() { Exact = true }).FillAsync(field.Value);
         await page.GetByLabel(field.Label, new() { Exact = true }).PressAsync("Enter");
-        await page.WaitForLoadStateAsync();
+        try
+        {
+            await page.WaitForLoadStateAsync(LoadState.Load, new() { Timeout = 5_000 });
+        }
+        catch (TimeoutException)
+        {
+            await page.WaitForLoadStateAsync(); // Playwright misses an event that comes just when it begins to wait, but keeps the state
+        }
     }
 
     public static Task TakeCookiesAsync(this IPage page, PagesMesh mesh, Visitor visitor) => page.Context.AddCookiesAsync(

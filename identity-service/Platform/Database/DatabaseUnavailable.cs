@@ -49,8 +49,8 @@ internal static class DatabaseUnavailable
 
     private const string Rights =
         "The service's user needs CONNECT on the database, USAGE and CREATE on its schema, and must own the service's tables: "
-        + "GRANT USAGE, CREATE ON SCHEMA public TO …; If another user migrates, it needs USAGE on the schema and SELECT, INSERT, UPDATE "
-        + "and DELETE on every table instead.";
+        + "GRANT USAGE, CREATE ON SCHEMA public TO …; If another user migrates, it needs USAGE on the schema, SELECT, INSERT, UPDATE "
+        + "and DELETE on every table, and USAGE and SELECT on every sequence instead.";
 
     private const string ServerLog = "PostgreSQL's own log says more.";
 

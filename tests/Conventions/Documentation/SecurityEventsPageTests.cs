@@ -18,6 +18,11 @@ public sealed class SecurityEventsPageTests
             .Select(row => $"{Page.Code(row[0]).Single()} {row[1]} {string.Join(' ', Page.Code(row[2]).Order(StringComparer.Ordinal))}")
             .Order(StringComparer.Ordinal));
 
+    [Fact]
+    public void The_events_that_count_from_zero_exist() =>
+        Assert.Empty(SecurityEvents.CountedFromZero.Except(
+            new Page("docs/security-events.md").Rows("event").SelectMany(row => Page.Code(row[0]))));
+
     private static string Describe(SecurityEvent entry) => $"{entry.Kind} {entry.Level} " + string.Join(' ', typeof(SecurityEvent)
         .GetProperties(BindingFlags.Instance | BindingFlags.Public)
         .Where(field => !Common.Contains(field.Name) && field.GetValue(entry) is not null)

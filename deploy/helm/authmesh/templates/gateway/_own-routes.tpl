@@ -11,8 +11,8 @@ part of a route of the mesh.
 {{ $cluster }}__LoadBalancingPolicy: PowerOfTwoChoices
 {{ $cluster }}__HealthCheck__Active__Enabled: "true"
 {{ $cluster }}__HealthCheck__Active__Interval: "00:00:01"
-{{ $cluster }}__HealthCheck__Active__Timeout: "00:00:03"
-{{ $cluster }}__HealthCheck__Active__Policy: ConsecutiveFailures
+{{ $cluster }}__HealthCheck__Active__Timeout: "00:00:02"
+{{ $cluster }}__HealthCheck__Active__Policy: Readiness
 {{ $cluster }}__HealthCheck__Active__Path: /health/ready
 {{- if $service.http2 }}
 {{ $cluster }}__HttpRequest__Version: "2"
