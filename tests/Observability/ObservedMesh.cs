@@ -6,6 +6,7 @@ using AuthMesh.Tests.Faults;
 using AuthMesh.Tests.Harness;
 using AuthMesh.Tests.Mail;
 using AuthMesh.Tests.Streams;
+using AuthMesh.Tests.Tls;
 
 namespace AuthMesh.Tests.Observability;
 
@@ -29,6 +30,8 @@ public sealed class ObservedMesh(ProductionMesh production) : IAsyncLifetime
     {
         Answer = command => command.Contains(RefusedAddress, StringComparison.Ordinal) ? "550 no such mailbox" : null,
     };
+
+    private readonly CertificateFolder certificate = new(TestAuthority.Shared.Issue()); // for the metric of its end
 
     private Mesh mesh = null!;
 
@@ -68,8 +71,10 @@ public sealed class ObservedMesh(ProductionMesh production) : IAsyncLifetime
             ["Identity:Mail:Tls"] = nameof(MailTls.None),
             ["Identity:Mail:From"] = "The Example <no-reply@example.test>",
         });
+        var resourcePort = Ports.Free();
         mesh = await Mesh.StartAsync(options with
         {
+            ResourcePort = resourcePort,
             Settings = new Dictionary<string, string>(options.Settings)
             {
                 ["OTEL_EXPORTER_OTLP_ENDPOINT"] = Receiver.OtlpOrigin,
@@ -77,7 +82,11 @@ public sealed class ObservedMesh(ProductionMesh production) : IAsyncLifetime
                 ["OTEL_BLRP_SCHEDULE_DELAY"] = "100",
             },
             IdentitySettings = new Dictionary<string, string>(options.IdentitySettings) { [MetricsUrl] = Origin("identity-service") },
-            ResourceSettings = new Dictionary<string, string> { [MetricsUrl] = Origin("resource-service") },
+            ResourceSettings = new Dictionary<string, string>(certificate.Settings("AuthMesh"))
+            {
+                [MetricsUrl] = Origin("resource-service"),
+                ["urls"] = $"{Loopback.Origin(resourcePort)};https://localhost:{Ports.Free()}",
+            },
             GatewaySettings = new Dictionary<string, string>(production.Echo.RouteSettings())
             {
                 [MetricsUrl] = Origin("gateway"),
@@ -152,5 +161,6 @@ public sealed class ObservedMesh(ProductionMesh production) : IAsyncLifetime
 
         await mails.DisposeAsync();
         Directory.Delete(folder, recursive: true);
+        certificate.Dispose();
     }
 }
