@@ -14,6 +14,16 @@ fi
 no_build=
 if [ "${1:-}" = --no-build ]; then no_build=yes; shift; fi # takes the last Release build, and compiles nothing ahead of time
 
+# A run of chosen tests needs no browser unless tests of the pages are among them, and no Helm or Prometheus without their tests.
+prepare() {
+  case "$*" in *Pages*) tests/ensure-chromium.sh ;; *--filter*) ;; *) tests/ensure-chromium.sh ;; esac
+  case "$*" in *Kubernetes*) tests/ensure-helm.sh ;; *--filter*) ;; *) tests/ensure-helm.sh ;; esac
+  case "$*" in *Observability*) tests/ensure-prometheus.sh ;; *--filter*) ;; *) tests/ensure-prometheus.sh ;; esac
+}
+prepare "$@" & # mostly downloads, while the build computes
+preparing=$!
+trap wait EXIT # a package manager that is stopped in the middle leaves a mess
+
 # Builds everything, not only what the tests reference, because they start programs. Analyzers run in other builds, or with
 # RunAnalyzers=true, and would take half of this one. The programs are compiled ahead of time: the tests start them hundreds of times.
 export RunAnalyzers=${RunAnalyzers:-false}
@@ -24,6 +34,7 @@ if [ -z "$no_build" ]; then
   export AUTHMESH_SERVICES=$PWD/test-mesh/bin/published
 fi
 
+wait "$preparing"
 if docker version >/dev/null 2>&1; then
   # Testcontainers starts its own clean-up container before any other, from an image of a fixed version, and fails if it can neither
   # find nor pull that image. The fixtures remove what they start; without the clean-up container, only a killed test run leaves a
@@ -35,11 +46,6 @@ if docker version >/dev/null 2>&1; then
 else
   local-mesh/ensure-postgres.sh
 fi
-
-# A run of chosen tests needs no browser unless tests of the pages are among them, and no Helm or Prometheus without their tests.
-case "$*" in *Pages*) tests/ensure-chromium.sh ;; *--filter*) ;; *) tests/ensure-chromium.sh ;; esac
-case "$*" in *Kubernetes*) tests/ensure-helm.sh ;; *--filter*) ;; *) tests/ensure-helm.sh ;; esac
-case "$*" in *Observability*) tests/ensure-prometheus.sh ;; *--filter*) ;; *) tests/ensure-prometheus.sh ;; esac
 
 # Programs that run for seconds gain nothing from a heap for each processor, from memory that is never writable and executable at once, or
 # from recompiling a method after 30 calls; the last raises that threshold to 8,192 (in hexadecimal).
