@@ -47,8 +47,9 @@ start_on_this_machine() {
   require_sdk
   stop_local >/dev/null # a build must not overwrite running programs
   echo "Building"
+  export RunAnalyzers=${RunAnalyzers:-false} # other builds run them
   for project in local-mesh client; do
-    dotnet build "$project" --configuration Release --nologo --verbosity quiet --consoleLoggerParameters:ErrorsOnly -p:RunAnalyzers=false
+    dotnet build "$project" --configuration Release --nologo --verbosity quiet --consoleLoggerParameters:ErrorsOnly
   done
   local-mesh/ensure-postgres.sh
   dotnet "$mesh" --data "$data" --port "$AUTHMESH_PORT" --detach

@@ -14,15 +14,27 @@ fi
 no_build=
 if [ "${1:-}" = --no-build ]; then no_build=yes; shift; fi # takes the last Release build, and compiles nothing ahead of time
 
-# Builds everything, not only what the tests reference, because they start programs. Analyzers run in every other build and would take
-# half of this one. The programs are compiled ahead of time, because the tests start them more than two hundred times.
+# A run of chosen tests needs no browser unless tests of the pages are among them, and no Helm or Prometheus without their tests.
+prepare() {
+  case "$*" in *Pages*) tests/ensure-chromium.sh ;; *--filter*) ;; *) tests/ensure-chromium.sh ;; esac
+  case "$*" in *Kubernetes*) tests/ensure-helm.sh ;; *--filter*) ;; *) tests/ensure-helm.sh ;; esac
+  case "$*" in *Observability*) tests/ensure-prometheus.sh ;; *--filter*) ;; *) tests/ensure-prometheus.sh ;; esac
+}
+prepare "$@" & # mostly downloads, while the build computes
+preparing=$!
+trap wait EXIT # a package manager that is stopped in the middle leaves a mess
+
+# Builds everything, not only what the tests reference, because they start programs. Analyzers run in other builds, or with
+# RunAnalyzers=true, and would take half of this one. The programs are compiled ahead of time: the tests start them hundreds of times.
+export RunAnalyzers=${RunAnalyzers:-false}
 quietly=(--nologo --verbosity quiet --consoleLoggerParameters:ErrorsOnly -p:UseSharedCompilation=true)
 if [ -z "$no_build" ]; then
-  dotnet build AuthMesh.sln --configuration Release "${quietly[@]}" -p:AheadOfTime=true -p:RunAnalyzers=false
+  dotnet build AuthMesh.sln --configuration Release "${quietly[@]}" -p:AheadOfTime=true
   dotnet msbuild test-mesh/publish.targets -maxCpuCount "${quietly[@]}"
   export AUTHMESH_SERVICES=$PWD/test-mesh/bin/published
 fi
 
+wait "$preparing"
 if docker version >/dev/null 2>&1; then
   # Testcontainers starts its own clean-up container before any other, from an image of a fixed version, and fails if it can neither
   # find nor pull that image. The fixtures remove what they start; without the clean-up container, only a killed test run leaves a
@@ -35,16 +47,13 @@ else
   local-mesh/ensure-postgres.sh
 fi
 
-# A run of chosen tests needs no browser unless tests of the pages are among them, and no Helm or Prometheus without their tests.
-case "$*" in *Pages*) tests/ensure-chromium.sh ;; *--filter*) ;; *) tests/ensure-chromium.sh ;; esac
-case "$*" in *Kubernetes*) tests/ensure-helm.sh ;; *--filter*) ;; *) tests/ensure-helm.sh ;; esac
-case "$*" in *Observability*) tests/ensure-prometheus.sh ;; *--filter*) ;; *) tests/ensure-prometheus.sh ;; esac
-
 # Programs that run for seconds gain nothing from a heap for each processor, from memory that is never writable and executable at once, or
 # from recompiling a method after 30 calls; the last raises that threshold to 8,192 (in hexadecimal).
 export DOTNET_gcServer=0 DOTNET_EnableWriteXorExecute=0 DOTNET_TieredPGO=0 DOTNET_TC_CallCountThreshold=2000
 
+unset RunAnalyzers # also for the projects that tests build
+
 # Each run uses another order, so that no test depends on another.
 export AUTHMESH_TEST_SEED=${AUTHMESH_TEST_SEED:-$RANDOM}
 echo "The tests run in the order of AUTHMESH_TEST_SEED=$AUTHMESH_TEST_SEED"
-exec dotnet test --project tests --configuration Release --no-build "$@"
+exec dotnet tests/bin/Release/net10.0/tests.dll "$@"

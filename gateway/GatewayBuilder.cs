@@ -7,6 +7,7 @@ using AuthMesh.Gateway.RateLimiting;
 using AuthMesh.Gateway.Sessions;
 using AuthMesh.Gateway.Streams;
 using AuthMesh.Settings;
+using AuthMesh.Tls;
 using Microsoft.AspNetCore.Cors.Infrastructure;
 using Microsoft.AspNetCore.HttpOverrides;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -28,8 +29,16 @@ internal static class GatewayBuilder
             .BindConfiguration(GatewayOptions.Section, binder => binder.ErrorOnUnknownConfiguration = true);
         services.AddOptions<AuthMeshOptions>().Validate(
             options => options.Http2Url.Length == 0, "AuthMesh:Http2Url is for services behind the gateway. Leave it out here.");
+        services.AddOptions<AuthMeshOptions>().Validate(
+            options => !options.Tls.IsSet,
+            "AuthMesh:Tls:CertificateFile and AuthMesh:Tls:KeyFile are for services behind the gateway. Here, set "
+            + "Gateway:Tls:CertificateFile and Gateway:Tls:KeyFile.");
+        services.AddOptions<GatewayOptions>().Validate<IConfiguration>(
+            (options, configuration) => !options.Tls.IsSet || SafeResponseHeaders.IsHttps(configuration["AuthMesh:Issuer"]),
+            "Gateway:Tls:CertificateFile needs an AuthMesh:Issuer that is https.");
         services.AddSingleton<OwnStatusPages>();
         services.AddRequestTimeouts();
+        var trust = new InnerTrust(builder.Configuration["AuthMesh:Tls:RootCertificateFile"]);
         services.AddReverseProxy()
             .LoadFromConfig(builder.Configuration.GetSection("ReverseProxy"))
             .ConfigureHttpClient((_, handler) =>
@@ -39,6 +48,7 @@ internal static class GatewayBuilder
                 handler.KeepAlivePingDelay = handler.KeepAlivePingTimeout = TimeSpan.FromSeconds(2);
                 handler.KeepAlivePingPolicy = HttpKeepAlivePingPolicy.WithActiveRequests;
                 handler.RequestHeaderEncodingSelector = (_, _) => Encoding.UTF8; // as the gateway reads them; ASCII would fail the request
+                trust.ApplyTo(handler.SslOptions);
             })
             .AddDestinations()
             .AddConfigFilter<CompleteRoutes>()
@@ -67,6 +77,7 @@ internal static class GatewayBuilder
 
         services.AddSingleton<ConnectionLimit>();
         var inner = InnerEndpoint.Add(builder);
+        builder.AddServedCertificate(GatewayOptions.Section, ReadTls);
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.Limits.MaxRequestHeadersTotalSize = 32 * 1024;
@@ -79,10 +90,15 @@ internal static class GatewayBuilder
                 {
                     var limit = endpoint.ApplicationServices.GetRequiredService<ConnectionLimit>();
                     var unsized = new UnsizedRequests(kestrel.Limits);
-                    endpoint.Use(next => connection => limit.RunAsync(connection, next));
+                    endpoint.Use(next => connection => limit.RunAsync(connection, next)); // before the handshake, which costs the most
+                    endpoint.ApplicationServices.GetService<ServedCertificate>()?.ServeOn(endpoint);
                     endpoint.Use(next => connection => unsized.RunAsync(connection, next));
                 }
             });
         });
     }
+
+    private static (TlsOptions Options, string? Host) ReadTls(IServiceProvider services) => (
+        services.GetRequiredService<IOptions<GatewayOptions>>().Value.Tls,
+        new Uri(services.GetRequiredService<IOptions<AuthMeshOptions>>().Value.Issuer).IdnHost);
 }

@@ -6,6 +6,7 @@ using AuthMesh.Gateway.Streams;
 using AuthMesh.Issuer;
 using AuthMesh.Settings;
 using AuthMesh.Streams;
+using AuthMesh.Tls;
 using Microsoft.Extensions.Options;
 using Microsoft.Net.Http.Headers;
 using Yarp.ReverseProxy.Transforms;
@@ -23,6 +24,15 @@ public sealed class GatewayOptions
 
     /// <summary>Other origins whose pages may call the mesh, with a bearer token and never with the session cookie.</summary>
     public IList<string> CorsOrigins { get; } = [];
+
+    /// <summary>
+    /// Further hosts that requests may name, besides the issuer's: names or addresses, without ports. In Development, loopback names count
+    /// too.
+    /// </summary>
+    public IList<string> AllowedHosts { get; } = [];
+
+    /// <summary>The certificate for the https addresses.</summary>
+    public TlsOptions Tls { get; set; } = new();
 
     /// <summary>How many connections one client may hold.</summary>
     public ConnectionOptions Connections { get; set; } = new();
@@ -55,7 +65,8 @@ public sealed class GatewayOptions
     public int SessionTokens { get; set; } = 20_000;
 }
 
-internal sealed class GatewayOptionsValidator(InnerEndpoint? inner = null) : IValidateOptions<GatewayOptions>
+internal sealed class GatewayOptionsValidator(InnerEndpoint? inner = null, HttpsAddresses? https = null)
+    : IValidateOptions<GatewayOptions>
 {
     // With these headers, a caller could claim a foreign address, session or connection.
     private static readonly string[] Never =
@@ -88,6 +99,11 @@ internal sealed class GatewayOptionsValidator(InnerEndpoint? inner = null) : IVa
                 + $"capacitor://localhost. {origin} is not an origin.");
         }
 
+        AllowedHosts.Check(options, problems);
+        options.Tls.Check(problems, https);
+        problems.Unless(
+            options.Tls.IsSet || https is null or { Ports.Count: 0 }, "Tls:CertificateFile",
+            "and Tls:KeyFile must name PEM files: an address in ASPNETCORE_URLS is https.");
         TrustedProxies.Check(options, problems);
         problems.Unless(options.SessionTokens is >= 100 and <= 1_000_000, nameof(options.SessionTokens), "must be 100 to 1000000.");
         problems.Unless(

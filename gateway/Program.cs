@@ -1,6 +1,7 @@
 using AuthMesh;
 using AuthMesh.Gateway;
 using AuthMesh.Gateway.Concurrency;
+using AuthMesh.Gateway.Connections;
 using AuthMesh.Gateway.RateLimiting;
 using AuthMesh.Gateway.Sessions;
 using AuthMesh.Gateway.Streams;
@@ -15,6 +16,8 @@ if ((await HealthProbe.RunAsync(args, Environment.GetEnvironmentVariable("Gatewa
 var builder = WebApplication.CreateSlimBuilder(ServiceProgram.Options(args));
 builder.AddTraceContext();
 builder.AddSafeResponseHeaders();
+builder.AddAllowedHosts();
+builder.AddPlainPort();
 builder.Services.AddSingleton<IStartupFilter, Upgrades>();
 builder.AddAuthMesh();
 builder.AddGateway();

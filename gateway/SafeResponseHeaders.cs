@@ -8,16 +8,20 @@ namespace AuthMesh.Gateway;
 /// <summary>Adds security headers to every answer of the origin, refusals and health included, so it runs before everything else.</summary>
 internal sealed class SafeResponseHeaders : IStartupFilter
 {
-    private readonly bool isHttps;
+    private readonly bool isPublicHttps;
+    private readonly bool endsTls;
     private readonly bool listsOrigins;
     private readonly Func<object, Task> addHeaders; // one delegate for all requests
 
     public SafeResponseHeaders(IOptions<AuthMeshOptions> mesh, IOptions<GatewayOptions> gateway)
     {
-        isHttps = mesh.Value.Issuer.StartsWith("https://", StringComparison.Ordinal);
+        isPublicHttps = IsHttps(mesh.Value.Issuer);
+        endsTls = gateway.Value.Tls.IsSet;
         listsOrigins = gateway.Value.CorsOrigins.Count > 0;
         addHeaders = AddHeaders;
     }
+
+    public static bool IsHttps(string? issuer) => issuer?.StartsWith("https://", StringComparison.Ordinal) is true;
 
     public Action<IApplicationBuilder> Configure(Action<IApplicationBuilder> next) => app =>
     {
@@ -34,7 +38,7 @@ internal sealed class SafeResponseHeaders : IStartupFilter
         var context = (HttpContext)state;
         var headers = context.Response.Headers;
         headers.XContentTypeOptions = "nosniff"; // browsers must not guess another type than Content-Type
-        if (isHttps)
+        if (isPublicHttps && (context.Request.IsHttps || !endsTls)) // RFC 6797 §7.2: not over plain http, unless a proxy ends TLS
         {
             headers.StrictTransportSecurity = "max-age=31536000"; // RFC 6797 §6.1: a year
         }

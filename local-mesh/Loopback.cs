@@ -15,6 +15,9 @@ public static class Loopback
     /// <summary>127.0.0.1, or ::1 on a machine without 127.0.0.1.</summary>
     public static IPAddress Address { get; } = Addresses.FirstOrDefault(IPAddress.Loopback);
 
+    /// <summary>The names and addresses by which programs on this machine call it.</summary>
+    public static IReadOnlyList<string> Names { get; } = ["localhost", "127.0.0.1", "::1"];
+
     /// <summary>An http origin.</summary>
     /// <param name="port">In an address to listen on, 0 takes a free port.</param>
     /// <param name="address">Null means <see cref="Address"/>.</param>

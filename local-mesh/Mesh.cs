@@ -129,7 +129,8 @@ public sealed class Mesh : IAsyncDisposable
 
         var destinations = Destinations("identity", identities).Concat(Destinations("resource", resources));
         await StartReplicasAsync(
-            gateways, "gateway", options.GatewayReplicas, gatewayPort, MergedOutside(inner.Concat(destinations), options.GatewaySettings));
+            gateways, "gateway", options.GatewayReplicas, gatewayPort,
+            MergedOutside([.. inner, .. destinations, .. AllowedHosts()], options.GatewaySettings));
     }
 
     private async Task StartReplicasAsync(
@@ -181,6 +182,12 @@ public sealed class Mesh : IAsyncDisposable
             ["Identity:Database:PasswordFile"] = Postgres.PasswordFile,
         };
     }
+
+    // The callers of a mesh on one machine name loopback, whatever its issuer is.
+    private IEnumerable<KeyValuePair<string, string>> AllowedHosts() =>
+        options is { Environment: not "Development", AllowsLoopbackNames: true }
+            ? Loopback.Names.Select((name, i) => KeyValuePair.Create($"Gateway:AllowedHosts:{i}", name))
+            : [];
 
     private static IEnumerable<KeyValuePair<string, string>> Destinations(string cluster, IReadOnlyList<ServiceProcess> replicas)
     {

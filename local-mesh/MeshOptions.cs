@@ -33,6 +33,11 @@ public sealed record MeshOptions
     /// <summary>Whether the gateway speaks HTTP/2 with the services, at an address of their own (AuthMesh:Http2Url), or HTTP/1.1.</summary>
     public bool Http2Inside { get; init; } = true;
 
+    /// <summary>
+    /// Whether the gateway answers for this machine's loopback names too, besides the issuer's host. In Development it always does.
+    /// </summary>
+    public bool AllowsLoopbackNames { get; init; } = true;
+
     /// <summary>Starts the program of each service; null starts it as a process.</summary>
     public Func<ServiceStart, Task<IRunningProgram>>? Start { get; init; }
 

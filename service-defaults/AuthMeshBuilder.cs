@@ -89,7 +89,7 @@ public static class AuthMeshBuilder
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestHeadersTotalSize = MaximumHeaders;
         });
-        Http2Endpoint.Add(builder);
+        builder.AddInnerAddresses();
         // The framework logs an exception with its stack trace for every refused token. The mesh logs outcomes itself.
         builder.Logging.AddFilter("Microsoft.AspNetCore.Authentication", LogLevel.Warning);
         return builder;

@@ -36,7 +36,7 @@ internal static class Drill
     {
         var rounds = new Option<int>("--rounds") { Description = "Number of rounds", DefaultValueFactory = _ => 10 };
         var isShort = new Option<bool>("--short") { Description = "One killed primary and one switch-over" };
-        var gateways = new Option<Uri[]>("--gateways")
+        var gateways = new Option<string[]>("--gateways")
         {
             Description = "Break the containers of deploy/ha/docker-compose.yml, whose gateways have these addresses",
             AllowMultipleArgumentsPerToken = true,
@@ -49,7 +49,7 @@ internal static class Drill
         {
             var count = parsed.GetValue(isShort) ? 2 : parsed.GetValue(rounds);
             return parsed.GetValue(gateways) is { Length: > 0 } addresses
-                ? RunInContainersAsync(count, addresses, cancellation)
+                ? RunInContainersAsync(count, [.. addresses.Select(address => new Uri(address))], cancellation)
                 : RunLocallyAsync(count, verifiers: parsed.GetValue(isShort) ? 1 : 2, cancellation);
         });
         return command;

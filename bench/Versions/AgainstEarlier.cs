@@ -35,8 +35,8 @@ internal static class AgainstEarlier
 
     private static async Task<int> RunAsync(DirectoryInfo earlier, DirectoryInfo now, Plan plan, CancellationToken cancellation)
     {
-        await using var before = await StartAsync(earlier, cancellation);
-        await using var after = await StartAsync(now, cancellation);
+        await using var before = await StartAsync(earlier, isEarlier: true, cancellation);
+        await using var after = await StartAsync(now, isEarlier: false, cancellation);
         var rows = await TemporaryFolders.UseAsync(async folder => (Row[])
             [
                 await ProtectedAsync(before, after, plan, folder, cancellation),
@@ -47,11 +47,12 @@ internal static class AgainstEarlier
         return 0;
     }
 
-    private static Task<Mesh> StartAsync(DirectoryInfo published, CancellationToken cancellation) => Mesh.StartAsync(
+    private static Task<Mesh> StartAsync(DirectoryInfo published, bool isEarlier, CancellationToken cancellation) => Mesh.StartAsync(
         InProduction.Options with
         {
             PublishedServices = published.FullName,
             Http2Inside = false, // earlier versions have no address for it
+            AllowsLoopbackNames = !isEarlier, // they allow every name, and do not know the setting
             IdentitySettings = Unthrottled.WithCheapHashes
                 .Where(setting => !Unknown.Any(limit => setting.Key.Contains($":{limit}:", StringComparison.Ordinal)))
                 .ToDictionary(setting => setting.Key, setting => setting.Value),

@@ -34,7 +34,7 @@ internal static class BesideEarlier
     {
         // 1. The earlier version, with a user who is signed in.
         await using var before = await Mesh.StartAsync(
-            InProduction.Options with { PublishedServices = earlier, Http2Inside = false }, cancellation);
+            InProduction.Options with { PublishedServices = earlier, Http2Inside = false, AllowsLoopbackNames = false }, cancellation);
         var problems = new Problems();
         using var old = new Caller(before.Identity.Address);
         using var oldService = new Caller(before.Resource.Address);

@@ -1,4 +1,5 @@
 using AuthMesh.Errors;
+using AuthMesh.Health;
 using AuthMesh.Metrics;
 using AuthMesh.Settings;
 
@@ -36,7 +37,7 @@ internal sealed class InnerEndpoint : IStartupFilter
     public Action<IApplicationBuilder> Configure(Action<IApplicationBuilder> next) => app =>
     {
         app.Use((context, proceed) =>
-            context.Connection.LocalPort != Port || context.Request.Path.Value is "/health/live" or "/health/ready"
+            context.Connection.LocalPort != Port || HealthEndpoints.Answer(context.Request)
                 ? proceed(context)
                 : NotFound.ExecuteAsync(context));
         next(app);

@@ -1,9 +1,11 @@
 using System.Buffers;
 using System.IO.Pipelines;
+using System.Net.Security;
 using System.Text;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 
 namespace AuthMesh.Gateway.Connections;
 
@@ -22,11 +24,14 @@ internal sealed class UnsizedRequests(KestrelServerLimits limits)
 
     public async Task RunAsync(ConnectionContext connection, ConnectionDelegate next)
     {
-        if (await LookAtFirstAsync(connection))
+        if (IsHttp2(connection) || await LookAtFirstAsync(connection))
         {
             await next(connection);
         }
     }
+
+    private static bool IsHttp2(ConnectionContext connection) =>
+        connection.Features.Get<ISslStreamFeature>()?.SslStream.NegotiatedApplicationProtocol == SslApplicationProtocol.Http2;
 
     // The timers of the web server do not cover a connection before it receives it, so this method sets its own.
     private async Task<bool> LookAtFirstAsync(ConnectionContext connection)

@@ -1,3 +1,4 @@
+using AuthMesh.Health;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Primitives;
 
@@ -28,7 +29,7 @@ internal static class Handshake
 
     public static bool IsMarked(HttpContext context) => context.Features.Get<Mark>() is not null;
 
-    private static bool IsValid(HttpContext context) => !IsAnsweredBeforeRouting(context.Request.Path)
+    private static bool IsValid(HttpContext context) => !HealthEndpoints.Answer(context.Request)
         && Is(context.Request.Headers.SecWebSocketVersion, Version)
         && context.Request.ContentLength is null && context.Request.Headers.TransferEncoding.Count == 0
         && (HttpMethods.IsConnect(context.Request.Method) ? IsConnect(context) : IsUpgrade(context));
@@ -53,8 +54,6 @@ internal static class Handshake
     }
 
     private static bool Is(StringValues header, string value) => header is [{ } only] && only == value;
-
-    private static bool IsAnsweredBeforeRouting(PathString path) => path.Value is "/health/live" or "/health/ready";
 
     private sealed class Mark
     {

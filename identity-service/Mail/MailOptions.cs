@@ -2,6 +2,7 @@ using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using AuthMesh.Settings;
+using AuthMesh.Tls;
 using MimeKit;
 
 namespace AuthMesh.Identity.Mail;
@@ -87,17 +88,8 @@ public sealed class MailOptions
     internal string ReadPassword() => Secret.Read(Password, PasswordFile);
 
     /// <summary>The certificates of <see cref="RootCertificate"/>; null if the system's count.</summary>
-    internal X509Certificate2Collection? ReadRoots()
-    {
-        if (RootCertificate.Length == 0)
-        {
-            return null;
-        }
-
-        var roots = new X509Certificate2Collection();
-        roots.ImportFromPemFile(RootCertificate);
-        return roots;
-    }
+    internal X509Certificate2Collection? ReadRoots() =>
+        RootCertificate.Length == 0 ? null : RootCertificates.Read(RootCertificate);
 
     internal void Check(SettingProblems problems, bool isDevelopment)
     {

@@ -1,6 +1,7 @@
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Cryptography.X509Certificates;
+using AuthMesh.Tls;
 using MailKit;
 using MailKit.Net.Smtp;
 using MailKit.Security;
@@ -68,17 +69,7 @@ internal sealed class SmtpRoute(MailOptions options, string ownName) : IMailRout
             return false;
         }
 
-        using var own = new X509Chain();
-        own.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
-        own.ChainPolicy.CustomTrustStore.AddRange(roots);
-        own.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
-        own.ChainPolicy.ApplicationPolicy.Add(new("1.3.6.1.5.5.7.3.1")); // server authentication
-        foreach (var element in chain?.ChainElements ?? Enumerable.Empty<X509ChainElement>())
-        {
-            own.ChainPolicy.ExtraStore.Add(element.Certificate);
-        }
-
-        return own.Build(server);
+        return RootCertificates.FindFault(roots, server, chain) is null;
     }
 
     private static string? Explain(Exception exception) => exception switch

@@ -18,12 +18,17 @@ namespace AuthMesh.Health;
 /// </summary>
 internal sealed class HealthEndpoints(HealthCheckService checks) : IStartupFilter
 {
+    private const string LivePath = "/health/live", ReadyPath = "/health/ready";
+
+    /// <summary>Whether a request is for one of the two paths, which no other middleware may refuse.</summary>
+    public static bool Answer(HttpRequest request) => request.Path.Value is LivePath or ReadyPath;
+
     public Action<IApplicationBuilder> Configure(Action<IApplicationBuilder> next) => app =>
     {
         app.Use((context, proceed) => context.Request.Path.Value switch
         {
-            "/health/live" => AnswerAsync(context, Live),
-            "/health/ready" => AnswerAsync(context, ReadyAsync),
+            LivePath => AnswerAsync(context, Live),
+            ReadyPath => AnswerAsync(context, ReadyAsync),
             _ => proceed(context),
         });
         next(app);

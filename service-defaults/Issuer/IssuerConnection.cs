@@ -4,6 +4,7 @@ using System.Security.Cryptography;
 using AuthMesh.Logs;
 using AuthMesh.Replicas;
 using AuthMesh.Settings;
+using AuthMesh.Tls;
 using Microsoft.Extensions.Options;
 
 namespace AuthMesh.Issuer;
@@ -36,14 +37,16 @@ public sealed class IssuerConnection : IDisposable
         this.names = names;
         origins = [.. mesh.IdentityOrigins.Select(origin => new Uri(origin))];
         known = FindReplicas(); // begins to follow the names
-        http = new HttpClient(new SocketsHttpHandler
+        var handler = new SocketsHttpHandler
         {
             AllowAutoRedirect = false,
             UseProxy = false, // a proxy from the environment is for the way to the internet
             UseCookies = false,
             ConnectTimeout = TimeSpan.FromSeconds(2),
             PooledConnectionLifetime = TimeSpan.FromMinutes(1), // finds a replica that moved behind its address
-        })
+        };
+        new InnerTrust(mesh.Tls.RootCertificateFile).ApplyTo(handler.SslOptions);
+        http = new HttpClient(handler)
         {
             Timeout = Timeout.InfiniteTimeSpan, // each call sets its own limit: the feed never ends
             MaxResponseContentBufferSize = 256 * 1024, // 400 keys: 70 minutes of rotation every 10 s
@@ -174,6 +177,11 @@ public sealed class IssuerConnection : IDisposable
         try
         {
             return await http.SendAsync(request, completion, cancellationToken);
+        }
+        catch (HttpRequestException exception) when (exception.HttpRequestError == HttpRequestError.SecureConnectionError)
+        {
+            // The outer message only says that TLS failed.
+            throw new HttpRequestException(exception.HttpRequestError, exception.GetBaseException().Message, exception);
         }
         catch (SocketException exception) // SocketsHttpHandler wraps every other failure, but not the reset of a connection just made
         {

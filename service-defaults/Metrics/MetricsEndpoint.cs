@@ -1,4 +1,5 @@
 using AuthMesh.Errors;
+using AuthMesh.Health;
 using AuthMesh.Settings;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -50,7 +51,7 @@ internal sealed class MetricsEndpoint : IStartupFilter
     public Action<IApplicationBuilder> Configure(Action<IApplicationBuilder> next) => app =>
     {
         app.Use((context, proceed) =>
-            context.Connection.LocalPort != Port || context.Request.Path.Value is "/health/live" or "/health/ready" ? proceed(context)
+            context.Connection.LocalPort != Port || HealthEndpoints.Answer(context.Request) ? proceed(context)
             : context.Request.Path.Value is not "/metrics" ? NotFound.ExecuteAsync(context)
             : AnswerAsync(context));
         next(app);

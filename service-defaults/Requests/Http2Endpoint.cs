@@ -18,30 +18,38 @@ internal sealed class Http2Endpoint
     // a service does not read would hold up all others.
     private const int StreamWindow = 96 * 1024, MaximumStreams = 100;
 
+    private readonly int port;
+
+    private Http2Endpoint(int port) => this.port = port;
+
     /// <summary>Adds the configured address. It skips an unusable one; the check of all settings then reports the reason.</summary>
-    public static void Add(IHostApplicationBuilder builder)
+    public static Http2Endpoint? Add(IHostApplicationBuilder builder)
     {
         if (builder.Configuration[Setting] is not { Length: > 0 } url
             || ListeningAddress.TryAdd(builder.Configuration, "AuthMeshHttp2", url) is not { } port)
         {
-            return;
+            return null;
         }
 
-        builder.Services.AddSingleton(new Http2Endpoint());
-        builder.Services.Configure<KestrelServerOptions>(kestrel =>
+        var added = new Http2Endpoint(port);
+        builder.Services.AddSingleton(added);
+        return added;
+    }
+
+    /// <summary>Sets the limits for HTTP/2 from the gateway, with or without TLS.</summary>
+    public static void SetLimits(KestrelServerLimits limits)
+    {
+        limits.Http2.MaxStreamsPerConnection = MaximumStreams;
+        limits.Http2.InitialStreamWindowSize = StreamWindow;
+        limits.Http2.InitialConnectionWindowSize = MaximumStreams * StreamWindow;
+        limits.Http2.MaxRequestHeaderFieldSize = AuthMeshBuilder.MaximumHeaders;
+    }
+
+    public void ServeOn(ListenOptions endpoint)
+    {
+        if (endpoint.IPEndPoint?.Port == port)
         {
-            var limits = kestrel.Limits.Http2;
-            limits.MaxStreamsPerConnection = MaximumStreams;
-            limits.InitialStreamWindowSize = StreamWindow;
-            limits.InitialConnectionWindowSize = MaximumStreams * StreamWindow;
-            limits.MaxRequestHeaderFieldSize = AuthMeshBuilder.MaximumHeaders;
-            kestrel.ConfigureEndpointDefaults(endpoint =>
-            {
-                if (endpoint.IPEndPoint?.Port == port)
-                {
-                    endpoint.Protocols = HttpProtocols.Http2; // without TLS, a server that also speaks HTTP/1.1 takes everything for that
-                }
-            });
-        });
+            endpoint.Protocols = HttpProtocols.Http2; // without TLS, a server that also speaks HTTP/1.1 takes everything for that
+        }
     }
 }

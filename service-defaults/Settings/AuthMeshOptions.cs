@@ -1,6 +1,7 @@
 using System.Text;
 using AuthMesh.Metrics;
 using AuthMesh.Requests;
+using AuthMesh.Tls;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
@@ -52,6 +53,9 @@ public sealed class AuthMeshOptions
     /// <c>http://+:9464</c> for all addresses. Off unless set. Keep it inside your network.
     /// </summary>
     public string MetricsUrl { get; set; } = "";
+
+    /// <summary>Encryption between gateway and services.</summary>
+    public InnerTlsOptions Tls { get; set; } = new();
 
     /// <summary>How this service treats a lack of confirmed revocations.</summary>
     public RevocationOptions Revocations { get; set; } = new();
@@ -117,7 +121,8 @@ public enum OnStale
 }
 
 internal sealed class AuthMeshOptionsValidator(
-    IHostEnvironment environment, Http2Endpoint? http2 = null, MetricsEndpoint? metrics = null) : IValidateOptions<AuthMeshOptions>
+    IHostEnvironment environment, Http2Endpoint? http2 = null, MetricsEndpoint? metrics = null, HttpsAddresses? https = null)
+    : IValidateOptions<AuthMeshOptions>
 {
     private const int MinimumServiceKeyLength = 32; // characters; openssl rand -base64 32 prints 44
     private const int MaximumVerifiedTokens = 2_000_000; // more than half a gigabyte of them
@@ -159,6 +164,8 @@ internal sealed class AuthMeshOptionsValidator(
         problems.Unless(
             options.MetricsUrl.Length == 0 || metrics is not null, nameof(options.MetricsUrl),
             "must be http, an address, and a port that no other address of this service uses, for example http://+:9464.");
+        options.Tls.Check(problems, https);
+        options.Tls.CheckRoots(problems);
         CheckServiceKey(options, problems);
         return problems.Result;
     }

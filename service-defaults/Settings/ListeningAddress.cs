@@ -32,6 +32,11 @@ internal static class ListeningAddress
         return port;
     }
 
+    /// <summary>The ports of the https addresses, if the program does not configure Kestrel's endpoints itself.</summary>
+    public static IReadOnlyList<int> HttpsPorts(IConfiguration configuration) => configuration.GetSection("Kestrel:Endpoints").Exists()
+        ? []
+        : [.. PublicUrls(configuration).Select(TryParse).OfType<BindingAddress>().Where(IsHttps).Select(address => address.Port)];
+
     /// <summary>Reads the addresses as the host does when no endpoints are set.</summary>
     private static List<string> PublicUrls(IConfiguration configuration)
     {
@@ -50,6 +55,8 @@ internal static class ListeningAddress
         string[] Ports(string key) =>
             configuration[key]?.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) ?? [];
     }
+
+    private static bool IsHttps(BindingAddress address) => address.Scheme.Equals(Uri.UriSchemeHttps, StringComparison.OrdinalIgnoreCase);
 
     private static int? TryReadPort(string url) =>
         TryParse(url) is { Scheme: "http", PathBase: "", Port: > 0 and < 65536 } address

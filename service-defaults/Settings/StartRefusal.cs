@@ -67,6 +67,11 @@ public static class StartRefusal
         {
             return Refuse(name, [exception.Message]);
         }
+        catch (InvalidOperationException exception)
+            when (exception.Message.Contains("UseKestrelHttpsConfiguration", StringComparison.Ordinal))
+        {
+            return Refuse(name, ["An address in ASPNETCORE_URLS is https. Set AuthMesh:Tls:CertificateFile and AuthMesh:Tls:KeyFile."]);
+        }
 
         return refusal.Message is { } message ? Refuse(name, [message]) : 0;
     }

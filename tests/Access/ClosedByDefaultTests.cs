@@ -139,6 +139,7 @@ public sealed class ClosedByDefaultTests(ProductionMesh mesh) : IAsyncLifetime
         builder.Configuration["AuthMesh:Issuer"] = ProductionMesh.Issuer;
         builder.Configuration["AuthMesh:ServiceKey"] = ProductionMesh.ServiceKey;
         builder.Configuration["AuthMesh:IdentityUrl"] = mesh.Identity.Address.ToString();
+        builder.Configuration["AuthMesh:ShutdownGrace"] = "00:00:00";
         // The worst that "dotnet user-jwts" could write: the framework would let it override the mesh's validation.
         builder.Configuration["Authentication:Schemes:Bearer:ValidateIssuer"] = "false";
         builder.Configuration["Authentication:Schemes:Bearer:ValidateAudience"] = "false";

@@ -63,7 +63,7 @@ public sealed class LoginTests(ProductionMesh mesh)
 
         var answer = await RawHttp.SendAsync(
             mesh.Gateway.Address,
-            $"POST /login HTTP/1.1\r\nHost: x\r\nUser-Agent: {userAgent}\r\nContent-Type: application/json\r\nContent-Length: "
+            $"POST /login HTTP/1.1\r\nHost: localhost\r\nUser-Agent: {userAgent}\r\nContent-Type: application/json\r\nContent-Length: "
             + $"{body.Length}\r\nConnection: close\r\n\r\n{body}");
 
         Assert.StartsWith("HTTP/1.1 200 ", answer, StringComparison.Ordinal);
@@ -82,8 +82,8 @@ public sealed class LoginTests(ProductionMesh mesh)
 
         var answer = await RawHttp.SendAsync(
             mesh.Gateway.Address,
-            $"POST /login HTTP/1.1\r\nHost: x\r\nUser-Agent: a\u001b[31mb\u007f\r\nContent-Type: application/json\r\nContent-Length: "
-            + $"{body.Length}\r\nConnection: close\r\n\r\n{body}");
+            "POST /login HTTP/1.1\r\nHost: localhost\r\nUser-Agent: a\u001b[31mb\u007f\r\nContent-Type: application/json\r\n"
+            + $"Content-Length: {body.Length}\r\nConnection: close\r\n\r\n{body}");
 
         Assert.StartsWith("HTTP/1.1 200 ", answer, StringComparison.Ordinal);
         Assert.Equal("a[31mb", await mesh.Database.ScalarAsync<string>(

@@ -72,7 +72,7 @@ public sealed class ConnectionTests
             { ("/health/live", 200), ("/health/ready", 200), ("/protected", 404), ("/login", 404), ("/", 404), ("/health", 404) })
         {
             var answer = await RawHttp.SendAsync(
-                probes, $"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n");
+                probes, $"GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n");
             Assert.StartsWith($"HTTP/1.1 {status} ", answer, StringComparison.Ordinal);
         }
 
@@ -143,7 +143,8 @@ public sealed class ConnectionTests
         return null;
     }
 
-    private static string Request(string path, string connection) => $"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: {connection}\r\n\r\n";
+    private static string Request(string path, string connection) =>
+        $"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: {connection}\r\n\r\n";
 
     private static async Task<IPEndPoint> AddressOfAsync(LoneGateway gateway)
     {

@@ -277,7 +277,8 @@ public sealed class CrossSiteTests : IClassFixture<CrossSiteTests.WithListedOrig
     {
         var lines = headers.Replace("{token}", Identity.Sign(Forge.Claims()), StringComparison.Ordinal)
             .Split('\n', StringSplitOptions.RemoveEmptyEntries).Append("Content-Length: 0").Append("Connection: close");
-        return RawHttp.SendAsync(gateway.Caller.Address, $"{method} {path} HTTP/1.1\r\nHost: x\r\n{string.Join("\r\n", lines)}\r\n\r\n");
+        return RawHttp.SendAsync(
+            gateway.Caller.Address, $"{method} {path} HTTP/1.1\r\nHost: localhost\r\n{string.Join("\r\n", lines)}\r\n\r\n");
     }
 
     private Task<Answer> PreflightAsync(string path, string method, string origin) =>

@@ -52,7 +52,7 @@ public sealed class HeaderTests(ProductionMesh mesh)
     {
         var arrived = await ArrivedAsync(request =>
         {
-            request.Headers.Host = "evil.example";
+            request.Headers.Host = "127.0.0.1:1"; // an allowed host that is not the issuer's
             request.Headers.TryAddWithoutValidation("X-Forwarded-Proto", scheme);
             request.Headers.TryAddWithoutValidation("X-Forwarded-Host", host);
             request.Headers.TryAddWithoutValidation("X-Forwarded-Port", port);
@@ -71,7 +71,7 @@ public sealed class HeaderTests(ProductionMesh mesh)
     {
         var answer = await RawHttp.SendAsync(
             mesh.Gateway.Address,
-            "POST /echo/x?a=b HTTP/1.1\r\nHost: x\r\nConnection: close, X-User-Id, Keep-Alive\r\nKeep-Alive: timeout=5\r\n"
+            "POST /echo/x?a=b HTTP/1.1\r\nHost: localhost\r\nConnection: close, X-User-Id, Keep-Alive\r\nKeep-Alive: timeout=5\r\n"
             + "Proxy-Connection: close\r\n"
             + "TE: trailers, gzip\r\nTrailer: X-User-Id\r\nMax-Forwards: 0\r\nHTTP2-Settings: AAEAAEAA\r\nVia: 1.1 evil\r\n"
             + "Expect: 100-continue\r\n"

@@ -30,6 +30,9 @@ public sealed class LoneGateway : IAsyncLifetime
     /// <summary>Whether it runs as a process of its own, with nothing in it that tests share.</summary>
     internal bool IsProcess { get; init; }
 
+    /// <summary>Its port for plain http; 0 takes a free one.</summary>
+    internal int Port { get; init; }
+
     public string Log => process.Output;
 
     /// <summary>The settings of the gateway, for another one.</summary>
@@ -56,7 +59,7 @@ public sealed class LoneGateway : IAsyncLifetime
             all[key] = value;
         }
 
-        process = await ServiceProcess.StartAsync("gateway", all, start: IsProcess ? null : WithinThisProcess.StartAsync);
+        process = await ServiceProcess.StartAsync("gateway", all, port: Port, start: IsProcess ? null : WithinThisProcess.StartAsync);
         Caller = new Caller(process.Address);
         await process.WaitUntilReadyAsync();
 

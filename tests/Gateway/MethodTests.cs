@@ -56,7 +56,8 @@ public sealed class MethodTests(ProductionMesh mesh)
     {
         foreach (var path in new[] { "/echo/x", "/protected", "/health/live", "/nothing" })
         {
-            var answer = await RawHttp.SendAsync(mesh.Gateway.Address, $"HEAD {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+            var answer = await RawHttp.SendAsync(
+                mesh.Gateway.Address, $"HEAD {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
 
             Assert.EndsWith("\r\n\r\n", answer, StringComparison.Ordinal);
         }
@@ -75,7 +76,7 @@ public sealed class MethodTests(ProductionMesh mesh)
         foreach (var place in new[] { mesh.Gateway, mesh.Identity, mesh.Resource })
         {
             var answer = await RawHttp.SendAsync(
-                place.Address, $"{target} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+                place.Address, $"{target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
 
             Assert.StartsWith("HTTP/1.1 501 ", answer, StringComparison.Ordinal);
             Assert.Contains("\"code\":\"unknown_method\"", answer, StringComparison.Ordinal);

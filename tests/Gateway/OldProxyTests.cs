@@ -7,13 +7,12 @@ namespace AuthMesh.Tests.Gateway;
 public sealed class OldProxyTests(ProductionMesh mesh)
 {
     [Theory]
-    [InlineData("POST /logout HTTP/1.0\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\r\n")]
-    [InlineData("POST /logout HTTP/1.0\r\nAuthorization: Bearer {token}\r\n\r\n")] // HTTP/1.0 does not require Host
-    [InlineData("P|OST /logout HTTP/1.0\r|\nHost: x\r\nAuthorization: Bearer {token}\r\n|\r\n")]
-    [InlineData("POST /logout HTTP/1.0\r\nHost: x\r\nAuthorization: Bearer {token}\r\nContent-Length: 0\r\n\r\n")]
-    [InlineData("POST /logout HTTP/1.0\r\nHost: x\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\n"
+    [InlineData("POST /logout HTTP/1.0\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\r\n")]
+    [InlineData("P|OST /logout HTTP/1.0\r|\nHost: localhost\r\nAuthorization: Bearer {token}\r\n|\r\n")]
+    [InlineData("POST /logout HTTP/1.0\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\nContent-Length: 0\r\n\r\n")]
+    [InlineData("POST /logout HTTP/1.0\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\n"
         + "content-LENGTH: 2\r\n\r\n|{}")]
-    [InlineData("POST /logout HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\r\n")]
+    [InlineData("POST /logout HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\r\n")]
     public async Task A_logout_without_a_Content_Length_ends_the_session(string request)
     {
         var user = await mesh.Gateway.SignUpAsync();
@@ -27,10 +26,10 @@ public sealed class OldProxyTests(ProductionMesh mesh)
     }
 
     [Theory]
-    [InlineData("POST /logout HTTP/1.0\r\nHost: x\r\nContent-Length: x\r\n\r\n")]
-    [InlineData("POST /logout HTTP/1.0\r\nHost: x\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}")]
-    [InlineData("POST /logout HTTP/1.0\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n")]
-    [InlineData("POST /logout HTTP/1.0\r\nHost: x\r\nno header\r\n\r\n")]
+    [InlineData("POST /logout HTTP/1.0\r\nHost: localhost\r\nContent-Length: x\r\n\r\n")]
+    [InlineData("POST /logout HTTP/1.0\r\nHost: localhost\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}")]
+    [InlineData("POST /logout HTTP/1.0\r\nHost: localhost\r\nTransfer-Encoding: gzip\r\n\r\n")]
+    [InlineData("POST /logout HTTP/1.0\r\nHost: localhost\r\nno header\r\n\r\n")]
     public async Task A_malformed_request_is_still_refused(string request)
     {
         var answer = await RawHttp.SendAsync(mesh.Gateway.Address, request);
@@ -42,7 +41,8 @@ public sealed class OldProxyTests(ProductionMesh mesh)
     public async Task Bytes_after_a_request_without_a_length_are_not_its_body()
     {
         var answer = await RawHttp.SendAsync(
-            mesh.Gateway.Address, "POST /echo/first HTTP/1.0\r\nHost: x\r\n\r\nGET /echo/second HTTP/1.0\r\nHost: x\r\n\r\n");
+            mesh.Gateway.Address,
+            "POST /echo/first HTTP/1.0\r\nHost: localhost\r\n\r\nGET /echo/second HTTP/1.0\r\nHost: localhost\r\n\r\n");
 
         Assert.Matches("^HTTP/1.[01] 200 ", answer);
         Assert.Contains("\"Path\":\"/echo/first\"", answer, StringComparison.Ordinal);

@@ -88,7 +88,7 @@ public sealed class SessionCookieTests : IClassFixture<LoneGateway>
         var lines = headers.Replace("{0}", first, StringComparison.Ordinal).Replace("{1}", second, StringComparison.Ordinal);
 
         var answer = await RawHttp.SendAsync(
-            gateway.Caller.Address, $"GET /protected HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{lines}\r\n\r\n");
+            gateway.Caller.Address, $"GET /protected HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{lines}\r\n\r\n");
 
         Assert.StartsWith("HTTP/1.1 401 ", answer, StringComparison.Ordinal);
         Assert.Contains("\"code\":\"invalid_token\"", answer, StringComparison.Ordinal);
@@ -158,7 +158,7 @@ public sealed class SessionCookieTests : IClassFixture<LoneGateway>
         Assert.Equal(200, (await SendAsync("Basic YTpi")).Status);
         var empty = await RawHttp.SendAsync(
             gateway.Caller.Address,
-            $"GET /protected HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization:\r\nCookie: "
+            $"GET /protected HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization:\r\nCookie: "
             + $"{LoneGateway.CookieName}={cookie}\r\n\r\n");
         Assert.StartsWith("HTTP/1.1 200 ", empty, StringComparison.Ordinal);
         Assert.Equal(1, Exchanges);

@@ -149,7 +149,7 @@ public sealed class TraceTests(TraceTests.Untraced untraced) : IClassFixture<Tra
     {
         var answer = await RawHttp.SendAsync(
             Gateway.Caller.Address,
-            $"{request} HTTP/1.1\r\nHost: x\r\n{string.Join("\r\n", headers)}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+            $"{request} HTTP/1.1\r\nHost: localhost\r\n{string.Join("\r\n", headers)}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
         Assert.StartsWith("HTTP/1.1 200 ", answer, StringComparison.Ordinal);
         return JsonElement.Parse(answer[answer.IndexOf("{\"Method", StringComparison.Ordinal)..(answer.LastIndexOf('}') + 1)])
             .GetProperty("headers").EnumerateObject().ToDictionary(

@@ -58,7 +58,10 @@ public sealed class TrustedProxyTests
 
     private static async Task<LoneGateway> StartAsync(params string[] trusted)
     {
-        var gateway = new LoneGateway(trusted.Select((proxy, i) => ($"Gateway:TrustedProxies:{i}", proxy)).ToDictionary());
+        var gateway = new LoneGateway(new(trusted.Select((proxy, i) => KeyValuePair.Create($"Gateway:TrustedProxies:{i}", proxy)))
+        {
+            ["Gateway:AllowedHosts:0"] = "gateway.internal",
+        });
         await gateway.InitializeAsync();
         return gateway;
     }

@@ -29,7 +29,7 @@ public sealed class UpgradeTests(ProductionMesh mesh)
     public async Task An_upgrade_is_refused_on_every_path(string target, string lines)
     {
         // The gateway closes the connection by itself.
-        var answer = await RawHttp.SendAsync(mesh.Gateway.Address, $"{target} HTTP/1.1\r\nHost: x\r\n{lines}\r\n\r\n");
+        var answer = await RawHttp.SendAsync(mesh.Gateway.Address, $"{target} HTTP/1.1\r\nHost: localhost\r\n{lines}\r\n\r\n");
 
         Assert.StartsWith("HTTP/1.1 400 ", answer, StringComparison.Ordinal);
         Assert.Contains("\"code\":\"upgrade_refused\"", answer, StringComparison.Ordinal);
@@ -43,7 +43,8 @@ public sealed class UpgradeTests(ProductionMesh mesh)
     public async Task An_h2c_offer_is_ignored_and_not_forwarded(string lines)
     {
         var answer = await RawHttp.SendAsync(
-            mesh.Gateway.Address, $"GET /echo/x HTTP/1.1\r\nHost: x\r\n{lines}{(lines is "" ? "" : "\r\n")}Connection: close\r\n\r\n");
+            mesh.Gateway.Address,
+            $"GET /echo/x HTTP/1.1\r\nHost: localhost\r\n{lines}{(lines is "" ? "" : "\r\n")}Connection: close\r\n\r\n");
 
         Assert.StartsWith("HTTP/1.1 200 ", answer, StringComparison.Ordinal);
         foreach (var name in new[] { "\"Upgrade\"", "\"Connection\"", "\"HTTP2-Settings\"" })
@@ -53,13 +54,13 @@ public sealed class UpgradeTests(ProductionMesh mesh)
     }
 
     [Theory]
-    [InlineData("CONNECT example.com:443")]
-    [InlineData("CONNECT 127.0.0.1:80")]
-    public async Task CONNECT_to_another_host_is_refused(string target)
+    [InlineData("CONNECT example.com:443", "421", "misdirected_request")]
+    [InlineData("CONNECT 127.0.0.1:80", "501", "unknown_method")]
+    public async Task CONNECT_is_refused_and_closes_the_connection(string target, string status, string code)
     {
         var answer = await RawHttp.SendAsync(mesh.Gateway.Address, $"{target} HTTP/1.1\r\nHost: {target.Split(' ')[1]}\r\n\r\n");
 
-        Assert.StartsWith("HTTP/1.1 501 ", answer, StringComparison.Ordinal);
-        Assert.Contains("\"code\":\"unknown_method\"", answer, StringComparison.Ordinal);
+        Assert.StartsWith($"HTTP/1.1 {status} ", answer, StringComparison.Ordinal);
+        Assert.Contains($"\"code\":\"{code}\"", answer, StringComparison.Ordinal);
     }
 }

@@ -1,6 +1,9 @@
 using AuthMesh.LocalMesh;
+using AuthMesh.LocalMesh.Processes;
 using AuthMesh.TestMesh;
 using AuthMesh.Tests.Harness;
+using AuthMesh.Tests.ShortPath;
+using AuthMesh.Tests.Tls;
 
 namespace AuthMesh.Tests.Health;
 
@@ -51,6 +54,30 @@ public sealed class HealthProbeTests(ProductionMesh mesh)
 
         probe.AssertExited(1);
         Assert.StartsWith("http://127.0.0.1:9/health/ready does not answer", probe.Output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("ASPNETCORE_URLS", "https://localhost:PORT")]
+    [InlineData("ASPNETCORE_URLS", "https://*:PORT")]
+    [InlineData("ASPNETCORE_HTTPS_PORTS", "PORT")]
+    public async Task The_probe_of_a_service_that_only_speaks_TLS_does_not_judge_its_certificate(string name, string value)
+    {
+        using var folder = new CertificateFolder(TestAuthority.Shared.Issue("auth.example.test"));
+        var port = Ports.Free();
+        await using var service = await TestService.StartAsync(
+            before: builder =>
+            {
+                foreach (var (key, setting) in folder.Settings("AuthMesh"))
+                {
+                    builder.Configuration[key] = setting;
+                }
+            },
+            url: $"https://localhost:{port}");
+
+        var probe = await Patience.UntilAsync(
+            () => ProbeAsync(name, value.Replace("PORT", $"{port}", StringComparison.Ordinal)), probe => probe.ExitCode == 0);
+
+        Assert.Equal("Ready", probe.Output.Trim());
     }
 
     private static Task<Finished> ProbeAsync(string name, string value) => Finished.RunAsync(

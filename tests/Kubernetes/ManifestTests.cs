@@ -200,7 +200,8 @@ public sealed partial class ManifestTests
         }
 
         var gateway = services.Single(service => service.Metadata.Name == "authmesh-gateway");
-        Assert.Equal(["http"], gateway.Spec.Ports.Select(port => port.TargetPort.Value)); // not the inner one
+        string[] expected = example == "load-balancer.yaml" ? ["https", "http"] : ["http"]; // not the inner one
+        Assert.Equal(expected, gateway.Spec.Ports.Select(port => port.TargetPort.Value));
         foreach (var ingress in manifests.All.OfType<V1Ingress>())
         {
             var rule = Assert.Single(ingress.Spec.Rules);
@@ -235,6 +236,20 @@ public sealed partial class ManifestTests
         Assert.Null(migration.Spec.ServiceAccountName); // the chart's own does not exist yet
         var policy = manifests.All.OfType<V1NetworkPolicy>().Single(policy => migration.IsSelectedBy(policy.Spec.PodSelector.MatchLabels));
         Assert.Equal("-1", policy.Metadata.Annotations["helm.sh/hook-weight"]); // before the Job
+    }
+
+    [Fact]
+    public async Task A_gateway_that_ends_TLS_has_the_certificate_and_listens_for_https()
+    {
+        var pod = (await Helm.RenderAsync("load-balancer.yaml")).Pods.Single(pod => pod.Component == "gateway");
+
+        Assert.Equal("https://+:8443;http://+:8080", pod.Environment["ASPNETCORE_URLS"]);
+        Assert.Equal(8443, pod.Container.Ports.Single(port => port.Name == "https").ContainerPort);
+        Assert.Equal("authmesh-gateway.accounts", pod.Environment["Gateway__AllowedHosts__0"]);
+        Assert.Equal(
+            [("Gateway__Tls__CertificateFile", "tls.crt"), ("Gateway__Tls__KeyFile", "tls.key")],
+            Assert.Single(pod.Spec.Volumes).Projected.Sources.Where(source => source.Secret.Name == "auth-example-com-tls")
+                .Select(source => (Assert.Single(source.Secret.Items).Path, source.Secret.Items[0].Key)));
     }
 
     private static string ConnectionOf(Pod pod) => pod.Environment["Identity__Database__ConnectionString"];

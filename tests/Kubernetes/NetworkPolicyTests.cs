@@ -44,6 +44,18 @@ public sealed class NetworkPolicyTests
     }
 
     [Fact]
+    public async Task A_gateway_that_ends_TLS_is_reached_at_its_https_port_too()
+    {
+        var done = await Helm.TemplateAsync("smallest.yaml", "gateway.tls.secret=a-certificate", "gateway.service.port=443");
+        done.AssertExited(0);
+        var manifests = Manifests.Read(done.Output);
+
+        var rule = Assert.Single(PolicyOf(manifests.Pods.Single(pod => pod.Component == "gateway"), manifests).Ingress);
+
+        Assert.Equal(["http", "https"], rule.Ports.Select(port => port.Port.Value));
+    }
+
+    [Fact]
     public async Task The_gateway_admits_only_the_peers_of_the_values_if_they_name_some()
     {
         Assert.Null(Rule(await Helm.RenderAsync("smallest.yaml")).FromProperty);

@@ -21,7 +21,7 @@ public sealed class RefusedValueTests
             "identityService.settings.Identity__DemoUsers=yes",
             "gateway.settings.ASPNETCORE_ENVIRONMENT=Development",
             "gateway.trustedProxies=[]", "ingress.tlsSecret=", "httpRoute.enabled=true", "networkPolicies.postgres.to=[]",
-            "metrics.enabled=true");
+            "metrics.enabled=true", "gateway.tls.secret=a-certificate");
 
         refused.AssertExited(1);
         Assert.All(
@@ -36,6 +36,7 @@ public sealed class RefusedValueTests
                 "identityService.settings.Identity__DemoUsers cannot be set", "gateway.settings.ASPNETCORE_ENVIRONMENT cannot be set",
                 "gateway.trustedProxies must list", "ingress.tlsSecret must name a Secret", "httpRoute.parentRefs must name the Gateway",
                 "networkPolicies.postgres.to must say where PostgreSQL is", "metrics.from must say where Prometheus is",
+                "gateway.tls and a proxy in front exclude each other", "gateway.service.port is that of https with gateway.tls",
             ],
             message => Assert.Contains(message, refused.Errors, StringComparison.Ordinal));
         Assert.DoesNotContain("a-secret", refused.Errors, StringComparison.Ordinal);

@@ -49,7 +49,7 @@ public sealed class EvidenceTests(EvidenceTests.Verbose verbose) : IClassFixture
             await Gateway.Caller.GetAsync(path, secret);
         }
 
-        await RawHttp.SendAsync(Gateway.Caller.Address, $"GET /{secret} {secret} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        await RawHttp.SendAsync(Gateway.Caller.Address, $"GET /{secret} {secret} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
         var last = await Gateway.Caller.GetAsync("/the-last"); // everything logged earlier is written by then
         await Patience.UntilAsync(() => Entries().Any(entry => Text(entry, "traceId") == last.Member("traceId")));
 

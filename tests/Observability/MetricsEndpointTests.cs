@@ -77,6 +77,7 @@ public sealed partial class MetricsEndpointTests(ObservedMesh mesh)
                 "identity" => ["identity-service"],
                 "gateway" => ["gateway"],
                 "gateway and services" => ["gateway", "resource-service"],
+                "any with https" => ["resource-service"], // of this mesh
                 _ => Services,
             },
             seen.Where(series => series.Name == metric.Key).Select(series => series.Service).Distinct().Order(StringComparer.Ordinal)));

@@ -6,6 +6,7 @@ using AuthMesh.Tests.Faults;
 using AuthMesh.Tests.Harness;
 using AuthMesh.Tests.Mail;
 using AuthMesh.Tests.Streams;
+using AuthMesh.Tests.Tls;
 using Npgsql;
 
 namespace AuthMesh.Tests.Observability;
@@ -30,6 +31,8 @@ public sealed class ObservedMesh(ProductionMesh production) : IAsyncLifetime
     {
         Answer = command => command.Contains(RefusedAddress, StringComparison.Ordinal) ? "550 no such mailbox" : null,
     };
+
+    private readonly CertificateFolder certificate = new(TestAuthority.Shared.Issue()); // for the metric of its end
 
     private Mesh mesh = null!;
 
@@ -69,8 +72,10 @@ public sealed class ObservedMesh(ProductionMesh production) : IAsyncLifetime
             ["Identity:Mail:Tls"] = nameof(MailTls.None),
             ["Identity:Mail:From"] = "The Example <no-reply@example.test>",
         });
+        var resourcePort = Ports.Free();
         mesh = await Mesh.StartAsync(options with
         {
+            ResourcePort = resourcePort,
             Settings = new Dictionary<string, string>(options.Settings)
             {
                 ["OTEL_EXPORTER_OTLP_ENDPOINT"] = Receiver.OtlpOrigin,
@@ -82,7 +87,11 @@ public sealed class ObservedMesh(ProductionMesh production) : IAsyncLifetime
                 [MetricsUrl] = Origin("identity-service"),
                 ["Identity:Database:ConnectionString"] = NamedTwice(connection),
             },
-            ResourceSettings = new Dictionary<string, string> { [MetricsUrl] = Origin("resource-service") },
+            ResourceSettings = new Dictionary<string, string>(certificate.Settings("AuthMesh"))
+            {
+                [MetricsUrl] = Origin("resource-service"),
+                ["urls"] = $"{Loopback.Origin(resourcePort)};https://localhost:{Ports.Free()}",
+            },
             GatewaySettings = new Dictionary<string, string>(production.Echo.RouteSettings())
             {
                 [MetricsUrl] = Origin("gateway"),
@@ -165,5 +174,6 @@ public sealed class ObservedMesh(ProductionMesh production) : IAsyncLifetime
 
         await mails.DisposeAsync();
         Directory.Delete(folder, recursive: true);
+        certificate.Dispose();
     }
 }

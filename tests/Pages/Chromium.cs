@@ -38,7 +38,7 @@ public sealed class Chromium : IAsyncLifetime
         };
         change?.Invoke(options);
         var context = await browser.NewContextAsync(options);
-        context.SetDefaultTimeout(20_000);
+        context.SetDefaultTimeout(60_000); // on a machine with much else to do
         return await context.NewPageAsync();
     }
 

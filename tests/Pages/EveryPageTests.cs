@@ -1,5 +1,3 @@
-using Deque.AxeCore.Commons;
-using Deque.AxeCore.Playwright;
 using Microsoft.Playwright;
 
 namespace AuthMesh.Tests.Pages;
@@ -9,14 +7,6 @@ namespace AuthMesh.Tests.Pages;
 public sealed class EveryPageTests(PagesMesh mesh, Chromium chromium)
 {
     private const int HeaviestPage = 60_000, MostRequests = 6, NarrowestScreen = 320;
-
-    // Without the nodes that pass, whose texts are most of a result.
-    private static readonly AxeRunOptions
-        All = new() { ResultTypes = [ResultType.Violations] },
-        Contrast = new()
-        {
-            RunOnly = new RunOnlyOptions { Type = "rule", Values = ["color-contrast"] }, ResultTypes = [ResultType.Violations],
-        };
 
     public static TheoryData<string> States => [.. PageStates.Names];
 
@@ -35,10 +25,10 @@ public sealed class EveryPageTests(PagesMesh mesh, Chromium chromium)
         await Screenshots.TakeAsync(page, state);
 
         // 1. axe finds nothing. The dark scheme changes colours alone.
-        Assert.Empty(Describe(await page.RunAxe(All)));
+        Assert.Empty(await page.FindBarriersAsync());
         await page.EmulateMediaAsync(new() { ColorScheme = ColorScheme.Dark });
         await Screenshots.TakeDarkAsync(page, state);
-        Assert.Empty(Describe(await page.RunAxe(Contrast)));
+        Assert.Empty(await page.FindPaleTextAsync());
 
         // 2. Nothing scrolls sideways, which is also what a zoom of 200 % on a small laptop needs.
         await page.SetViewportSizeAsync(NarrowestScreen, 600);
@@ -63,7 +53,4 @@ public sealed class EveryPageTests(PagesMesh mesh, Chromium chromium)
             Assert.Equal(NarrowestScreen, await page.EvaluateAsync<int>("document.documentElement.scrollWidth"));
         }
     }
-
-    private static IEnumerable<string> Describe(AxeResult result) =>
-        result.Violations.Select(violation => $"{violation.Id}: {string.Join(", ", violation.Nodes.Select(node => node.Html))}");
 }

@@ -68,6 +68,7 @@ public sealed class OneLineTests(ProductionMesh mesh) : IDisposable
                 ["AuthMesh:Issuer"] = ProductionMesh.Issuer,
                 ["AuthMesh:ServiceKey"] = ProductionMesh.ServiceKey,
                 ["AuthMesh:IdentityUrl"] = mesh.Mesh.Identity.Address.GetLeftPart(UriPartial.Authority),
+                ["AuthMesh:ShutdownGrace"] = "00:00:00",
             },
             "Production", program: dll);
         await using var gateway = await ServiceProcess.StartAsync(

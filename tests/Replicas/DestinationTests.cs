@@ -90,6 +90,7 @@ public sealed class DestinationTests
         two.Readiness = 503;
         server.Set(Name, One);
         await using var proxy = await SmallProxy.StartAsync(server, $"http://{Name}:{one.Port}/", isProbed: true);
+        await Patience.UntilAsync(() => one.Probed > 1); // the proxy has taken in the answer of the first
 
         server.Set(Name, One, Two);
         var lookups = server.Lookups;

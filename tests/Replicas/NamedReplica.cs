@@ -15,7 +15,7 @@ namespace AuthMesh.Tests.Replicas;
 internal sealed class NamedReplica : IAsyncDisposable
 {
     private readonly WebApplication app;
-    private int answered;
+    private int answered, probed;
 
     private NamedReplica(WebApplication app) => this.app = app;
 
@@ -23,6 +23,8 @@ internal sealed class NamedReplica : IAsyncDisposable
 
     /// <summary>How many requests it answered, without probes.</summary>
     public int Answered => Volatile.Read(ref answered);
+
+    public int Probed => Volatile.Read(ref probed);
 
     /// <summary>What its readiness answers.</summary>
     public int Readiness { get; set; } = 200;
@@ -59,6 +61,7 @@ internal sealed class NamedReplica : IAsyncDisposable
     {
         if (context.Request.Path == "/health/ready")
         {
+            Interlocked.Increment(ref probed);
             context.Response.StatusCode = Readiness;
             return Task.CompletedTask;
         }

@@ -4,6 +4,7 @@ using System.Text;
 using AuthMesh.LocalMesh;
 using AuthMesh.TestMesh;
 using AuthMesh.Tests.Harness;
+using AuthMesh.Tests.Tls;
 
 namespace AuthMesh.Tests.Settings;
 
@@ -70,6 +71,16 @@ public sealed class RefusedSettingTests
         { "gateway", "Gateway:InnerUrl", "https://127.0.0.1:8081", "Gateway:InnerUrl must be http, an address, and a port" },
         { "gateway", "Gateway:InnerUrl", "http://127.0.0.1", "Gateway:InnerUrl must be http, an address, and a port" },
         { "gateway", "Gateway:InnerUrl", "http://127.0.0.1:8081/health", "Gateway:InnerUrl must be http, an address, and a port" },
+        { "gateway", "Gateway:AllowedHosts:0", "https://gateway", "Gateway:AllowedHosts must hold names or addresses" },
+        { "gateway", "Gateway:AllowedHosts:0", "gateway:8080", "Gateway:AllowedHosts must hold names or addresses" },
+        { "gateway", "Gateway:AllowedHosts:0", "*", "Gateway:AllowedHosts must hold names or addresses" },
+        { "gateway", "Gateway:AllowedHosts:0", "*.example.com", "Gateway:AllowedHosts must hold names or addresses" },
+        { "gateway", "Gateway:AllowedHosts:0", "gаteway", "Gateway:AllowedHosts must hold names or addresses" }, // а is Cyrillic
+        { "gateway", "Gateway:Tls:KeyFile", "/nowhere/tls.key", "Gateway:Tls:CertificateFile and Tls:KeyFile belong together" },
+        { "gateway", "AuthMesh:Tls:CertificateFile", "/nowhere/tls.crt", "AuthMesh:Tls:KeyFile are for services behind the gateway" },
+        { "resource-service", "AuthMesh:Tls:CertificateFile", "/nowhere/tls.crt", "AuthMesh:Tls:CertificateFile and Tls:KeyFile belong" },
+        { "resource-service", "AuthMesh:Tls:RootCertificateFile", "/nowhere/ca.crt", "RootCertificateFile names a file that cannot" },
+        { "identity-service", "AuthMesh:Tls:RootCertificateFile", "/dev/null", "RootCertificateFile names a file without a certificate" },
         { "gateway", "ReverseProxy:Routes:protected:Match:Methods:1", "post", "Match:Methods has post" },
         { "gateway", "ReverseProxy:Routes:protected:Match:Methods:1", "TRACE", "Match:Methods has TRACE" },
         { "gateway", "ReverseProxy:Routes:login:Match:Methods:1", "HEAD", "Match:Methods has HEAD without GET" },
@@ -189,6 +200,41 @@ public sealed class RefusedSettingTests
         }
 
         Assert.DoesNotContain(PresetMasterKey, output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("resource-service", "An address in ASPNETCORE_URLS is https. Set AuthMesh:Tls:CertificateFile and AuthMesh:Tls:KeyFile.")]
+    [InlineData("gateway", "Gateway:Tls:CertificateFile and Tls:KeyFile must name PEM files: an address in ASPNETCORE_URLS is https.")]
+    public async Task An_https_address_without_a_certificate_stops_the_start(string service, string problem)
+    {
+        var output = await RefusedAsync(service, new() { ["urls"] = "https://127.0.0.1:0" });
+
+        Assert.Contains("  - " + problem, output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("resource-service", "AuthMesh")]
+    [InlineData("gateway", "Gateway")]
+    public async Task A_certificate_without_an_https_address_or_with_another_key_stops_the_start(string service, string section)
+    {
+        using var folder = new CertificateFolder(TestAuthority.Shared.Issue());
+        await File.WriteAllTextAsync(folder.KeyFile, TestAuthority.Shared.Issue().KeyPem, TestContext.Current.CancellationToken);
+
+        var output = await RefusedAsync(service, new(folder.Settings(section)));
+
+        Assert.Contains($"  - {section}:Tls:CertificateFile is set, and the service has no https", output, StringComparison.Ordinal);
+        Assert.Contains($"  - {section}:Tls:KeyFile holds no private key in PEM that belongs to", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task TLS_at_the_gateway_needs_an_https_issuer()
+    {
+        using var folder = new CertificateFolder(TestAuthority.Shared.Issue());
+        var output = await RefusedAsync(
+            "gateway",
+            new(folder.Settings("Gateway")) { ["urls"] = "https://127.0.0.1:0", ["AuthMesh:Issuer"] = "http://auth.example.test" });
+
+        Assert.Contains("  - Gateway:Tls:CertificateFile needs an AuthMesh:Issuer that is https.", output, StringComparison.Ordinal);
     }
 
     [Fact]

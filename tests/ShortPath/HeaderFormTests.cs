@@ -88,10 +88,10 @@ public sealed class HeaderFormTests(HeaderFormTests.Verifiers verifiers) : IClas
             await using var stream = client.GetStream();
             string[] requests =
             [
-                $"GET /protected HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n",
-                "GET /protected HTTP/1.1\r\nHost: x\r\n\r\n",
-                $"GET /protected HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n",
-                "GET /open/x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+                $"GET /protected HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\r\n",
+                "GET /protected HTTP/1.1\r\nHost: localhost\r\n\r\n",
+                $"GET /protected HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\r\n",
+                "GET /open/x HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
             ];
             await stream.WriteAsync(Encoding.ASCII.GetBytes(string.Concat(requests)), TestContext.Current.CancellationToken);
             using var reader = new StreamReader(stream, Encoding.UTF8);
@@ -133,7 +133,7 @@ public sealed class HeaderFormTests(HeaderFormTests.Verifiers verifiers) : IClas
     {
         var answer = await RawHttp.SendAsync(
             address,
-            $"GET /protected HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{form.Replace("TOKEN", token, StringComparison.Ordinal)}\r\n\r\n");
+            $"GET /protected HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{form.Replace("TOKEN", token, StringComparison.Ordinal)}\r\n\r\n");
         return Regex.Replace(
             answer.StartsWith("HTTP/1.1 200", StringComparison.Ordinal) ? answer[..answer.IndexOf("\r\n\r\n", StringComparison.Ordinal)]
                 : answer,

@@ -30,9 +30,10 @@ internal sealed class TestService : IAsyncDisposable
     /// <param name="use">Adds middleware and endpoints.</param>
     /// <param name="remembers">Whether the service caches verified tokens.</param>
     /// <param name="protocols">The protocols of its address.</param>
+    /// <param name="url">Its address, or null for a free port.</param>
     public static async Task<TestService> StartAsync(
         Action<WebApplicationBuilder>? before = null, Action<WebApplicationBuilder>? after = null, Action<WebApplication>? use = null,
-        bool remembers = true, HttpProtocols protocols = HttpProtocols.Http1)
+        bool remembers = true, HttpProtocols protocols = HttpProtocols.Http1, string? url = null)
     {
         // Keeps out the settings of another service in the tests' output folder.
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = Path.GetTempPath() });
@@ -45,13 +46,13 @@ internal sealed class TestService : IAsyncDisposable
         }
 
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.ConfigureEndpointDefaults(endpoint => endpoint.Protocols = protocols));
+        builder.Configuration["urls"] = url ?? Loopback.Origin(0);
         before?.Invoke(builder);
         builder.AddAuthMeshDefaults();
         builder.Services.AddSingleton<IVerificationKeys>(new HeldKey());
         after?.Invoke(builder);
         var service = new TestService(builder.Build());
         service.app.Services.GetRequiredService<RevokedAccess>().Confirm();
-        service.app.Urls.Add(Loopback.Origin(0));
         use?.Invoke(service.app);
         try
         {

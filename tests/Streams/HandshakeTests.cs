@@ -45,7 +45,7 @@ public sealed class HandshakeTests(ProductionMesh mesh)
         var (_, _, token) = await mesh.SignUpAsync();
 
         var answer = await RawHttp.SendAsync(
-            mesh.Gateway.Address, $"{request}\r\nHost: x\r\nAuthorization: Bearer {token}\r\n{headers}\r\n");
+            mesh.Gateway.Address, $"{request}\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n{headers}\r\n");
 
         Assert.StartsWith("HTTP/1.1 400 ", answer, StringComparison.Ordinal);
         Assert.Contains("\r\nConnection: close\r\n", answer, StringComparison.Ordinal);
@@ -60,7 +60,7 @@ public sealed class HandshakeTests(ProductionMesh mesh)
 
         var answer = await RawHttp.SendAsync(
             mesh.Gateway.Address,
-            $"GET /live HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n{header}{Upgrade}{Version}{Key}\r\n{body}");
+            $"GET /live HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n{header}{Upgrade}{Version}{Key}\r\n{body}");
 
         Assert.StartsWith("HTTP/1.1 400 ", answer, StringComparison.Ordinal);
     }
@@ -91,7 +91,8 @@ public sealed class HandshakeTests(ProductionMesh mesh)
     public async Task Bytes_after_a_refused_handshake_are_not_read_as_a_request(string path)
     {
         var answer = await RawHttp.SendAsync(
-            mesh.Gateway.Address, RawSocket.Handshake(token: null, path) + "GET /.well-known/jwks.json HTTP/1.1\r\nHost: x\r\n\r\n");
+            mesh.Gateway.Address,
+            RawSocket.Handshake(token: null, path) + "GET /.well-known/jwks.json HTTP/1.1\r\nHost: localhost\r\n\r\n");
 
         Assert.StartsWith(path == "/live" ? "HTTP/1.1 401 " : "HTTP/1.1 400 ", answer, StringComparison.Ordinal);
         Assert.Contains("\r\nConnection: close\r\n", answer, StringComparison.Ordinal);
@@ -118,7 +119,7 @@ public sealed class HandshakeTests(ProductionMesh mesh)
             foreach (var path in new[] { "/live", "/events" })
             {
                 var request = path == "/live" ? RawSocket.Handshake(null, path, cookie + foreign)
-                    : $"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{cookie}{foreign}\r\n";
+                    : $"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{cookie}{foreign}\r\n";
                 var answer = await RawHttp.SendAsync(mesh.Gateway.Address, request);
                 Assert.StartsWith("HTTP/1.1 403 ", answer, StringComparison.Ordinal);
                 Assert.Contains("\"code\":\"cross_origin\"", answer, StringComparison.Ordinal);

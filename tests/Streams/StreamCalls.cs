@@ -120,7 +120,7 @@ internal sealed class RawSocket : IDisposable
     private NetworkStream stream = null!;
 
     public static string Handshake(string? token, string path = "/live", string further = "") =>
-        $"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        $"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
         + "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
         + (token is null ? "" : $"Authorization: Bearer {token}\r\n") + further + "\r\n";
 

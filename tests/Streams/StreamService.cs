@@ -130,6 +130,9 @@ public class StreamGateway : IAsyncLifetime
 
     internal StreamGateway(Dictionary<string, string> settings) => this.settings = settings;
 
+    /// <inheritdoc cref="LoneGateway.Port"/>
+    internal int Port { get; init; }
+
     internal FakeIdentity Identity => gateway.Identity;
 
     internal StreamService Service { get; } = new();
@@ -162,7 +165,7 @@ public class StreamGateway : IAsyncLifetime
             all[key] = value;
         }
 
-        gateway = new LoneGateway(all);
+        gateway = new LoneGateway(all) { Port = Port };
         await gateway.InitializeAsync();
     }
 
