@@ -3,7 +3,7 @@ using Npgsql;
 
 namespace AuthMesh.Bench.FailOver;
 
-/// <summary>The cluster of <c>deploy/ha/docker-compose.yml</c>, which runs already. The drill uses the addresses of its containers.</summary>
+/// <summary>The cluster of <c>deploy/ha/docker-compose.yml</c>, which runs already, by the addresses of its containers.</summary>
 internal sealed class ComposeCluster : Cluster
 {
     private readonly IReadOnlyList<ComposeNode> nodes;
