@@ -1,5 +1,6 @@
 using System.CommandLine;
 using AuthMesh.Bench.Comparison;
+using AuthMesh.Bench.FailOver;
 using AuthMesh.Bench.Faults;
 using AuthMesh.Bench.Flood;
 using AuthMesh.Bench.Idle;
@@ -26,6 +27,7 @@ var root = new RootCommand("Measures AuthMesh, and runs checks that are too long
     HashingService.Define(),
     FailureShapes.Define(),
     AgainstEarlier.Define(),
+    Drill.Define(),
     BesideEarlier.Define(),
 };
 return await root.Parse(args is [] ? ["--help"] : args).InvokeAsync();

@@ -36,7 +36,7 @@ internal sealed class GrownMesh : IAsyncDisposable
             string>(Unthrottled.WithCheapHashes)
         { ["Identity:MasterKey"] = Convert.ToBase64String(masterKey) };
         var mesh = await Mesh.StartAsync(new MeshOptions { IdentitySettings = settings }, cancellation);
-        var connection = new DatabaseOptions { ConnectionString = mesh.ConnectionString }.Read().ConnectionString;
+        var connection = new DatabaseOptions { ConnectionString = mesh.ConnectionString }.ReadHosts()[0].ConnectionString;
         var database = NpgsqlDataSource.Create(connection);
         var sessions = await Rotatable.CreateAsync(database, connection, masterKey, size, cancellation);
         var grown = new GrownMesh(

@@ -20,7 +20,7 @@ internal static class RefreshRate
         var masterKey = Rotatable.NewMasterKey();
         var settings = new Dictionary<string, string> { ["Identity:MasterKey"] = Convert.ToBase64String(masterKey) };
         await using var mesh = await Mesh.StartAsync(new MeshOptions { IdentitySettings = settings }, cancellation);
-        var service = new DatabaseOptions { ConnectionString = mesh.ConnectionString }.Read();
+        var service = new DatabaseOptions { ConnectionString = mesh.ConnectionString }.ReadHosts()[0];
         await using var prepared = NpgsqlDataSource.Create(service);
         await using var database = NpgsqlDataSource.Create(
             new NpgsqlConnectionStringBuilder(mesh.ConnectionString) { MaxPoolSize = service.MaxPoolSize });

@@ -7,7 +7,7 @@ using NpgsqlTypes;
 namespace AuthMesh.Identity.Keys;
 
 /// <summary>Records which processes currently check tokens, and which signing keys each of them holds.</summary>
-internal sealed class VerifierRegister(NpgsqlDataSource dataSource, IHostEnvironment environment)
+internal sealed class VerifierRegister(Primary database, IHostEnvironment environment)
 {
     // A connected verifier is recorded at least every 5 s. An unrecorded one has left, or will fetch the keys first when it reconnects.
     private static readonly TimeSpan Seen = TimeSpan.FromSeconds(10);
@@ -21,7 +21,7 @@ internal sealed class VerifierRegister(NpgsqlDataSource dataSource, IHostEnviron
     /// <summary>Registers a verifier that connects. From then on, a new key waits until this verifier holds it.</summary>
     public async Task<IDisposable> EnterAsync(Guid instance, string name, CancellationToken cancellationToken)
     {
-        await using (var connection = await dataSource.OpenConnectionAsync(cancellationToken))
+        await using (var connection = await database.OpenConnectionAsync(cancellationToken))
         {
             await WriteAsync(connection, instance, name, [], keepsKeys: true, cancellationToken);
             await ForgetAsync(connection, cancellationToken);
@@ -46,8 +46,9 @@ internal sealed class VerifierRegister(NpgsqlDataSource dataSource, IHostEnviron
 
     public async Task RecordAsync(Guid instance, string name, IReadOnlyList<string> keyIds, CancellationToken cancellationToken)
     {
-        await using var connection = await dataSource.OpenConnectionAsync(cancellationToken);
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await WriteAsync(connection, instance, name, keyIds, keepsKeys: false, cancellationToken);
+        UnconfirmedCommit.ThrowIfAny(connection);
     }
 
     public Task RegisterSelfAsync(

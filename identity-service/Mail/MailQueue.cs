@@ -10,7 +10,7 @@ namespace AuthMesh.Identity.Mail;
 internal sealed record LeasedMail(OutgoingMail Mail, string Account, bool IsExpired);
 
 /// <summary>The outbox as the workers see it. Each statement commits by itself, so no transaction is open while a mail is sent.</summary>
-internal sealed class MailQueue(NpgsqlDataSource dataSource)
+internal sealed class MailQueue(Primary database)
 {
     // One row at least, for the number of waiting mails. If no mail is due, the statement writes nothing.
     private const string Lease =
@@ -43,7 +43,8 @@ internal sealed class MailQueue(NpgsqlDataSource dataSource)
     /// <returns>The mails, and how many mails the outbox holds in all.</returns>
     public async Task<(IReadOnlyList<LeasedMail> Mails, long Waiting)> LeaseAsync(int count, CancellationToken cancellationToken)
     {
-        await using var command = dataSource.CreateCommand(Lease);
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        await using var command = new NpgsqlCommand(Lease, connection);
         command.Parameters.AddWithValue("count", count);
         await using var rows = await command.ExecuteReaderAsync(cancellationToken);
         var (mails, waiting) = (new List<LeasedMail>(), 0L);
@@ -57,6 +58,7 @@ internal sealed class MailQueue(NpgsqlDataSource dataSource)
         }
 
         await rows.NextResultAsync(cancellationToken); // confirms the commit, see CommittedRow
+        UnconfirmedCommit.ThrowIfAny(connection);
         return (mails, waiting);
     }
 
@@ -72,7 +74,8 @@ internal sealed class MailQueue(NpgsqlDataSource dataSource)
     // Even if the service stops: what happened to the mail has happened.
     private async Task ExecuteAsync(string sql, LeasedMail leased)
     {
-        await using var command = dataSource.CreateCommand(sql);
+        await using var connection = await database.OpenConnectionAsync(CancellationToken.None);
+        await using var command = new NpgsqlCommand(sql, connection);
         command.Parameters.AddWithValue("id", leased.Mail.Id);
         command.Parameters.AddWithValue("lease", leased.Mail.DueAt);
         await command.ExecuteNonQueryAsync(CancellationToken.None);

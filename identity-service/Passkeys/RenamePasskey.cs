@@ -9,7 +9,7 @@ namespace AuthMesh.Identity.Passkeys;
 
 public sealed record RenamePasskeyRequest(string? Name = null);
 
-internal sealed class RenamePasskey(NpgsqlDataSource database)
+internal sealed class RenamePasskey(Primary database)
 {
     private const string Rename =
         $"""

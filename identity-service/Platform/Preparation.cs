@@ -17,7 +17,8 @@ internal sealed record PreparationStep(Func<IServiceProvider, CancellationToken,
 /// stops the service.
 /// </summary>
 internal sealed partial class Preparation(
-    IServiceScopeFactory scopes, PendingRefusal refusal, DatabaseHealth database, TimeProvider clock, ILogger<Preparation> logger)
+    IServiceScopeFactory scopes, PendingRefusal refusal, Primary primary, DatabaseHealth database, TimeProvider clock,
+    ILogger<Preparation> logger)
     : BackgroundService, IHealthCheck
 {
     // Every request waits for this, and an attempt is cheap.
@@ -91,6 +92,7 @@ internal sealed partial class Preparation(
 
     private async Task RunAsync(CancellationToken cancellationToken)
     {
+        await primary.FindAsync(cancellationToken);
         await using var scope = scopes.CreateAsyncScope();
         var services = scope.ServiceProvider;
         // Building the model takes as long as PostgreSQL's start, so it does not wait for it.
@@ -98,6 +100,7 @@ internal sealed partial class Preparation(
 
         // Replicas that start together take turns. The second one finds everything done.
         await using var turn = await services.GetRequiredService<PreparationLock>().TakeAsync(cancellationToken);
+        await services.GetRequiredService<ReportDurability>().DemandAsync(cancellationToken);
         await services.GetRequiredService<Migrate>().RunAsync(cancellationToken);
         foreach (var step in services.GetServices<PreparationStep>())
         {

@@ -12,7 +12,7 @@ namespace AuthMesh.Identity.Revocations;
 /// triggers an earlier query. If one is lost, the next beat catches up.
 /// </summary>
 internal sealed partial class FollowRevocations(
-    NpgsqlDataSource dataSource, RevocationLog log, RevocationLag lag, RevokedAccess revoked, VerifierRegister verifiers, KeyRing ring,
+    Primary primary, RevocationLog log, RevocationLag lag, RevokedAccess revoked, VerifierRegister verifiers, KeyRing ring,
     Preparation preparation, DatabaseHealth database,
     IServiceScopeFactory scopes, TimeProvider clock, ILogger<FollowRevocations> logger) : BackgroundService
 {
@@ -37,7 +37,7 @@ internal sealed partial class FollowRevocations(
     {
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
         listening = ending;
-        await using var connection = await dataSource.OpenConnectionAsync(ending.Token);
+        await using var connection = await primary.OpenConnectionAsync(ending.Token);
         connection.Notification += (_, _) => log.AskForConfirmation();
         await using (var listen = new NpgsqlCommand("LISTEN authmesh_revocations", connection))
         {
@@ -54,15 +54,17 @@ internal sealed partial class FollowRevocations(
     private async Task<TimeSpan?> FollowAsync(CancellationToken stoppingToken)
     {
         // Held open, because a flood of requests that wait for pooled connections must not delay a logout.
-        await using var connection = await dataSource.OpenConnectionAsync(stoppingToken);
-        await verifiers.RegisterSelfAsync(connection, ring.KeyIds, stoppingToken);
+        // It ends when another server becomes the primary, because the earlier one may go on answering.
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken, primary.Moved);
+        await using var connection = await primary.OpenConnectionAsync(ending.Token);
+        await verifiers.RegisterSelfAsync(connection, ring.KeyIds, ending.Token);
         while (true)
         {
-            await ConfirmAsync(connection, stoppingToken);
+            await ConfirmAsync(connection, ending.Token);
             database.Confirm();
             following!.Succeeded();
-            await Task.WhenAny(log.Asked, Task.Delay(Beat, clock, stoppingToken));
-            stoppingToken.ThrowIfCancellationRequested();
+            await Task.WhenAny(log.Asked, Task.Delay(Beat, clock, ending.Token));
+            ending.Token.ThrowIfCancellationRequested();
         }
     }
 
@@ -72,6 +74,12 @@ internal sealed partial class FollowRevocations(
 
     private Setback? ExplainFollowing(Exception exception)
     {
+        if (exception is OperationCanceledException)
+        {
+            StopListening();
+            return new Setback("another server became the primary", TimeSpan.Zero);
+        }
+
         if (database.Judge(exception) is not { } fault)
         {
             return null;

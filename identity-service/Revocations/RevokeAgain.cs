@@ -1,3 +1,4 @@
+using AuthMesh.Identity.Platform.Database;
 using AuthMesh.Revocations;
 using Npgsql;
 
@@ -38,6 +39,7 @@ internal static class RevokeAgain
         if (entries.Count > 0)
         {
             await batch.ExecuteNonQueryAsync(cancellationToken);
+            UnconfirmedCommit.ThrowIfAny(connection);
         }
 
         void Add(string sql, params object[] values)

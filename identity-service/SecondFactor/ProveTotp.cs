@@ -7,7 +7,7 @@ using Npgsql;
 namespace AuthMesh.Identity.SecondFactor;
 
 /// <summary>Checks a code of an authenticator app. Each counts as a wrong one before it is checked, and a right one starts over.</summary>
-internal sealed partial class ProveTotp(IdentityDb db, NpgsqlDataSource database, KeyRing ring, ILogger<ProveTotp> logger)
+internal sealed partial class ProveTotp(IdentityDb db, Primary database, KeyRing ring, ILogger<ProveTotp> logger)
 {
     /// <summary>
     /// Wrong codes since the last right one after which the app's codes are refused. Fifty guesses find one of three valid codes in a

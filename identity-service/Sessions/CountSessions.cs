@@ -16,15 +16,15 @@ internal sealed class CountSessions : BackgroundService
     private const string Count = $"SELECT count(*) FROM sessions s, users u WHERE {LiveSession.IsLive}";
     private const int Patience = 30; // seconds
 
-    private readonly NpgsqlDataSource dataSource;
+    private readonly Primary database;
     private readonly Preparation preparation;
     private readonly TimeProvider clock;
     private readonly Instrument gauge;
     private long live = -1;
 
-    public CountSessions(NpgsqlDataSource dataSource, Preparation preparation, TimeProvider clock, IMeterFactory meters)
+    public CountSessions(Primary database, Preparation preparation, TimeProvider clock, IMeterFactory meters)
     {
-        (this.dataSource, this.preparation, this.clock) = (dataSource, preparation, clock);
+        (this.database, this.preparation, this.clock) = (database, preparation, clock);
         gauge = meters.Create("AuthMesh.Identity").CreateObservableGauge(
             "authmesh.sessions.live", Measure, "{session}", "Sessions that could get a token, of the whole mesh.");
     }
@@ -45,8 +45,8 @@ internal sealed class CountSessions : BackgroundService
     {
         if (gauge.Enabled)
         {
-            await using var command = dataSource.CreateCommand(Count);
-            command.CommandTimeout = Patience;
+            await using var connection = await database.OpenConnectionAsync(cancellationToken);
+            await using var command = new NpgsqlCommand(Count, connection) { CommandTimeout = Patience };
             Interlocked.Exchange(ref live, (long)(await command.ExecuteScalarAsync(cancellationToken))!);
         }
 

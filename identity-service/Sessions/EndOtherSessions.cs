@@ -1,5 +1,6 @@
 using AuthMesh.Errors;
 using AuthMesh.Identity.Platform;
+using AuthMesh.Identity.Platform.Database;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Npgsql;
 
@@ -8,7 +9,7 @@ namespace AuthMesh.Identity.Sessions;
 public sealed record EndOtherSessionsResponse(string Status, string Message, int Ended);
 
 /// <summary>Ends all other sessions of the caller. The trigger <c>session_ended</c> notifies every verifier.</summary>
-internal sealed class EndOtherSessions(NpgsqlDataSource database, SecurityEvents events)
+internal sealed class EndOtherSessions(Primary database, SecurityEvents events)
 {
     private const string EndOthers =
         $"""

@@ -9,7 +9,7 @@ using Npgsql;
 namespace AuthMesh.Identity.Sessions;
 
 /// <summary>Ends one session of the caller. The trigger <c>session_ended</c> notifies every verifier.</summary>
-internal sealed class EndSession(NpgsqlDataSource database, SessionCookies cookies, SecurityEvents events)
+internal sealed class EndSession(Primary database, SessionCookies cookies, SecurityEvents events)
 {
     private static readonly Failure SessionNotFound = new(
         StatusCodes.Status404NotFound, "session_not_found", "You have no such session, or it has ended already");
@@ -54,11 +54,16 @@ internal sealed class EndSession(NpgsqlDataSource database, SessionCookies cooki
 internal sealed record EndedSessions(bool IsCallerLive, int Ended)
 {
     public static async Task<EndedSessions> RunAsync(
-        NpgsqlDataSource database, string sql, NpgsqlParameter[] parameters, CancellationToken cancellationToken)
+        Primary database, string sql, NpgsqlParameter[] parameters, CancellationToken cancellationToken)
     {
         await using var command = database.CreateCommand(sql);
         command.Parameters.AddRange(parameters);
         var ended = await command.ReadCommittedRowAsync(row => new EndedSessions(row.GetBoolean(0), row.GetInt32(1)), cancellationToken);
-        return ended!; // the statement always returns a row
+        if (ended!.Ended == 0)
+        {
+            await database.ConfirmReadsAsync(cancellationToken); // an earlier call may have ended them on one host only
+        }
+
+        return ended; // the statement always returns a row
     }
 }

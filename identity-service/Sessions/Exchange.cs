@@ -1,6 +1,7 @@
 using System.Text.Json.Serialization;
 using AuthMesh.Errors;
 using AuthMesh.Identity.Platform;
+using AuthMesh.Identity.Platform.Database;
 using AuthMesh.Identity.Tokens;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Npgsql;
@@ -30,7 +31,7 @@ internal static class Exchange
     public static void Map(IEndpointRouteBuilder group) => group.MapPost("/exchange", HandleAsync);
 
     private static async Task<Results<Ok<ExchangeResponse>, Failure>> HandleAsync(
-        ExchangeRequest request, NpgsqlDataSource database, AccessTokens tokens, TimeProvider clock, CancellationToken cancellationToken)
+        ExchangeRequest request, Primary database, AccessTokens tokens, TimeProvider clock, CancellationToken cancellationToken)
     {
         if (request.Cookie is null)
         {

@@ -51,7 +51,7 @@ public sealed record LogoutRequest(
 /// of the other credentials have still ended. The trigger <c>session_ended</c> writes each one to the revocation log in the same commit.
 /// </remarks>
 internal sealed class Logout(
-    IdentityDb db, KeyRing ring, AccessTokenReader accessTokens, SessionCookies cookies, SecurityEvents events)
+    IdentityDb db, Primary database, KeyRing ring, AccessTokenReader accessTokens, SessionCookies cookies, SecurityEvents events)
 {
     // More bearer tokens or cookies than any client has. The limit exists because each costs a look-up.
     private const int MostPresented = 10;
@@ -76,16 +76,23 @@ internal sealed class Logout(
         }
 
         // 2. End each session in its own statement, so that no statement locks two sessions.
+        var isConfirmed = ids.Count == 0;
         foreach (var id in ids)
         {
-            if (await db.Database.ExecuteSqlAsync(
-                $"UPDATE sessions SET ended_at = now() WHERE id = {id} AND ended_at IS NULL", cancellationToken) > 0)
+            isConfirmed = await db.Database.ExecuteSqlAsync(
+                $"UPDATE sessions SET ended_at = now() WHERE id = {id} AND ended_at IS NULL", cancellationToken) > 0;
+            if (isConfirmed) // by this commit, and so is everything before it
             {
                 events.Write(SecurityEvent.SessionEnded(null, id, "logout"), context);
             }
         }
 
-        // 3. Answer.
+        // 3. Answer. A session that an earlier call ended may have ended on one host only.
+        if (!isConfirmed)
+        {
+            await database.ConfirmReadsAsync(cancellationToken);
+        }
+
         cannotCheck?.Throw();
         cookies.Clear(context.Response);
         return TypedResults.Ok(new MessageResponse("success", "Logged out successfully"));

@@ -11,7 +11,7 @@ namespace AuthMesh.Identity.Sessions;
 /// <c>auth_time</c>.
 /// </summary>
 internal sealed class RecordProof(
-    IdentityDb db, NpgsqlDataSource database, AccessTokens tokens, SessionCookies cookies, TimeProvider clock)
+    IdentityDb db, Primary database, AccessTokens tokens, SessionCookies cookies, TimeProvider clock)
 {
     // The new cookie makes every gateway ask for a new token: a gateway keeps the token of a cookie.
     private const string Record =

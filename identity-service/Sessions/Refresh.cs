@@ -2,6 +2,7 @@ using System.Text.Json.Serialization;
 using AuthMesh.Errors;
 using AuthMesh.Identity.Keys;
 using AuthMesh.Identity.Platform;
+using AuthMesh.Identity.Platform.Database;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Npgsql;
 
@@ -58,7 +59,7 @@ internal static partial class Refresh
     public static void Map(IEndpointRouteBuilder group) => group.MapPost("/refresh", HandleAsync).AllowAnonymous();
 
     private static async Task<Results<Ok<SignInResponse>, Failure>> HandleAsync(
-        RefreshRequest request, HttpContext context, NpgsqlDataSource database, KeyRing ring, IssueTokens issueTokens, TimeProvider clock,
+        RefreshRequest request, HttpContext context, Primary database, KeyRing ring, IssueTokens issueTokens, TimeProvider clock,
         SecurityEvents events, ILogger<RefreshRequest> logger, CancellationToken cancellationToken)
     {
         if (request.RefreshToken is null)

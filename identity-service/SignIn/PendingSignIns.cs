@@ -12,7 +12,7 @@ namespace AuthMesh.Identity.SignIn;
 /// The sign-ins between their first and their second factor. Every statement that acts for one demands that it is open: not expired, fewer
 /// than five codes tried, and the account as it was when the password was checked.
 /// </summary>
-internal sealed class PendingSignIns(IdentityDb db, NpgsqlDataSource database, CallerAddress callerAddress)
+internal sealed class PendingSignIns(IdentityDb db, Primary database, CallerAddress callerAddress)
 {
     /// <summary>How long the second factor may take. The session's <c>acr</c> relies on it: see <see cref="ProvedMethods"/>.</summary>
     public static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(10);

@@ -44,6 +44,8 @@ public sealed class PostgresServer : IPostgres
 
     internal ProcessIdentity? Identity => process.Identity;
 
+    internal PostgresBinaries Binaries => binaries;
+
     /// <summary>Starts the cluster in `postgres` under this folder, and creates it first if it does not exist.</summary>
     /// <param name="folder">Null creates one for this run and deletes it with the server.</param>
     /// <param name="port">0 takes a free port.</param>
@@ -102,8 +104,20 @@ public sealed class PostgresServer : IPostgres
         await Exited;
     }
 
+    /// <summary>Suspends everything: the kernel still accepts connections and bytes, and nothing answers.</summary>
+    public void Suspend() => SendToAll(Signal.Stop);
+
+    public void Resume() => SendToAll(Signal.Continue);
+
+    private void SendToAll(int signal)
+    {
+        process.Send(signal);
+        foreach (var child in ProcessIdentity.ChildrenOf(process.Pid)) Signal.Send(child, signal);
+    }
+
     public async ValueTask DisposeAsync()
     {
+        Resume();
         await StopAsync();
         if (toDelete is not null) TemporaryFolder.Delete(toDelete);
     }

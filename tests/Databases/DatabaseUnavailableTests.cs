@@ -169,7 +169,7 @@ public sealed class DatabaseUnavailableTests(ProductionMesh mesh)
     {
         private readonly NpgsqlDataSource source = NpgsqlDataSource.Create("Host=nowhere");
 
-        public Health() => Database = new DatabaseHealth(source, Clock);
+        public Health() => Database = new DatabaseHealth(new Primary(source), Clock);
 
         public FakeTimeProvider Clock { get; } = new();
 

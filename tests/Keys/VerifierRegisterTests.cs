@@ -1,4 +1,5 @@
 using AuthMesh.Identity.Keys;
+using AuthMesh.Identity.Platform.Database;
 using AuthMesh.Tests.Harness;
 using Npgsql;
 
@@ -10,7 +11,7 @@ public sealed class VerifierRegisterTests(ProductionMesh mesh)
     public async Task A_verifier_that_connects_again_keeps_the_keys_that_it_acknowledged()
     {
         await using var source = NpgsqlDataSource.Create(mesh.Mesh.ConnectionString);
-        var register = new VerifierRegister(source, null!);
+        var register = new VerifierRegister(new Primary(source), null!);
         var (instance, stop) = (Guid.NewGuid(), TestContext.Current.CancellationToken);
 
         using (await register.EnterAsync(instance, "a verifier", stop))

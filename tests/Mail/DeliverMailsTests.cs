@@ -69,7 +69,7 @@ public sealed class DeliverMailsTests(MailDatabase outbox) : IAsyncLifetime
     [Fact]
     public async Task Workers_that_take_mails_at_once_never_take_the_same_one()
     {
-        var queue = new MailQueue(outbox.DataSource);
+        var queue = new MailQueue(outbox.Primary);
         for (var round = 0; round < 5; round++)
         {
             await outbox.ResetAsync();
@@ -87,7 +87,7 @@ public sealed class DeliverMailsTests(MailDatabase outbox) : IAsyncLifetime
     public async Task A_mail_of_a_worker_that_died_is_sent_when_its_lease_ends()
     {
         await outbox.AddAsync(1);
-        var (leased, _) = await new MailQueue(outbox.DataSource).LeaseAsync(20, TestContext.Current.CancellationToken); // and dies
+        var (leased, _) = await new MailQueue(outbox.Primary).LeaseAsync(20, TestContext.Current.CancellationToken); // and dies
         Assert.Single(leased);
 
         await worker.DeliverAsync();
@@ -104,7 +104,7 @@ public sealed class DeliverMailsTests(MailDatabase outbox) : IAsyncLifetime
     public async Task A_worker_whose_lease_ran_out_leaves_the_mail_to_the_next_one()
     {
         await outbox.AddAsync(1);
-        var queue = new MailQueue(outbox.DataSource);
+        var queue = new MailQueue(outbox.Primary);
         var (late, _) = await queue.LeaseAsync(20, TestContext.Current.CancellationToken);
         await outbox.Database.ExecuteAsync("UPDATE mails SET due_at = now() + interval '1 minute'"); // the lease of another worker
 

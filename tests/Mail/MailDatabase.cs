@@ -1,3 +1,4 @@
+using AuthMesh.Identity.Platform.Database;
 using AuthMesh.Tests.Harness;
 using Npgsql;
 
@@ -16,14 +17,14 @@ public sealed class MailDatabase(ProductionMesh mesh) : IAsyncLifetime
 
     public Database Database { get; private set; } = null!;
 
-    public NpgsqlDataSource DataSource { get; private set; } = null!;
+    internal Primary Primary { get; private set; } = null!;
 
     public string ConnectionString => Database.ConnectionString;
 
     public async ValueTask InitializeAsync()
     {
         Database = new Database(await mesh.Postgres.CreateDatabaseAsync());
-        DataSource = NpgsqlDataSource.Create(ConnectionString);
+        Primary = new Primary(NpgsqlDataSource.Create(ConnectionString));
     }
 
     /// <summary>Empties the outbox and brings the user back as it was.</summary>
@@ -50,5 +51,5 @@ public sealed class MailDatabase(ProductionMesh mesh) : IAsyncLifetime
 
     public Task<long> CountAsync(string condition = "true") => Database.ScalarAsync<long>($"SELECT count(*) FROM mails WHERE {condition}");
 
-    public ValueTask DisposeAsync() => DataSource.DisposeAsync();
+    public ValueTask DisposeAsync() => Primary.DisposeAsync();
 }

@@ -31,7 +31,7 @@ internal sealed class MailWorker
             Options.Create(mail), Options.Create(new AuthMeshOptions { Issuer = ProductionMesh.Issuer }),
             Services.GetRequiredService<IServiceScopeFactory>(), clock);
         deliver = new DeliverMails(
-            new MailQueue(database.DataSource), MailModule.CreateRoute(mail, ProductionMesh.Issuer), compose,
+            new MailQueue(database.Primary), MailModule.CreateRoute(mail, ProductionMesh.Issuer), compose,
             new MailMetrics(Meters), clock, Log);
     }
 

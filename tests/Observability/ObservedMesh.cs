@@ -7,6 +7,7 @@ using AuthMesh.Tests.Harness;
 using AuthMesh.Tests.Mail;
 using AuthMesh.Tests.Streams;
 using AuthMesh.Tests.Tls;
+using Npgsql;
 
 namespace AuthMesh.Tests.Observability;
 
@@ -81,7 +82,11 @@ public sealed class ObservedMesh(ProductionMesh production) : IAsyncLifetime
                 ["OTEL_BSP_SCHEDULE_DELAY"] = "100", // milliseconds between batches of spans, and of log entries
                 ["OTEL_BLRP_SCHEDULE_DELAY"] = "100",
             },
-            IdentitySettings = new Dictionary<string, string>(options.IdentitySettings) { [MetricsUrl] = Origin("identity-service") },
+            IdentitySettings = new Dictionary<string, string>(options.IdentitySettings)
+            {
+                [MetricsUrl] = Origin("identity-service"),
+                ["Identity:Database:ConnectionString"] = NamedTwice(connection),
+            },
             ResourceSettings = new Dictionary<string, string>(certificate.Settings("AuthMesh"))
             {
                 [MetricsUrl] = Origin("resource-service"),
@@ -100,6 +105,14 @@ public sealed class ObservedMesh(ProductionMesh production) : IAsyncLifetime
     }
 
     private const string MetricsUrl = "AuthMesh:MetricsUrl";
+
+    // The durability is measured only where the connection string names several hosts.
+    private static string NamedTwice(string connection)
+    {
+        var settings = new NpgsqlConnectionStringBuilder(connection);
+        settings.Host = $"{settings.Host},{settings.Host}";
+        return settings.ConnectionString;
+    }
 
     private string Origin(string service) => metrics[service].GetLeftPart(UriPartial.Authority);
 

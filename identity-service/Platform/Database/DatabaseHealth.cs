@@ -8,7 +8,7 @@ namespace AuthMesh.Identity.Platform.Database;
 /// PostgreSQL's recent faults on this replica, for its readiness. The check sends no query of its own: the loop that follows the revocation
 /// log sends one every 2 seconds anyway, and requests report the faults that they meet.
 /// </summary>
-internal sealed class DatabaseHealth(NpgsqlDataSource dataSource, TimeProvider clock) : IHealthCheck
+internal sealed class DatabaseHealth(Primary primary, TimeProvider clock) : IHealthCheck
 {
     // Requests may fail while the loop's connection works: rights on one table, a full tablespace, a new password. Nothing signals the end
     // of such a fault, so each one counts for a while.
@@ -42,14 +42,19 @@ internal sealed class DatabaseHealth(NpgsqlDataSource dataSource, TimeProvider c
 
     /// <summary>
     /// Classifies an exception; null if the database had no part in it. It drops connections that stay unusable, so that the next statement
-    /// gets a new one: a pooled connection would stay read-only, or on a read-only server, for good.
+    /// gets a new one: a pooled connection would stay read-only, or on a read-only server, for good. Another server may be the primary now.
     /// </summary>
     public DatabaseFault? Judge(Exception exception)
     {
         var fault = DatabaseUnavailable.Classify(exception);
         if (fault is { IsOfConnection: true } && MayClear())
         {
-            dataSource.Clear();
+            primary.Clear();
+        }
+
+        if (fault is { Kind: not FaultKind.Ours })
+        {
+            primary.Search();
         }
 
         return fault;

@@ -3,13 +3,23 @@ using Npgsql;
 
 namespace AuthMesh.Identity.Platform.Database;
 
+/// <summary>When a write counts as done.</summary>
+public enum RequiredDurability
+{
+    /// <summary>When PostgreSQL says so, with whatever its configuration demands.</summary>
+    None,
+
+    /// <summary>When two hosts have it.</summary>
+    Quorum,
+}
+
 /// <summary>The section <c>Identity:Database</c>.</summary>
 public sealed class DatabaseOptions
 {
     // - Timeouts: a caller gets 503 at once if PostgreSQL is gone, and within three seconds if it is slow. Getting a connection may take
     //   three seconds, a command two, and its cancellation half a second. A server that accepts connections and never answers costs the
     //   first caller five seconds, because the cancellation waits for a connection too.
-    // - Keepalive detects a peer that vanished silently. Host Recheck Seconds notices a failover after one second instead of ten.
+    // - Keepalive detects a peer that vanished silently.
     // - Maximum Pool Size: with 20 connections for each replica, four replicas fit into PostgreSQL's default of 100.
     // - Max Auto Prepare: planning a refresh takes PostgreSQL longer than running it.
     // - No Reset On Close: a reset would cost more than the plan and has nothing to undo. Code that locks also unlocks, and a listening
@@ -17,8 +27,10 @@ public sealed class DatabaseOptions
     // - GSS Encryption Mode: Npgsql would try Kerberos first. The service's image lacks the library, so each try would cost a round trip
     //   and a complaint in the log.
     private const string Defaults =
-        "Timeout=3;Command Timeout=2;Cancellation Timeout=500;Keepalive=15;Host Recheck Seconds=1;Maximum Pool Size=20;"
+        "Timeout=3;Command Timeout=2;Cancellation Timeout=500;Keepalive=15;Maximum Pool Size=20;"
         + "Max Auto Prepare=50;No Reset On Close=true;GSS Encryption Mode=Disable;Application Name=identity-service;";
+
+    private const int MostHosts = 9; // each search for the primary connects to all of them
 
     private const string PatientDefaults = Defaults + "Timeout=15;Command Timeout=30;";
 
@@ -33,20 +45,40 @@ public sealed class DatabaseOptions
     /// <summary>A file with the password, if the connection string has none.</summary>
     public string PasswordFile { get; set; } = "";
 
+    /// <summary>When a write counts as done.</summary>
+    public RequiredDurability RequireDurability { get; set; }
+
+    internal bool RequiresQuorum => RequireDurability == RequiredDurability.Quorum;
+
     /// <summary>Whether slow statements may finish, because no HTTP caller waits for an answer.</summary>
     internal bool IsPatient { get; set; }
 
-    internal NpgsqlConnectionStringBuilder Read()
+    /// <returns>The settings for each host that the connection string names.</returns>
+    internal IReadOnlyList<NpgsqlConnectionStringBuilder> ReadHosts()
     {
         var defaults = IsPatient ? PatientDefaults : Defaults;
-        var builder = new NpgsqlConnectionStringBuilder(defaults + Secret.Read(ConnectionString, ConnectionStringFile));
+        var all = new NpgsqlConnectionStringBuilder(defaults + Secret.Read(ConnectionString, ConnectionStringFile));
         if (PasswordFile.Length > 0)
         {
-            builder.Password = Secret.Read("", PasswordFile);
+            all.Password = Secret.Read("", PasswordFile);
         }
 
-        return builder;
+        if (RequiresQuorum)
+        {
+            // A commit that timed out breaks the connection. With a longer wait, Npgsql would read PostgreSQL's answer to the cancellation,
+            // which is that the commit succeeded.
+            all.CancellationTimeout = -1;
+            all.Options = $"{all.Options} -c synchronous_commit=on".TrimStart();
+        }
+
+        // The service looks for the primary by itself, see Primary.
+        all.TargetSessionAttributes = null;
+        all.Remove("Load Balance Hosts");
+        return [.. SplitHosts(all).Select(host => new NpgsqlConnectionStringBuilder(all.ConnectionString) { Host = host })];
     }
+
+    private static string[] SplitHosts(NpgsqlConnectionStringBuilder settings) =>
+        (settings.Host ?? "").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
 
     private static bool IsPreset(string? password) => password?.StartsWith(Secret.PresetPrefix, StringComparison.Ordinal) == true;
 
@@ -66,6 +98,11 @@ public sealed class DatabaseOptions
             problems.Unless(
                 !string.IsNullOrEmpty(builder.Host) && !string.IsNullOrEmpty(builder.Database), Key,
                 "must name the server and the database, for example Host=postgres;Database=authmesh;Username=authmesh.");
+            problems.Unless(
+                builder.TargetSessionAttributes is null or "any" or "primary" or "read-write", Key,
+                "asks for a standby. Leave Target Session Attributes out, or set it to primary: the service writes.");
+            problems.Unless(
+                SplitHosts(builder).Length <= MostHosts, Key, $"names more than {MostHosts} hosts.");
             problems.Unless(
                 isDevelopment || !(IsPreset(builder.Password) || IsPreset(password)), Key,
                 "has the preset password of the quick start, which is public. Give the database one of its own.");

@@ -132,6 +132,7 @@ internal static class DatabaseUnavailable
     {
         null => null,
         PostgresException answered => Of(answered).ToFault(answered.SqlState),
+        NoPrimaryException { InnerException: PostgresException answered } => Of(answered).ToFault(answered.SqlState),
         var unanswered => OfUnanswered(unanswered).ToFault(""),
     };
 
@@ -159,6 +160,9 @@ internal static class DatabaseUnavailable
     // Npgsql has no codes for its own refusals; a test pins their texts.
     private static Meaning OfUnanswered(NpgsqlException cause) => cause switch
     {
+        NoPrimaryException => Passing("has no primary, as during a fail-over"),
+        NotDurableException missing => Repairable(missing.Message, missing.Cure),
+        UnconfirmedCommitException => Passing("has no second host that confirms a commit"),
         { InnerException: AuthenticationException } => Repairable(
             "presents a certificate that is not trusted",
             "Correct the certificate, or SSL Mode and Root Certificate in the connection string."),

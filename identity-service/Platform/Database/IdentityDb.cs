@@ -1,7 +1,6 @@
 using System.Text.RegularExpressions;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
-using Microsoft.Extensions.Options;
 using Npgsql;
 
 namespace AuthMesh.Identity.Platform.Database;
@@ -43,25 +42,21 @@ internal static class DatabaseServices
 {
     public static IServiceCollection AddDatabase(this IServiceCollection services)
     {
-        services.AddSingleton<NpgsqlDataSource>(provider =>
-        {
-            var connection = provider.GetRequiredService<IOptions<DatabaseOptions>>().Value.Read();
-            var builder = new NpgsqlDataSourceBuilder(connection.ConnectionString)
-            {
-                Name = "identity", // of the pool in metrics; otherwise the connection string, with the names of hosts and user
-            };
-            builder.UseLoggerFactory(provider.GetRequiredService<ILoggerFactory>());
-            // With several hosts (a primary and its standbys), the service needs the one that accepts writes.
-            return connection.Host!.Contains(',', StringComparison.Ordinal)
-                ? builder.BuildMultiHost().WithTargetSession(TargetSessionAttributes.Primary)
-                : builder.Build();
-        });
-        services.AddDbContext<IdentityDb>((provider, db) => db.UseNpgsql(provider.GetRequiredService<NpgsqlDataSource>()));
+        services.AddSingleton<Primary>();
+        services.AddSingleton<ThrowIfUnconfirmed>();
+        services.AddDbContext<IdentityDb>((provider, db) => db
+            .UseNpgsql(provider.GetRequiredService<Primary>().CreateConnection(), contextOwnsConnection: true)
+            .AddInterceptors(provider.GetRequiredService<ThrowIfUnconfirmed>()));
         services.AddSingleton<DatabaseHealth>();
         services.AddSingleton(provider => provider.GetRequiredService<DatabaseHealth>().Rule);
         services.AddHealthChecks().Add(
             new HealthCheckRegistration(
                 "database", provider => provider.GetRequiredService<DatabaseHealth>(), HealthStatus.Degraded, tags: null));
+        services.AddSingleton<ReportDurability>();
+        services.AddHostedService(provider => provider.GetRequiredService<ReportDurability>());
+        services.AddHealthChecks().Add(
+            new HealthCheckRegistration(
+                "durability", provider => provider.GetRequiredService<ReportDurability>(), HealthStatus.Degraded, tags: null));
         services.AddHostedService<Prune>();
         return services;
     }

@@ -10,7 +10,7 @@ namespace AuthMesh.Identity.Platform.Database;
 internal sealed class SchemaMissingException(string message) : Exception(message);
 
 /// <summary>Brings the schema to the version of this build. The caller holds the <see cref="PreparationLock"/>.</summary>
-internal sealed partial class Migrate(IdentityDb db, NpgsqlDataSource dataSource, ILogger<Migrate> logger)
+internal sealed partial class Migrate(IdentityDb db, Primary database, ILogger<Migrate> logger)
 {
     private const int OldestServer = 15; // the oldest version in Debian and in the tests
 
@@ -18,7 +18,7 @@ internal sealed partial class Migrate(IdentityDb db, NpgsqlDataSource dataSource
     /// <exception cref="SchemaMissingException">This version has to wait until the schema is changed.</exception>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
-        await using var connection = await dataSource.OpenConnectionAsync(cancellationToken);
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
         if (connection.PostgreSqlVersion.Major < OldestServer)
         {
             throw new StartRefusedException(

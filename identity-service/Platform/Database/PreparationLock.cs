@@ -6,20 +6,20 @@ namespace AuthMesh.Identity.Platform.Database;
 /// Lets one replica at a time prepare the database. Entity Framework's own lock comes too late: it is taken for each migration, after the
 /// creation of the history table, which two replicas on an empty database would both attempt.
 /// </summary>
-internal sealed class PreparationLock(NpgsqlDataSource dataSource)
+internal sealed class PreparationLock(Primary database)
 {
     private const long Key = 0x61757468_6d657368; // "authmesh"
 
     /// <summary>Waits for the lock. Disposing the result, or losing the connection, releases it.</summary>
     public async Task<IAsyncDisposable> TakeAsync(CancellationToken cancellationToken)
     {
-        var connection = await dataSource.OpenConnectionAsync(cancellationToken);
+        var connection = await database.OpenConnectionAsync(cancellationToken);
         try
         {
             await using var command = new NpgsqlCommand("SELECT pg_advisory_lock($1)", connection) { CommandTimeout = 0 };
             command.Parameters.AddWithValue(Key);
             await command.ExecuteNonQueryAsync(cancellationToken);
-            return new Turn(dataSource, connection);
+            return new Turn(database, connection);
         }
         catch
         {
@@ -28,7 +28,7 @@ internal sealed class PreparationLock(NpgsqlDataSource dataSource)
         }
     }
 
-    private sealed class Turn(NpgsqlDataSource dataSource, NpgsqlConnection connection) : IAsyncDisposable
+    private sealed class Turn(Primary database, NpgsqlConnection connection) : IAsyncDisposable
     {
         public async ValueTask DisposeAsync()
         {
@@ -41,7 +41,7 @@ internal sealed class PreparationLock(NpgsqlDataSource dataSource)
             }
             catch (Exception exception) when (exception is NpgsqlException or InvalidOperationException) // lost just now, or earlier
             {
-                dataSource.Clear(); // closes the connection on return even if it is still alive, which releases the lock
+                database.Clear(); // closes the connection on return even if it is still alive, which releases the lock
             }
 
             await connection.DisposeAsync();
