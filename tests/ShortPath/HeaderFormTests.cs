@@ -133,7 +133,8 @@ public sealed class HeaderFormTests(HeaderFormTests.Verifiers verifiers) : IClas
     {
         var answer = await RawHttp.SendAsync(
             address,
-            $"GET /protected HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{form.Replace("TOKEN", token, StringComparison.Ordinal)}\r\n\r\n");
+            "GET /protected HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+            + $"{form.Replace("TOKEN", token, StringComparison.Ordinal)}\r\n\r\n");
         return Regex.Replace(
             answer.StartsWith("HTTP/1.1 200", StringComparison.Ordinal) ? answer[..answer.IndexOf("\r\n\r\n", StringComparison.Ordinal)]
                 : answer,

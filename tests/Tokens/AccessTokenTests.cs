@@ -248,14 +248,15 @@ public sealed class AccessTokenTests(ProductionMesh mesh)
         {
             var answer = await RawHttp.SendAsync(
                 verifier.Address,
-                $"GET /protected HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\nAuthorization: Bearer {token}\r\nConnection: "
-                + $"close\r\n\r\n");
+                $"GET /protected HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\nAuthorization: Bearer {token}\r\n"
+                + "Connection: close\r\n\r\n");
 
             Assert.StartsWith("HTTP/1.1 400 ", answer, StringComparison.Ordinal);
             Assert.Contains("\"code\":\"invalid_request\"", answer, StringComparison.Ordinal);
 
             var once = await RawHttp.SendAsync(
-                verifier.Address, $"GET /protected HTTP/1.1\r\nHost: localhost\r\nAuthorization: bearer {token}\r\nConnection: close\r\n\r\n");
+                verifier.Address,
+                $"GET /protected HTTP/1.1\r\nHost: localhost\r\nAuthorization: bearer {token}\r\nConnection: close\r\n\r\n");
             Assert.StartsWith("HTTP/1.1 200 ", once, StringComparison.Ordinal); // the scheme is case-insensitive (RFC 9110 §11.1)
         }
     }

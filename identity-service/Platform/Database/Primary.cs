@@ -35,7 +35,8 @@ internal sealed partial class Primary : IAsyncDisposable, IDisposable
 
     public Primary(IOptions<DatabaseOptions> options, TimeProvider clock, ILoggerFactory loggers)
         : this(
-            [.. options.Value.ReadHosts().Select((settings, i) => Host.Of(settings, i, loggers))], clock, loggers.CreateLogger<Primary>()) =>
+            [.. options.Value.ReadHosts().Select((settings, i) => Host.Of(settings, i, loggers))], clock,
+            loggers.CreateLogger<Primary>()) =>
         requiresQuorum = options.Value.RequiresQuorum;
 
     /// <summary>Uses one server, which needs no search.</summary>
