@@ -56,4 +56,5 @@ unset RunAnalyzers # also for the projects that tests build
 # Each run uses another order, so that no test depends on another.
 export AUTHMESH_TEST_SEED=${AUTHMESH_TEST_SEED:-$RANDOM}
 echo "The tests run in the order of AUTHMESH_TEST_SEED=$AUTHMESH_TEST_SEED"
+if [ ! -t 1 ]; then set -- --no-progress "$@"; fi
 exec dotnet tests/bin/Release/net10.0/tests.dll "$@"

@@ -46,7 +46,8 @@ public sealed class InnerTlsTests(ProductionMesh mesh)
             "Cannot fetch keys from the identity service: The certificate of the service does not lead to one in "
             + "AuthMesh:Tls:RootCertificateFile: ");
         using var refused = new Caller(stranger.Address);
-        (await refused.LoginAsync(name, password)).AssertError(503, "service_unavailable");
+        var answer = await Patience.UntilAsync(() => refused.LoginAsync(name, password), _ => true); // it may not listen yet
+        answer.AssertError(503, "service_unavailable");
         Assert.Equal(503, (await refused.GetAsync("/protected", token)).Status);
         Assert.Equal(503, (await refused.GetAsync("/health/ready")).Status);
     }
