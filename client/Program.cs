@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Invocation;
 using AuthMesh.Client.Accounts;
-using AuthMesh.Client.ApiKeys;
 using AuthMesh.Client.CommandLine;
 using AuthMesh.Client.Guarded;
 using AuthMesh.Client.Passkeys;
@@ -28,7 +27,6 @@ var root = new RootCommand("Signs you in to an AuthMesh server and shows what yo
     TotpCommands.Define(),
     TotpCommands.DefineRecoveryCodes(),
     ListPasskeys.Define(),
-    ListKeys.Define(),
     ListUsers.Define(),
     TakeTour.Define(),
 };

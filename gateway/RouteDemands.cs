@@ -25,7 +25,6 @@ internal static class RouteDemands
         }
 
         RateClass.Add(endpoint, route);
-        ScopedRoutes.AddDemand(endpoint, route);
         if (route.Metadata is not { } metadata)
         {
             return;

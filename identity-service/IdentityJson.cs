@@ -1,7 +1,6 @@
 using System.Text.Json.Serialization;
 using AuthMesh.Identity.Accounts;
 using AuthMesh.Identity.Admin;
-using AuthMesh.Identity.ApiKeys;
 using AuthMesh.Identity.Emails;
 using AuthMesh.Identity.Keys;
 using AuthMesh.Identity.Passkeys;
@@ -65,12 +64,6 @@ namespace AuthMesh.Identity;
 [JsonSerializable(typeof(EndOtherSessionsResponse))]
 [JsonSerializable(typeof(ExchangeRequest))]
 [JsonSerializable(typeof(ExchangeResponse))]
-[JsonSerializable(typeof(CreateKeyRequest))]
-[JsonSerializable(typeof(CreateKeyResponse))]
-[JsonSerializable(typeof(KeysResponse))]
-[JsonSerializable(typeof(KeyResponse))]
-[JsonSerializable(typeof(ReportKeyRequest))]
-[JsonSerializable(typeof(ExchangeKeyRequest))]
 [JsonSerializable(typeof(UsersResponse))]
 [JsonSerializable(typeof(UserResponse))]
 [JsonSerializable(typeof(ShowUserResponse))]

@@ -1,6 +1,5 @@
 using AuthMesh.Identity.Accounts;
 using AuthMesh.Identity.Admin;
-using AuthMesh.Identity.ApiKeys;
 using AuthMesh.Identity.Keys;
 using AuthMesh.Identity.Mail;
 using AuthMesh.Identity.Operator;
@@ -30,8 +29,6 @@ public sealed class IdentityOptions : MasterKeyOptions
     public AccountOptions Accounts { get; set; } = new();
 
     public AdminOptions Admins { get; set; } = new();
-
-    public ApiKeyOptions ApiKeys { get; set; } = new();
 
     public DatabaseOptions Database { get; set; } = new();
 
@@ -73,7 +70,6 @@ internal sealed class IdentityOptionsValidator(IHostEnvironment environment, Dat
         }
 
         options.CheckMasterKeys(problems, isDevelopment);
-        options.ApiKeys.Check(problems);
         options.Keys.Check(problems);
         options.Hashing.Check(problems);
         options.SecondFactor.Check(problems);
@@ -118,7 +114,6 @@ internal static class IdentitySettings
             .AddPart(options => new DemoUserOptions { AreWanted = options.DemoUsers })
             .AddPart(options => options.Accounts)
             .AddPart(options => options.Admins)
-            .AddPart(options => options.ApiKeys)
             .AddPart(options => options.Database)
             .AddPart(options => options.FirstAdmin)
             .AddPart(options => options.Hashing)

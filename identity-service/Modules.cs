@@ -1,6 +1,5 @@
 using AuthMesh.Identity.Accounts;
 using AuthMesh.Identity.Admin;
-using AuthMesh.Identity.ApiKeys;
 using AuthMesh.Identity.Emails;
 using AuthMesh.Identity.Keys;
 using AuthMesh.Identity.Mail;
@@ -36,7 +35,6 @@ internal static class Modules
         AccountsModule.Instance,
         EmailsModule.Instance,
         SignInModule.Instance,
-        ApiKeysModule.Instance,
         PasskeysModule.Instance,
         SecondFactorModule.Instance,
         SessionsModule.Instance,

@@ -1,22 +1,20 @@
 using System.Buffers;
 using System.Buffers.Text;
-using System.Net.Http.Json;
+using AuthMesh.Tokens;
 
 namespace AuthMesh.Gateway.Sessions;
 
 /// <summary>A browser's session cookie: 256 random bits in the canonical encoding of the identity service.</summary>
-internal sealed class SessionCookie : Credential
+internal sealed class SessionCookie
 {
     private const int SecretBytes = 32;
 
-    private static readonly Uri Path = new("/internal/exchange", UriKind.Relative);
+    private SessionCookie(string text) => (Text, Digest) = (text, TokenDigest.Of(text));
 
-    private SessionCookie(string text)
-        : base(text)
-    {
-    }
+    public string Text { get; }
 
-    public override string RefusalCode => "invalid_session";
+    /// <summary>The cache key of the cookie. It cannot be used to sign in.</summary>
+    public TokenDigest Digest { get; }
 
     /// <returns>The cookie, or null if the identity service cannot have set this text.</returns>
     public static SessionCookie? TryParse(string text)
@@ -28,9 +26,4 @@ internal sealed class SessionCookie : Credential
                 ? new SessionCookie(text)
                 : null;
     }
-
-    public override HttpRequestMessage ToExchange() => new(HttpMethod.Post, Path)
-    {
-        Content = JsonContent.Create(new ExchangeRequest(Text), GatewayJson.Default.ExchangeRequest),
-    };
 }

@@ -1,3 +1,4 @@
+using AuthMesh.Access;
 using AuthMesh.Identity.Platform;
 using AuthMesh.Identity.Platform.Database;
 using Microsoft.EntityFrameworkCore;
@@ -41,7 +42,7 @@ internal static class SessionsModule
         Refresh.Map(group);
         Logout.Map(group);
 
-        var own = group.MapForSignIns("/account/sessions");
+        var own = group.MapGroup("/account/sessions").RequireAuthorization(Policies.SignedIn);
         ListSessions.Map(own);
         EndSession.Map(own);
         EndOtherSessions.Map(own);

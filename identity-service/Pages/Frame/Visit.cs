@@ -37,8 +37,7 @@ public sealed class Visit
 
     internal HttpContext Context { get; }
 
-    // Not by a key: nobody but a person uses a page.
-    internal bool IsSignedIn => Caller.Find(Context.User) is not null;
+    internal bool IsSignedIn => Context.User.Identity?.IsAuthenticated is true;
 
     internal Texts Texts => Context.RequestServices.GetRequiredService<Texts>();
 
