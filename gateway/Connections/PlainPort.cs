@@ -8,7 +8,8 @@ namespace AuthMesh.Gateway.Connections;
 
 /// <summary>
 /// Serves nothing on plain http once the gateway has https addresses of its own. A browser that opens an http address is sent to the
-/// issuer. Any other request is refused, because it has sent its secrets in clear text already, and its program must notice.
+/// issuer. Any other request is refused, because it has sent its secrets in clear text already, and its program must notice: also a GET
+/// that brings a token.
 /// </summary>
 internal sealed class PlainPort(IOptions<AuthMeshOptions> mesh, Probes probes) : IStartupFilter
 {
@@ -26,12 +27,15 @@ internal sealed class PlainPort(IOptions<AuthMeshOptions> mesh, Probes probes) :
             }
 
             context.Response.Headers.Connection = "close"; // what follows may be meant for a tunnel
-            if (!HttpMethods.IsGet(request.Method) && !HttpMethods.IsHead(request.Method))
+            var isOfBrowser = (HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method))
+                && request.Headers.Authorization.Count == 0;
+            if (!isOfBrowser)
             {
                 return Refused.ExecuteAsync(context);
             }
 
             context.Response.StatusCode = StatusCodes.Status308PermanentRedirect;
+            context.Response.Headers.CacheControl = "no-store"; // the port may serve something else one day
             context.Response.Headers.Location = issuer + request.GetEncodedPathAndQuery(); // never the host of the request
             return Task.CompletedTask;
         });

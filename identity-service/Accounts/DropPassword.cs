@@ -53,7 +53,12 @@ internal sealed class DropPassword(IdentityDb db, RecoveryCodes recoveryCodes, O
             await account.RaiseAsync(db, twoStep: true, cancellationToken);
             await outbox.NotifyAsync(
                 account.Id, MailKind.SignInMethodRemoved, new Dictionary<string, string> { ["method"] = "password" }, cancellationToken);
-            await transaction.CommitAsync(cancellationToken);
+        }
+
+        // Also without a change: the answer may rely on an earlier call, whose commit this one's then follows.
+        await transaction.CommitAsync(cancellationToken);
+        if (account.HasPassword)
+        {
             events.Write(SecurityEvent.PasswordRemoved(account.Id, Caller.Of(context.User).SessionId), context);
         }
 

@@ -48,7 +48,6 @@ internal sealed class VerifierRegister(Primary database, IHostEnvironment enviro
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await WriteAsync(connection, instance, name, keyIds, keepsKeys: false, cancellationToken);
-        UnconfirmedCommit.ThrowIfAny(connection);
     }
 
     public Task RegisterSelfAsync(
@@ -79,6 +78,7 @@ internal sealed class VerifierRegister(Primary database, IHostEnvironment enviro
         command.Parameters.AddWithValue(NpgsqlDbType.Array | NpgsqlDbType.Text, keyIds.ToArray());
         command.Parameters.AddWithValue(keepsKeys);
         await command.ExecuteNonQueryAsync(cancellationToken);
+        UnconfirmedCommit.ThrowIfAny(connection);
     }
 
     private void Leave(Guid instance)

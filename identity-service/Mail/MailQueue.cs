@@ -79,5 +79,6 @@ internal sealed class MailQueue(Primary database)
         command.Parameters.AddWithValue("id", leased.Mail.Id);
         command.Parameters.AddWithValue("lease", leased.Mail.DueAt);
         await command.ExecuteNonQueryAsync(CancellationToken.None);
+        UnconfirmedCommit.ThrowIfAny(connection);
     }
 }

@@ -26,6 +26,7 @@ internal sealed class OperatorCommand(
         {
             await using (await services.GetRequiredService<PreparationLock>().TakeAsync(cancellationToken))
             {
+                await services.GetRequiredService<ReportDurability>().DemandAsync(cancellationToken);
                 await services.GetRequiredService<Migrate>().RunAsync(cancellationToken);
                 if (!NeedsOnlyDatabase)
                 {

@@ -189,19 +189,22 @@ internal sealed partial class FollowRevocations(
         command.Parameters.AddWithValue(verifiers.Connected);
         var entries = new List<Revocation>();
         var databaseTime = DateTimeOffset.MinValue;
-        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        while (await reader.ReadAsync(cancellationToken))
+        await using (var reader = await command.ExecuteReaderAsync(cancellationToken))
         {
-            databaseTime = reader.GetFieldValue<DateTimeOffset>(0);
-            if (!reader.IsDBNull(1))
+            while (await reader.ReadAsync(cancellationToken))
             {
-                entries.Add(new Revocation(
-                    reader.GetInt64(1), reader.GetGuid(2), reader.GetString(3), reader.GetString(4),
-                    reader.IsDBNull(5) ? null : reader.GetInt32(5),
-                    reader.GetFieldValue<DateTimeOffset>(6)));
+                databaseTime = reader.GetFieldValue<DateTimeOffset>(0);
+                if (!reader.IsDBNull(1))
+                {
+                    entries.Add(new Revocation(
+                        reader.GetInt64(1), reader.GetGuid(2), reader.GetString(3), reader.GetString(4),
+                        reader.IsDBNull(5) ? null : reader.GetInt32(5),
+                        reader.GetFieldValue<DateTimeOffset>(6)));
+                }
             }
         }
 
+        UnconfirmedCommit.ThrowIfAny(connection);
         return (entries, databaseTime);
     }
 

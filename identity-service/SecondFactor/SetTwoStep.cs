@@ -84,7 +84,12 @@ internal sealed class SetTwoStep(IdentityDb db, RecoveryCodes recoveryCodes, Out
             await outbox.NotifyAsync(
                 account.Id, isWanted ? MailKind.SignInMethodAdded : MailKind.SignInMethodRemoved,
                 new Dictionary<string, string> { ["method"] = "two_step" }, cancellationToken);
-            await transaction.CommitAsync(cancellationToken);
+        }
+
+        // Also without a change: the answer may rely on an earlier call, whose commit this one's then follows.
+        await transaction.CommitAsync(cancellationToken);
+        if (isWanted != account.TwoStep)
+        {
             events.Write(SecurityEvent.TwoStepChanged(account.Id, Caller.Of(context.User).SessionId, isWanted ? "on" : "off"), context);
         }
 

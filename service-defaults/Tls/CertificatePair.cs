@@ -2,7 +2,6 @@ using System.Net.Security;
 using System.Security.Authentication;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
-using System.Text.RegularExpressions;
 
 namespace AuthMesh.Tls;
 
@@ -16,9 +15,11 @@ internal sealed class UnusableCertificateException(string key, string problem) :
 }
 
 /// <summary>A certificate with its private key and the intermediate certificates, as the service sends them.</summary>
-internal sealed partial class CertificatePair
+internal sealed class CertificatePair
 {
-    private const string CertificateKey = "Tls:CertificateFile", KeyKey = "Tls:KeyFile";
+    public const string CertificateKey = "Tls:CertificateFile";
+
+    private const string KeyKey = "Tls:KeyFile";
     private const int FewestRsaBits = 2048; // OpenSSL and browsers refuse fewer
 
     private CertificatePair(X509Certificate2 certificate, X509Certificate2Collection intermediates, CertificateFiles files)
@@ -93,7 +94,7 @@ internal sealed partial class CertificatePair
             throw new UnusableCertificateException(CertificateKey, $"holds a broken certificate: {exception.Message}");
         }
 
-        return certificates.Count > 0 && certificates.Count == Begin().Count(pem)
+        return certificates.Count > 0 && certificates.Count == PemText.CountCertificates(pem)
             ? certificates
             : throw new UnusableCertificateException(
                 CertificateKey, "must be PEM and complete: the certificate of the service first, then the intermediate certificates.");
@@ -124,9 +125,6 @@ internal sealed partial class CertificatePair
             throw new UnusableCertificateException(key, $"names a file that cannot be read: {exception.Message}");
         }
     }
-
-    [GeneratedRegex("-----BEGIN CERTIFICATE-----")]
-    private static partial Regex Begin();
 }
 
 /// <summary>The contents of the two files. A class, so that no text of it shows the key.</summary>

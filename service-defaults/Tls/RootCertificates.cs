@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 
 namespace AuthMesh.Tls;
@@ -8,10 +9,17 @@ internal static class RootCertificates
     private const string ServerAuthentication = "1.3.6.1.5.5.7.3.1"; // RFC 5280 §4.2.1.12
 
     /// <returns>The certificates; none if the file has none.</returns>
+    /// <exception cref="CryptographicException">The file is broken, or it is still being written.</exception>
     public static X509Certificate2Collection Read(string file)
     {
+        var pem = File.ReadAllText(file);
         var roots = new X509Certificate2Collection();
-        roots.ImportFromPemFile(file);
+        roots.ImportFromPem(pem);
+        if (roots.Count != PemText.CountCertificates(pem)) // the framework skips one whose end is missing
+        {
+            throw new CryptographicException("a certificate in it is not complete");
+        }
+
         return roots;
     }
 

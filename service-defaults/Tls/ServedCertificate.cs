@@ -92,7 +92,13 @@ internal sealed partial class ServedCertificate : BackgroundService
         var files = CertificatePair.ReadFiles(options);
         if (!files.AreSameAs(served.Files))
         {
-            served = CertificatePair.Parse(files);
+            var next = CertificatePair.Parse(files);
+            if (FindFault(next.Certificate) is { } fault && FindFault(served.Certificate) is null)
+            {
+                throw new UnusableCertificateException(CertificatePair.CertificateKey, fault); // the old one is better
+            }
+
+            served = next;
             reported = Validity.Good;
             Report(served);
         }
@@ -100,6 +106,13 @@ internal sealed partial class ServedCertificate : BackgroundService
         WarnOfEnd();
         return Task.FromResult<TimeSpan?>(Interval);
     }
+
+    /// <summary>Why clients would refuse a certificate now; null if they would not.</summary>
+    private string? FindFault(X509Certificate2 certificate) =>
+        clock.GetUtcNow() >= End(certificate) ? "holds a certificate that has expired."
+        : clock.GetUtcNow() < Begin(certificate) ? "holds a certificate that is not good yet."
+        : host is not null && !certificate.MatchesHostname(host, allowCommonName: false) ? $"holds a certificate that does not name {host}."
+        : null;
 
     private void Report(CertificatePair pair)
     {

@@ -153,14 +153,19 @@ public sealed class QuorumTests(PostgresPair pair)
         listener.Start();
         var options = Options.Create(
             new DatabaseOptions { ConnectionString = pair.ConnectionString(), RequireDurability = RequiredDurability.Quorum });
-        await using var primary = new Primary(NpgsqlDataSource.Create(pair.First.ConnectionString));
+        await using var primary = new Primary(NpgsqlDataSource.Create(options.Value.ReadHosts()[0]));
         using var report = new ReportDurability(
             primary, options, meters, TimeProvider.System, NullLogger<ReportDurability>.Instance);
+        await using var stripped = new Primary(NpgsqlDataSource.Create(pair.First.ConnectionString)); // as by a pooler
+        using var reportOfStripped = new ReportDurability(
+            stripped, options, meters, TimeProvider.System, NullLogger<ReportDurability>.Instance);
 
         Assert.Equal("PostgreSQL answers commits that only one host has (asynchronous)", await LookAsync("asynchronous"));
         await pair.RequireAsync("*");
         await Patience.UntilAsync(() => pair.OfFirst.ScalarAsync<bool>("SELECT sync_state = 'sync' FROM pg_stat_replication"));
         Assert.Null(await LookAsync("quorum"));
+        await report.DemandAsync(TestContext.Current.CancellationToken);
+        await Assert.ThrowsAsync<NotDurableException>(() => reportOfStripped.DemandAsync(TestContext.Current.CancellationToken));
         await pair.Second.StopAsync();
         await Patience.UntilAsync(() => pair.OfFirst.ScalarAsync<bool>("SELECT count(*) = 0 FROM pg_stat_replication"));
         Assert.Equal("PostgreSQL has no standby that confirms commits (single), so writes fail", await LookAsync("single"));

@@ -62,7 +62,7 @@ public sealed class RefusedValueTests
             "gateway.replica=3", "identityService.replicas=0", "serviceKey=a-secret-of-more-than-32-characters",
             "identityService.masterKey.value=a-secret", "identityService.secretFiles.Identity__Mail__Password.secret=mail",
             "gateway.service.type=NodePort", "gateway.resources.limits.memory=null", "networkPolicies.dns.to=null",
-            "networkPolicies.mail=null", "ownServices.notes.port=80");
+            "networkPolicies.mail=null", "ownServices.notes.port=80", "gateway.allowedHosts[0]=authmesh-gateway.accounts:443");
 
         refused.AssertExited(1);
         Assert.All(
@@ -71,7 +71,7 @@ public sealed class RefusedValueTests
                 "at '/identityService/masterKey': additional properties 'value' not allowed", "at '/identityService/secretFiles'",
                 "at '/gateway/service/type'", "at '/gateway/resources/limits': missing property 'memory'",
                 "at '/networkPolicies/dns': missing property 'to'", "at '/networkPolicies': missing property 'mail'",
-                "at '/ownServices/notes': missing properties",
+                "at '/ownServices/notes': missing properties", "at '/gateway/allowedHosts/0'",
             ],
             message => Assert.Contains(message, refused.Errors, StringComparison.Ordinal));
         Assert.DoesNotContain("kind: Deployment", refused.Output, StringComparison.Ordinal);

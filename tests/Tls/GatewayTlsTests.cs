@@ -90,6 +90,13 @@ public sealed class GatewayTlsTests(GatewayTlsTests.Edge edge) : IClassFixture<G
     }
 
     [Fact]
+    public async Task A_plain_GET_with_a_token_is_403_because_it_has_told_everybody_the_token()
+    {
+        (await edge.Gateway.Caller.GetAsync("/protected", "a-token")).AssertError(403, "https_required");
+        Assert.Equal("no-store", (await edge.Gateway.Caller.GetAsync("/protected")).Header("Cache-Control"));
+    }
+
+    [Fact]
     public async Task Health_is_answered_on_both_and_another_host_on_neither()
     {
         using var http = TlsClient.Http(edge.HttpsPort);

@@ -59,6 +59,7 @@ public sealed class InnerTlsTests(ProductionMesh mesh)
     [InlineData("another name", "refused: RemoteCertificateNameMismatch")]
     [InlineData("expired", "does not lead to one in AuthMesh:Tls:RootCertificateFile: NotTimeValid")]
     [InlineData("not a file any more", null)] // the roots that it had
+    [InlineData("half written", null)]
     public async Task Only_a_good_certificate_for_the_called_name_is_trusted(string kind, string? fault)
     {
         using var folder = new CertificateFolder(kind switch
@@ -88,10 +89,17 @@ public sealed class InnerTlsTests(ProductionMesh mesh)
         using var names = new NameAddresses(
             Dns.GetHostAddressesAsync, Options.Create(options), TimeProvider.System, NullLogger<NameAddresses>.Instance);
         using var connection = new IssuerConnection(Options.Create(options), names);
-        if (kind == "not a file any more")
+        if (kind is "not a file any more" or "half written")
         {
             await CallAsync();
             File.Delete(folder.RootFile);
+        }
+
+        if (kind == "half written")
+        {
+            var another = new TestAuthority().RootPem;
+            await File.WriteAllTextAsync(
+                folder.RootFile, another + another[..(another.Length / 2)], TestContext.Current.CancellationToken);
         }
 
         if (fault is null)

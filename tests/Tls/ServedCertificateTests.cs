@@ -83,6 +83,36 @@ public sealed class ServedCertificateTests : IDisposable
     }
 
     [Theory]
+    [InlineData("first.example.test", -30, -1, "has expired")]
+    [InlineData("first.example.test", 1, 30, "is not good yet")]
+    [InlineData("second.example.test", -1, 30, "does not name first.example.test")]
+    public async Task A_certificate_that_clients_would_refuse_does_not_replace_a_good_one(string name, int from, int until, string fault)
+    {
+        var worse = TestAuthority.Shared.Issue(name, age: TimeSpan.FromDays(-from), left: TimeSpan.FromDays(until));
+        folder.Write(TestAuthority.Shared.Issue("first.example.test"));
+        await StartAsync(host: "first.example.test");
+
+        folder.Write(worse);
+        await LookAsync();
+        await LookAsync();
+
+        Assert.Single(Served);
+        Assert.Contains(fault, Assert.Single(Warnings), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_certificate_that_has_expired_is_replaced_by_any_other()
+    {
+        folder.Write(TestAuthority.Shared.Issue("first.example.test", left: TimeSpan.FromMinutes(-1)));
+        await StartAsync(host: "first.example.test");
+
+        folder.Write(Second);
+        await LookAsync();
+
+        Assert.StartsWith("Serving a certificate for second.example.test", Served.Last(), StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("auth.example.test", "auth.example.test", null)]
     [InlineData("*.example.test", "auth.example.test", null)]
     [InlineData("auth.example.test", "AUTH.example.test", null)]

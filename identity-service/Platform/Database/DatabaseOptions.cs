@@ -68,7 +68,8 @@ public sealed class DatabaseOptions
             // A commit that timed out breaks the connection. With a longer wait, Npgsql would read PostgreSQL's answer to the cancellation,
             // which is that the commit succeeded.
             all.CancellationTimeout = -1;
-            all.Options = $"{all.Options} -c synchronous_commit=on".TrimStart();
+            // Without the warning, nothing would tell a commit that only one host has.
+            all.Options = $"{all.Options} -c synchronous_commit=on -c client_min_messages=warning".TrimStart();
         }
 
         // The service looks for the primary by itself, see Primary.
@@ -101,6 +102,9 @@ public sealed class DatabaseOptions
             problems.Unless(
                 builder.TargetSessionAttributes is null or "any" or "primary" or "read-write", Key,
                 "asks for a standby. Leave Target Session Attributes out, or set it to primary: the service writes.");
+            problems.Unless(
+                !RequiresQuorum || !builder.Multiplexing, Key,
+                "has Multiplexing, with which RequireDurability cannot see the warnings of a commit. Leave it out.");
             problems.Unless(
                 SplitHosts(builder).Length <= MostHosts, Key, $"names more than {MostHosts} hosts.");
             problems.Unless(

@@ -14,6 +14,7 @@ internal sealed partial class ReportDurability : BackgroundService, IHealthCheck
     private const string Ask =
         """
         SELECT pg_has_role('pg_monitor', 'USAGE'), current_setting('synchronous_standby_names') <> '',
+            current_setting('synchronous_commit') = 'on' AND current_setting('client_min_messages') = 'warning',
             count(*) FILTER (WHERE state = 'streaming' AND sync_state IN ('sync', 'quorum')),
             count(*) FILTER (WHERE state IN ('streaming', 'catchup'))
         FROM pg_stat_replication
@@ -63,6 +64,7 @@ internal sealed partial class ReportDurability : BackgroundService, IHealthCheck
     private Setback? Explain(Exception exception)
     {
         last = null; // the health of the database says why
+        primary.Search();
         return DatabaseUnavailable.FindCause(exception) is { } cause ? new Setback(cause.Message, Interval) : null;
     }
 
@@ -91,7 +93,7 @@ internal sealed partial class ReportDurability : BackgroundService, IHealthCheck
         await using var command = new NpgsqlCommand(Ask, connection);
         await using var row = await command.ExecuteReaderAsync(cancellationToken);
         await row.ReadAsync(cancellationToken);
-        return new Standing(row.GetBoolean(0), row.GetBoolean(1), row.GetInt64(2), row.GetInt64(3));
+        return new Standing(row.GetBoolean(0), row.GetBoolean(1), row.GetBoolean(2), row.GetInt64(3), row.GetInt64(4));
     }
 
     private IEnumerable<Measurement<int>> Measure() => last is { IsVisible: true } standing
@@ -116,9 +118,10 @@ internal sealed partial class ReportDurability : BackgroundService, IHealthCheck
 
     /// <param name="IsVisible">Whether PostgreSQL shows its standbys to the service's user.</param>
     /// <param name="Waits">Whether a commit waits for a second host.</param>
+    /// <param name="IsAsDemanded">Whether the connection has the settings that <see cref="DatabaseOptions"/> asks for.</param>
     /// <param name="Confirming">The connected standbys that confirm commits.</param>
     /// <param name="Connected">All connected standbys.</param>
-    private sealed record Standing(bool IsVisible, bool Waits, long Confirming, long Connected)
+    private sealed record Standing(bool IsVisible, bool Waits, bool IsAsDemanded, long Confirming, long Connected)
     {
         public Durability Durability => Waits && Confirming > 0 ? Durability.Quorum
             : Connected > 0 ? Durability.Asynchronous : Durability.Single;
@@ -129,6 +132,10 @@ internal sealed partial class ReportDurability : BackgroundService, IHealthCheck
             ? new NotDurableException(
                 $"answers commits that only one host has ({Name(Durability)})",
                 "Set synchronous_mode and synchronous_mode_strict in Patroni, or synchronous_standby_names.")
+            : !IsAsDemanded
+            ? new NotDurableException(
+                "does not use the service's own settings of a connection, perhaps because a pooler drops them",
+                "Let synchronous_commit=on and client_min_messages=warning pass.")
             : null;
 
         public string? Problem => Misconfiguration is { } fault ? $"PostgreSQL {fault.Message}. {fault.Cure}"
