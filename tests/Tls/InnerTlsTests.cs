@@ -146,7 +146,9 @@ public sealed class InnerTlsTests(ProductionMesh mesh)
             settings["AuthMesh:IdentityUrl"] = identityUrl;
         }
 
-        return ServiceProcess.StartAsync(running.Name, settings, "Production", port, start: WithinThisProcess.StartAsync);
+        // Other tests may create demo users in this database, and only Development starts with them.
+        var environment = running.Name == "identity-service" ? "Development" : "Production";
+        return ServiceProcess.StartAsync(running.Name, settings, environment, port, start: WithinThisProcess.StartAsync);
     }
 
     private static int PortOf(ServiceProcess service) => new Uri(service.Settings["urls"].Split(';')[1]).Port;
