@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Diagnostics;
 using AuthMesh.LocalMesh;
 using AuthMesh.TestMesh;
-using Npgsql;
 
 namespace AuthMesh.Bench.FailOver;
 
@@ -14,23 +13,6 @@ internal static class Drill
 {
     private static readonly TimeSpan StaleAfter = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(120);
-
-    private static readonly ParallelOptions AtATime = new() { MaxDegreeOfParallelism = 4 };
-
-    // The order of the ten rounds; the short form takes the first two.
-    private static readonly IReadOnlyList<Fault> Faults =
-    [
-        Fault.KillPrimary, Fault.SwitchOver, Fault.KillNode, Fault.CutStandbyOff, Fault.CutPrimaryOff,
-    ];
-
-    private enum Fault
-    {
-        KillPrimary,
-        SwitchOver,
-        KillNode,
-        CutStandbyOff,
-        CutPrimaryOff,
-    }
 
     public static Command Define()
     {
@@ -106,7 +88,7 @@ internal static class Drill
         var isFine = true;
         for (var round = 1; round <= rounds; round++)
         {
-            isFine &= await RunAsync(round, Faults[(round - 1) % Faults.Count], cluster, clients, cancellation);
+            isFine &= await RunAsync(round, DrillFault.InOrder[(round - 1) % DrillFault.InOrder.Count], cluster, clients, cancellation);
         }
 
         Console.WriteLine();
@@ -116,12 +98,12 @@ internal static class Drill
     }
 
     private static async Task<bool> RunAsync(
-        int number, Fault fault, Cluster cluster, Clients clients, CancellationToken cancellation)
+        int number, DrillFault fault, Cluster cluster, Clients clients, CancellationToken cancellation)
     {
         await cluster.UntilWholeAsync();
         var round = clients.BeginRound();
         await UntilWritesAsync(round, 20, cancellation);
-        var heal = await BreakAsync(fault, cluster);
+        var heal = await fault.BreakAsync(cluster);
         await Task.Delay(TimeSpan.FromSeconds(1), cancellation); // requests that were under way when it happened are over
         await UntilWritesAsync(round, round.Writes.Count + 20, cancellation);
         await heal();
@@ -136,49 +118,15 @@ internal static class Drill
             await Task.Delay(20, cancellation);
         }
 
-        var missing = await CountMissingAsync(round, cluster, clients);
-        var accepted = await CountAcceptedAsync(round, clients);
+        var missing = await Review.CountMissingAsync(round, cluster, clients);
+        var accepted = await Review.CountAcceptedAsync(round, clients);
         var counts = $"{round.Registrations.Count}, {round.PasswordChanges.Count}, {round.Revocations.Count}";
         Console.WriteLine(
-            FormattableString.Invariant($"| {number} | {Name(fault)} | {round.LongestPause().TotalSeconds:0.0} | {round.Requests} | ")
+            FormattableString.Invariant($"| {number} | {fault.Name} | {round.LongestPause().TotalSeconds:0.0} | {round.Requests} | ")
             + FormattableString.Invariant($"{round.Failures} | {counts} | {missing} | {accepted + acceptedLate} | ")
             + FormattableString.Invariant($"{longest.TotalMilliseconds:0} ms |"));
         return missing + accepted + acceptedLate == 0;
     }
-
-    /// <returns>Ends the fault.</returns>
-    private static async Task<Func<Task>> BreakAsync(Fault fault, Cluster cluster)
-    {
-        var leader = await cluster.FindAsync("leader");
-        switch (fault)
-        {
-            case Fault.KillPrimary:
-                await leader.KillPostmasterAsync();
-                return () => Task.CompletedTask; // Patroni heals it
-            case Fault.SwitchOver:
-                await leader.Patroni.SwitchOverAsync(leader.Name);
-                return () => Task.CompletedTask;
-            case Fault.KillNode:
-                await leader.KillAsync();
-                return leader.StartAsync;
-            case Fault.CutStandbyOff:
-                var standby = await cluster.FindAsync("sync_standby");
-                await standby.CutOffAsync();
-                return standby.ReconnectAsync;
-            default:
-                await leader.CutOffAsync();
-                return leader.ReconnectAsync;
-        }
-    }
-
-    private static string Name(Fault fault) => fault switch
-    {
-        Fault.KillPrimary => "the primary's postmaster is killed",
-        Fault.SwitchOver => "switch-over",
-        Fault.KillNode => "the primary's node is killed",
-        Fault.CutStandbyOff => "the synchronous standby is cut off",
-        _ => "the primary is cut off",
-    };
 
     private static async Task UntilWritesAsync(Acknowledged round, int count, CancellationToken cancellation)
     {
@@ -192,49 +140,5 @@ internal static class Drill
 
             await Task.Delay(50, cancellation);
         }
-    }
-
-    private static async Task<int> CountMissingAsync(Acknowledged round, Cluster cluster, Clients clients)
-    {
-        await using var connection = await cluster.ConnectAsync();
-        var missing = await CountAsync(
-            "SELECT count(*) FROM unnest($1) AS name WHERE NOT EXISTS (SELECT FROM users WHERE username = name)",
-            round.Registrations.ToArray());
-        missing += await CountAsync(
-            "SELECT count(*) FROM unnest($1) AS ended WHERE EXISTS (SELECT FROM sessions s WHERE s.id = ended AND s.ended_at IS NULL)",
-            round.Revocations.Select(ended => ended.SessionId).ToArray());
-        await Parallel.ForEachAsync(round.PasswordChanges, AtATime, async (changed, _) =>
-        {
-            int status;
-            while ((status = await clients.LoginAsync(changed.Username, changed.Password)) is 0 or 503)
-            {
-                await Task.Delay(100, CancellationToken.None);
-            }
-
-            if (status != 200)
-            {
-                Interlocked.Increment(ref missing);
-            }
-        });
-        return missing;
-
-        async Task<int> CountAsync(string sql, object values)
-        {
-            await using var command = new NpgsqlCommand(sql, connection);
-            command.Parameters.AddWithValue(values);
-            return (int)(long)(await command.ExecuteScalarAsync())!;
-        }
-    }
-
-    private static async Task<int> CountAcceptedAsync(Acknowledged round, Clients clients)
-    {
-        var accepted = 0;
-        await Parallel.ForEachAsync(round.Revocations, AtATime, async (ended, _) =>
-        {
-            var count = await clients.CountAcceptingAsync(ended.Token);
-            count += await clients.RefreshAsync(ended.RefreshToken) == 200 ? 1 : 0;
-            Interlocked.Add(ref accepted, count);
-        });
-        return accepted;
     }
 }
