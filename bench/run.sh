@@ -10,28 +10,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-missing=()
-for package in nginx-light:nginx haproxy:haproxy wrk:wrk; do
-  PATH=$PATH:/usr/sbin command -v "${package#*:}" >/dev/null || missing+=("${package%:*}")
-done
-if [ "${#missing[@]}" -gt 0 ]; then
-  if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-    echo "Missing: ${missing[*]} (Debian, Ubuntu: apt-get install ${missing[*]})" >&2
-    exit 1
-  fi
-  echo "Installing ${missing[*]}"
-  # Only the programs are needed, so the packages must not start servers.
-  rule=/usr/sbin/policy-rc.d
-  if [ ! -e "$rule" ]; then
-    trap 'rm -f "$rule"' EXIT
-    printf '#!/bin/sh\nexit 101\n' >"$rule"
-    chmod +x "$rule"
-  fi
-  export DEBIAN_FRONTEND=noninteractive
-  apt-get update -qq
-  apt-get install -qq -y --no-install-recommends "${missing[@]}" >/dev/null
-  if [ -n "$(trap -p EXIT)" ]; then rm -f "$rule"; fi # the exec below would skip the trap
-fi
+bench/ensure-programs.sh nginx-light:nginx haproxy:haproxy wrk:wrk
 export PATH=$PATH:/usr/sbin # where Debian keeps nginx and haproxy
 
 configuration=Release

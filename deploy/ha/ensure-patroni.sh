@@ -1,28 +1,4 @@
 #!/usr/bin/env bash
-# Makes sure that Patroni and etcd are installed, for deploy/ha/drill.sh. As root on Debian or Ubuntu, it installs what is missing.
-# Otherwise it says what to install.
-set -euo pipefail
-
-missing=()
-for package in patroni:patroni etcd-server:etcd; do
-  command -v "${package#*:}" >/dev/null || missing+=("${package%:*}")
-done
-/usr/bin/python3 -c 'import etcd' 2>/dev/null || missing+=(python3-etcd) # Patroni talks to etcd through it
-if [ "${#missing[@]}" = 0 ]; then exit 0; fi
-
-if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-  echo "Missing: ${missing[*]} (Debian, Ubuntu: apt-get install ${missing[*]})" >&2
-  exit 1
-fi
-
-echo "Installing ${missing[*]}"
-# Only the programs are needed, so the packages must not start servers.
-rule=/usr/sbin/policy-rc.d
-if [ ! -e "$rule" ]; then
-  trap 'rm -f "$rule"' EXIT
-  printf '#!/bin/sh\nexit 101\n' >"$rule"
-  chmod +x "$rule"
-fi
-export DEBIAN_FRONTEND=noninteractive
-apt-get update -qq
-apt-get install -qq -y --no-install-recommends -o DPkg::Lock::Timeout=120 "${missing[@]}" >/dev/null # others may be installing, too
+# Makes sure that Patroni and etcd are installed, for deploy/ha/drill.sh.
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+exec bench/ensure-programs.sh patroni:patroni etcd-server:etcd python3-etcd:python3:etcd # Patroni talks to etcd through the last
