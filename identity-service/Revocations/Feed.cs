@@ -58,7 +58,7 @@ internal static class Feed
             if (unseen.Confirmed >= nextBeat)
             {
                 nextBeat = unseen.Confirmed + 1;
-                yield return new SseItem<string>(RevocationFeed.DescribeBeat(clock.GetUtcNow()), RevocationFeed.Beat);
+                yield return new SseItem<string>(RevocationFeed.DescribeBeat(clock.GetUtcNow(), unseen.Age), RevocationFeed.Beat);
             }
 
             await unseen.Changed.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);

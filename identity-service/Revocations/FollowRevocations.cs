@@ -108,7 +108,7 @@ internal sealed partial class FollowRevocations(
 
     private async Task ConfirmAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
-        var number = log.BeginConfirmation();
+        var (number, begunAt) = (log.BeginConfirmation(), clock.GetTimestamp());
         var tail = log.Tail;
         var isOtherHistory = false; // a restored database also has another ring
         var (found, databaseTime) = await ReadFromAsync(connection, tail?.Position ?? 0, cancellationToken);
@@ -139,7 +139,7 @@ internal sealed partial class FollowRevocations(
         }
 
         log.Confirm(number, found, databaseTime);
-        revoked.Confirm();
+        revoked.Confirm(clock.GetElapsedTime(begunAt));
         if (lost.Count > 0)
         {
             await RevokeAgain.RunAsync(connection, lost, cancellationToken);

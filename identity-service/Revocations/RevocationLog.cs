@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using AuthMesh.Requests;
 using AuthMesh.Tokens;
 
@@ -15,6 +16,7 @@ internal sealed class RevocationLog
     private TaskCompletionSource asked = NewSignal();
     private long lastBegun;
     private long lastConfirmed;
+    private long begunAt, confirmedAsOf; // by Stopwatch
 
     /// <summary>The newest entry, or null if the log is empty.</summary>
     public Revocation? Tail
@@ -57,6 +59,7 @@ internal sealed class RevocationLog
         lock (gate)
         {
             asked = NewSignal();
+            begunAt = Stopwatch.GetTimestamp();
             return ++lastBegun;
         }
     }
@@ -70,7 +73,7 @@ internal sealed class RevocationLog
             // Keep the newest entry at any age, because it marks the position.
             var outdated = entries.FindIndex(entry => databaseTime - entry.WrittenAt <= AccessTokenLifetime.Remembered);
             entries.RemoveRange(0, outdated < 0 ? Math.Max(0, entries.Count - 1) : outdated);
-            lastConfirmed = number;
+            (lastConfirmed, confirmedAsOf) = (number, begunAt);
             Signal();
         }
     }
@@ -94,7 +97,8 @@ internal sealed class RevocationLog
         {
             var seen = position is { } known
                 ? entries.FindLastIndex(entry => entry.Position == known.Position && entry.Mark == known.Mark) : -1;
-            return new Unseen(entries.GetRange(seen + 1, entries.Count - seen - 1), lastConfirmed, changed.Task);
+            return new Unseen(
+                entries.GetRange(seen + 1, entries.Count - seen - 1), lastConfirmed, Stopwatch.GetElapsedTime(confirmedAsOf), changed.Task);
         }
     }
 
@@ -109,8 +113,9 @@ internal sealed class RevocationLog
 
 /// <param name="Entries">In the order of the log.</param>
 /// <param name="Confirmed">The number of the last confirmation.</param>
+/// <param name="Age">The time since that confirmation began: what was committed later may be missing.</param>
 /// <param name="Changed">Completes with the next confirmation.</param>
-internal sealed record Unseen(IReadOnlyList<Revocation> Entries, long Confirmed, Task Changed);
+internal sealed record Unseen(IReadOnlyList<Revocation> Entries, long Confirmed, TimeSpan Age, Task Changed);
 
 /// <summary>The id of an entry, which listeners send back in <c>Last-Event-ID</c>.</summary>
 internal readonly record struct LogPosition(long Position, Guid Mark)

@@ -20,15 +20,19 @@ internal sealed partial class RevocationFeed(
     /// <summary>The heartbeat event: it confirms that this verifier has every entry. It is not an entry of the log.</summary>
     public const string Beat = "beat";
 
-    private const string BeatTime = "time";
+    private const string BeatTime = "time", BeatAge = "age";
 
     // Two and a half beats. A replica that is stopped or has lost its database keeps the connection open but sends nothing.
     private static readonly TimeSpan Silence = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(100); // short: until the first beat, no token is accepted
 
-    /// <summary>Returns the data of a beat: the identity service's time, which verifiers compare with their own clocks.</summary>
-    public static string DescribeBeat(DateTimeOffset now) =>
-        string.Create(CultureInfo.InvariantCulture, $"{{\"{BeatTime}\":\"{now.UtcDateTime:yyyy-MM-ddTHH:mm:ss.fffZ}\"}}");
+    /// <summary>
+    /// Returns the data of a beat: the identity service's time, which verifiers compare with their own clocks, and how many milliseconds
+    /// ago nothing was missing.
+    /// </summary>
+    public static string DescribeBeat(DateTimeOffset now, TimeSpan age) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"{{\"{BeatTime}\":\"{now.UtcDateTime:yyyy-MM-ddTHH:mm:ss.fffZ}\",\"{BeatAge}\":{Math.Ceiling(age.TotalMilliseconds):0}}}");
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
         Task.WhenAll(ListenToAllAsync(stoppingToken), WatchAsync(stoppingToken));
@@ -104,10 +108,11 @@ internal sealed partial class RevocationFeed(
     {
         if (item.EventType == Beat)
         {
-            revoked.Confirm();
-            if (ReadTime(item.Data) is { } time)
+            var (time, age) = ReadBeat(item.Data);
+            revoked.Confirm(age);
+            if (time is { } now)
             {
-                clocks.Hear(origin, time);
+                clocks.Hear(origin, now);
             }
 
             return;
@@ -122,12 +127,21 @@ internal sealed partial class RevocationFeed(
         }
     }
 
-    // An older identity service sends beats without the time.
-    private static DateTimeOffset? ReadTime(string data)
+    // An older identity service sends beats without the age, or without both.
+    private static (DateTimeOffset? Time, TimeSpan Age) ReadBeat(string data)
     {
         using var json = JsonDocument.Parse(data);
-        return json.RootElement.ValueKind == JsonValueKind.Object && json.RootElement.TryGetProperty(BeatTime, out var value)
-            && value.ValueKind == JsonValueKind.String && value.TryGetDateTimeOffset(out var time) ? time : null;
+        var beat = json.RootElement;
+        if (beat.ValueKind != JsonValueKind.Object)
+        {
+            return default;
+        }
+
+        return (
+            beat.TryGetProperty(BeatTime, out var written) && written.ValueKind == JsonValueKind.String
+                && written.TryGetDateTimeOffset(out var time) ? time : null,
+            beat.TryGetProperty(BeatAge, out var passed) && passed.ValueKind == JsonValueKind.Number
+                && passed.TryGetInt32(out var milliseconds) && milliseconds > 0 ? TimeSpan.FromMilliseconds(milliseconds) : default);
     }
 
     private async Task WatchAsync(CancellationToken stoppingToken)

@@ -157,11 +157,19 @@ public sealed partial class RevokedAccess : IDisposable
     }
 
     /// <summary>Records that every revocation up to a moment ago has arrived here.</summary>
-    public void Confirm()
+    /// <param name="age">How long ago that moment was. A confirmation takes time, and later revocations may be missing.</param>
+    public void Confirm(TimeSpan age = default)
     {
-        Interlocked.Exchange(ref confirmedAt, clock.GetTimestamp());
+        var asOf = clock.GetTimestamp() - (long)(age.TotalSeconds * clock.TimestampFrequency);
+        long known;
+        do
+        {
+            known = Interlocked.Read(ref confirmedAt); // another replica may have confirmed a later moment
+        }
+        while ((!isCaughtUp || known < asOf) && Interlocked.CompareExchange(ref confirmedAt, asOf, known) != known);
+
         isCaughtUp = true;
-        if (saidStale)
+        if (saidStale && !IsStale)
         {
             saidStale = false;
             LogFresh();

@@ -184,7 +184,7 @@ public sealed class FeedTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task A_beat_carries_the_time_of_the_identity_service()
+    public async Task A_beat_carries_the_time_of_the_identity_service_and_the_age_of_the_confirmation()
     {
         await using var feed = Feed.Open(mesh.Identity);
         var item = await feed.NextAsync();
@@ -195,6 +195,7 @@ public sealed class FeedTests(ProductionMesh mesh)
 
         var difference = TimeProvider.System.GetUtcNow() - JsonElement.Parse(item.Data).GetProperty("time").GetDateTimeOffset();
         Assert.InRange(difference, TimeSpan.FromSeconds(-1), TimeSpan.FromSeconds(30)); // a busy machine reads late
+        Assert.InRange(JsonElement.Parse(item.Data).GetProperty("age").GetInt32(), 1, 30_000);
     }
 
     [Fact]

@@ -62,6 +62,24 @@ public sealed class RevokedAccessTests : IDisposable
     }
 
     [Fact]
+    public void A_confirmation_counts_from_the_moment_that_it_confirms_and_an_older_one_changes_nothing()
+    {
+        clock.Advance(TimeSpan.FromMinutes(1));
+        revoked.Confirm(age: TimeSpan.FromSeconds(3));
+        Assert.Equal(TimeSpan.FromSeconds(3), revoked.Staleness);
+
+        clock.Advance(TimeSpan.FromSeconds(6));
+        revoked.Confirm(age: TimeSpan.FromSeconds(11)); // of a slower replica
+        Assert.Equal(TimeSpan.FromSeconds(9), revoked.Staleness);
+        Assert.False(revoked.IsStale);
+
+        clock.Advance(Moment + Moment);
+        Assert.True(revoked.IsStale);
+        revoked.Confirm(age: Moment);
+        Assert.Equal(Moment, revoked.Staleness);
+    }
+
+    [Fact]
     public void A_distrusted_key_is_remembered_for_ever()
     {
         revoked.Distrust("stolen");
