@@ -183,7 +183,7 @@ public sealed class Mesh : IAsyncDisposable
         };
     }
 
-    // The callers of a mesh on one machine name loopback, whatever its issuer is.
+    // Callers on the same machine use loopback names, also if the issuer has another name.
     private IEnumerable<KeyValuePair<string, string>> AllowedHosts() =>
         options is { Environment: not "Development", AllowsLoopbackNames: true }
             ? Loopback.Names.Select((name, i) => KeyValuePair.Create($"Gateway:AllowedHosts:{i}", name))

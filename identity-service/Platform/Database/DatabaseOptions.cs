@@ -6,7 +6,7 @@ namespace AuthMesh.Identity.Platform.Database;
 /// <summary>When a write counts as done.</summary>
 public enum RequiredDurability
 {
-    /// <summary>When PostgreSQL says so, with whatever its configuration demands.</summary>
+    /// <summary>When PostgreSQL answers. Its configuration decides how many hosts have it by then.</summary>
     None,
 
     /// <summary>When two hosts have it.</summary>
