@@ -38,6 +38,7 @@ internal sealed class RemovePasskey(IdentityDb db, Outbox outbox, SecurityEvents
         var passkeyId = ParseId(id);
         if (!await db.Passkeys.AnyAsync(passkey => passkey.Id == passkeyId && passkey.UserId == account.Id, cancellationToken))
         {
+            await transaction.CommitAsync(cancellationToken); // locked the account: waits for what an earlier call removed on one host only
             return NotFound;
         }
 

@@ -31,6 +31,7 @@ internal sealed class RemoveTotp(IdentityDb db, Outbox outbox, SecurityEvents ev
 
         if (await db.TotpSecrets.Where(row => row.UserId == account.Id).ExecuteDeleteAsync(cancellationToken) == 0)
         {
+            await transaction.CommitAsync(cancellationToken); // locked the account: waits for what an earlier call removed on one host only
             return NotEnabled;
         }
 

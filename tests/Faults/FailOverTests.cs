@@ -5,6 +5,8 @@ using AuthMesh.Identity.Platform.Database;
 using AuthMesh.LocalMesh;
 using AuthMesh.Tests.Harness;
 using AuthMesh.Tests.Sessions;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Time.Testing;
 using Npgsql;
 
@@ -91,8 +93,8 @@ public sealed class FailOverTests(PostgresPair pair)
         await using var first = NpgsqlDataSource.Create(pair.First.ConnectionString);
         await using var second = NpgsqlDataSource.Create(pair.Second.ConnectionString);
         var stopped = new FakeTimeProvider(); // a busy machine must not end the search before both have answered
-        Assert.Same(second, (await FindPrimary.AmongAsync([first, second], source => source, stopped)).Primary);
-        Assert.Same(first, (await FindPrimary.AmongAsync([first], source => source, stopped)).Primary);
+        Assert.Same(second, FindPrimary.Newest(await FindPrimary.AskAsync([first, second], source => source, stopped))!.Host);
+        Assert.Same(first, FindPrimary.Newest(await FindPrimary.AskAsync([first], source => source, stopped))!.Host);
 
         await Patience.UntilAsync(async () =>
         {
@@ -103,6 +105,67 @@ public sealed class FailOverTests(PostgresPair pair)
             return await pair.OfSecond.ScalarAsync<long>("SELECT count(*) FROM users WHERE username = $1", name) == 1;
         });
         await service.UntilLoggedAsync($"The primary is now {Loopback.Address}:{pair.Second.Port}");
+
+        // The first one is not used again while the second one is away, although it still answers.
+        await pair.Second.KillAsync();
+        var late = ProductionMesh.NewName();
+        (await identity.RegisterAsync(late, user.Password)).AssertError(503, "database_unavailable");
+        await service.UntilLoggedAsync("was a primary earlier");
+        (await identity.RegisterAsync(late, user.Password)).AssertError(503, "database_unavailable");
+        Assert.Equal(0, await pair.OfFirst.ScalarAsync<long>("SELECT count(*) FROM users WHERE username = $1", late));
+    }
+
+    [Fact]
+    public async Task A_primary_that_was_replaced_is_used_again_if_it_stays_the_only_one()
+    {
+        await pair.WholeAsync();
+        var clock = new FakeTimeProvider();
+        await using var primary = new Primary(
+            Options.Create(new DatabaseOptions { ConnectionString = pair.ConnectionString() }), clock, NullLoggerFactory.Instance);
+        await pair.PromoteSecondAsync();
+        await Patience.UntilAsync(async () => await pair.OfSecond.ScalarAsync<bool>("SELECT NOT pg_is_in_recovery()"));
+        await primary.FindAsync(TestContext.Current.CancellationToken);
+        Assert.Equal(pair.Second.Port, await PortAsync());
+
+        await pair.Second.KillAsync();
+        await SearchAsync(TimeSpan.FromSeconds(1));
+        Assert.Contains("was a primary earlier", Assert.Throws<NoPrimaryException>(primary.ThrowIfMissing).Message);
+        await SearchAsync(TimeSpan.FromSeconds(59));
+        Assert.Throws<NoPrimaryException>(primary.ThrowIfMissing);
+        await SearchAsync(TimeSpan.FromSeconds(2));
+        Assert.Equal(pair.First.Port, await PortAsync());
+
+        async Task<int> PortAsync()
+        {
+            await using var connection = await primary.OpenConnectionAsync(TestContext.Current.CancellationToken);
+            return connection.Port;
+        }
+
+        async Task SearchAsync(TimeSpan later)
+        {
+            clock.Advance(later);
+            await primary.Search();
+        }
+    }
+
+    [Fact]
+    public async Task A_server_without_a_free_connection_for_the_search_stays_the_primary()
+    {
+        await pair.WholeAsync();
+        await pair.OfFirst.ExecuteAsync("DROP ROLE IF EXISTS limited; CREATE ROLE limited LOGIN CONNECTION LIMIT 1 PASSWORD 'limited'");
+        var settings = new NpgsqlConnectionStringBuilder(pair.ConnectionString()) { Username = "limited", Password = "limited" };
+        var clock = new FakeTimeProvider();
+        await using var primary = new Primary(
+            Options.Create(new DatabaseOptions { ConnectionString = settings.ConnectionString }), clock, NullLoggerFactory.Instance);
+        var stop = TestContext.Current.CancellationToken;
+        await using (await primary.OpenConnectionAsync(stop))
+        {
+            clock.Advance(TimeSpan.FromSeconds(1));
+            await primary.Search();
+        }
+
+        await using var again = await primary.OpenConnectionAsync(stop); // the one of the pool
+        Assert.Equal(pair.First.Port, again.Port);
     }
 
     [Fact]
@@ -147,14 +210,16 @@ public sealed class FailOverTests(PostgresPair pair)
         await using var refusing = NpgsqlDataSource.Create(wrong.ConnectionString);
         await using var standby = NpgsqlDataSource.Create(pair.Second.ConnectionString);
 
-        var (none, reason) = await FindPrimary.AmongAsync([refusing, standby], source => source, TimeProvider.System);
-        Assert.Null(none);
-        Assert.Equal(FaultKind.Repairable, DatabaseUnavailable.Classify(new NoPrimaryException(reason!))!.Kind);
-
-        (none, reason) = await FindPrimary.AmongAsync([standby], source => source, TimeProvider.System);
-        Assert.Null(none);
-        var fault = DatabaseUnavailable.Classify(new NoPrimaryException(reason!))!;
+        Assert.Equal(FaultKind.Repairable, (await FaultAmongAsync(refusing, standby)).Kind);
+        var fault = await FaultAmongAsync(standby);
         Assert.Equal((FaultKind.Passing, "PostgreSQL has no primary, as during a fail-over"), (fault.Kind, fault.Description));
+
+        static async Task<DatabaseFault> FaultAmongAsync(params NpgsqlDataSource[] hosts)
+        {
+            var answers = await FindPrimary.AskAsync(hosts, source => source, TimeProvider.System);
+            Assert.Null(FindPrimary.Newest(answers));
+            return DatabaseUnavailable.Classify(new NoPrimaryException(FindPrimary.Reason(answers)))!;
+        }
     }
 
     private static async Task<SseItem<string>> UntilEndedAsync(Feed feed, Guid sessionId)

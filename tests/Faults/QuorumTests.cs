@@ -38,6 +38,8 @@ public sealed class QuorumTests(PostgresPair pair)
             "SELECT count(*) FROM sessions WHERE id = $1 AND ended_at IS NOT NULL", user.SessionId) == 1);
         AssertComeBackLater(await identity.LogoutAsync(user.Token));
         AssertComeBackLater(await identity.CallAsync(HttpMethod.Delete, $"/account/sessions/{Guid.NewGuid()}", other.Token));
+        AssertComeBackLater(await identity.CallAsync(HttpMethod.Delete, "/account/totp", other.Token));
+        AssertComeBackLater(await identity.CallAsync(HttpMethod.Delete, $"/account/passkeys/{Guid.NewGuid()}", other.Token));
         Assert.Equal(200, (await identity.GetAsync("/.well-known/jwks.json")).Status);
 
         pair.Second.Resume();

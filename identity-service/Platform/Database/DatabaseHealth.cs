@@ -54,7 +54,7 @@ internal sealed class DatabaseHealth(Primary primary, TimeProvider clock) : IHea
 
         if (fault is { Kind: not FaultKind.Ours })
         {
-            primary.Search();
+            _ = primary.Search();
         }
 
         return fault;

@@ -16,11 +16,11 @@ internal static class FindPrimary
             THEN ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int END
         """;
 
-    /// <returns>
-    /// The primary with the highest timeline, because a lower one was replaced and does not know it yet. Without one, the reason: the
-    /// answer of a server if one refused, else a general one.
-    /// </returns>
-    public static async Task<(T? Primary, NpgsqlException? Reason)> AmongAsync<T>(
+    /// <summary>
+    /// Returns the answers of all hosts, the silent ones as refusals. It returns early once a primary has answered and the others had a
+    /// moment to contradict.
+    /// </summary>
+    public static async Task<IReadOnlyList<HostAnswer<T>>> AskAsync<T>(
         IReadOnlyList<T> hosts, Func<T, NpgsqlDataSource> source, TimeProvider clock)
         where T : class
     {
@@ -34,25 +34,33 @@ internal static class FindPrimary
         }
 
         await Task.WhenAny(Task.WhenAll(asked), Task.Delay(Grace, clock));
-        var answers = asked.Where(task => task.IsCompletedSuccessfully).Select(task => task.Result).ToList();
-        return answers.Where(answer => answer.Timeline is not null).MaxBy(answer => answer.Timeline) is { } found
-            ? (found.Host, null)
-            : (null, answers.Select(answer => answer.Refusal).OfType<PostgresException>().FirstOrDefault()
-                ?? new NpgsqlException("no host in the connection string accepts writes"));
+        return [.. asked.Where(task => task.IsCompletedSuccessfully).Select(task => task.Result)];
     }
 
-    private static async Task<Answer<T>> AskAsync<T>(T host, NpgsqlDataSource source)
+    /// <returns>The primary with the highest timeline, because a lower one was replaced and does not know it yet.</returns>
+    public static HostAnswer<T>? Newest<T>(IEnumerable<HostAnswer<T>> answers) =>
+        answers.Where(answer => answer.Timeline is not null).MaxBy(answer => answer.Timeline);
+
+    /// <returns>Why none is a primary: the answer of a server if one refused, else a general reason.</returns>
+    public static NpgsqlException Reason<T>(IEnumerable<HostAnswer<T>> answers) =>
+        answers.Select(answer => answer.Refusal).OfType<PostgresException>().FirstOrDefault()
+        ?? new NpgsqlException("no host in the connection string accepts writes");
+
+    private static async Task<HostAnswer<T>> AskAsync<T>(T host, NpgsqlDataSource source)
     {
         try
         {
             await using var command = source.CreateCommand(Ask);
-            return new Answer<T>(host, await command.ExecuteScalarAsync() as int?, null);
+            return new(host, await command.ExecuteScalarAsync() as int?, null);
         }
         catch (Exception exception) when (exception is NpgsqlException or SocketException or IOException or TimeoutException)
         {
-            return new Answer<T>(host, null, exception);
+            return new(host, null, exception);
         }
     }
-
-    private sealed record Answer<T>(T Host, int? Timeline, Exception? Refusal);
 }
+
+/// <param name="Host">The host that was asked.</param>
+/// <param name="Timeline">If the host is a primary: the number of promotions before it.</param>
+/// <param name="Refusal">If the host could not be asked: why.</param>
+internal sealed record HostAnswer<T>(T Host, int? Timeline, Exception? Refusal);

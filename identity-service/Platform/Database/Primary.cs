@@ -18,6 +18,10 @@ internal sealed partial class Primary : IAsyncDisposable, IDisposable
     // While no host is a primary, each failed request asks for a search.
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500);
 
+    // Patroni demotes a primary that was replaced within its ttl, 30 s by default. If a primary of a lower timeline stays alone for longer,
+    // the cluster was restored.
+    private static readonly TimeSpan DemotionTime = TimeSpan.FromMinutes(1);
+
     // The commit of this record waits like any other, and it comes after everything that was read.
     private const string WriteRecord = "SELECT pg_logical_emit_message(true, 'authmesh', '')";
 
@@ -32,6 +36,8 @@ internal sealed partial class Primary : IAsyncDisposable, IDisposable
     private Task search = Task.CompletedTask;
     private Task? firstSearch;
     private long searchedAt;
+    private int timeline; // the highest one that this service followed; only a search uses it
+    private long? replacedAt; // since when only an earlier primary answers
 
     public Primary(IOptions<DatabaseOptions> options, TimeProvider clock, ILoggerFactory loggers)
         : this(
@@ -116,7 +122,8 @@ internal sealed partial class Primary : IAsyncDisposable, IDisposable
     public void Clear() => current.DataSource.Clear();
 
     /// <summary>Looks for the primary again, in the background. Call it for a fault that a fail-over may have caused.</summary>
-    public void Search()
+    /// <returns>The search that runs now, or the last one. Nothing needs to wait for it.</returns>
+    public Task Search()
     {
         lock (gate)
         {
@@ -125,6 +132,8 @@ internal sealed partial class Primary : IAsyncDisposable, IDisposable
                 searchedAt = clock.GetTimestamp();
                 search = Task.Run(SearchAsync);
             }
+
+            return search;
         }
     }
 
@@ -133,13 +142,7 @@ internal sealed partial class Primary : IAsyncDisposable, IDisposable
     {
         lock (gate)
         {
-            if (firstSearch is null)
-            {
-                Search();
-                firstSearch = search;
-            }
-
-            return firstSearch.WaitAsync(cancellationToken);
+            return (firstSearch ??= Search()).WaitAsync(cancellationToken);
         }
     }
 
@@ -158,9 +161,24 @@ internal sealed partial class Primary : IAsyncDisposable, IDisposable
 
     private async Task SearchAsync()
     {
-        var (found, reason) = await FindPrimary.AmongAsync(hosts, host => host.Probe, clock);
-        missing = reason;
-        if (found is null || found == current)
+        var answers = await FindPrimary.AskAsync(hosts, host => host.Probe, clock);
+        if (FindPrimary.Newest(answers) is not { Host: var found } newest)
+        {
+            // A server without a free place for this question may still serve the connections of the pool.
+            var isFull = answers.Any(answer => answer.Host == current
+                && answer.Refusal is PostgresException { SqlState: PostgresErrorCodes.TooManyConnections });
+            missing = isFull ? null : FindPrimary.Reason(answers);
+            return;
+        }
+
+        if (newest.Timeline < timeline && clock.GetElapsedTime(replacedAt ??= clock.GetTimestamp()) < DemotionTime)
+        {
+            missing = new NpgsqlException($"{found.Name} was a primary earlier, and the one that replaced it does not answer");
+            return;
+        }
+
+        (timeline, replacedAt, missing) = (newest.Timeline!.Value, null, null);
+        if (found == current)
         {
             return;
         }

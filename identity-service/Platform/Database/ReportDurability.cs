@@ -64,7 +64,7 @@ internal sealed partial class ReportDurability : BackgroundService, IHealthCheck
     private Setback? Explain(Exception exception)
     {
         last = null; // the health of the database says why
-        primary.Search();
+        _ = primary.Search();
         return DatabaseUnavailable.FindCause(exception) is { } cause ? new Setback(cause.Message, Interval) : null;
     }
 
