@@ -35,4 +35,23 @@ internal sealed record SignedInUsers(IReadOnlyList<string> Tokens, IReadOnlyList
         });
         return new SignedInUsers([.. answers.Select(answer => answer.Token)], [.. answers.Select(answer => answer.Cookie)]);
     }
+
+    /// <summary>Creates a key with the scope <c>mesh</c> for each session. A user has 50 at most, as many as sessions here.</summary>
+    public async Task<IReadOnlyList<string>> CreateKeysAsync(Uri gateway)
+    {
+        using var http = new HttpClient(new SocketsHttpHandler { UseCookies = false, UseProxy = false }) { BaseAddress = gateway };
+        var keys = new string[Tokens.Count];
+        await Parallel.ForAsync(0, keys.Length, new ParallelOptions { MaxDegreeOfParallelism = AtATime }, async (i, cancellation) =>
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Post, "/account/keys")
+            {
+                Content = JsonContent.Create(new { name = $"key {i}", scopes = (string[])["mesh"] }),
+            };
+            request.Headers.Authorization = new("Bearer", Tokens[i]);
+            using var answer = await http.SendAsync(request, cancellation);
+            answer.EnsureSuccessStatusCode();
+            keys[i] = (await answer.Content.ReadFromJsonAsync<JsonElement>(cancellation)).GetProperty("key").GetString()!;
+        });
+        return keys;
+    }
 }

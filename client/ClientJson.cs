@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using AuthMesh.Client.Accounts;
+using AuthMesh.Client.ApiKeys;
 using AuthMesh.Client.Guarded;
 using AuthMesh.Client.Passkeys;
 using AuthMesh.Client.SecondFactor;
@@ -41,6 +42,9 @@ namespace AuthMesh.Client;
 [JsonSerializable(typeof(SessionsAnswer))]
 [JsonSerializable(typeof(PasskeysAnswer))]
 [JsonSerializable(typeof(PasskeyName))]
+[JsonSerializable(typeof(KeysAnswer))]
+[JsonSerializable(typeof(KeyCreation))]
+[JsonSerializable(typeof(CreatedKey))]
 [JsonSerializable(typeof(UsersAnswer))]
 [JsonSerializable(typeof(UserAnswer))]
 [JsonSerializable(typeof(UserChange))]

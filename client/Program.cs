@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Invocation;
 using AuthMesh.Client.Accounts;
+using AuthMesh.Client.ApiKeys;
 using AuthMesh.Client.CommandLine;
 using AuthMesh.Client.Guarded;
 using AuthMesh.Client.Passkeys;
@@ -27,6 +28,7 @@ var root = new RootCommand("Signs you in to an AuthMesh server and shows what yo
     TotpCommands.Define(),
     TotpCommands.DefineRecoveryCodes(),
     ListPasskeys.Define(),
+    ListKeys.Define(),
     ListUsers.Define(),
     TakeTour.Define(),
 };

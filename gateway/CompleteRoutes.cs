@@ -15,10 +15,12 @@ internal sealed class CompleteRoutes : IProxyConfigFilter
     public ValueTask<RouteConfig> ConfigureRouteAsync(RouteConfig route, ClusterConfig? cluster, CancellationToken cancel)
     {
         var key = $"ReverseProxy:Routes:{route.RouteId}";
+        route = ScopedRoutes.Complete(route, key);
         if (string.IsNullOrWhiteSpace(route.AuthorizationPolicy))
         {
             throw new InvalidOperationException(
-                $"{key}:AuthorizationPolicy is not set. Write signed-in, admin or anonymous: every route says which callers it admits.");
+                $"{key}:AuthorizationPolicy is not set. Write signed-in, admin, anonymous or scope:NAME: every route says which callers "
+                + "it admits.");
         }
 
         if (route.Match.Methods is not { Count: > 0 } methods)

@@ -69,6 +69,7 @@ internal static class GatewayBuilder
         services.AddSingleton<IConfigureOptions<ForwardedHeadersOptions>, TrustedProxies>();
         services.AddSingleton<RequestOrigins>();
         services.AddSessionCookies();
+        services.AddScopedRoutes();
         services.AddSingleton<RefusedRequests>().AddSingleton<RateLimits>().AddSingleton<DestinationPlaces>();
         services.AddGuard();
         services.AddGatewayStreams();

@@ -59,8 +59,8 @@ public sealed class GatewayOptions
     public IList<string> TrustedProxies { get; } = [];
 
     /// <summary>
-    /// How many access tokens of session cookies the gateway caches at most: 100 to 1,000,000, about 2 KB each. Up to half that number are
-    /// guaranteed to stay cached while they are in use.
+    /// How many access tokens of session cookies and keys the gateway caches at most: 100 to 1,000,000, about 2 KB each. Up to half that
+    /// number are guaranteed to stay cached while they are in use.
     /// </summary>
     public int SessionTokens { get; set; } = 20_000;
 }

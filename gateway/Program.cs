@@ -26,13 +26,14 @@ await using var app = builder.Build();
 
 app.UseTrustedProxies();
 
-// The order is explicit: the cross-site check and the exchange of the session cookie must come before authentication. A preflight is
+// The order is explicit: the cross-site check and the exchange of keys and session cookies must come before authentication. A preflight is
 // answered before anything counts, and a handshake is marked before anything refuses it.
 app.UseRouting();
 app.UseListedOrigins();
 app.UseMiddleware<StreamRequests>();
 app.UseRateLimits();
 app.UseMiddleware<CrossSite>();
+app.UseMiddleware<ExchangeKeys>();
 app.UseMiddleware<SessionCookies>();
 app.UseGuard();
 app.UseMiddleware<DirectForward>();

@@ -25,6 +25,7 @@ internal static class RouteDemands
         }
 
         RateClass.Add(endpoint, route);
+        ScopedRoutes.AddDemand(endpoint, route);
         if (route.Metadata is not { } metadata)
         {
             return;

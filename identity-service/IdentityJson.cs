@@ -1,6 +1,7 @@
 using System.Text.Json.Serialization;
 using AuthMesh.Identity.Accounts;
 using AuthMesh.Identity.Admin;
+using AuthMesh.Identity.ApiKeys;
 using AuthMesh.Identity.Emails;
 using AuthMesh.Identity.Keys;
 using AuthMesh.Identity.Passkeys;
@@ -64,6 +65,12 @@ namespace AuthMesh.Identity;
 [JsonSerializable(typeof(EndOtherSessionsResponse))]
 [JsonSerializable(typeof(ExchangeRequest))]
 [JsonSerializable(typeof(ExchangeResponse))]
+[JsonSerializable(typeof(CreateKeyRequest))]
+[JsonSerializable(typeof(CreateKeyResponse))]
+[JsonSerializable(typeof(KeysResponse))]
+[JsonSerializable(typeof(KeyResponse))]
+[JsonSerializable(typeof(ReportKeyRequest))]
+[JsonSerializable(typeof(ExchangeKeyRequest))]
 [JsonSerializable(typeof(UsersResponse))]
 [JsonSerializable(typeof(UserResponse))]
 [JsonSerializable(typeof(ShowUserResponse))]

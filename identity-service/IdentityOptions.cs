@@ -1,5 +1,6 @@
 using AuthMesh.Identity.Accounts;
 using AuthMesh.Identity.Admin;
+using AuthMesh.Identity.ApiKeys;
 using AuthMesh.Identity.Keys;
 using AuthMesh.Identity.Mail;
 using AuthMesh.Identity.Operator;
@@ -29,6 +30,8 @@ public sealed class IdentityOptions : MasterKeyOptions
     public AccountOptions Accounts { get; set; } = new();
 
     public AdminOptions Admins { get; set; } = new();
+
+    public ApiKeyOptions ApiKeys { get; set; } = new();
 
     public DatabaseOptions Database { get; set; } = new();
 
@@ -70,6 +73,7 @@ internal sealed class IdentityOptionsValidator(IHostEnvironment environment, Dat
         }
 
         options.CheckMasterKeys(problems, isDevelopment);
+        options.ApiKeys.Check(problems);
         options.Keys.Check(problems);
         options.Hashing.Check(problems);
         options.SecondFactor.Check(problems);
@@ -114,6 +118,7 @@ internal static class IdentitySettings
             .AddPart(options => new DemoUserOptions { AreWanted = options.DemoUsers })
             .AddPart(options => options.Accounts)
             .AddPart(options => options.Admins)
+            .AddPart(options => options.ApiKeys)
             .AddPart(options => options.Database)
             .AddPart(options => options.FirstAdmin)
             .AddPart(options => options.Hashing)

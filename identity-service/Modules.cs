@@ -1,5 +1,6 @@
 using AuthMesh.Identity.Accounts;
 using AuthMesh.Identity.Admin;
+using AuthMesh.Identity.ApiKeys;
 using AuthMesh.Identity.Emails;
 using AuthMesh.Identity.Keys;
 using AuthMesh.Identity.Mail;
@@ -35,6 +36,7 @@ internal static class Modules
         AccountsModule.Instance,
         EmailsModule.Instance,
         SignInModule.Instance,
+        ApiKeysModule.Instance,
         PasskeysModule.Instance,
         SecondFactorModule.Instance,
         SessionsModule.Instance,

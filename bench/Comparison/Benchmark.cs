@@ -29,7 +29,7 @@ internal sealed record Group(string Name, string Title, IReadOnlyList<Benchmark>
     public static IReadOnlyList<Group> All { get; } =
     [
         new("throughput", "Guarded requests: throughput",
-            [new("protected", 9, plan => 30 + 10 * SecondsOf(plan), ProtectedRates.MeasureAsync)]),
+            [new("protected", 9, plan => 30 + 12 * SecondsOf(plan), ProtectedRates.MeasureAsync)]),
         new("cost", "Guarded requests: the cost of one",
         [
             new("bytes", 2, plan => 15 + (plan.IsSmoke ? 2 : 14 * (plan.Rounds + 1)), RequestBytes.MeasureAsync),

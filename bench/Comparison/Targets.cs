@@ -9,6 +9,7 @@ internal static class Targets
     public static readonly Reach AgainstVerifyingHaProxy = new Reach.AtLeast(1.4);
     public static readonly Reach AgainstNginx = new Reach.AtLeast(0.45);
     public static readonly Reach ByCookie = new Reach.AtLeast(0.9);
+    public static readonly Reach ByKey = new Reach.AtLeast(0.95);
 
     // What one request for GET /protected costs.
     public static readonly Limit BytesPerRequest = new(4_500, "bytes");

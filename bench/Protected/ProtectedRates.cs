@@ -31,6 +31,7 @@ internal static class ProtectedRates
         var users = await SignedInUsers.CreateAsync(mesh.Gateway.Address, plan.IsSmoke ? 20 : 1_000);
         var tokens = await WriteAsync(folder, "tokens", users.Tokens.Select(token => "Bearer " + token));
         var cookies = await WriteAsync(folder, "cookies", users.Cookies);
+        var keys = await WriteAsync(folder, "keys", (await users.CreateKeysAsync(mesh.Gateway.Address)).Select(key => "Bearer " + key));
 
         await using var unguarded = await DotNet.StartUnguardedServiceAsync(mesh.Resource.Settings, folder);
         await using var yarpBeforeUnguarded = await DotNet.StartBareProxyAsync(unguarded.Address, folder);
@@ -63,6 +64,7 @@ internal static class ProtectedRates
         var byToken = new Contender(http1Gateway.Address, (Bearer, tokens), isGuarded: true, [gateway, resource]);
         var overHttp2 = new Contender(mesh.Gateway.Address, (Bearer, tokens), isGuarded: true, [http2Gateway, resource]);
         var byCookie = new Contender(http1Gateway.Address, (Cookie, cookies), isGuarded: true, [gateway, resource]);
+        var byKey = new Contender(http1Gateway.Address, (Bearer, keys), isGuarded: true, [gateway, resource]);
         var behindYarp = Behind(yarpBeforeUnguarded, unguarded, isGuarded: false, isAnonymous: true); // it would validate a token
         var behindYarpWithoutActivities = Behind(yarpBeforeQuiet, quiet, isGuarded: false, isAnonymous: true);
         var behindYarpOverHttp2 = Behind(yarpBeforeHttp2, http2, isGuarded: false, isAnonymous: true);
@@ -74,8 +76,8 @@ internal static class ProtectedRates
 
         await Contender.TakeTurnsAsync(
             [
-                byToken, overHttp2, byCookie, behindYarp, behindYarpWithoutActivities, behindYarpOverHttp2, behindYarpAndLittle,
-                behindRemembering, behindHaProxy, behindNginx, stock,
+                byToken, overHttp2, byCookie, byKey, behindYarp, behindYarpWithoutActivities, behindYarpOverHttp2,
+                behindYarpAndLittle, behindRemembering, behindHaProxy, behindNginx, stock,
             ],
             plan, cancellation);
 
@@ -95,6 +97,7 @@ internal static class ProtectedRates
             byToken.Against(behindNginx, Measure, Plain, Targets.AgainstNginx),
             byToken.Against(stock, Measure, "YARP and a service, each with JwtBearer", Targets.None),
             byCookie.Against(byToken, "GET /protected, by session cookie", "the same by bearer token", Targets.ByCookie),
+            byKey.Against(byToken, "GET /protected, by key", "the same by bearer token", Targets.ByKey),
             overHttp2.Against(behindYarp, OverHttp2, Bare, Targets.OverHttp2.AgainstBareYarp),
             overHttp2.Against(behindYarpOverHttp2, OverHttp2, BareOverHttp2, Targets.None),
             overHttp2.Against(behindRemembering, OverHttp2, Remembering, Targets.OverHttp2.AgainstRememberingHaProxy),

@@ -1,5 +1,4 @@
 using System.Net;
-using System.Net.Http.Json;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using AuthMesh.Errors;
@@ -9,11 +8,14 @@ namespace AuthMesh.Gateway.Sessions;
 
 internal sealed record ExchangeRequest(string Cookie);
 
+internal sealed record KeyExchangeRequest(string Key);
+
 /// <summary>The token, or an error code.</summary>
 internal sealed record ExchangeAnswer(string? Token, string? Code);
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
 [JsonSerializable(typeof(ExchangeRequest))]
+[JsonSerializable(typeof(KeyExchangeRequest))]
 [JsonSerializable(typeof(ExchangeAnswer))]
 internal sealed partial class GatewayJson : JsonSerializerContext;
 
@@ -21,7 +23,8 @@ internal sealed partial class GatewayJson : JsonSerializerContext;
 internal readonly record struct Exchanged(SessionToken? Token, Failure? Failure = null)
 {
     /// <summary>
-    /// The cookie has no live session and never will. The gateway does not clear it, so a caller refused by mistake stays signed in.
+    /// The credential has no live session and never will. The gateway does not clear a cookie, so a caller refused by mistake stays signed
+    /// in.
     /// </summary>
     public static Exchanged Refused { get; } = new(null, CommonFailures.InvalidToken());
 
@@ -29,31 +32,24 @@ internal readonly record struct Exchanged(SessionToken? Token, Failure? Failure 
         new(null, CommonFailures.Unavailable("sessions_unavailable", "Sessions cannot be checked right now"));
 }
 
-/// <summary>Asks the identity service for the access token that belongs to a cookie.</summary>
+/// <summary>Asks the identity service for the access token that belongs to a session cookie or a key.</summary>
 internal sealed partial class ExchangeClient(IssuerConnection issuer, TimeProvider clock, ILogger<ExchangeClient> logger)
 {
-    private static readonly Uri Path = new("/internal/exchange", UriKind.Relative);
-
     private string? lastFault;
 
-    public async Task<Exchanged> RunAsync(SessionCookie cookie)
+    public async Task<Exchanged> RunAsync(Credential credential)
     {
         try
         {
             // Not canceled when a caller leaves, because others may wait for the same answer. The connection bounds its time.
-            using var response = await issuer.SendAsync(
-                () => new HttpRequestMessage(HttpMethod.Post, Path)
-                {
-                    Content = JsonContent.Create(new ExchangeRequest(cookie.Text), GatewayJson.Default.ExchangeRequest),
-                },
-                CancellationToken.None);
+            using var response = await issuer.SendAsync(credential.ToExchange, CancellationToken.None);
             var answer = JsonSerializer.Deserialize(await response.Content.ReadAsByteArrayAsync(), GatewayJson.Default.ExchangeAnswer);
             switch (response.StatusCode)
             {
                 case HttpStatusCode.OK when answer?.Token is { } text && SessionToken.TryRead(text, clock.GetUtcNow()) is { } token:
                     lastFault = null;
                     return new Exchanged(token);
-                case HttpStatusCode.Unauthorized when answer?.Code == "invalid_session": // a wrong service key is a 401 too
+                case HttpStatusCode.Unauthorized when answer?.Code == credential.RefusalCode:
                     lastFault = null;
                     return Exchanged.Refused;
                 default:
@@ -81,6 +77,6 @@ internal sealed partial class ExchangeClient(IssuerConnection issuer, TimeProvid
         return Exchanged.Unavailable;
     }
 
-    [LoggerMessage(LogLevel.Warning, "Cannot exchange session cookies at the identity service: {Reason}")]
+    [LoggerMessage(LogLevel.Warning, "Cannot exchange session cookies and keys at the identity service: {Reason}")]
     private partial void LogUnavailable(string reason);
 }

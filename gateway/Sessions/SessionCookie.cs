@@ -1,20 +1,22 @@
 using System.Buffers;
 using System.Buffers.Text;
-using AuthMesh.Tokens;
+using System.Net.Http.Json;
 
 namespace AuthMesh.Gateway.Sessions;
 
 /// <summary>A browser's session cookie: 256 random bits in the canonical encoding of the identity service.</summary>
-internal sealed class SessionCookie
+internal sealed class SessionCookie : Credential
 {
     private const int SecretBytes = 32;
 
-    private SessionCookie(string text) => (Text, Digest) = (text, TokenDigest.Of(text));
+    private static readonly Uri Path = new("/internal/exchange", UriKind.Relative);
 
-    public string Text { get; }
+    private SessionCookie(string text)
+        : base(text)
+    {
+    }
 
-    /// <summary>The cache key of the cookie. It cannot be used to sign in.</summary>
-    public TokenDigest Digest { get; }
+    public override string RefusalCode => "invalid_session";
 
     /// <returns>The cookie, or null if the identity service cannot have set this text.</returns>
     public static SessionCookie? TryParse(string text)
@@ -26,4 +28,9 @@ internal sealed class SessionCookie
                 ? new SessionCookie(text)
                 : null;
     }
+
+    public override HttpRequestMessage ToExchange() => new(HttpMethod.Post, Path)
+    {
+        Content = JsonContent.Create(new ExchangeRequest(Text), GatewayJson.Default.ExchangeRequest),
+    };
 }

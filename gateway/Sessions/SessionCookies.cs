@@ -1,7 +1,4 @@
 using AuthMesh.Cookies;
-using AuthMesh.Errors;
-using AuthMesh.Gateway.RateLimiting;
-using AuthMesh.Gateway.Streams;
 using AuthMesh.Settings;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.Extensions.Options;
@@ -15,7 +12,7 @@ namespace AuthMesh.Gateway.Sessions;
 /// like any other. Services never see the cookie, and the browser never sees the token.
 /// </summary>
 internal sealed partial class SessionCookies(
-    RequestDelegate next, SessionTokens tokens, RequestOrigins origins, RateLimits rates, IOptions<AuthMeshOptions> mesh,
+    RequestDelegate next, ExchangeCredential exchange, SessionTokens tokens, RequestOrigins origins, IOptions<AuthMeshOptions> mesh,
     ILogger<SessionCookies> logger)
 {
     /// <summary>
@@ -65,29 +62,14 @@ internal sealed partial class SessionCookies(
 
     private async Task ExchangeAsync(HttpContext context, bool isOptional)
     {
-        var request = context.Request;
-        var values = CookieHeader.Find(request.Headers.Cookie, name, limit: 2);
+        var values = CookieHeader.Find(context.Request.Headers.Cookie, name, limit: 2);
         var cookie = values.Count == 1 ? SessionCookie.TryParse(values[0]!) : null;
-        var isStream = StreamingRoutes.IsStreaming(context.GetEndpoint());
-        var exchanged = values.Count == 0 ? default : cookie is null ? Exchanged.Refused
-            : !tokens.Holds(cookie) && rates.RefuseStranger(context) is { } refusal ? new Exchanged(null, refusal)
-            : isStream ? await tokens.FindFreshAsync(cookie, context.RequestAborted)
-            : await tokens.FindAsync(cookie, context.RequestAborted);
+        var (exchanged, isRefused) = values.Count == 0 ? default : await exchange.RunAsync(context, cookie);
         context.Response.OnStarting(() => Complete(context.Response, exchanged.Token is null || cookie is null ? [] : [cookie]));
-        if (exchanged.Token is { } token)
+        if (exchanged.Failure is { } failure)
         {
-            request.Headers.Authorization = token.Authorization;
-            if (isStream)
-            {
-                context.Features.Set(new StreamCookie(cookie!, token));
-            }
-        }
-        else if (exchanged.Failure is { } failure)
-        {
-            var isRefused = failure.Status == StatusCodes.Status401Unauthorized;
             if (isRefused)
             {
-                failure = rates.CountStranger(context) ?? failure;
                 LogRefused(values.Count > 1 ? "more than one" : cookie is null ? "malformed" : "its session has ended");
             }
 
@@ -149,5 +131,6 @@ internal sealed partial class SessionCookies(
 internal static class SessionCookieServices
 {
     public static void AddSessionCookies(this IServiceCollection services) =>
-        services.AddSingleton<ExchangeClient>().AddSingleton<SessionMetrics>().AddSingleton<SessionTokens>();
+        services.AddSingleton<ExchangeClient>().AddSingleton<SessionMetrics>().AddSingleton<SessionTokens>()
+            .AddSingleton<ExchangeCredential>();
 }

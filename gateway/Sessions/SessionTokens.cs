@@ -5,9 +5,9 @@ using Microsoft.Extensions.Options;
 namespace AuthMesh.Gateway.Sessions;
 
 /// <summary>
-/// Caches the access tokens of session cookies. For any number of simultaneous requests with one cookie, it asks the identity service
-/// once, and again only after the token expires or is revoked. It does not cache a refusal: a flood with an invalid cookie causes one
-/// exchange at a time.
+/// Caches the access tokens of session cookies and keys. For any number of simultaneous requests with one of them, it asks the identity
+/// service once, and again only after the token expires or is revoked. It does not cache a refusal: a flood with one invalid cookie or key
+/// causes one exchange at a time.
 /// </summary>
 internal sealed class SessionTokens(
     ExchangeClient exchange, RevokedAccess revoked, SessionMetrics metrics, IOptions<GatewayOptions> options, TimeProvider clock)
@@ -16,72 +16,77 @@ internal sealed class SessionTokens(
     private readonly Dictionary<TokenDigest, Flight> underWay = [];
     private readonly Lock gate = new(); // guards underWay, and the step from underWay to held
 
-    /// <param name="cookie">The cookie whose token is wanted.</param>
+    /// <param name="credential">The cookie or key whose token is wanted.</param>
     /// <param name="cancellationToken">Ends the wait of this caller; other callers continue to wait.</param>
-    public ValueTask<Exchanged> FindAsync(SessionCookie cookie, CancellationToken cancellationToken)
+    public ValueTask<Exchanged> FindAsync(Credential credential, CancellationToken cancellationToken)
     {
-        if (FindHeld(cookie) is not { } token)
+        if (FindHeld(credential) is not { } token)
         {
-            return new(AskAsync(cookie, cancellationToken));
+            return new(AskAsync(credential, cancellationToken));
         }
 
-        metrics.CountRemembered();
+        metrics.CountRemembered(credential);
         return ValueTask.FromResult(new Exchanged(token));
     }
 
-    /// <summary>Whether the token of the cookie is cached, so that finding it asks nobody.</summary>
-    public bool Holds(SessionCookie cookie) => FindHeld(cookie) is not null;
+    /// <summary>Whether the token is cached, so that finding it asks nobody.</summary>
+    public bool Holds(Credential credential) => FindHeld(credential) is not null;
+
+    /// <summary>Finds a usable cached token. An expired or revoked one stays until it is replaced or evicted.</summary>
+    public SessionToken? FindHeld(TokenDigest digest) =>
+        held.Find(digest) is { } token && token.UsableUntil > clock.GetUtcNow() && !IsRevoked(token) ? token : null;
 
     /// <summary>
     /// Finds a token that has most of its life before it, for a stream. While the identity service is away, a cached token serves longer.
     /// </summary>
-    public async ValueTask<Exchanged> FindFreshAsync(SessionCookie cookie, CancellationToken cancellationToken)
+    public async ValueTask<Exchanged> FindFreshAsync(Credential credential, CancellationToken cancellationToken)
     {
-        if (FindHeld(cookie) is not { } old || old.FreshUntil > clock.GetUtcNow())
+        if (FindHeld(credential) is not { } old || old.FreshUntil > clock.GetUtcNow())
         {
-            return await FindAsync(cookie, cancellationToken);
+            return await FindAsync(credential, cancellationToken);
         }
 
-        var exchanged = await AskAsync(cookie, cancellationToken, instead: old);
+        var exchanged = await AskAsync(credential, cancellationToken, instead: old);
         return exchanged.Failure?.Status == StatusCodes.Status503ServiceUnavailable ? new Exchanged(old) : exchanged;
     }
 
     /// <summary>
     /// Forgets a cookie whose session has just ended or got another cookie. The next request with it triggers a new exchange.
     /// </summary>
-    public void Forget(SessionCookie cookie)
+    public void Forget(Credential credential)
     {
         lock (gate)
         {
-            held.Remove(cookie.Digest);
-            underWay.Remove(cookie.Digest); // current waiters still get the answer, but it is not cached
+            held.Remove(credential.Digest);
+            underWay.Remove(credential.Digest); // current waiters still get the answer, but it is not cached
         }
     }
 
-    /// <param name="cookie">The cookie.</param>
+    /// <param name="credential">The cookie or key.</param>
     /// <param name="cancellationToken">Ends the wait of this caller.</param>
     /// <param name="instead">A cached token that does not do.</param>
-    private async Task<Exchanged> AskAsync(SessionCookie cookie, CancellationToken cancellationToken, SessionToken? instead = null)
+    private async Task<Exchanged> AskAsync(Credential credential, CancellationToken cancellationToken, SessionToken? instead = null)
     {
         for (var isSecondTry = false; ; isSecondTry = true)
         {
             Flight? flight;
             lock (gate)
             {
-                if (FindHeld(cookie) is { } token && token != instead)
+                if (FindHeld(credential) is { } token && token != instead)
                 {
                     return new Exchanged(token); // it has just arrived
                 }
 
-                if (!underWay.TryGetValue(cookie.Digest, out flight))
+                if (!underWay.TryGetValue(credential.Digest, out flight))
                 {
-                    underWay[cookie.Digest] = flight = new Flight();
-                    flight.Answer = RunAsync(cookie, flight);
+                    underWay[credential.Digest] = flight = new Flight();
+                    flight.Answer = RunAsync(credential, flight);
                 }
             }
 
             // A revocation during the exchange may cover the token. After a password change by this very session, the session is still
-            // live, so the gateway exchanges the cookie once more. If the second token is revoked too, authentication refuses it.
+            // live, so the gateway asks once more. So is a key after its owner's. If the second token is revoked too, authentication
+            // refuses it.
             var exchanged = await flight.Answer.WaitAsync(cancellationToken);
             if (isSecondTry || exchanged.Token is not { } answer || !IsRevoked(answer))
             {
@@ -90,35 +95,33 @@ internal sealed class SessionTokens(
         }
     }
 
-    private async Task<Exchanged> RunAsync(SessionCookie cookie, Flight flight)
+    private async Task<Exchanged> RunAsync(Credential credential, Flight flight)
     {
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding); // the first caller still holds the gate
         Exchanged exchanged = default;
         try
         {
-            exchanged = await exchange.RunAsync(cookie);
-            metrics.Count(exchanged);
+            exchanged = await exchange.RunAsync(credential);
+            metrics.Count(credential, exchanged);
             return exchanged;
         }
         finally
         {
             lock (gate)
             {
-                if (underWay.GetValueOrDefault(cookie.Digest) == flight)
+                if (underWay.GetValueOrDefault(credential.Digest) == flight)
                 {
-                    underWay.Remove(cookie.Digest);
+                    underWay.Remove(credential.Digest);
                     if (exchanged.Token is { } token)
                     {
-                        held.Add(cookie.Digest, token);
+                        held.Add(credential.Digest, token);
                     }
                 }
             }
         }
     }
 
-    /// <summary>Finds a usable cached token. An expired or revoked one stays until it is replaced or evicted.</summary>
-    private SessionToken? FindHeld(SessionCookie cookie) =>
-        held.Find(cookie.Digest) is { } token && token.UsableUntil > clock.GetUtcNow() && !IsRevoked(token) ? token : null;
+    private SessionToken? FindHeld(Credential credential) => FindHeld(credential.Digest);
 
     private bool IsRevoked(SessionToken token) => revoked.Covers(token.SessionId, token.UserId, token.Epoch, token.KeyId);
 

@@ -40,7 +40,7 @@ internal sealed class ForwardStreams(
 
         using var stream = new OpenStream(context, Handshake.IsMarked(context), clock);
         stream.BelongTo(token);
-        var renewal = tokens.For(stream, context.Features.Get<StreamCookie>()); // before the revocation log can find the stream
+        var renewal = tokens.For(stream, context.Features.Get<StreamCredential>()); // before the revocation log can find the stream
         var addition = streams.Add(stream, options.PerSession, stream.IsSocket ? options.Total : options.TotalEvents);
         if (addition != Addition.Added)
         {

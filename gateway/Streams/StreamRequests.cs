@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text;
 using AuthMesh.Errors;
+using AuthMesh.Tokens;
 using Microsoft.AspNetCore.WebUtilities;
 
 namespace AuthMesh.Gateway.Streams;
@@ -90,7 +91,9 @@ internal sealed partial class StreamRequests(RequestDelegate next, RequestOrigin
             return Doubled;
         }
 
-        if (token.Length == 0 || token.AsSpan().ContainsAnyExcept(TokenCharacters))
+        // A key lives long, and logs and histories keep addresses.
+        if (token.Length == 0 || token.StartsWith(KeyText.Prefix, StringComparison.Ordinal)
+            || token.AsSpan().ContainsAnyExcept(TokenCharacters))
         {
             return CommonFailures.InvalidToken();
         }

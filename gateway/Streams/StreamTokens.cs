@@ -9,8 +9,8 @@ using Microsoft.Extensions.Options;
 namespace AuthMesh.Gateway.Streams;
 
 /// <summary>
-/// Lets no stream outlive its token. For a stream by cookie it exchanges the cookie again when the token is about to expire, which also
-/// marks the session as used. A stream by bearer token ends when the token does: its client connects again with a new one.
+/// Lets no stream outlive its token. For a stream by session cookie or key it exchanges that again when the token is about to expire,
+/// which also marks the session as used. A stream by bearer token ends when the token does: its client connects again with a new one.
 /// </summary>
 internal sealed class StreamTokens(
     SessionTokens tokens, RevokedAccess revoked, IOptions<AuthMeshOptions> mesh, TimeProvider clock)
@@ -27,14 +27,14 @@ internal sealed class StreamTokens(
     private static readonly TimeSpan LongestDistrust = TimeSpan.FromSeconds(10);
 
     /// <returns>What renews the token of a stream by cookie; null for a stream by bearer token.</returns>
-    public Renewal? For(OpenStream stream, StreamCookie? cookie)
+    public Renewal? For(OpenStream stream, StreamCredential? credential)
     {
-        if (cookie is null)
+        if (credential is null)
         {
             return null;
         }
 
-        var renewal = new Renewal(tokens, revoked, mesh.Value.ClockSkew, clock, stream, cookie);
+        var renewal = new Renewal(tokens, revoked, mesh.Value.ClockSkew, clock, stream, credential);
         stream.OnKeyDistrusted = renewal.ReplaceDistrusted;
         return renewal;
     }
@@ -53,13 +53,13 @@ internal sealed class StreamTokens(
 
     /// <summary>Renews the token of one stream.</summary>
     internal sealed class Renewal(
-        SessionTokens tokens, RevokedAccess revoked, TimeSpan skew, TimeProvider clock, OpenStream stream, StreamCookie cookie)
+        SessionTokens tokens, RevokedAccess revoked, TimeSpan skew, TimeProvider clock, OpenStream stream, StreamCredential credential)
     {
         private DateTimeOffset deadline;
 
         private DateTimeOffset Now => clock.GetUtcNow();
 
-        public void Begin() => WaitFor(cookie.Token);
+        public void Begin() => WaitFor(credential.Token);
 
         private void WaitFor(SessionToken token)
         {
@@ -83,7 +83,7 @@ internal sealed class StreamTokens(
         private async Task RenewAsync()
         {
             stream.EndAt(deadline, StreamEnd.TokenExpired); // unless a new token comes before
-            var (token, failure) = await tokens.FindAsync(cookie.Cookie, CancellationToken.None);
+            var (token, failure) = await tokens.FindAsync(credential.Credential, CancellationToken.None);
             if (failure?.Status == StatusCodes.Status401Unauthorized || (token is not null && !IsOfStream(token)))
             {
                 stream.End(StreamEnd.SessionEnded);

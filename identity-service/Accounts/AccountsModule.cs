@@ -1,5 +1,5 @@
-using AuthMesh.Access;
 using AuthMesh.Identity.Platform;
+using AuthMesh.Identity.Sessions;
 
 namespace AuthMesh.Identity.Accounts;
 
@@ -19,8 +19,8 @@ internal static class AccountsModule
         var group = app.MapNoStore();
         Register.Map(group);
 
-        var own = group.MapGroup("/account").RequireAuthorization(Policies.SignedIn);
-        ShowAccount.Map(own);
+        ShowAccount.Map(group.MapForScope("/account", OwnEndpoints.AccountRead));
+        var own = group.MapForSignIns("/account");
         ChooseLanguage.Map(own);
         Reauthenticate.Map(own);
         ChangePassword.Map(own);

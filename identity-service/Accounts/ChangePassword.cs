@@ -18,8 +18,9 @@ public sealed record ChangePasswordRequest(
     [property: JsonPropertyName("new_password")] string? NewPassword = null);
 
 /// <summary>
-/// Sets a new password. It starts a new epoch, which ends every other session of the account. An account that demands two factors demands
-/// them here too, besides the current password. An account without a password demands a recent proof in place of it.
+/// Sets a new password. It starts a new epoch, which ends every other sign-in of the account; keys go on with new tokens. An account that
+/// demands two factors demands them here too, besides the current password. An account without a password demands a recent proof in place
+/// of it.
 /// </summary>
 internal sealed class ChangePassword(
     IdentityDb db, PasswordRules rules, ProvePassword provePassword, CompleteSignIn completeSignIn, Outbox outbox, TimeProvider clock,
@@ -31,7 +32,7 @@ internal sealed class ChangePassword(
         $"""
         UPDATE users u SET password_hash = @new, epoch = u.epoch + 1, factors_epoch = u.factors_epoch + 1
         FROM sessions s
-        WHERE u.id = @caller AND s.id = @caller_session AND s.epoch = @caller_epoch AND {LiveSession.IsLive} AND {OwnAccount.IsProved}
+        WHERE u.id = @caller AND s.id = @caller_session AND s.epoch = @caller_epoch AND {LiveSession.IsLiveSignIn} AND {OwnAccount.IsProved}
         """;
 
     // The caller's session continues in the new epoch as if it had just signed in; its earlier tokens and cookie are void.
@@ -101,7 +102,7 @@ internal sealed class ChangePassword(
             return PasswordProof.AccountChanged;
         }
 
-        // 3. Continue this session in the new epoch. If the session ended meanwhile, the transaction rolls back.
+        // 3. Continue this session and the account's keys in the new epoch. If the session ended meanwhile, the transaction rolls back.
         var cookie = SessionCookie.Create();
         var session = await LiveSession.FindAsync(
             db.CreateCommand(GoOn), clock, cancellationToken, new("caller_session", caller.SessionId), new("cookie", cookie.Hash));
@@ -110,6 +111,7 @@ internal sealed class ChangePassword(
             return CommonFailures.InvalidToken();
         }
 
+        await KeepKeys.RunAsync(db, caller.UserId, cancellationToken);
         await outbox.NotifyAsync(caller.UserId, MailKind.PasswordChanged, new Dictionary<string, string>(), cancellationToken);
         await transaction.CommitAsync(cancellationToken);
         events.Write(SecurityEvent.PasswordChanged(caller.UserId, caller.SessionId), context);

@@ -29,7 +29,7 @@ internal sealed class DeleteAccount(
     private const string Delete =
         $"""
         DELETE FROM users u USING sessions s
-        WHERE u.id = @caller AND s.id = @caller_session AND s.epoch = @caller_epoch AND {LiveSession.IsLive} AND {OwnAccount.IsProved}
+        WHERE u.id = @caller AND s.id = @caller_session AND s.epoch = @caller_epoch AND {LiveSession.IsLiveSignIn} AND {OwnAccount.IsProved}
         """;
 
     public static void Map(IEndpointRouteBuilder group) => group.MapDelete(

@@ -30,7 +30,7 @@ internal sealed class ShowAccount(IdentityDb db)
 
     public async Task<Results<Ok<AccountResponse>, Failure>> RunAsync(ClaimsPrincipal user, CancellationToken cancellationToken)
     {
-        if (await OwnAccount.FindAsync(db, user, cancellationToken) is not { } account)
+        if (await OwnAccount.FindForAnyKindAsync(db, user, cancellationToken) is not { } account)
         {
             return CommonFailures.InvalidToken();
         }

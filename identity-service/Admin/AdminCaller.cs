@@ -15,12 +15,14 @@ namespace AuthMesh.Identity.Admin;
 /// </summary>
 internal static class AdminCaller
 {
-    /// <summary>The start of a statement for admins only: a table <c>admin</c> that is empty unless the caller is an admin.</summary>
-    public const string With = $"{Caller.With}, admin AS (SELECT * FROM caller WHERE role = '{Roles.Admin}')";
+    /// <summary>
+    /// The start of a statement for admins only: a table <c>admin</c> that is empty unless the caller is an admin, or the key of one.
+    /// </summary>
+    public const string With = $"{Caller.WithAnyKind}, admin AS (SELECT * FROM caller WHERE role = '{Roles.Admin}')";
 
     /// <summary>
-    /// The same for changes, which also demand a recent proof of who the caller is. The endpoint has checked the token's <c>auth_time</c>,
-    /// and this checks the stored one.
+    /// The same for changes, which demand a sign-in and a recent proof of who the caller is. The endpoint has checked the token's
+    /// <c>auth_time</c>, and this checks the stored one.
     /// </summary>
     public const string WithRecentProof =
         $"""
@@ -32,7 +34,7 @@ internal static class AdminCaller
     public static readonly TimeSpan LongestAge = TimeSpan.ParseExact(Hour, "c", CultureInfo.InvariantCulture);
 
     private const string Hour = "01:00:00"; // for SQL as well
-    private const string IsRecent = $"{ProvedMethods.NewestProof} > now() - interval '{Hour}'";
+    private const string IsRecent = $"COALESCE({ProvedMethods.NewestProof} > now() - interval '{Hour}', false)"; // a key proves nothing
 
     /// <summary>The condition that a session <c>s</c> proved two factors within <see cref="LongestAge"/>.</summary>
     public const string HasTwoFactors =
@@ -48,7 +50,7 @@ internal static class AdminCaller
 
     private const string Find =
         $"""
-        {Caller.With} SELECT role AS "Role", {IsRecent} AS "IsRecent", {HasTwoFactors} AS "HasTwoFactors"
+        {Caller.WithAnyKind} SELECT role AS "Role", {IsRecent} AS "IsRecent", {HasTwoFactors} AS "HasTwoFactors"
         FROM caller, sessions s WHERE s.id = caller.session_id
         """;
 
@@ -69,7 +71,7 @@ internal static class AdminCaller
         await db.Database.SqlQueryRaw<CallerState>(Find, [.. Caller.Of(user).Parameters]).ToListAsync(cancellationToken) switch
         {
             [] => CommonFailures.InvalidToken(),
-            [{ Role: not Roles.Admin }] => CommonFailures.InsufficientScope("Admin access required"),
+            [{ Role: not Roles.Admin }] => CommonFailures.InsufficientRole("Admin access required"),
             [{ HasTwoFactors: false }] when demandsTwoFactors => TwoFactorsDemanded,
             [{ IsRecent: false }] when isChange => CommonFailures.InsufficientAuthentication((int)LongestAge.TotalSeconds, assurance: null),
             _ => null,

@@ -1,5 +1,6 @@
 using AuthMesh.Access;
 using AuthMesh.Identity.Platform;
+using AuthMesh.Identity.Sessions;
 
 namespace AuthMesh.Identity.Admin;
 
@@ -17,12 +18,13 @@ internal static class AdminModule
 
     private static void MapEndpoints(IEndpointRouteBuilder app)
     {
-        var users = app.MapNoStore().MapGroup("/users").RequireAuthorization(Policies.Admin);
+        var group = app.MapNoStore();
+        var users = group.MapForAdminsOrScope("/users", OwnEndpoints.UsersRead);
         ListUsers.Map(users);
         ShowUser.Map(users);
 
         // A stolen token or an unlocked screen is not enough to change other users.
-        var changes = users.MapGroup("").RequireRecentSignIn(AdminCaller.LongestAge);
+        var changes = group.MapForSignIns("/users").RequireAuthorization(Policies.Admin).RequireRecentSignIn(AdminCaller.LongestAge);
         InviteUser.Map(changes);
         ChangeUser.Map(changes);
         ResetUserPassword.Map(changes);

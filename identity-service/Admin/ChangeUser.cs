@@ -13,8 +13,8 @@ namespace AuthMesh.Identity.Admin;
 public sealed record ChangeUserRequest(string? Role = null, bool? Disabled = null);
 
 /// <summary>
-/// Changes a user's role, or disables or enables the user. A new role and a disabling raise the epoch, which ends all sessions and tokens
-/// of the user. The trigger <c>user_epoch_raised</c> notifies every verifier.
+/// Changes a user's role, or disables or enables the user. A new role and a disabling raise the epoch, which ends all sign-ins and tokens
+/// of the user. A disabling ends the keys too. The trigger <c>user_epoch_raised</c> notifies every verifier.
 /// </summary>
 internal static class ChangeUser
 {
@@ -69,6 +69,10 @@ internal static class ChangeUser
         if (isEnding)
         {
             await proofs.RevokeResetsAsync(target.Id, cancellationToken);
+            if (!isDisabled)
+            {
+                await KeepKeys.RunAsync(db, target.Id, cancellationToken); // their next tokens have the new role
+            }
         }
 
         var found = await UserRow.FindAsync(db, Find, cancellationToken, new NpgsqlParameter("id", target.Id));

@@ -12,15 +12,15 @@ namespace AuthMesh.Identity.Admin;
 public sealed record SignOutUserResponse(string Status, string Message, int Ended);
 
 /// <summary>
-/// Signs a user out everywhere. It raises the epoch, so a login in progress fails too. The trigger <c>user_epoch_raised</c> notifies every
-/// verifier.
+/// Signs a user out everywhere. It raises the epoch, so keys end and a login in progress fails too. The trigger
+/// <c>user_epoch_raised</c> notifies every verifier.
 /// </summary>
 internal static class SignOutUser
 {
     private const string Raise =
         $"""
         {AdminCaller.WithRecentProof},
-        live AS (SELECT count(*)::int AS sessions FROM users u, sessions s WHERE u.id = @id AND {LiveSession.IsLive}),
+        live AS (SELECT count(*)::int AS sessions FROM users u, sessions s WHERE u.id = @id AND {LiveSession.IsLiveSignIn}),
         raised AS (UPDATE users u SET epoch = u.epoch + 1 FROM admin WHERE u.id = @id RETURNING u.id)
         SELECT live.sessions AS "Value" FROM live, raised
         """;

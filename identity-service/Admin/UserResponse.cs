@@ -40,7 +40,7 @@ internal static class UserRow
     public const string Live =
         $"""
         CROSS JOIN LATERAL (
-            SELECT count(*)::int AS sessions, max(s.last_used_at) AS last_used_at FROM sessions s WHERE {LiveSession.IsLive}) live
+            SELECT count(*)::int AS sessions, max(s.last_used_at) AS last_used_at FROM sessions s WHERE {LiveSession.IsLiveSignIn}) live
         """;
 
     /// <summary>Runs a statement that returns <see cref="Columns"/> for at most one user.</summary>

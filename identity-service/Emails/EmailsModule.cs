@@ -1,6 +1,6 @@
-using AuthMesh.Access;
 using AuthMesh.Identity.Platform;
 using AuthMesh.Identity.Platform.Database;
+using AuthMesh.Identity.Sessions;
 using Microsoft.EntityFrameworkCore;
 
 namespace AuthMesh.Identity.Emails;
@@ -53,7 +53,7 @@ internal static class EmailsModule
     private static void MapEndpoints(IEndpointRouteBuilder app)
     {
         var group = app.MapNoStore();
-        var own = group.MapGroup("/account/email").RequireAuthorization(Policies.SignedIn);
+        var own = group.MapForSignIns("/account/email");
         ChangeEmail.Map(own);
         RemoveEmail.Map(own);
 

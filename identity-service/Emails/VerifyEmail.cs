@@ -43,7 +43,7 @@ internal sealed class VerifyEmail(
             requested_email = NULL
         FROM p
         WHERE u.id = p.user_id AND NOT EXISTS ({IsTaken}) AND (u.password_hash = @verified OR EXISTS (
-            SELECT FROM sessions s WHERE s.id = @caller_session AND s.epoch = @caller_epoch AND {LiveSession.IsLive}))
+            SELECT FROM sessions s WHERE s.id = @caller_session AND s.epoch = @caller_epoch AND {LiveSession.IsLiveSignIn}))
         """;
 
     public static void Map(IEndpointRouteBuilder group) => group.MapPost(

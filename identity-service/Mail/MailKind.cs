@@ -22,7 +22,7 @@ internal enum MailKind
     /// <summary>To the address before: the account has no address now.</summary>
     EmailRemoved,
 
-    /// <summary>A second factor or a passkey was added. Data: <c>method</c>, see <see cref="MailData"/>.</summary>
+    /// <summary>A second factor, a passkey or a key was added. Data: <c>method</c>, see <see cref="MailData"/>.</summary>
     SignInMethodAdded,
 
     /// <summary>Data: <c>method</c>, see <see cref="MailData"/>.</summary>
@@ -50,7 +50,7 @@ internal enum MailKind
 internal static class MailData
 {
     /// <summary>The values of <c>method</c>. Templates show each in the mail's language.</summary>
-    public static readonly string[] Methods = ["password", "totp", "passkey", "recovery_codes", "two_step"];
+    public static readonly string[] Methods = ["password", "totp", "passkey", "recovery_codes", "two_step", "key", "reported_key"];
 
     /// <summary>The value of <c>device</c> for a program that we cannot name. Templates show it in the mail's language.</summary>
     public const string UnknownDevice = "unknown_device";

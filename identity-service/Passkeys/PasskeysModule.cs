@@ -1,6 +1,6 @@
-using AuthMesh.Access;
 using AuthMesh.Identity.Platform;
 using AuthMesh.Identity.Platform.Database;
+using AuthMesh.Identity.Sessions;
 using AuthMesh.Settings;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
@@ -44,7 +44,7 @@ internal static class PasskeysModule
 
     private static void MapEndpoints(IEndpointRouteBuilder app)
     {
-        var own = app.MapNoStore().MapGroup("/account/passkeys").RequireAuthorization(Policies.SignedIn);
+        var own = app.MapNoStore().MapForSignIns("/account/passkeys");
         AddPasskey.Map(own);
         ListPasskeys.Map(own);
         RenamePasskey.Map(own);

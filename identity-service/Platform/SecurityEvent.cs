@@ -25,6 +25,7 @@ internal sealed record SecurityEvent
 
     public Guid? SessionId { get; private init; }
 
+    /// <summary>A signing key, or a user's key.</summary>
     public string? KeyId { get; private init; }
 
     public Guid? PasskeyId { get; private init; }
@@ -143,6 +144,16 @@ internal sealed record SecurityEvent
     public static SecurityEvent PasskeyCounterRegressed(Guid userId, Guid passkeyId, string reason) =>
         new("passkey_counter_regressed", LogLevel.Warning) { UserId = userId, PasskeyId = passkeyId, Reason = reason };
 
+    public static SecurityEvent KeyCreated(Guid userId, Guid sessionId, Guid keyId) =>
+        new("key_created") { UserId = userId, SessionId = sessionId, KeyId = keyId.ToString() };
+
+    public static SecurityEvent KeyDeleted(Guid userId, Guid sessionId, Guid keyId) =>
+        new("key_deleted") { UserId = userId, SessionId = sessionId, KeyId = keyId.ToString() };
+
+    /// <summary>Somebody who has a user's key said that it leaked. It ended.</summary>
+    public static SecurityEvent KeyReported(Guid userId, Guid keyId) =>
+        new("key_reported", LogLevel.Warning) { UserId = userId, KeyId = keyId.ToString() };
+
     public static SecurityEvent UserRoleChanged(Guid adminId, Guid userId, string oldRole, string newRole) =>
         new("user_role_changed") { AdminId = adminId, UserId = userId, Reason = $"{oldRole} to {newRole}" };
 
@@ -182,7 +193,7 @@ internal sealed class SecurityEvents
     internal static readonly string[] CountedFromZero =
     [
         "login_succeeded", "login_failed", "login_blocked", "second_factor_demanded", "refresh_reused", "passkey_counter_regressed",
-        "recovery_code_used", "signing_key_distrusted", "admin_recovered",
+        "recovery_code_used", "key_reported", "signing_key_distrusted", "admin_recovered",
     ];
 
     private readonly CallerAddress callerAddress;

@@ -37,7 +37,7 @@ internal static class SecondFactorModule
 
     private static void MapEndpoints(IEndpointRouteBuilder app)
     {
-        var own = app.MapNoStore().MapGroup("/account").RequireAuthorization(Policies.SignedIn);
+        var own = app.MapNoStore().MapForSignIns("/account");
 
         // A stolen token or an unlocked screen is not enough to change how one gets in.
         var changes = own.MapGroup("").RequireRecentSignIn(ProvedMethods.LongestAge);

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using AuthMesh.Errors;
 using AuthMesh.Identity.Platform;
 using AuthMesh.Identity.Platform.Database;
@@ -6,9 +7,17 @@ using Npgsql;
 
 namespace AuthMesh.Identity.Sessions;
 
-public sealed record EndOtherSessionsResponse(string Status, string Message, int Ended);
+/// <param name="Status">"success".</param>
+/// <param name="Message">For people.</param>
+/// <param name="Ended">How many other sign-ins ended.</param>
+/// <param name="EndedKeys">How many keys ended.</param>
+public sealed record EndOtherSessionsResponse(
+    string Status, string Message, int Ended, [property: JsonPropertyName("ended_keys")] int EndedKeys);
 
-/// <summary>Ends all other sessions of the caller. The trigger <c>session_ended</c> notifies every verifier.</summary>
+/// <summary>
+/// Ends all other sessions of the caller, and all keys: an intruder may have made one. The trigger <c>session_ended</c> notifies every
+/// verifier.
+/// </summary>
 internal sealed class EndOtherSessions(Primary database, SecurityEvents events)
 {
     private const string EndOthers =
@@ -16,8 +25,10 @@ internal sealed class EndOtherSessions(Primary database, SecurityEvents events)
         {Caller.With},
         u AS (SELECT users.*, caller.session_id FROM users, caller WHERE users.id = caller.id FOR NO KEY UPDATE OF users),
         ended AS (
-            UPDATE sessions s SET ended_at = now() FROM u WHERE s.id <> u.session_id AND {LiveSession.IsLive} RETURNING s.id)
-        SELECT (SELECT count(*) FROM caller) = 1 AS "IsCallerLive", (SELECT count(*) FROM ended)::int AS "Ended"
+            UPDATE sessions s SET ended_at = now() FROM u WHERE s.id <> u.session_id AND {LiveSession.IsLive} RETURNING s.kind)
+        SELECT (SELECT count(*) FROM caller) = 1 AS "IsCallerLive",
+            (SELECT count(*) FROM ended WHERE kind = '{SessionKind.SignIn}')::int AS "Ended",
+            (SELECT count(*) FROM ended WHERE kind = '{SessionKind.Key}')::int AS "EndedKeys"
         """;
 
     public static void Map(IEndpointRouteBuilder group) => group.MapDelete(
@@ -33,8 +44,10 @@ internal sealed class EndOtherSessions(Primary database, SecurityEvents events)
             return CommonFailures.InvalidToken();
         }
 
-        events.Write(SecurityEvent.OtherSessionsEnded(caller.UserId, caller.SessionId, outcome.Ended), context);
+        events.Write(SecurityEvent.OtherSessionsEnded(caller.UserId, caller.SessionId, outcome.Ended + outcome.EndedKeys), context);
+        var message = outcome.Ended == 1 ? "Ended 1 other session" : $"Ended {outcome.Ended} other sessions";
         return TypedResults.Ok(new EndOtherSessionsResponse(
-            "success", outcome.Ended == 1 ? "Ended 1 other session" : $"Ended {outcome.Ended} other sessions", outcome.Ended));
+            "success", outcome.EndedKeys switch { 0 => message, 1 => message + " and 1 key", var keys => $"{message} and {keys} keys" },
+            outcome.Ended, outcome.EndedKeys));
     }
 }

@@ -18,8 +18,8 @@ internal sealed class EndSession(Primary database, SessionCookies cookies, Secur
         $"""
         {Caller.With},
         ended AS (
-            UPDATE sessions s SET ended_at = now() FROM caller u WHERE s.id = @id AND {LiveSession.IsLive} RETURNING s.id)
-        SELECT (SELECT count(*) FROM caller) = 1 AS "IsCallerLive", (SELECT count(*) FROM ended)::int AS "Ended"
+            UPDATE sessions s SET ended_at = now() FROM caller u WHERE s.id = @id AND {LiveSession.IsLiveSignIn} RETURNING s.id)
+        SELECT (SELECT count(*) FROM caller) = 1 AS "IsCallerLive", (SELECT count(*) FROM ended)::int AS "Ended", 0 AS "EndedKeys"
         """;
 
     public static void Map(IEndpointRouteBuilder group) => group.MapDelete(
@@ -51,19 +51,23 @@ internal sealed class EndSession(Primary database, SessionCookies cookies, Secur
     }
 }
 
-internal sealed record EndedSessions(bool IsCallerLive, int Ended)
+/// <param name="IsCallerLive">Whether the caller could end anything.</param>
+/// <param name="Ended">How many sign-ins ended.</param>
+/// <param name="EndedKeys">How many keys ended.</param>
+internal sealed record EndedSessions(bool IsCallerLive, int Ended, int EndedKeys)
 {
     public static async Task<EndedSessions> RunAsync(
         Primary database, string sql, NpgsqlParameter[] parameters, CancellationToken cancellationToken)
     {
         await using var command = database.CreateCommand(sql);
         command.Parameters.AddRange(parameters);
-        var ended = await command.ReadCommittedRowAsync(row => new EndedSessions(row.GetBoolean(0), row.GetInt32(1)), cancellationToken);
-        if (ended!.Ended == 0)
+        var ended = await command.ReadCommittedRowAsync(
+            row => new EndedSessions(row.GetBoolean(0), row.GetInt32(1), row.GetInt32(2)), cancellationToken);
+        if (ended is { Ended: 0, EndedKeys: 0 })
         {
             await database.ConfirmReadsAsync(cancellationToken); // an earlier call may have ended them on one host only
         }
 
-        return ended; // the statement always returns a row
+        return ended!; // the statement always returns a row
     }
 }

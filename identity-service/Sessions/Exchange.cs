@@ -24,7 +24,7 @@ internal static class Exchange
         $"""
         UPDATE sessions s SET last_used_at = now(), expires_at = {LiveSession.Expiry}
         FROM users u
-        WHERE s.cookie_hash = @cookie AND {LiveSession.IsLive}
+        WHERE s.cookie_hash = @cookie AND {LiveSession.IsLiveSignIn}
         RETURNING {LiveSession.Columns}
         """;
 

@@ -24,7 +24,7 @@ internal sealed class ListSessions(IdentityDb db)
         {Caller.With}
         SELECT s.id AS "Id", s.device AS "Device", s.network AS "Network", s.created_at AS "CreatedAt", s.last_used_at AS "LastUsedAt",
             s.expires_at AS "ExpiresAt", s.id = u.session_id AS "Current"
-        FROM caller u, sessions s WHERE {LiveSession.IsLive}
+        FROM caller u, sessions s WHERE {LiveSession.IsLiveSignIn}
         ORDER BY s.last_used_at DESC, s.id DESC
         """;
 

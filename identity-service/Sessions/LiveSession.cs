@@ -5,8 +5,8 @@ using Npgsql;
 namespace AuthMesh.Identity.Sessions;
 
 /// <summary>
-/// A session that a statement found live, with the content of its tokens. Every statement that acts for a session contains
-/// <see cref="IsLive"/>, so that no decision relies on an earlier read.
+/// A sign-in that a statement found live, with the content of its tokens. Every statement that acts for a session contains
+/// <see cref="IsLive"/> or one of its kinds, so that no decision relies on an earlier read.
 /// </summary>
 /// <remarks>
 /// <para>
@@ -34,13 +34,19 @@ internal sealed record LiveSession(
     public static readonly TimeSpan LongestLifetime = TimeSpan.FromDays(90);
 
     /// <summary>
-    /// The condition for a live session <c>s</c> of a user <c>u</c>. A session that is not live never becomes live again, unless it is dead
-    /// only because the user is disabled.
+    /// The condition for a live session <c>s</c>, of any kind, of a user <c>u</c>. A session that is not live never becomes live again,
+    /// unless it is dead only because the user is disabled. A statement that acts for a caller names the kind that it accepts.
     /// </summary>
     public const string IsLive =
         "s.ended_at IS NULL AND s.expires_at > now() AND u.id = s.user_id AND u.epoch = s.epoch AND u.disabled_at IS NULL";
 
-    /// <summary>The expiry: 14 days after the last use, and at most 90 days after the sign-in.</summary>
+    /// <summary>The same for a sign-in.</summary>
+    public const string IsLiveSignIn = $"{IsLive} AND s.kind = '{SessionKind.SignIn}'";
+
+    /// <summary>The same for a key. Its epoch is its owner's: see <see cref="KeepKeys"/>.</summary>
+    public const string IsLiveKey = $"{IsLive} AND s.kind = '{SessionKind.Key}'";
+
+    /// <summary>The expiry of a sign-in: 14 days after the last use, and at most 90 days after the sign-in.</summary>
     public const string Expiry = "LEAST(now() + interval '14 days', s.created_at + interval '90 days')";
 
     public const string Columns =

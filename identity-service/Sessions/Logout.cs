@@ -80,7 +80,8 @@ internal sealed class Logout(
         foreach (var id in ids)
         {
             isConfirmed = await db.Database.ExecuteSqlAsync(
-                $"UPDATE sessions SET ended_at = now() WHERE id = {id} AND ended_at IS NULL", cancellationToken) > 0;
+                $"UPDATE sessions SET ended_at = now() WHERE id = {id} AND ended_at IS NULL AND kind = {SessionKind.SignIn}",
+                cancellationToken) > 0;
             if (isConfirmed) // by this commit, and so is everything before it
             {
                 events.Write(SecurityEvent.SessionEnded(null, id, "logout"), context);

@@ -28,22 +28,28 @@ internal sealed record OwnAccount(
             AND (NOT u.two_step AND u.password_hash IS NOT NULL OR {ProvedMethods.IsRecent})
         """;
 
-    private const string Find =
+    private const string Columns =
         $"""
-        {Caller.With}
         SELECT u.id AS "Id", u.username AS "Username", u.role AS "Role", u.password_hash AS "PasswordHash", u.created_at AS "CreatedAt",
             u.email AS "Email", u.requested_email AS "RequestedEmail", u.two_step AS "TwoStep", u.factors_epoch AS "FactorsEpoch",
             u.language AS "Language", {ProvedMethods.IsRecent} AS "IsProvedRecently", now() AS "Now"
         FROM caller u JOIN sessions s ON s.id = u.session_id
         """;
 
+    private const string OfSignIn = $"{Caller.With} {Columns}", OfAnyKind = $"{Caller.WithAnyKind} {Columns}";
+
     /// <summary>The parameter of <see cref="IsProved"/>.</summary>
     public NpgsqlParameter Verified => new("verified", NpgsqlDbType.Text) { Value = (object?)PasswordHash ?? DBNull.Value };
 
-    /// <returns>The account, or null if the session ended or the account changed after the token was minted.</returns>
-    public static async Task<OwnAccount?> FindAsync(IdentityDb db, ClaimsPrincipal user, CancellationToken cancellationToken) =>
-        await db.Database.SqlQueryRaw<OwnAccount>(Find, [.. Caller.Of(user).Parameters]).ToListAsync(cancellationToken) is [var account]
-        ? account : null;
+    /// <returns>
+    /// The account; null if the session ended or the account changed after the token was minted, or if the token is a key's.
+    /// </returns>
+    public static Task<OwnAccount?> FindAsync(IdentityDb db, ClaimsPrincipal user, CancellationToken cancellationToken) =>
+        FindAsync(OfSignIn, db, user, cancellationToken);
+
+    /// <summary>The same for an endpoint that opens to keys with a scope.</summary>
+    public static Task<OwnAccount?> FindForAnyKindAsync(IdentityDb db, ClaimsPrincipal user, CancellationToken cancellationToken) =>
+        FindAsync(OfAnyKind, db, user, cancellationToken);
 
     /// <summary>
     /// Demands what changes to how one gets into the account demand: a recent proof, and two factors if the account demands two, of the
@@ -72,6 +78,11 @@ internal sealed record OwnAccount(
             : CommonFailures.InsufficientAuthentication(
                 (int)ProvedMethods.LongestAge.TotalSeconds, TwoStep ? Assurance.TwoFactors : null);
     }
+
+    private static async Task<OwnAccount?> FindAsync(
+        string statement, IdentityDb db, ClaimsPrincipal user, CancellationToken cancellationToken) =>
+        await db.Database.SqlQueryRaw<OwnAccount>(statement, [.. Caller.Of(user).Parameters]).ToListAsync(cancellationToken)
+            is [var account] ? account : null;
 
     // Both times are by PostgreSQL's clock.
     private bool IsRecentToken(ClaimsPrincipal user) =>

@@ -33,7 +33,7 @@ internal static class ProvedMethods
             THEN COALESCE((s.methods->>'{Passkey}')::bigint > {Recent}, false)
                 OR COALESCE((s.methods->>'{Password}')::bigint > {Recent}, false)
                     AND COALESCE(greatest((s.methods->>'{Totp}')::bigint, (s.methods->>'{RecoveryCode}')::bigint) > {Recent}, false)
-            ELSE (SELECT max(value::bigint) FROM jsonb_each_text(s.methods)) > {Recent} END)
+            ELSE COALESCE((SELECT max(value::bigint) FROM jsonb_each_text(s.methods)) > {Recent}, false) END)
         """;
 
     // As long as a sign-in may take between its first and its second factor.

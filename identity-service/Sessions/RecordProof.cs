@@ -19,7 +19,7 @@ internal sealed class RecordProof(
         UPDATE sessions s SET cookie_hash = @cookie, last_used_at = now(), expires_at = {LiveSession.Expiry},
             methods = s.methods || jsonb_build_object(@method, {ProvedMethods.Now})
         FROM users u
-        WHERE s.id = @caller_session AND u.id = @caller AND s.epoch = @caller_epoch AND {LiveSession.IsLive}
+        WHERE s.id = @caller_session AND u.id = @caller AND s.epoch = @caller_epoch AND {LiveSession.IsLiveSignIn}
             AND u.factors_epoch = @factors_epoch
         RETURNING {LiveSession.Columns}
         """;

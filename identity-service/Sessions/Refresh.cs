@@ -39,7 +39,7 @@ internal static partial class Refresh
             refreshed_at = CASE WHEN {IsDue} THEN now() ELSE s.refreshed_at END,
             last_used_at = now(), expires_at = {LiveSession.Expiry}
         FROM users u
-        WHERE s.id = @session AND s.epoch = @epoch AND {LiveSession.IsLive}
+        WHERE s.id = @session AND s.epoch = @epoch AND {LiveSession.IsLiveSignIn}
             AND (s.refresh_counter = @counter OR s.refresh_counter - 1 = @counter AND s.refreshed_at > {JustNow})
         RETURNING {LiveSession.Columns}
         """;
@@ -51,7 +51,7 @@ internal static partial class Refresh
         $"""
         UPDATE sessions s SET ended_at = now()
         FROM users u
-        WHERE s.id = @session AND s.epoch = @epoch AND {LiveSession.IsLive}
+        WHERE s.id = @session AND s.epoch = @epoch AND {LiveSession.IsLiveSignIn}
             AND (s.refresh_counter - 1 > @counter OR s.refresh_counter - 1 = @counter AND s.refreshed_at <= {JustNow})
         RETURNING {LiveSession.Columns}
         """;

@@ -5,8 +5,8 @@ using Microsoft.EntityFrameworkCore.Metadata.Builders;
 namespace AuthMesh.Identity.Sessions;
 
 /// <summary>
-/// One sign-in. Its id is the <c>sid</c> of every token minted for it. <see cref="StartSession"/> creates it and single statements change
-/// it; <see cref="LiveSession"/> documents their common rules.
+/// What gets tokens: a sign-in or a key. Its id is the <c>sid</c> of every token minted for it. <see cref="StartSession"/> creates
+/// sign-ins, the folder ApiKeys creates keys, and single statements change them; <see cref="LiveSession"/> documents their common rules.
 /// </summary>
 internal sealed class Session
 {
@@ -15,6 +15,9 @@ internal sealed class Session
     }
 
     public Guid Id { get; private set; }
+
+    /// <summary>One of <see cref="SessionKind"/>.</summary>
+    public string Kind { get; private set; } = SessionKind.SignIn;
 
     public Guid UserId { get; private set; }
 
@@ -39,10 +42,19 @@ internal sealed class Session
     /// <summary>The time of the last rotation; null before the first.</summary>
     public DateTimeOffset? RefreshedAt { get; private set; }
 
+    /// <summary>How the owner calls a key; null for a sign-in.</summary>
+    public string? Name { get; private set; }
+
+    /// <summary>What a key may do; null for a sign-in, which nothing limits.</summary>
+    public string[]? Scopes { get; private set; }
+
+    /// <summary>SHA-256 of a key's text; null for a sign-in.</summary>
+    public byte[]? KeyHash { get; private set; }
+
     /// <summary>SHA-256 of the session cookie. The cookie cannot be derived from any token or table.</summary>
     public byte[] CookieHash { get; private set; } = [];
 
-    /// <summary>See <see cref="ProvedMethods"/>.</summary>
+    /// <summary>See <see cref="ProvedMethods"/>. A key proves nothing.</summary>
     public string Methods { get; private set; } = null!;
 
     public DateTimeOffset? EndedAt { get; private set; }
@@ -52,13 +64,28 @@ internal sealed class SessionMapping : IEntityTypeConfiguration<Session>
 {
     public const int MaximumNetworkLength = 64; // an IPv6 address with a zone
 
+    public const int MaximumNameLength = 64;
+
     public void Configure(EntityTypeBuilder<Session> session)
     {
-        session.ToTable("sessions");
+        // The kinds application and service belong to a later version, beside which this one is to start. A row of another kind than
+        // sign_in cannot pass for one, and a key without scopes would have a token that nothing limits.
+        session.ToTable("sessions", table => table.HasCheckConstraint(
+            "ck_sessions_kind",
+            $"""
+            kind IN ('{SessionKind.SignIn}', 'application', 'service', '{SessionKind.Key}')
+            AND (kind = '{SessionKind.Key}') = (key_hash IS NOT NULL)
+            AND (kind <> '{SessionKind.Key}' OR name IS NOT NULL AND COALESCE(cardinality(scopes), 0) > 0)
+            AND (kind <> '{SessionKind.SignIn}' OR scopes IS NULL)
+            """));
         session.HasKey(s => s.Id);
         session.Property(s => s.Id).ValueGeneratedNever();
         session.Property(s => s.Device).HasMaxLength(StartSession.MaximumDeviceLength);
         session.Property(s => s.Network).HasMaxLength(MaximumNetworkLength).HasDefaultValue("");
+        // Replicas of the previous version insert sign-ins without it.
+        session.Property(s => s.Kind).HasMaxLength(16).HasDefaultValue(SessionKind.SignIn);
+        session.Property(s => s.Name).HasMaxLength(MaximumNameLength);
+        session.HasIndex(s => s.KeyHash).IsUnique().HasFilter("key_hash IS NOT NULL").HasDatabaseName("ux_sessions_key_hash");
         session.Property(s => s.RefreshCounter).HasDefaultValue(0);
         session.HasIndex(s => s.CookieHash).IsUnique().HasFilter("cookie_hash <> ''").HasDatabaseName("ux_sessions_cookie_hash");
         session.Property(s => s.CookieHash).HasDefaultValueSql("''::bytea"); // for sessions older than the cookie

@@ -1,4 +1,3 @@
-using AuthMesh.Access;
 using AuthMesh.Identity.Platform;
 using AuthMesh.Identity.Platform.Database;
 using Microsoft.EntityFrameworkCore;
@@ -42,7 +41,7 @@ internal static class SessionsModule
         Refresh.Map(group);
         Logout.Map(group);
 
-        var own = group.MapGroup("/account/sessions").RequireAuthorization(Policies.SignedIn);
+        var own = group.MapForSignIns("/account/sessions");
         ListSessions.Map(own);
         EndSession.Map(own);
         EndOtherSessions.Map(own);

@@ -38,12 +38,12 @@ internal sealed class StartSession(IdentityDb db, CallerAddress callerAddress, T
         SELECT {LiveSession.Columns} FROM s, u
         """;
 
-    // No person has 100 devices; a program that signs in and never out would exceed this limit. The trigger session_ended notifies every
-    // verifier.
+    // No person has 100 devices; a program that signs in and never out would exceed this limit. Keys have a limit of their own. The trigger
+    // session_ended notifies every verifier.
     private const string EndOldest =
         $"""
         UPDATE sessions SET ended_at = now() WHERE id IN (
-            SELECT s.id FROM sessions s, users u WHERE u.id = @user AND {LiveSession.IsLive}
+            SELECT s.id FROM sessions s, users u WHERE u.id = @user AND {LiveSession.IsLiveSignIn}
             ORDER BY s.created_at DESC, s.id DESC OFFSET 100)
         """;
 

@@ -20,7 +20,8 @@ internal sealed class NoticeNewDevice(IdentityDb db, Outbox outbox, IOptions<Mai
         SELECT s.device AS "Device", s.network AS "Network" FROM sessions s, users u
         WHERE s.id = {0} AND u.id = s.user_id AND u.email_verified_at < now() - interval '10 minutes'
             AND (s.device LIKE 'Mozilla/%' OR NOT EXISTS (
-                SELECT 1 FROM sessions o WHERE o.user_id = s.user_id AND o.id <> s.id AND o.network = s.network AND o.device = s.device))
+                SELECT 1 FROM sessions o WHERE o.user_id = s.user_id AND o.id <> s.id AND o.kind = s.kind
+                    AND o.network = s.network AND o.device = s.device))
         """;
 
     /// <summary>Stores the mail in the session's transaction, if there is cause. Without a proved address it stores nothing.</summary>

@@ -1,3 +1,4 @@
+using AuthMesh.Access;
 using AuthMesh.Identity.Keys;
 using AuthMesh.Settings;
 using AuthMesh.Tokens;
@@ -31,10 +32,11 @@ internal sealed record AccessToken(string Value, TimeSpan Lifetime);
 /// <param name="Email">The address that the user proved, or null.</param>
 /// <param name="IssuedAt">The time, by our clock, at which the session was read.</param>
 /// <param name="Remaining">How long the session still lives.</param>
-/// <param name="Proof">How the user proved who they are.</param>
+/// <param name="Proof">How the user proved who they are; null for a key, which proves nothing.</param>
+/// <param name="Scopes">What a key may do; null for a sign-in.</param>
 internal sealed record TokenSession(
     Guid UserId, Guid SessionId, int Epoch, string Username, string? Email, string Role, DateTimeOffset IssuedAt, TimeSpan Remaining,
-    SignInProof Proof)
+    SignInProof? Proof, string[]? Scopes = null)
 {
     /// <summary>
     /// The name for the claim. Anybody may register the name <c>ceo@example.com</c>, and services would show it as that person's address.
@@ -75,12 +77,13 @@ internal sealed class AccessTokens(KeyRing ring, IOptions<AuthMeshOptions> mesh,
                 Username = session.PreferredUsername,
                 Email = session.Email,
                 IsEmailVerified = session.Email is null ? null : true,
-                Role = session.Role,
+                Role = session.Scopes?.Contains(Scopes.Mesh) is false ? null : session.Role,
+                Scope = session.Scopes is null ? null : string.Join(' ', session.Scopes),
                 IssuedAt = issuedAt.ToUnixTimeSeconds(),
                 ExpiresAt = (issuedAt + lifetime).ToUnixTimeSeconds(),
-                AuthenticatedAt = session.Proof.At.ToUnixTimeSeconds(),
-                Assurance = session.Proof.Assurance,
-                Methods = session.Proof.Methods is [] ? null : session.Proof.Methods,
+                AuthenticatedAt = session.Proof?.At.ToUnixTimeSeconds(),
+                Assurance = session.Proof?.Assurance,
+                Methods = session.Proof?.Methods is { Length: > 0 } methods ? methods : null,
             }.Write(),
         });
         return new AccessToken(token, lifetime);

@@ -1,4 +1,5 @@
 using AuthMesh.Errors;
+using AuthMesh.Tokens;
 using Microsoft.AspNetCore.Authentication.JwtBearer;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Authorization.Infrastructure;
@@ -21,7 +22,9 @@ internal sealed class ClosedByDefault : IAuthorizationMiddlewareResultHandler
     {
         if (authorizeResult.Succeeded)
         {
-            return next(context);
+            return IsLimited(context) && ScopeDemand.FindScope(policy) is null
+                ? CommonFailures.InsufficientScope(scope: null).ExecuteAsync(context)
+                : next(context);
         }
 
         switch (context.GetEndpoint())
@@ -42,21 +45,50 @@ internal sealed class ClosedByDefault : IAuthorizationMiddlewareResultHandler
 
         if (authorizeResult.Forbidden)
         {
-            if (StepUpHandler.FindRefusal(authorizeResult.AuthorizationFailure?.FailedRequirements ?? []) is { } insufficient)
+            var failed = authorizeResult.AuthorizationFailure?.FailedRequirements ?? [];
+            if (FindScopeRefusal(context, policy, failed) is { } limited)
+            {
+                return limited.ExecuteAsync(context);
+            }
+
+            if (StepUpHandler.FindRefusal(failed) is { } insufficient)
             {
                 return insufficient.ExecuteAsync(context);
             }
 
             var roles = policy.Requirements.OfType<RolesAuthorizationRequirement>()
                 .SelectMany(requirement => requirement.AllowedRoles).ToList();
-            var refusal = roles.Contains(Roles.Admin) ? CommonFailures.InsufficientScope("Admin access required")
-                : roles.Count > 0 ? CommonFailures.InsufficientScope("Access denied")
+            var isForAdmins = roles.Contains(Roles.Admin)
+                || policy.Requirements.Any(requirement => requirement is ScopeDemand { IsForAdmins: true });
+            var refusal = isForAdmins ? CommonFailures.InsufficientRole("Admin access required")
+                : roles.Count > 0 ? CommonFailures.InsufficientRole("Access denied")
                 : CommonFailures.Forbidden("Access denied");
             return refusal.ExecuteAsync(context);
         }
 
         return defaultHandler.HandleAsync(next, context, policy, authorizeResult);
     }
+
+    /// <returns>The answer to a key whose scopes are the cause, or null.</returns>
+    private static Failure? FindScopeRefusal(
+        HttpContext context, AuthorizationPolicy policy, IEnumerable<IAuthorizationRequirement> failed)
+    {
+        if (VerifiedToken.Of(context) is not { Scopes: not null } key || !IsOfMesh(context))
+        {
+            return null;
+        }
+
+        // A key proves nothing again, so a step-up is no answer to it.
+        var isCause = key.IsLimited || failed.Any(requirement => requirement is RecentSignIn or TwoFactors
+            or ScopeDemand { IsForAdmins: false } or ScopeDemand { IsMeshEnough: false });
+        return isCause ? CommonFailures.InsufficientScope(ScopeDemand.FindScope(policy)) : null;
+    }
+
+    // The request may have a token of the mesh and be judged by another scheme of the service.
+    private static bool IsLimited(HttpContext context) => VerifiedToken.Of(context) is { IsLimited: true } && IsOfMesh(context);
+
+    private static bool IsOfMesh(HttpContext context) =>
+        context.User.Identities.Any(identity => identity.AuthenticationType == JwtBearerDefaults.AuthenticationScheme);
 }
 
 internal static class ClosedByDefaultServices
@@ -67,7 +99,7 @@ internal static class ClosedByDefaultServices
     public static void AddClosedByDefault(this IServiceCollection services)
     {
         // Names the scheme: otherwise the callers of a service's second scheme would count as the mesh's.
-        var signedIn = new AuthorizationPolicyBuilder(JwtBearerDefaults.AuthenticationScheme).RequireAuthenticatedUser().Build();
+        var signedIn = ScopeDemand.PolicyFor(ScopeDemand.ActsAsUser);
         services.AddAuthorizationBuilder()
             .SetDefaultPolicy(signedIn)
             .SetFallbackPolicy(signedIn)

@@ -7,6 +7,8 @@ namespace AuthMesh.Errors;
 /// <summary>The failures that any service may return.</summary>
 public static class CommonFailures
 {
+    private const string ScopeChallenge = "Bearer realm=\"authmesh\", error=\"insufficient_scope\"";
+
     private static readonly (int Status, string Code, string Message)
         ConfirmAgain = new(StatusCodes.Status401Unauthorized, "insufficient_user_authentication", "Confirm again that it is you"),
         ConfirmWithSecondFactor = new(
@@ -32,10 +34,22 @@ public static class CommonFailures
         };
     }
 
+    /// <summary>403 for a key whose scopes do not allow the request (RFC 6750 §3.1).</summary>
+    /// <param name="scope">A scope that would; null if none does.</param>
+    public static Failure InsufficientScope(string? scope) => scope is null
+        ? new(StatusCodes.Status403Forbidden, "insufficient_scope", "The scopes of this key do not allow this")
+        {
+            Challenge = ScopeChallenge,
+        }
+        : new(StatusCodes.Status403Forbidden, "insufficient_scope", $"This needs a key with the scope {scope}")
+        {
+            Challenge = $"{ScopeChallenge}, scope=\"{scope}\"",
+        };
+
     /// <summary>403 for a caller whose token lacks the required role.</summary>
-    public static Failure InsufficientScope(string message) => new(StatusCodes.Status403Forbidden, "forbidden", message)
+    public static Failure InsufficientRole(string message) => new(StatusCodes.Status403Forbidden, "forbidden", message)
     {
-        Challenge = "Bearer realm=\"authmesh\", error=\"insufficient_scope\"", // RFC 6750 §3.1
+        Challenge = ScopeChallenge, // RFC 6750 §3.1
     };
 
     /// <summary>403 for a request that another role would not allow either.</summary>

@@ -12,11 +12,15 @@ namespace AuthMesh.ShortPath;
 internal sealed class TokenPolicy
 {
     private readonly StepUpJudge stepUp;
-    private readonly bool demandsAdmin;
+    private readonly bool demandsAdmin, namesScope;
+    private readonly ScopeDemand[] scopes;
     private readonly IAuthorizationRequirement[] demands;
 
-    private TokenPolicy(StepUpJudge stepUp, bool demandsAdmin, IAuthorizationRequirement[] demands) =>
-        (this.stepUp, this.demandsAdmin, this.demands) = (stepUp, demandsAdmin, demands);
+    private TokenPolicy(StepUpJudge stepUp, bool demandsAdmin, ScopeDemand[] scopes, IAuthorizationRequirement[] demands)
+    {
+        (this.stepUp, this.demandsAdmin, this.scopes, this.demands) = (stepUp, demandsAdmin, scopes, demands);
+        namesScope = Array.Exists(scopes, demand => demand.Scope is not null);
+    }
 
     /// <returns>Null if the policy has a scheme or a requirement that is not the mesh's: then only the framework can judge it.</returns>
     public static TokenPolicy? TryRead(AuthorizationPolicy policy, StepUpJudge stepUp)
@@ -28,6 +32,7 @@ internal sealed class TokenPolicy
         }
 
         var demandsAdmin = false;
+        var scopes = new List<ScopeDemand>();
         var demands = new List<IAuthorizationRequirement>();
         foreach (var requirement in policy.Requirements)
         {
@@ -38,6 +43,9 @@ internal sealed class TokenPolicy
                 case RolesAuthorizationRequirement when requirement == ClosedByDefaultServices.AdminRole:
                     demandsAdmin = true;
                     break;
+                case ScopeDemand scope:
+                    scopes.Add(scope);
+                    break;
                 case RecentSignIn or TwoFactors:
                     demands.Add(requirement);
                     break;
@@ -46,14 +54,22 @@ internal sealed class TokenPolicy
             }
         }
 
-        return new TokenPolicy(stepUp, demandsAdmin, [.. demands]);
+        return new TokenPolicy(stepUp, demandsAdmin, [.. scopes], [.. demands]);
     }
 
     public bool Admits(VerifiedToken token)
     {
-        if (demandsAdmin && token.Role != Roles.Admin)
+        if ((demandsAdmin && token.Role != Roles.Admin) || (token.IsLimited && !namesScope))
         {
             return false;
+        }
+
+        foreach (var demand in scopes)
+        {
+            if (!demand.Admits(token.Scopes, token.Role))
+            {
+                return false;
+            }
         }
 
         foreach (var demand in demands)

@@ -57,8 +57,14 @@ public static class AccessTokenClaims
     /// <summary>Always true where <see cref="Email"/> is present: no token holds an address that its user did not prove.</summary>
     public const string IsEmailVerified = "email_verified";
 
-    /// <summary>One of <see cref="Access.Roles"/>.</summary>
+    /// <summary>One of <see cref="Access.Roles"/>; absent if <see cref="Scope"/> limits the token.</summary>
     public const string Role = "role";
+
+    /// <summary>
+    /// What a key may do: words of <see cref="Access.Scopes"/> with spaces between them (RFC 9068 §2.2.3). Absent in the token of a
+    /// sign-in, which nothing limits.
+    /// </summary>
+    public const string Scope = "scope";
 
     /// <summary>
     /// When the user last proved who they are (OpenID Connect Core 1.0 §2): at the sign-in, or later by confirming it. A refresh does not
@@ -100,7 +106,8 @@ public static class AccessTokenClaims
         new TextClaim(Email, false, "the address that the user proved", static (ref content) => ref content.Email),
         new FlagClaim(
             IsEmailVerified, false, "true beside a proved address", static (ref content) => ref content.IsEmailVerified),
-        new TextClaim(Role, true, "the user's role", static (ref content) => ref content.Role),
+        new TextClaim(Role, false, "the user's role", static (ref content) => ref content.Role), // see TokenContent.FindScopeFault
+        new TextClaim(Scope, false, "the key's scopes", static (ref content) => ref content.Scope),
         new NumberClaim(
             AuthenticatedAt, false, ClaimKind.Instant, "the session's newest proof", static (ref content) => ref content.AuthenticatedAt),
         new TextClaim(Assurance, false, "the session's proofs", static (ref content) => ref content.Assurance),
@@ -119,12 +126,16 @@ public static class AccessTokenClaims
         /// <summary>The caller's name to show; throws if the caller is not signed in.</summary>
         public string Username => user.Untouched?.Username ?? user.Require(PreferredUsername);
 
-        /// <summary>The caller's role; throws if the caller is not signed in.</summary>
+        /// <summary>The caller's role; throws if the caller is not signed in, or if scopes limit the token: it has no role then.</summary>
         public string Role => user.Untouched?.Role ?? user.Require(AccessTokenClaims.Role);
+
+        /// <summary>The scopes of the caller's key; null for a caller who signed in, whom nothing limits.</summary>
+        public IReadOnlyList<string>? Scopes =>
+            user.Untouched is { } token ? token.Scopes : user.FindFirstValue(Scope)?.Split(' ');
 
         private VerifiedToken? Untouched => user is TokenPrincipal { IsUntouched: true } caller ? caller.Token : null;
 
         private string Require(string claim) =>
-            user.FindFirstValue(claim) ?? throw new InvalidOperationException("The caller is not signed in.");
+            user.FindFirstValue(claim) ?? throw new InvalidOperationException($"The caller is not signed in, or the token has no {claim}.");
     }
 }

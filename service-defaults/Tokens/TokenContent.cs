@@ -11,11 +11,14 @@ namespace AuthMesh.Tokens;
 /// </summary>
 internal struct TokenContent
 {
-    public string? Issuer, Audience, ClientId, Id, Username, Role, Assurance, Email;
+    public string? Issuer, Audience, ClientId, Id, Username, Role, Assurance, Email, Scope;
     public Guid? Subject, SessionId;
     public long? Epoch, IssuedAt, ExpiresAt, NotBefore, AuthenticatedAt;
     public bool? IsEmailVerified;
     public string[]? Methods;
+
+    /// <summary>The words of <see cref="Scope"/>; null without it.</summary>
+    public string[]? Scopes;
 
     /// <summary>Claims that the table does not list, mostly those of a newer issuer.</summary>
     public OtherClaim[] Others;
@@ -51,13 +54,18 @@ internal struct TokenContent
         }
 
         content.Others = others?.ToArray() ?? [];
-        return null;
+        return content.FindScopeFault();
     }
 
     /// <summary>Returns the claims for a JSON writer, in the order of the table.</summary>
     /// <exception cref="InvalidOperationException">A required claim has no value.</exception>
     public Dictionary<string, object> Write()
     {
+        if (FindScopeFault() is { } fault)
+        {
+            throw new InvalidOperationException("A token cannot have " + fault);
+        }
+
         var written = new Dictionary<string, object>(AccessTokenClaims.Table.Length);
         foreach (var claim in AccessTokenClaims.Table)
         {
@@ -72,6 +80,23 @@ internal struct TokenContent
         }
 
         return written;
+    }
+
+    /// <summary>
+    /// A limited token has no role, and every other token has one. Verifiers that do not know scopes demand a role, so they refuse what
+    /// they would not limit.
+    /// </summary>
+    private string? FindScopeFault()
+    {
+        if (Scope is null)
+        {
+            return Role is null ? "no text in claim role" : null;
+        }
+
+        Scopes = Access.Scopes.TryRead(Scope);
+        return Scopes is null ? "no list of scopes in claim scope"
+            : Scopes.Contains(Access.Scopes.Mesh) == (Role is not null) ? null
+            : "a role without the scope mesh, or the scope mesh without a role";
     }
 
     private static AccessTokenClaim? Find(JsonProperty member, ref int next)

@@ -40,7 +40,14 @@ internal sealed class VerifiedToken : SecurityToken
 
     public string Username => content.Username!;
 
-    public string Role => content.Role!;
+    /// <summary>Null if the token is limited.</summary>
+    public string? Role => content.Role;
+
+    /// <summary>The scopes of a key's token; null for the token of a sign-in.</summary>
+    public string[]? Scopes => content.Scopes;
+
+    /// <summary>Whether the token opens only endpoints that name one of its scopes.</summary>
+    public bool IsLimited => content.Role is null;
 
     /// <summary>In seconds since 1970.</summary>
     public long? AuthenticatedAt => content.AuthenticatedAt;

@@ -24,7 +24,8 @@ public sealed class ConventionTests
     public void Exactly_these_identity_endpoints_are_anonymous() => Assert.Equal(
         [
             "GET /.well-known/jwks.json", "GET /.well-known/openid-configuration", "POST /email/disown", "POST /email/verify",
-            "POST /email/verify/show", "POST /login", "POST /login/passkey", "POST /login/passkey/options", "POST /login/recovery-code",
+            "POST /email/verify/show", "POST /keys/report", "POST /login", "POST /login/passkey", "POST /login/passkey/options",
+            "POST /login/recovery-code",
             "POST /login/totp", "POST /logout", "POST /password/forgot", "POST /password/reset", "POST /password/reset/show",
             "POST /refresh", "POST /register",
         ],
@@ -33,18 +34,23 @@ public sealed class ConventionTests
     [Fact]
     public void Every_identity_endpoint_says_who_may_call_it() =>
         Assert.All(IdentityEndpoints(), endpoint => Assert.True(
-            IsAnonymous(endpoint) || endpoint.Metadata.GetMetadata<IAuthorizeData>() is not null, Name(endpoint)));
+            IsAnonymous(endpoint) || endpoint.Metadata.GetMetadata<IAuthorizeData>() is not null
+            || endpoint.Metadata.GetMetadata<AuthorizationPolicy>() is not null, Name(endpoint)));
 
     [Theory]
     [InlineData("anonymous", "/.well-known/jwks.json", "/.well-known/openid-configuration", "/email/disown", "/email/verify",
-        "/email/verify/show", "/login", "/login/passkey", "/login/passkey/options", "/login/recovery-code", "/login/totp", "/logout",
+        "/email/verify/show", "/keys/report", "/login", "/login/passkey", "/login/passkey/options", "/login/recovery-code", "/login/totp",
+        "/logout",
         "/password/forgot", "/password/reset", "/password/reset/show", "/refresh", "/register")]
-    [InlineData("signed-in", "/account", "/account/email", "/account/passkeys", "/account/passkeys/assertion-options",
+    [InlineData("signed-in", "/account", "/account/email", "/account/keys", "/account/keys/{id}", "/account/passkeys",
+        "/account/passkeys/assertion-options",
         "/account/passkeys/options", "/account/passkeys/{id}", "/account/password", "/account/reauthenticate", "/account/recovery-codes",
         "/account/sessions", "/account/sessions/{id}", "/account/totp", "/account/totp/confirm", "/account/trusted-devices",
         "/account/two-step", "/events", "/live", "/protected")]
     [InlineData("admin", "/admin", "/users", "/users/{id}", "/users/{id}/password-reset", "/users/{id}/second-factor",
         "/users/{id}/sessions")]
+    [InlineData("scope:account.read", "/account", "/account/keys")]
+    [InlineData("admin-or-scope:users.read", "/users", "/users/{id}")]
     public void Exactly_these_gateway_routes_have_the_policy(string policy, params string[] paths) => Assert.Equal(
         paths, ApiRoutes().Where(route => Text(route, "AuthorizationPolicy") == policy).Select(PathOf).Order(StringComparer.Ordinal));
 
@@ -52,7 +58,10 @@ public sealed class ConventionTests
     public void Every_gateway_route_names_its_policy_methods_body_limit_and_timeout() =>
         Assert.All(GatewayRoutes(), route =>
         {
-            Assert.Contains(Text(route, "AuthorizationPolicy"), new[] { "anonymous", "signed-in", "admin" });
+            Assert.Contains(Text(route, "AuthorizationPolicy"), new[]
+            {
+                "anonymous", "signed-in", "admin", "scope:account.read", "admin-or-scope:users.read",
+            });
             Assert.NotEmpty(route.GetProperty("Match").GetProperty("Methods").EnumerateArray());
             Assert.DoesNotContain("{*", PathOf(route), StringComparison.Ordinal); // no catch-all
             if (IsStreaming(route))

@@ -71,6 +71,8 @@ public sealed class UpgradeTests(ProductionMesh mesh)
         Assert.Equal(200, (await identity.RefreshAsync(RefreshToken)).Status);
         Assert.Equal(200, (await identity.RefreshAsync(Refreshed)).Status);
 
+        Assert.Equal(0, await own.Database.ScalarAsync<long>("SELECT count(*) FROM sessions WHERE kind <> 'sign_in'"));
+
         // 2. A session that had ended stays ended.
         (await identity.ExchangeAsync(new { cookie = EndedCookie })).AssertError(401, "invalid_session");
         (await identity.RefreshAsync(EndedRefreshToken)).AssertError(401, "invalid_refresh_token");
@@ -91,7 +93,7 @@ public sealed class UpgradeTests(ProductionMesh mesh)
             SELECT gen_random_uuid(), id, 0, now(), now(), now() + interval '14 days', '', '', ''::bytea FROM users WHERE username = 'erin'
             """);
         Assert.True(await own.Database.ScalarAsync<bool>(
-            "SELECT methods ? 'pwd' FROM sessions JOIN users ON users.id = user_id WHERE username = 'erin'"));
+            "SELECT methods ? 'pwd' AND kind = 'sign_in' FROM sessions JOIN users ON users.id = user_id WHERE username = 'erin'"));
     }
 
     // Of the payload behind version and key: user, epoch, nonce.

@@ -6,6 +6,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Threading.Channels;
 using AuthMesh.LocalMesh;
+using AuthMesh.Tokens;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
@@ -89,7 +90,8 @@ internal sealed class FakeIdentity(FakeIdentity? replica = null) : IAsyncDisposa
         {
             "/.well-known/jwks.json" => PublishAsync(context),
             "/elsewhere" => context.Response.WriteAsync(KeySet()), // a redirect must not lead here
-            "/internal/exchange" => ExchangeAsync(context),
+            "/internal/exchange" => ExchangeAsync(context, "cookie", "invalid_session"),
+            "/internal/keys/exchange" => ExchangeAsync(context, "key", "invalid_key"),
             "/internal/revocations" => FeedAsync(context),
             var path when path!.StartsWith("/internal/verifiers/", StringComparison.Ordinal) => TakeReportAsync(context),
             "/health/live" or "/health/ready" => Task.CompletedTask,
@@ -106,7 +108,21 @@ internal sealed class FakeIdentity(FakeIdentity? replica = null) : IAsyncDisposa
         return (cookie, sessions[cookie] = Forge.Claims());
     }
 
-    /// <summary>Changes a claim of the next token for this cookie.</summary>
+    /// <summary>Makes a key of a new user.</summary>
+    public (string Key, JsonObject Claims) AddKey(string scope)
+    {
+        var key = KeyText.Create();
+        var claims = Forge.Claims();
+        claims["scope"] = scope;
+        if (!scope.Split(' ').Contains("mesh"))
+        {
+            claims.Remove("role");
+        }
+
+        return (key, sessions[key] = claims);
+    }
+
+    /// <summary>Changes a claim of the next token for this cookie or key.</summary>
     public void Change(string cookie, string claim, JsonNode value)
     {
         var changed = sessions[cookie].DeepClone().AsObject();
@@ -204,9 +220,9 @@ internal sealed class FakeIdentity(FakeIdentity? replica = null) : IAsyncDisposa
         return Echo.AnswerAsync(context);
     }
 
-    private async Task ExchangeAsync(HttpContext context)
+    private async Task ExchangeAsync(HttpContext context, string member, string refusal)
     {
-        var cookie = (await JsonDocument.ParseAsync(context.Request.Body)).RootElement.GetProperty("cookie").GetString()!;
+        var cookie = (await JsonDocument.ParseAsync(context.Request.Body)).RootElement.GetProperty(member).GetString()!;
         serviceKeys.Add(context.Request.Headers["AuthMesh-Service-Key"].ToString());
         exchanges.AddOrUpdate(cookie, 1, (_, count) => count + 1);
         await (beforeAnswering?.Invoke(cookie) ?? Task.CompletedTask);
@@ -214,7 +230,7 @@ internal sealed class FakeIdentity(FakeIdentity? replica = null) : IAsyncDisposa
         await (afterMinting?.Invoke(cookie) ?? Task.CompletedTask);
 
         var (status, body) = instead ?? (token is null
-            ? (401, """{"status":"error","message":"The session has ended or expired","code":"invalid_session","traceId":"0"}""")
+            ? (401, $$"""{"status":"error","message":"The session has ended or expired","code":"{{refusal}}","traceId":"0"}""")
             : (200, $$"""{"token":"{{token}}","expires_in":600}"""));
         context.Response.StatusCode = status;
         await context.Response.WriteAsync(body);

@@ -96,14 +96,16 @@ public sealed class SessionListTests(ProductionMesh mesh)
 
         var answer = await EndOthersAsync(user);
 
-        Assert.Equal("""200 {"status":"success","message":"Ended 2 other sessions","ended":2}""", answer.ToString());
+        Assert.Equal("""200 {"status":"success","message":"Ended 2 other sessions","ended":2,"ended_keys":0}""", answer.ToString());
         Assert.True(await mesh.Database.IsRevokedAsync(other.Answer.AccessToken()));
         Assert.True(await mesh.Database.IsRevokedAsync(third.Answer.AccessToken()));
         await AssertLiveAsync(user, stranger);
 
-        Assert.Equal("""{"status":"success","message":"Ended 0 other sessions","ended":0}""", (await EndOthersAsync(user)).Text);
+        Assert.Equal(
+            """{"status":"success","message":"Ended 0 other sessions","ended":0,"ended_keys":0}""", (await EndOthersAsync(user)).Text);
         await mesh.Gateway.SignInAgainAsync(user);
-        Assert.Equal("""{"status":"success","message":"Ended 1 other session","ended":1}""", (await EndOthersAsync(user)).Text);
+        Assert.Equal(
+            """{"status":"success","message":"Ended 1 other session","ended":1,"ended_keys":0}""", (await EndOthersAsync(user)).Text);
     }
 
     [Fact]

@@ -334,7 +334,8 @@ public sealed class VerifiedTokensTests : IDisposable
 
         Assert.True(await AcceptsAsync(verifier, Sign()));
         var without = forge.Sign(forge.Header().ToJsonString(), Forge.Without(Forge.Claims(), name));
-        Assert.Equal(!claim.IsRequired, await AcceptsAsync(verifier, without));
+        // A token without scopes needs a role: ScopeTests has the table of both.
+        Assert.Equal(!claim.IsRequired && name != AccessTokenClaims.Role, await AcceptsAsync(verifier, without));
         foreach (var json in wrong)
         {
             Assert.False(await AcceptsAsync(verifier, Sign(name, JsonNode.Parse(json))), json);
@@ -355,12 +356,15 @@ public sealed class VerifiedTokensTests : IDisposable
         var complete = new TokenContent
         {
             Issuer = "a", Audience = "b", Subject = Guid.NewGuid(), ClientId = "c", Id = "d", SessionId = Guid.NewGuid(), Epoch = 0,
-            Username = "e", Email = "i", IsEmailVerified = true, Role = "f", IssuedAt = 1, ExpiresAt = 2, AuthenticatedAt = 1,
-            Assurance = "g", Methods = ["h"],
+            Username = "e", Email = "i", IsEmailVerified = true, Role = "f", Scope = "mesh", IssuedAt = 1, ExpiresAt = 2,
+            AuthenticatedAt = 1, Assurance = "g", Methods = ["h"],
         };
         Assert.Equal(AccessTokenClaims.All.Where(claim => claim.Source is not null).Select(claim => claim.Name), complete.Write().Keys);
 
+        Assert.Throws<InvalidOperationException>(() => (complete with { Username = null }).Write());
         Assert.Throws<InvalidOperationException>(() => (complete with { Role = null }).Write());
+        Assert.Throws<InvalidOperationException>(() => (complete with { Scope = "orders.read" }).Write());
+        Assert.Throws<InvalidOperationException>(() => (complete with { Role = null, Scope = null }).Write());
     }
 
     [Fact]

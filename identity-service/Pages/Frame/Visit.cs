@@ -37,7 +37,8 @@ public sealed class Visit
 
     internal HttpContext Context { get; }
 
-    internal bool IsSignedIn => Context.User.Identity?.IsAuthenticated is true;
+    // Not by a key: nobody but a person uses a page.
+    internal bool IsSignedIn => Caller.Find(Context.User) is not null;
 
     internal Texts Texts => Context.RequestServices.GetRequiredService<Texts>();
 

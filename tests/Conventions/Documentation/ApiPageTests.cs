@@ -1,6 +1,7 @@
 using System.Buffers.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using AuthMesh.Tests.ApiKeys;
 using AuthMesh.Tests.Emails;
 using AuthMesh.Tests.Harness;
 using AuthMesh.Tests.Sessions;
@@ -34,6 +35,8 @@ public sealed class ApiPageTests(ProductionMesh mesh)
 
         Assert.Equal(metadata.Json.GetProperty("claims_supported").EnumerateArray().Select(claim => claim.GetString()!), listed);
         var payload = TokenText.Payload(token);
+        var key = await mesh.Gateway.AddKeyAsync(user.Token, "mesh"); // the one claim that a sign-in's token lacks
+        payload["scope"] = TokenText.Payload(await mesh.Identity.KeyTokenAsync(key.Key))["scope"]!.DeepClone();
         Assert.Equal(payload.Select(claim => claim.Key).Order(StringComparer.Ordinal), listed.Order(StringComparer.Ordinal));
         Assert.All(Api.Rows("claim"), row => Assert.Equal(
             payload[Page.Code(row[0]).Single()]!.GetValueKind(), JsonElement.Parse(Page.Code(row[1]).Single()).ValueKind));

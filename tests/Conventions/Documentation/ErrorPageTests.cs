@@ -53,7 +53,7 @@ public sealed partial class ErrorPageTests
             {
                 "Unavailable" => (503, match.Groups["code"].Value, Message(match)),
                 "TooManyRequests" => (429, "too_many_requests", Message(match)),
-                "Forbidden" or "InsufficientScope" => (403, "forbidden", Message(match)),
+                "Forbidden" or "InsufficientRole" => (403, "forbidden", Message(match)),
                 _ => (400, "invalid_request", Message(match)),
             };
         }
@@ -77,7 +77,7 @@ public sealed partial class ErrorPageTests
     [GeneratedRegex("""(?<way>Unavailable)\(\s*"(?<code>[a-z_]+)",\s*\$?"(?<message>[^"]*)"(?<more>\s*\+)?""")]
     private static partial Regex Unavailable();
 
-    [GeneratedRegex("""(?<way>TooManyRequests|Forbidden|InsufficientScope|InvalidRequest)\(\s*\$?"(?<message>[^"]*)"(?<more>\s*\+)?""")]
+    [GeneratedRegex("""(?<way>TooManyRequests|Forbidden|InsufficientRole|InvalidRequest)\(\s*\$?"(?<message>[^"]*)"(?<more>\s*\+)?""")]
     private static partial Regex Named();
 
     [GeneratedRegex("""AssertError\(\s*(?<status>\d{3}),\s*"(?<code>[a-z_]+)"|(?<status>401), "(?<code>invalid_session)""")]

@@ -435,6 +435,18 @@ namespace AuthMesh.Identity.Platform.Database.Migrations
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("expires_at");
 
+                    b.Property<byte[]>("KeyHash")
+                        .HasColumnType("bytea")
+                        .HasColumnName("key_hash");
+
+                    b.Property<string>("Kind")
+                        .IsRequired()
+                        .ValueGeneratedOnAdd()
+                        .HasMaxLength(16)
+                        .HasColumnType("character varying(16)")
+                        .HasDefaultValue("sign_in")
+                        .HasColumnName("kind");
+
                     b.Property<DateTimeOffset>("LastUsedAt")
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("last_used_at");
@@ -445,6 +457,11 @@ namespace AuthMesh.Identity.Platform.Database.Migrations
                         .HasColumnType("jsonb")
                         .HasColumnName("methods")
                         .HasDefaultValueSql("jsonb_build_object('pwd', floor(extract(epoch FROM now()))::bigint)");
+
+                    b.Property<string>("Name")
+                        .HasMaxLength(64)
+                        .HasColumnType("character varying(64)")
+                        .HasColumnName("name");
 
                     b.Property<string>("Network")
                         .IsRequired()
@@ -464,6 +481,10 @@ namespace AuthMesh.Identity.Platform.Database.Migrations
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("refreshed_at");
 
+                    b.PrimitiveCollection<string[]>("Scopes")
+                        .HasColumnType("text[]")
+                        .HasColumnName("scopes");
+
                     b.Property<Guid>("UserId")
                         .HasColumnType("uuid")
                         .HasColumnName("user_id");
@@ -475,9 +496,17 @@ namespace AuthMesh.Identity.Platform.Database.Migrations
                         .HasDatabaseName("ux_sessions_cookie_hash")
                         .HasFilter("cookie_hash <> ''");
 
+                    b.HasIndex("KeyHash")
+                        .IsUnique()
+                        .HasDatabaseName("ux_sessions_key_hash")
+                        .HasFilter("key_hash IS NOT NULL");
+
                     b.HasIndex("UserId");
 
-                    b.ToTable("sessions", (string)null);
+                    b.ToTable("sessions", null, t =>
+                        {
+                            t.HasCheckConstraint("ck_sessions_kind", "kind IN ('sign_in', 'application', 'service', 'key')\nAND (kind = 'key') = (key_hash IS NOT NULL)\nAND (kind <> 'key' OR name IS NOT NULL AND COALESCE(cardinality(scopes), 0) > 0)\nAND (kind <> 'sign_in' OR scopes IS NULL)");
+                        });
                 });
 
             modelBuilder.Entity("AuthMesh.Identity.SignIn.PendingSignIn", b =>

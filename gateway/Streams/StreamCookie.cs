@@ -1,6 +1,0 @@
-using AuthMesh.Gateway.Sessions;
-
-namespace AuthMesh.Gateway.Streams;
-
-/// <summary>The session cookie that a request for a stream brought, and the token that the gateway got for it.</summary>
-internal sealed record StreamCookie(SessionCookie Cookie, SessionToken Token);

@@ -1,0 +1,110 @@
+using System.Security.Claims;
+using AuthMesh.Tokens;
+using Microsoft.AspNetCore.Authentication.JwtBearer;
+using Microsoft.AspNetCore.Authorization;
+using Microsoft.AspNetCore.Builder;
+
+namespace AuthMesh.Access;
+
+/// <summary>Opens endpoints to keys whose scopes do not include <see cref="Scopes.Mesh"/>.</summary>
+public static class ScopedEndpoints
+{
+    extension<TBuilder>(TBuilder endpoint)
+        where TBuilder : IEndpointConventionBuilder
+    {
+        /// <summary>
+        /// Admits signed-in users, keys with the scope <see cref="Scopes.Mesh"/>, and keys with this scope. The answer to other keys is
+        /// 403 <c>insufficient_scope</c>. Several scopes on one endpoint are all demanded.
+        /// </summary>
+        /// <remarks>
+        /// An endpoint that also requires <see cref="Policies.SignedIn"/> by name stays closed to keys without <c>mesh</c>.
+        /// </remarks>
+        /// <param name="scope">Such as <c>orders.read</c>.</param>
+        /// <exception cref="ArgumentException">The text is not a scope, or it is <see cref="Scopes.Mesh"/>.</exception>
+        public TBuilder RequireScope(string scope)
+        {
+            var policy = ScopeDemand.PolicyFor(new ScopeDemand(scope));
+            endpoint.Add(built => built.Metadata.Add(policy));
+            return endpoint;
+        }
+    }
+}
+
+/// <summary>What an endpoint demands of the scopes of a token. The token of a sign-in has none, and nothing limits it.</summary>
+internal sealed class ScopeDemand : AuthorizationHandler<ScopeDemand>, IAuthorizationRequirement
+{
+    /// <summary>Sign-ins, and keys with <see cref="Scopes.Mesh"/>.</summary>
+    public static readonly ScopeDemand ActsAsUser = new();
+
+    /// <summary>Sign-ins only. A key does not change how its owner signs in, whatever its scopes.</summary>
+    public static readonly ScopeDemand SignIn = new() { IsMeshEnough = false };
+
+    /// <summary>Sign-ins, keys with <see cref="Scopes.Mesh"/>, and keys with this scope.</summary>
+    /// <exception cref="ArgumentException">The text is not a scope, or it is <see cref="Scopes.Mesh"/>.</exception>
+    public ScopeDemand(string scope)
+    {
+        if (!IsNameable(scope))
+        {
+            throw new ArgumentException($"{scope} is no scope of an endpoint: it {Rule}.", nameof(scope));
+        }
+
+        Scope = scope;
+    }
+
+    private ScopeDemand()
+    {
+    }
+
+    /// <summary>The form of a scope that an endpoint can name, as the end of a sentence.</summary>
+    public static string Rule => $"{Scopes.Rule}, and differ from {Scopes.Mesh}";
+
+    /// <summary>The scope that opens the endpoint to keys; null if none does.</summary>
+    public string? Scope { get; }
+
+    /// <summary>Whether <see cref="Scopes.Mesh"/> replaces the scope.</summary>
+    public bool IsMeshEnough { get; init; } = true;
+
+    /// <summary>Whether callers without the scope must be admins.</summary>
+    public bool IsForAdmins { get; init; }
+
+    /// <summary>Whether an endpoint can name this scope.</summary>
+    public static bool IsNameable(string scope) => Scopes.IsScope(scope) && scope != Scopes.Mesh;
+
+    /// <summary>A caller who meets the demand. Authorization combines it with the endpoint's other policies.</summary>
+    public static AuthorizationPolicy PolicyFor(ScopeDemand demand) =>
+        new AuthorizationPolicyBuilder(JwtBearerDefaults.AuthenticationScheme).RequireAuthenticatedUser().AddRequirements(demand).Build();
+
+    /// <summary>The first scope that a policy names, or null. A limited token passes no policy without one, whoever wrote it.</summary>
+    public static string? FindScope(AuthorizationPolicy policy) =>
+        policy.Requirements.OfType<ScopeDemand>().Select(demand => demand.Scope).FirstOrDefault(scope => scope is not null);
+
+    /// <param name="scopes">The token's; null for a sign-in.</param>
+    /// <param name="role">The token's; null if it has none.</param>
+    public bool Admits(string[]? scopes, string? role) =>
+        (IsUnlimited(scopes) && (!IsForAdmins || role == Roles.Admin))
+        || (Scope is not null && scopes is not null && Array.IndexOf(scopes, Scope) >= 0);
+
+    protected override Task HandleRequirementAsync(AuthorizationHandlerContext context, ScopeDemand requirement)
+    {
+        // Only the mesh's token counts: a service may have a second scheme, whose claims have the same names.
+        var caller = context.User.Identities.FirstOrDefault(
+            identity => identity.AuthenticationType == JwtBearerDefaults.AuthenticationScheme);
+        var isReadable = TryFindScopes(caller, out var scopes);
+        if (isReadable && (caller is not null || requirement == ActsAsUser)
+            && requirement.Admits(scopes, caller?.FindFirst(AccessTokenClaims.Role)?.Value))
+        {
+            context.Succeed(requirement);
+        }
+
+        return Task.CompletedTask;
+    }
+
+    private static bool TryFindScopes(ClaimsIdentity? caller, out string[]? scopes)
+    {
+        var claim = caller?.FindFirst(AccessTokenClaims.Scope)?.Value;
+        scopes = claim is null ? null : Scopes.TryRead(claim);
+        return claim is null || scopes is not null;
+    }
+
+    private bool IsUnlimited(string[]? scopes) => scopes is null || (IsMeshEnough && Array.IndexOf(scopes, Scopes.Mesh) >= 0);
+}
