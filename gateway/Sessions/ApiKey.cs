@@ -1,4 +1,6 @@
+using System.Buffers;
 using System.Net.Http.Json;
+using System.Text;
 using AuthMesh.Tokens;
 using Microsoft.Extensions.Primitives;
 
@@ -8,7 +10,12 @@ namespace AuthMesh.Gateway.Sessions;
 internal sealed class ApiKey : Credential
 {
     private const string Scheme = "Bearer "; // RFC 6750 §2.1
-    private const string Separators = " \t,;:=\"";
+    private const string Basic = "Basic "; // RFC 7617, as curl -u sends it
+    private const int LongestBasic = 4096;
+
+    // RFC 6750 §2.1, without the = at a token's end. A JWT may contain am_ between such characters, though it seldom does.
+    private static readonly SearchValues<char> TokenCharacters =
+        SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/");
 
     private static readonly Uri Path = new("/internal/keys/exchange", UriKind.Relative);
 
@@ -20,25 +27,42 @@ internal sealed class ApiKey : Credential
     public override string RefusalCode => "invalid_key";
 
     /// <summary>
-    /// Whether the header holds a key, or what begins like one, in any place. No service may see it, however the client misplaced it. A JWT
-    /// does not begin so.
+    /// Whether the text holds a key in any place, or a word that begins like one. No service may see it, however the client misplaced it.
     /// </summary>
+    public static bool IsIn(ReadOnlySpan<char> text)
+    {
+        for (int at, from = 0; (at = text[from..].IndexOf(KeyText.Prefix, StringComparison.Ordinal)) >= 0; from++)
+        {
+            from += at;
+            var isWord = from == 0 || !TokenCharacters.Contains(text[from - 1]);
+            if (isWord || (text.Length - from >= KeyText.Length && KeyText.IsValid(text.Slice(from, KeyText.Length))))
+            {
+                return true;
+            }
+        }
+
+        return text.StartsWith(Basic, StringComparison.OrdinalIgnoreCase) && IsInBasic(text[Basic.Length..].Trim());
+    }
+
     public static bool IsIn(StringValues authorization)
     {
         foreach (var header in authorization)
         {
-            var rest = header.AsSpan();
-            for (int at; (at = rest.IndexOf(KeyText.Prefix, StringComparison.Ordinal)) >= 0; rest = rest[(at + 1)..])
+            if (IsIn(header.AsSpan()))
             {
-                if (at == 0 ? rest.Length == header!.Length : Separators.Contains(rest[at - 1], StringComparison.Ordinal))
-                {
-                    return true;
-                }
+                return true;
             }
         }
 
         return false;
     }
+
+    /// <summary>
+    /// Removes the keys from the headers and leaves other credentials: a logout ends the sessions of all that it is given (RFC 9110 §5.3
+    /// joins repeated headers with commas).
+    /// </summary>
+    public static StringValues RemoveFrom(StringValues authorization) => new(
+        [.. authorization.SelectMany(header => header!.Split(',', StringSplitOptions.TrimEntries)).Where(part => !IsIn(part.AsSpan()))]);
 
     /// <returns>The text that the one header presents as a bearer token; empty if it has another form.</returns>
     public static ReadOnlySpan<char> Present(StringValues authorization) =>
@@ -53,4 +77,15 @@ internal sealed class ApiKey : Credential
     {
         Content = JsonContent.Create(new KeyExchangeRequest(Text), GatewayJson.Default.KeyExchangeRequest),
     };
+
+    private static bool IsInBasic(ReadOnlySpan<char> credentials)
+    {
+        Span<byte> decoded = stackalloc byte[LongestBasic];
+        if (credentials.Length > LongestBasic || !Convert.TryFromBase64Chars(credentials, decoded, out var length))
+        {
+            return false;
+        }
+
+        return IsIn(Encoding.Latin1.GetString(decoded[..length]).AsSpan());
+    }
 }

@@ -16,8 +16,8 @@ internal sealed class ExchangeCredential(SessionTokens tokens, RateLimits rates)
         var isStream = StreamingRoutes.IsStreaming(context.GetEndpoint());
         var exchanged = credential is null ? Exchanged.Refused
             : !tokens.Holds(credential) && rates.RefuseStranger(context) is { } refusal ? new Exchanged(null, refusal)
-            : isStream ? await tokens.FindFreshAsync(credential, context.RequestAborted)
-            : await tokens.FindAsync(credential, context.RequestAborted);
+            : isStream ? await tokens.FindFreshAsync(credential)
+            : await tokens.FindAsync(credential); // to its end, even if the client leaves: a refusal counts then, too
         if (exchanged.Token is { } token)
         {
             context.Request.Headers.Authorization = token.Authorization;

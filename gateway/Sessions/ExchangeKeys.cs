@@ -2,7 +2,6 @@ using AuthMesh.Errors;
 using AuthMesh.Gateway.Streams;
 using AuthMesh.Tokens;
 using Microsoft.AspNetCore.Authorization;
-using Microsoft.Extensions.Primitives;
 using Yarp.ReverseProxy.Model;
 
 namespace AuthMesh.Gateway.Sessions;
@@ -14,11 +13,18 @@ namespace AuthMesh.Gateway.Sessions;
 internal sealed partial class ExchangeKeys(
     RequestDelegate next, ExchangeCredential exchange, SessionTokens tokens, SessionMetrics metrics, ILogger<ExchangeKeys> logger)
 {
-    private static readonly Failure Doubled = TokenRefusal.Doubled().Failure;
+    private static readonly Failure
+        Doubled = TokenRefusal.Doubled().Failure,
+        InAddress = CommonFailures.InvalidRequest("A key belongs into the header Authorization. Logs keep addresses: delete this key");
 
     public Task InvokeAsync(HttpContext context)
     {
         var headers = context.Request.Headers;
+        if (context.Request.QueryString is { HasValue: true, Value: var query } && ApiKey.IsIn(query.AsSpan()))
+        {
+            return InAddress.ExecuteAsync(context);
+        }
+
         if (!ApiKey.IsIn(headers.Authorization))
         {
             return next(context);
@@ -27,7 +33,7 @@ internal sealed partial class ExchangeKeys(
         var endpoint = context.GetEndpoint();
         if (endpoint?.Metadata.GetMetadata<RouteModel>() is null || endpoint.Metadata.GetMetadata<IAllowAnonymous>() is not null)
         {
-            headers.Authorization = StringValues.Empty;
+            headers.Authorization = ApiKey.RemoveFrom(headers.Authorization);
             return next(context);
         }
 
@@ -37,7 +43,7 @@ internal sealed partial class ExchangeKeys(
         }
 
         var text = ApiKey.Present(headers.Authorization);
-        if (!StreamingRoutes.IsStreaming(endpoint) && tokens.FindHeld(TokenDigest.Of(text)) is { } token)
+        if (text.Length == KeyText.Length && !StreamingRoutes.IsStreaming(endpoint) && tokens.FindHeld(TokenDigest.Of(text)) is { } token)
         {
             metrics.CountRememberedKey();
             headers.Authorization = token.Authorization;

@@ -43,13 +43,16 @@ internal sealed class CreateKey(
 
     // The caller's lock on the user lets each see the keys of all before it. A key proves nothing, so it has no methods.
     private const string Insert =
-        $$"""
-        INSERT INTO sessions (
-            id, kind, user_id, epoch, created_at, last_used_at, expires_at, device, network, methods, name, scopes, key_hash)
-        SELECT @id, '{{SessionKind.Key}}', u.id, u.epoch, now(), now(), now() + @lifetime, '', '', '{}', @name, @scopes, @hash
-        FROM users u
-        WHERE u.id = @user AND (SELECT count(*) FROM sessions s WHERE {{LiveSession.IsLiveKey}}) < 50
-        RETURNING expires_at
+        $"""
+        {Caller.With},
+        added AS (
+            INSERT INTO sessions (
+                id, kind, user_id, epoch, created_at, last_used_at, expires_at, device, network, methods, name, scopes, key_hash)
+            SELECT @id, '{SessionKind.Key}', u.id, u.epoch, now(), now(), now() + @lifetime, '', '', jsonb_build_object(), @name, @scopes, @hash
+            FROM caller u
+            WHERE (SELECT count(*) FROM sessions s WHERE {LiveSession.IsLiveKey}) < 50
+            RETURNING expires_at)
+        SELECT (SELECT count(*) FROM caller) = 1 AS "IsCallerLive", (SELECT expires_at FROM added) AS "ExpiresAt"
         """;
 
     public static void Map(IEndpointRouteBuilder group) => group.MapPost(
@@ -72,17 +75,22 @@ internal sealed class CreateKey(
             return refusal!;
         }
 
-        // 2. Add the key, in a statement of its own: the first one sees the keys as they were before it waited for the lock.
+        // 2. Add the key, in a statement of its own: the first one sees the keys, and the caller's session, as they were before it waited
+        //    for the lock.
         var (id, key, name) = (Guid.CreateVersion7(clock.GetUtcNow()), KeyText.Create(), request.Name!.Trim());
         var lifetime = request.ExpiresInDays is { } days ? TimeSpan.FromDays(days) : Shorter(TimeSpan.FromDays(DefaultDays));
-        await using var insert = db.CreateCommand(Insert);
-        insert.Parameters.AddRange(
-            (NpgsqlParameter[])
-            [
-                new("id", id), new("user", account.Id), new("lifetime", lifetime), new("name", name),
-                new("scopes", request.Scopes!.ToArray()), new("hash", KeyText.Hash(key)),
-            ]);
-        if (await insert.ExecuteScalarAsync(cancellationToken) is not DateTime expiresAt)
+        NpgsqlParameter[] parameters =
+        [
+            .. Caller.Of(context.User).Parameters, new("id", id), new("lifetime", lifetime), new("name", name),
+            new("scopes", request.Scopes!.ToArray()), new("hash", KeyText.Hash(key)),
+        ];
+        if (await db.Database.SqlQueryRaw<Outcome>(Insert, [.. parameters]).ToListAsync(cancellationToken)
+            is not [{ IsCallerLive: true, ExpiresAt: var added }])
+        {
+            return CommonFailures.InvalidToken();
+        }
+
+        if (added is not { } expiresAt)
         {
             return TooMany;
         }
@@ -125,4 +133,6 @@ internal sealed class CreateKey(
     }
 
     private TimeSpan Shorter(TimeSpan wanted) => wanted < options.Value.LongestLifetime ? wanted : options.Value.LongestLifetime;
+
+    private sealed record Outcome(bool IsCallerLive, DateTimeOffset? ExpiresAt);
 }

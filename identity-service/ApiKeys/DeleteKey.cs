@@ -11,17 +11,15 @@ using Npgsql;
 namespace AuthMesh.Identity.ApiKeys;
 
 /// <summary>Ends a key of the caller. The trigger <c>session_ended</c> notifies every verifier.</summary>
-internal sealed class DeleteKey(IdentityDb db, Primary database, Outbox outbox, SecurityEvents events)
+internal sealed class DeleteKey(IdentityDb db, Outbox outbox, SecurityEvents events)
 {
     public static readonly Failure NotFound = new(
         StatusCodes.Status404NotFound, "key_not_found", "There is no such key, or it has ended already");
 
-    // The user comes first in the order of locks, and the mail refers to the user.
     private const string End =
         $"""
         {Caller.With},
-        u AS (SELECT users.* FROM users, caller WHERE users.id = caller.id FOR NO KEY UPDATE OF users),
-        ended AS (UPDATE sessions s SET ended_at = now() FROM u WHERE s.id = @id AND {LiveSession.IsLiveKey} RETURNING s.id)
+        ended AS (UPDATE sessions s SET ended_at = now() FROM caller u WHERE s.id = @id AND {LiveSession.IsLiveKey} RETURNING s.id)
         SELECT (SELECT count(*) FROM caller) = 1 AS "IsCallerLive", (SELECT count(*) FROM ended) = 1 AS "HasEnded"
         """;
 
@@ -34,6 +32,7 @@ internal sealed class DeleteKey(IdentityDb db, Primary database, Outbox outbox, 
         var caller = Caller.Of(context.User);
         var keyId = RequestText.TryReadId(id, out var parsed) ? parsed : Guid.Empty; // no key has this id
         await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
+        await UserLock.TakeAsync(db, caller.UserId, cancellationToken); // before the session, as in every statement; the mail needs it too
         var outcome = await db.Database.SqlQueryRaw<Outcome>(End, [.. caller.Parameters, new NpgsqlParameter("id", keyId)])
             .ToListAsync(cancellationToken);
         if (outcome is not [{ IsCallerLive: true, HasEnded: var hasEnded }])
@@ -43,8 +42,7 @@ internal sealed class DeleteKey(IdentityDb db, Primary database, Outbox outbox, 
 
         if (!hasEnded)
         {
-            await transaction.RollbackAsync(cancellationToken);
-            await database.ConfirmReadsAsync(cancellationToken); // an earlier call may have ended it on one host only
+            await transaction.CommitAsync(cancellationToken); // with the lock, it waits for what an earlier call ended on one host only
             return NotFound;
         }
 

@@ -17,7 +17,7 @@ public sealed record ReportKeyRequest([property: JsonConverter(typeof(AnyTextCon
 /// Ends a leaked key, for everybody who has it: a secret scanner, or a person who found it. Its owner is told. The trigger
 /// <c>session_ended</c> notifies every verifier.
 /// </summary>
-internal sealed class ReportKey(IdentityDb db, Primary database, Outbox outbox, SecurityEvents events)
+internal sealed class ReportKey(IdentityDb db, Outbox outbox, SecurityEvents events)
 {
     // The user comes first in the order of locks, and the mail refers to the user.
     private const string Lock =
@@ -56,8 +56,7 @@ internal sealed class ReportKey(IdentityDb db, Primary database, Outbox outbox, 
 
         if (await RunAsync(End) is not [var keyId])
         {
-            await transaction.RollbackAsync(cancellationToken);
-            await database.ConfirmReadsAsync(cancellationToken); // an earlier call may have ended it on one host only
+            await transaction.CommitAsync(cancellationToken); // with the lock, it waits for what an earlier call ended on one host only
             return DeleteKey.NotFound;
         }
 

@@ -3,7 +3,7 @@ using AuthMesh.Errors;
 using AuthMesh.Identity.Platform;
 using AuthMesh.Identity.Platform.Database;
 using Microsoft.AspNetCore.Http.HttpResults;
-using Npgsql;
+using Microsoft.EntityFrameworkCore;
 
 namespace AuthMesh.Identity.Sessions;
 
@@ -18,14 +18,13 @@ public sealed record EndOtherSessionsResponse(
 /// Ends all other sessions of the caller, and all keys: an intruder may have made one. The trigger <c>session_ended</c> notifies every
 /// verifier.
 /// </summary>
-internal sealed class EndOtherSessions(Primary database, SecurityEvents events)
+internal sealed class EndOtherSessions(IdentityDb db, SecurityEvents events)
 {
     private const string EndOthers =
         $"""
         {Caller.With},
-        u AS (SELECT users.*, caller.session_id FROM users, caller WHERE users.id = caller.id FOR NO KEY UPDATE OF users),
         ended AS (
-            UPDATE sessions s SET ended_at = now() FROM u WHERE s.id <> u.session_id AND {LiveSession.IsLive} RETURNING s.kind)
+            UPDATE sessions s SET ended_at = now() FROM caller u WHERE s.id <> u.session_id AND {LiveSession.IsLive} RETURNING s.kind)
         SELECT (SELECT count(*) FROM caller) = 1 AS "IsCallerLive",
             (SELECT count(*) FROM ended WHERE kind = '{SessionKind.SignIn}')::int AS "Ended",
             (SELECT count(*) FROM ended WHERE kind = '{SessionKind.Key}')::int AS "EndedKeys"
@@ -38,7 +37,10 @@ internal sealed class EndOtherSessions(Primary database, SecurityEvents events)
     public async Task<Results<Ok<EndOtherSessionsResponse>, Failure>> RunAsync(HttpContext context, CancellationToken cancellationToken)
     {
         var caller = Caller.Of(context.User);
-        var outcome = await EndedSessions.RunAsync(database, EndOthers, caller.Parameters, cancellationToken);
+        await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
+        await UserLock.TakeAsync(db, caller.UserId, cancellationToken); // a key that is created at this moment ends too, or is refused
+        var outcome = (await db.Database.SqlQueryRaw<Outcome>(EndOthers, [.. caller.Parameters]).ToListAsync(cancellationToken))[0];
+        await transaction.CommitAsync(cancellationToken); // waits for a second host even if an earlier call has ended them already
         if (!outcome.IsCallerLive)
         {
             return CommonFailures.InvalidToken();
@@ -50,4 +52,6 @@ internal sealed class EndOtherSessions(Primary database, SecurityEvents events)
             "success", outcome.EndedKeys switch { 0 => message, 1 => message + " and 1 key", var keys => $"{message} and {keys} keys" },
             outcome.Ended, outcome.EndedKeys));
     }
+
+    private sealed record Outcome(bool IsCallerLive, int Ended, int EndedKeys);
 }

@@ -19,7 +19,7 @@ internal sealed class EndSession(Primary database, SessionCookies cookies, Secur
         {Caller.With},
         ended AS (
             UPDATE sessions s SET ended_at = now() FROM caller u WHERE s.id = @id AND {LiveSession.IsLiveSignIn} RETURNING s.id)
-        SELECT (SELECT count(*) FROM caller) = 1 AS "IsCallerLive", (SELECT count(*) FROM ended)::int AS "Ended", 0 AS "EndedKeys"
+        SELECT (SELECT count(*) FROM caller) = 1 AS "IsCallerLive", (SELECT count(*) FROM ended) = 1 AS "HasEnded"
         """;
 
     public static void Map(IEndpointRouteBuilder group) => group.MapDelete(
@@ -30,14 +30,17 @@ internal sealed class EndSession(Primary database, SessionCookies cookies, Secur
     {
         var caller = Caller.Of(context.User);
         var sessionId = RequestText.TryReadId(id, out var parsed) ? parsed : Guid.Empty; // no session has this id
-        var outcome = await EndedSessions.RunAsync(database, End, [.. caller.Parameters, new("id", sessionId)], cancellationToken);
-        if (!outcome.IsCallerLive)
+        await using var command = database.CreateCommand(End);
+        command.Parameters.AddRange((NpgsqlParameter[])[.. caller.Parameters, new("id", sessionId)]);
+        var outcome = await command.ReadCommittedRowAsync(row => new Outcome(row.GetBoolean(0), row.GetBoolean(1)), cancellationToken);
+        if (outcome is not { IsCallerLive: true })
         {
             return CommonFailures.InvalidToken();
         }
 
-        if (outcome.Ended == 0)
+        if (!outcome.HasEnded)
         {
+            await database.ConfirmReadsAsync(cancellationToken); // an earlier call may have ended it on one host only
             return SessionNotFound;
         }
 
@@ -49,25 +52,6 @@ internal sealed class EndSession(Primary database, SessionCookies cookies, Secur
         events.Write(SecurityEvent.SessionEnded(caller.UserId, sessionId, "ended by its user"), context);
         return TypedResults.Ok(new MessageResponse("success", "Session ended"));
     }
-}
 
-/// <param name="IsCallerLive">Whether the caller could end anything.</param>
-/// <param name="Ended">How many sign-ins ended.</param>
-/// <param name="EndedKeys">How many keys ended.</param>
-internal sealed record EndedSessions(bool IsCallerLive, int Ended, int EndedKeys)
-{
-    public static async Task<EndedSessions> RunAsync(
-        Primary database, string sql, NpgsqlParameter[] parameters, CancellationToken cancellationToken)
-    {
-        await using var command = database.CreateCommand(sql);
-        command.Parameters.AddRange(parameters);
-        var ended = await command.ReadCommittedRowAsync(
-            row => new EndedSessions(row.GetBoolean(0), row.GetInt32(1), row.GetInt32(2)), cancellationToken);
-        if (ended is { Ended: 0, EndedKeys: 0 })
-        {
-            await database.ConfirmReadsAsync(cancellationToken); // an earlier call may have ended them on one host only
-        }
-
-        return ended!; // the statement always returns a row
-    }
+    private sealed record Outcome(bool IsCallerLive, bool HasEnded);
 }

@@ -22,7 +22,7 @@ internal sealed class ClosedByDefault : IAuthorizationMiddlewareResultHandler
     {
         if (authorizeResult.Succeeded)
         {
-            return IsLimited(context) && ScopeDemand.FindScope(policy) is null
+            return IsOfMesh(policy) && VerifiedToken.Of(context) is { IsLimited: true } && !ScopeDemand.IsNamedBy(policy.Requirements)
                 ? CommonFailures.InsufficientScope(scope: null).ExecuteAsync(context)
                 : next(context);
         }
@@ -73,7 +73,7 @@ internal sealed class ClosedByDefault : IAuthorizationMiddlewareResultHandler
     private static Failure? FindScopeRefusal(
         HttpContext context, AuthorizationPolicy policy, IEnumerable<IAuthorizationRequirement> failed)
     {
-        if (VerifiedToken.Of(context) is not { Scopes: not null } key || !IsOfMesh(context))
+        if (VerifiedToken.Of(context) is not { Scopes: { } scopes } key || !IsOfMesh(policy))
         {
             return null;
         }
@@ -81,14 +81,13 @@ internal sealed class ClosedByDefault : IAuthorizationMiddlewareResultHandler
         // A key proves nothing again, so a step-up is no answer to it.
         var isCause = key.IsLimited || failed.Any(requirement => requirement is RecentSignIn or TwoFactors
             or ScopeDemand { IsForAdmins: false } or ScopeDemand { IsMeshEnough: false });
-        return isCause ? CommonFailures.InsufficientScope(ScopeDemand.FindScope(policy)) : null;
+        return isCause ? CommonFailures.InsufficientScope(ScopeDemand.FindMissing(policy, scopes)) : null;
     }
 
-    // The request may have a token of the mesh and be judged by another scheme of the service.
-    private static bool IsLimited(HttpContext context) => VerifiedToken.Of(context) is { IsLimited: true } && IsOfMesh(context);
-
-    private static bool IsOfMesh(HttpContext context) =>
-        context.User.Identities.Any(identity => identity.AuthenticationType == JwtBearerDefaults.AuthenticationScheme);
+    // The request may have a token of the mesh and be judged by another scheme of the service. The identities of the caller do not tell:
+    // a service may transform them.
+    private static bool IsOfMesh(AuthorizationPolicy policy) =>
+        policy.AuthenticationSchemes.Count == 0 || policy.AuthenticationSchemes.Contains(JwtBearerDefaults.AuthenticationScheme);
 }
 
 internal static class ClosedByDefaultServices
@@ -108,5 +107,6 @@ internal static class ClosedByDefaultServices
         services.AddSingleton<IAuthorizationMiddlewareResultHandler, ClosedByDefault>();
         services.AddSingleton<StepUpJudge>();
         services.AddSingleton<IAuthorizationHandler, StepUpHandler>();
+        services.AddSingleton<IAuthorizationHandler, LimitedTokens>();
     }
 }

@@ -3,6 +3,7 @@ using AuthMesh.Tokens;
 using Microsoft.AspNetCore.Authentication.JwtBearer;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
 
 namespace AuthMesh.Access;
 
@@ -74,9 +75,14 @@ internal sealed class ScopeDemand : AuthorizationHandler<ScopeDemand>, IAuthoriz
     public static AuthorizationPolicy PolicyFor(ScopeDemand demand) =>
         new AuthorizationPolicyBuilder(JwtBearerDefaults.AuthenticationScheme).RequireAuthenticatedUser().AddRequirements(demand).Build();
 
-    /// <summary>The first scope that a policy names, or null. A limited token passes no policy without one, whoever wrote it.</summary>
-    public static string? FindScope(AuthorizationPolicy policy) =>
-        policy.Requirements.OfType<ScopeDemand>().Select(demand => demand.Scope).FirstOrDefault(scope => scope is not null);
+    /// <summary>Whether the requirements name a scope. A limited token passes no policy without one, whoever wrote it.</summary>
+    public static bool IsNamedBy(IEnumerable<IAuthorizationRequirement> requirements) =>
+        requirements.Any(requirement => requirement is ScopeDemand { Scope: not null });
+
+    /// <returns>The first scope that a policy names and a token lacks; null if none would open the endpoint to it.</returns>
+    public static string? FindMissing(AuthorizationPolicy policy, string[] scopes) =>
+        policy.Requirements.OfType<ScopeDemand>().Select(demand => demand.Scope)
+            .FirstOrDefault(scope => scope is not null && Array.IndexOf(scopes, scope) < 0);
 
     /// <param name="scopes">The token's; null for a sign-in.</param>
     /// <param name="role">The token's; null if it has none.</param>
@@ -107,4 +113,27 @@ internal sealed class ScopeDemand : AuthorizationHandler<ScopeDemand>, IAuthoriz
     }
 
     private bool IsUnlimited(string[]? scopes) => scopes is null || (IsMeshEnough && Array.IndexOf(scopes, Scopes.Mesh) >= 0);
+}
+
+/// <summary>
+/// Fails every policy of an endpoint that names no scope, for a limited token. <see cref="ClosedByDefault"/> answers so, too; this also
+/// holds where a service puts another <see cref="IAuthorizationMiddlewareResultHandler"/> in its place.
+/// </summary>
+internal sealed class LimitedTokens : IAuthorizationHandler
+{
+    public Task HandleAsync(AuthorizationHandlerContext context)
+    {
+        // Code that asks for a policy inside an endpoint judges a caller whom the endpoint has admitted.
+        if (context.Resource is HttpContext or Endpoint && !ScopeDemand.IsNamedBy(context.Requirements)
+            && context.User.Identities.Any(IsLimited))
+        {
+            context.Fail();
+        }
+
+        return Task.CompletedTask;
+    }
+
+    private static bool IsLimited(ClaimsIdentity identity) =>
+        identity.AuthenticationType == JwtBearerDefaults.AuthenticationScheme
+        && identity.HasClaim(claim => claim.Type == AccessTokenClaims.Scope) && !identity.HasClaim(claim => claim.Type == AccessTokenClaims.Role);
 }

@@ -86,7 +86,7 @@ internal sealed class FrameworkParts
     private static Type? TypeOf(ServiceDescriptor service) => service.IsKeyedService ? null : service.ImplementationType;
 
     private static bool IsKnown(Type? handler) =>
-        handler == typeof(PassThroughAuthorizationHandler) || handler == typeof(StepUpHandler);
+        handler == typeof(PassThroughAuthorizationHandler) || handler == typeof(StepUpHandler) || handler == typeof(LimitedTokens);
 
     private static bool IsFrameworks(ServiceDescriptor service) => TypeOf(service) is { } type && IsFrameworks(type);
 

@@ -6,6 +6,7 @@ using AuthMesh.Tests.ShortPath;
 using AuthMesh.Tokens;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authorization;
+using Microsoft.AspNetCore.Authorization.Policy;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
@@ -75,6 +76,8 @@ public sealed class ScopeTests(ScopeTests.Services services) : IClassFixture<Sco
         Assert.EndsWith(", scope=\"orders.read\"", refused.Header("WWW-Authenticate"), StringComparison.Ordinal);
         (await caller.GetAsync("/signed-in", Token(Other)))
             .AssertError(403, "insufficient_scope", "The scopes of this key do not allow this");
+        (await caller.GetAsync("/two-scopes", Token(Orders)))
+            .AssertError(403, "insufficient_scope", "This needs a key with the scope orders.list");
         (await caller.GetAsync("/recent", Token(Mesh))).AssertError(403, "insufficient_scope"); // a key cannot step up
         (await caller.GetAsync("/admin", Token(Mesh))).AssertError(403, "forbidden", "Admin access required");
     }
@@ -106,6 +109,35 @@ public sealed class ScopeTests(ScopeTests.Services services) : IClassFixture<Sco
         using var caller = new Caller(service.Address);
 
         Assert.Equal(200, (await caller.GetAsync("/second", Token(Orders))).Status);
+    }
+
+    public static TheoryData<string> OwnParts => ["a claims transformation", "a result handler", "an authorization handler"];
+
+    [Theory]
+    [MemberData(nameof(OwnParts))]
+    public async Task A_part_of_the_services_own_opens_nothing_to_a_limited_token(string part)
+    {
+        await using var service = await TestService.StartAsync(
+            after: builder =>
+            {
+                AddPolicies(builder);
+                _ = part switch
+                {
+                    "a claims transformation" => builder.Services.AddSingleton<IClaimsTransformation, Rebuild>(),
+                    "a result handler" => builder.Services.AddSingleton<IAuthorizationMiddlewareResultHandler, AuthorizationMiddlewareResultHandler>(),
+                    _ => builder.Services.AddSingleton<IAuthorizationHandler, NothingToSay>(),
+                };
+            },
+            use: Use);
+        using var caller = new Caller(service.Address);
+
+        foreach (var path in (string[])["/claim", "/own-policy"])
+        {
+            Assert.Equal(403, (await caller.GetAsync(path, Token(Orders))).Status);
+            Assert.Equal(200, (await caller.GetAsync(path, Token(SignIn))).Status);
+        }
+
+        Assert.Equal(200, (await caller.GetAsync("/orders", Token(SignIn))).Status);
     }
 
     [Theory]
@@ -230,6 +262,18 @@ public sealed class ScopeTests(ScopeTests.Services services) : IClassFixture<Sco
             await remembering.DisposeAsync();
             await forgetful.DisposeAsync();
         }
+    }
+
+    /// <summary>Makes a new identity of the caller, with a type of its own.</summary>
+    private sealed class Rebuild : IClaimsTransformation
+    {
+        public Task<ClaimsPrincipal> TransformAsync(ClaimsPrincipal principal) => Task.FromResult(
+            new ClaimsPrincipal([principal.Identities.First(), new ClaimsIdentity(principal.Claims, "Rebuilt")]));
+    }
+
+    private sealed class NothingToSay : IAuthorizationHandler
+    {
+        public Task HandleAsync(AuthorizationHandlerContext context) => Task.CompletedTask;
     }
 
     /// <summary>Signs everybody in.</summary>

@@ -1,6 +1,7 @@
 using AuthMesh.Tests.Harness;
 using AuthMesh.Tests.Sessions;
 using Microsoft.IdentityModel.JsonWebTokens;
+using Npgsql;
 
 namespace AuthMesh.Tests.ApiKeys;
 
@@ -37,6 +38,7 @@ public sealed class KeyRaceTests(TwoReplicas mesh, ITestOutputHelper output)
         }
 
         output.WriteLine($"{minted} tokens in {Rounds} rounds");
+        Assert.InRange(minted, 1, 2 * Rounds); // otherwise no round was a race
     }
 
     [Fact]
@@ -75,6 +77,64 @@ public sealed class KeyRaceTests(TwoReplicas mesh, ITestOutputHelper output)
             {
                 Assert.Equal(401, answers[1].Status);
             }
+        }
+    }
+
+    public static TheoryData<string> Orders => ["sign out everywhere else", "delete", "create"];
+
+    /// <summary>Another transaction holds the user's row and changes what the request waits for.</summary>
+    [Theory]
+    [MemberData(nameof(Orders))]
+    public async Task A_request_that_waited_for_the_account_sees_what_happened_meanwhile(string request)
+    {
+        var user = await mesh.Gateway.SignUpAsync();
+        var key = await mesh.Replica(0).AddKeyAsync(user.Token, "mesh");
+        await using var holder = new NpgsqlConnection(mesh.Database.ConnectionString);
+        await holder.OpenAsync(TestContext.Current.CancellationToken);
+        await using var transaction = await holder.BeginTransactionAsync(TestContext.Current.CancellationToken);
+        await RunAsync("SELECT 1 FROM users WHERE id = $1 FOR NO KEY UPDATE", user.UserId);
+
+        var waiting = request switch
+        {
+            "create" => mesh.Replica(0).CreateKeyAsync(user.Token, scopes: "mesh"),
+            "delete" => mesh.Replica(0).DeleteKeyAsync(user.Token, key.Id),
+            _ => mesh.Replica(0).CallAsync(HttpMethod.Delete, "/account/sessions", user.Token),
+        };
+        await Patience.UntilAsync(() => mesh.Database.ScalarAsync<bool>(
+            "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND locktype IN ('transactionid', 'tuple'))"));
+        var added = Guid.NewGuid();
+        await RunAsync(
+            request == "sign out everywhere else"
+                ? $"""
+                  INSERT INTO sessions (
+                      id, kind, user_id, epoch, created_at, last_used_at, expires_at, device, network, methods, name, scopes, key_hash)
+                  SELECT '{added}', kind, user_id, epoch, now(), now(), expires_at, '', '', methods, 'late', scopes, sha256(id::text::bytea)
+                  FROM sessions WHERE id = $1
+                  """
+                : "UPDATE sessions SET ended_at = now() WHERE id = $1",
+            request == "create" ? user.SessionId : key.Id);
+        await transaction.CommitAsync(TestContext.Current.CancellationToken);
+
+        switch (request)
+        {
+            case "create":
+                (await waiting).AssertError(401, "invalid_token"); // the session ended meanwhile
+                break;
+            case "delete":
+                (await waiting).AssertError(404, "key_not_found");
+                break;
+            default:
+                Assert.Equal("2", (await waiting).Member("ended_keys"));
+                Assert.True(await mesh.Database.HasEndedAsync(added));
+                break;
+        }
+
+        async Task RunAsync(string sql, Guid id)
+        {
+            await using var command = holder.CreateCommand();
+            command.CommandText = sql;
+            command.Parameters.Add(new NpgsqlParameter { Value = id });
+            await command.ExecuteNonQueryAsync(TestContext.Current.CancellationToken);
         }
     }
 

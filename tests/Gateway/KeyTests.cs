@@ -128,15 +128,92 @@ public sealed class KeyTests : IClassFixture<LoneGateway>
 
     [Theory]
     [InlineData("/protected?access_token={0}")]
+    [InlineData("/protected?a=b&api_key={0}&c")]
+    [InlineData("/open/x?key={0}")]
+    [InlineData("/open/x?keyx{0}x")]
+    [InlineData("/echo/x?{0}")]
+    [InlineData("/no-such-path?access_token={0}")]
+    public async Task A_key_in_an_address_is_refused_on_every_route(string path)
+    {
+        var (key, _) = Identity.AddKey("mesh");
+
+        var answer = await gateway.Caller.GetAsync(path.Replace("{0}", key, StringComparison.Ordinal), key);
+
+        answer.AssertError(400, "invalid_request");
+        Assert.Equal(0, Exchanges);
+        var twin = path.Replace("{0}", "amx" + key[3..], StringComparison.Ordinal);
+        Assert.Equal(path.StartsWith("/no", StringComparison.Ordinal) ? 404 : 200, (await gateway.Caller.GetAsync(twin, key)).Status);
+    }
+
+    [Theory]
     [InlineData("/events?access_token={0}")]
     [InlineData("/live?access_token={0}")]
     [InlineData("/events?ACCESS_TOKEN={0}")]
-    public async Task A_key_in_an_address_is_refused(string path)
+    public async Task A_stream_takes_no_key_from_its_address(string path)
     {
         var answer = await gateway.Caller.GetAsync(path.Replace("{0}", Identity.AddKey("mesh").Key, StringComparison.Ordinal));
 
-        Assert.Equal(401, answer.Status);
+        Assert.Contains(answer.Status, (int[])[400, 401]);
         Assert.Equal(0, Exchanges);
+    }
+
+    [Fact]
+    public async Task Other_credentials_beside_a_key_pass_on_a_route_for_everybody()
+    {
+        var (key, _) = Identity.AddKey("mesh");
+
+        var answer = await GetAsync("/open/x", $"Bearer eyJ.one.two, Bearer {key}, Bearer eyJ.three.am_x");
+
+        Assert.Equal(
+            ["Bearer eyJ.one.two", "Bearer eyJ.three.am_x"],
+            answer.ArrivedHeader("Authorization")!.Split(',', StringSplitOptions.TrimEntries));
+    }
+
+    [Fact]
+    public async Task A_key_in_basic_credentials_is_refused_and_other_basic_credentials_are_not_for_the_mesh()
+    {
+        var key = Identity.AddKey("mesh").Key;
+        foreach (var pair in (string[])[key + ":", "user:" + key, "x:y" + key])
+        {
+            var header = "Basic " + Convert.ToBase64String(System.Text.Encoding.UTF8.GetBytes(pair));
+            (await GetAsync("/protected", header)).AssertError(401, "invalid_token");
+            Assert.Null((await GetAsync("/open/x", header)).ArrivedHeader("Authorization"));
+        }
+
+        Assert.Equal(0, Exchanges);
+        Assert.Equal("Basic dXNlcjpwYXNz", (await GetAsync("/open/x", "Basic dXNlcjpwYXNz")).ArrivedHeader("Authorization"));
+    }
+
+    [Fact]
+    public async Task A_refused_key_counts_although_its_client_left()
+    {
+        const int Limit = 20;
+        await using var limited = new LoneGateway(new()
+        {
+            ["Gateway:RateLimits:LimitLoopback"] = "true",
+            ["Gateway:RateLimits:Anonymous:Requests"] = Limit.ToString(CultureInfo.InvariantCulture),
+            ["Gateway:RateLimits:Anonymous:Window"] = "1.00:00:00",
+        });
+        await limited.InitializeAsync();
+        var answer = new TaskCompletionSource();
+        limited.Identity.BeforeAnswering(_ => answer.Task);
+
+        // The clients leave while the identity service is asked.
+        using var leaving = new CancellationTokenSource();
+        using var http = new HttpClient { BaseAddress = limited.Caller.Address };
+        var requests = Enumerable.Range(0, Limit).Select(_ =>
+        {
+            var request = new HttpRequestMessage(HttpMethod.Get, "/protected");
+            request.Headers.Authorization = new("Bearer", KeyText.Create());
+            return http.SendAsync(request, leaving.Token);
+        }).ToList();
+        await Patience.UntilAsync(() => Task.FromResult(limited.Identity.TotalExchanges == Limit));
+        await leaving.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Task.WhenAll(requests));
+        answer.SetResult();
+
+        await Patience.UntilAsync(async () => (await limited.Caller.GetAsync("/protected", "am_junk")).Status == 429);
+        Assert.Equal(Limit, limited.Identity.TotalExchanges);
     }
 
     [Fact]

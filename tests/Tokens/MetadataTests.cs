@@ -24,7 +24,7 @@ public sealed class MetadataTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public async Task The_metadata_names_exactly_the_claims_of_a_token()
+    public async Task The_metadata_names_exactly_the_claims_of_the_tokens_of_sign_ins_and_keys()
     {
         var user = await mesh.Gateway.SignUpAsync();
         await mesh.Database.ProveAsync(user.UserId, EmailCalls.NewAddress());
@@ -32,7 +32,7 @@ public sealed class MetadataTests(ProductionMesh mesh)
         var named = (await mesh.Gateway.GetAsync("/.well-known/openid-configuration")).Json.GetProperty("claims_supported");
 
         Assert.Equal(
-            TokenText.Payload(token).Select(claim => claim.Key).Order(StringComparer.Ordinal),
+            TokenText.Payload(token).Select(claim => claim.Key).Append("scope").Order(StringComparer.Ordinal),
             named.EnumerateArray().Select(name => name.GetString()).Order(StringComparer.Ordinal));
     }
 

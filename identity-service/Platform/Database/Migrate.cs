@@ -72,7 +72,20 @@ internal sealed partial class Migrate(IdentityDb db, Primary database, ILogger<M
         }
 
         db.Database.SetCommandTimeout(TimeSpan.FromMinutes(5)); // a change to a large table may take longer than any request
-        await db.Database.MigrateAsync(cancellationToken);
+        await db.Database.OpenConnectionAsync(cancellationToken); // keeps the settings of the session until it is closed
+        try
+        {
+            // A change waits for every statement on its table, such as those of a backup, and all later statements wait behind it. So it
+            // gives up soon, and the start tries again.
+            await db.Database.ExecuteSqlRawAsync("SET lock_timeout = '3s'", cancellationToken);
+            await db.Database.MigrateAsync(cancellationToken);
+        }
+        finally
+        {
+            await db.Database.ExecuteSqlRawAsync("RESET lock_timeout", CancellationToken.None);
+            await db.Database.CloseConnectionAsync();
+        }
+
         LogMigrated(string.Join(", ", pending));
     }
 

@@ -29,14 +29,23 @@ namespace AuthMesh.Identity.Platform.Database.Migrations
                 type: "text[]",
                 nullable: true);
 
-            // The check belongs to the new column. It holds for every row of the version before, which does not know the columns.
+            migrationBuilder.AddColumn<string>(
+                name: "kind",
+                table: "sessions",
+                type: "character varying(16)",
+                maxLength: 16,
+                nullable: false,
+                defaultValue: "sign_in");
+
+            // NOT VALID, because it holds for every row of the version before, which does not know the columns. Otherwise PostgreSQL would
+            // read the table while nobody can sign in.
             migrationBuilder.Sql(
                 """
-                ALTER TABLE sessions ADD COLUMN kind character varying(16) NOT NULL DEFAULT 'sign_in' CONSTRAINT ck_sessions_kind CHECK (
+                ALTER TABLE sessions ADD CONSTRAINT ck_sessions_kind CHECK (
                     kind IN ('sign_in', 'application', 'service', 'key')
                     AND (kind = 'key') = (key_hash IS NOT NULL)
                     AND (kind <> 'key' OR name IS NOT NULL AND COALESCE(cardinality(scopes), 0) > 0)
-                    AND (kind <> 'sign_in' OR scopes IS NULL))
+                    AND (kind <> 'sign_in' OR scopes IS NULL)) NOT VALID
                 """);
 
             migrationBuilder.CreateIndex(
