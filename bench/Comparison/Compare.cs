@@ -69,7 +69,8 @@ internal static class Compare
         var charts = sections.ToDictionary(section => section.Group.Name, section => Chart.Draw(section).ToString());
         if (output is not null)
         {
-            await File.WriteAllTextAsync(output.FullName, Table.ForReaders(sections, failures, Machine.Describe()), cancellation);
+            var machine = Machine.Describe(("nginx", "-v"), ("haproxy", "-v"), ("wrk", "-v"));
+            await File.WriteAllTextAsync(output.FullName, Table.ForReaders(sections, failures, machine), cancellation);
             var folder = output.Directory!.CreateSubdirectory(Table.ChartFolder);
             foreach (var (name, chart) in charts)
             {

@@ -8,7 +8,8 @@ namespace AuthMesh.Bench.Comparison;
 /// <summary>Describes a run: time, versions and machine.</summary>
 internal static partial class Machine
 {
-    public static string Describe()
+    /// <param name="peers">The programs that the run compared with, and their option for the version.</param>
+    public static string Describe(params IEnumerable<(string Program, string Option)> peers)
     {
         var processor = File.ReadLines("/proc/cpuinfo")
             .FirstOrDefault(line => line.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[1].Trim() ?? "a processor";
@@ -17,7 +18,7 @@ internal static partial class Machine
             {TimeProvider.System.GetUtcNow():yyyy-MM-dd HH:mm} UTC, commit {Line("git", "rev-parse", "--short", "HEAD")},
             {Environment.ProcessorCount} cores of {processor}, {memory:0} GiB,
             {RuntimeInformation.OSDescription}, {RuntimeInformation.FrameworkDescription},
-            {Line("nginx", "-v")}, {Line("haproxy", "-v")}, {Line("wrk", "-v")}, {Postgres()}.
+            {string.Concat(peers.Select(peer => Line(peer.Program, peer.Option) + ", "))}{Postgres()}.
             """);
     }
 

@@ -40,7 +40,7 @@ internal static class Migrations
 
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"Six replicas of the identity service that start at once on an empty database: all ready after {seconds:0.0} s, "
+            $"Six replicas of the identity service that start at once on an empty database: ready after {seconds:0.0} s, "
             + $"and one of them applied the {applied} migrations.");
     }
 }
