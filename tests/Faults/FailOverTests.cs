@@ -130,7 +130,16 @@ public sealed class FailOverTests(PostgresPair pair)
         await pair.Second.KillAsync();
         await SearchAsync(TimeSpan.FromSeconds(1));
         Assert.Contains("was a primary earlier", Assert.Throws<NoPrimaryException>(primary.ThrowIfMissing).Message);
-        await SearchAsync(TimeSpan.FromSeconds(59));
+        await SearchAsync(TimeSpan.FromSeconds(58));
+        Assert.Throws<NoPrimaryException>(primary.ThrowIfMissing);
+
+        // While it is silent, its minute begins anew.
+        pair.First.Suspend();
+        await SearchAsync(TimeSpan.FromSeconds(1));
+        pair.First.Resume();
+        await SearchAsync(TimeSpan.FromSeconds(3));
+        Assert.Throws<NoPrimaryException>(primary.ThrowIfMissing);
+        await SearchAsync(TimeSpan.FromSeconds(58));
         Assert.Throws<NoPrimaryException>(primary.ThrowIfMissing);
         await SearchAsync(TimeSpan.FromSeconds(2));
         Assert.Equal(pair.First.Port, await PortAsync());
@@ -166,6 +175,33 @@ public sealed class FailOverTests(PostgresPair pair)
 
         await using var again = await primary.OpenConnectionAsync(stop); // the one of the pool
         Assert.Equal(pair.First.Port, again.Port);
+    }
+
+    [Fact]
+    public async Task A_full_server_stays_the_primary_beside_one_that_it_replaced()
+    {
+        await pair.WholeAsync();
+        await pair.OfFirst.ExecuteAsync("DROP ROLE IF EXISTS limited; CREATE ROLE limited LOGIN CONNECTION LIMIT 1 PASSWORD 'limited'");
+        const string Exists = "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = 'limited')";
+        await Patience.UntilAsync(() => pair.OfSecond.ScalarAsync<bool>(Exists));
+        await pair.PromoteSecondAsync();
+        await Patience.UntilAsync(async () => await pair.OfSecond.ScalarAsync<bool>("SELECT NOT pg_is_in_recovery()"));
+        var settings = new NpgsqlConnectionStringBuilder(pair.ConnectionString()) { Username = "limited", Password = "limited" };
+        var clock = new FakeTimeProvider();
+        await using var primary = new Primary(
+            Options.Create(new DatabaseOptions { ConnectionString = settings.ConnectionString }), clock, NullLoggerFactory.Instance);
+        await using (var connection = await primary.OpenConnectionAsync(TestContext.Current.CancellationToken))
+        {
+            Assert.Equal(pair.Second.Port, connection.Port);
+            foreach (var seconds in (int[])[1, 61, 61])
+            {
+                clock.Advance(TimeSpan.FromSeconds(seconds));
+                await primary.Search();
+            }
+        }
+
+        await using var again = await primary.OpenConnectionAsync(TestContext.Current.CancellationToken);
+        Assert.Equal(pair.Second.Port, again.Port);
     }
 
     [Fact]

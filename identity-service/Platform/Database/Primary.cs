@@ -18,8 +18,8 @@ internal sealed partial class Primary : IAsyncDisposable, IDisposable
     // While no host is a primary, each failed request asks for a search.
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500);
 
-    // Patroni demotes a primary that was replaced within its ttl, 30 s by default. If a primary of a lower timeline stays alone for longer,
-    // the cluster was restored.
+    // Patroni demotes a primary that was replaced within its ttl, 30 s by default. If a primary of a lower timeline is the only one for
+    // longer, the cluster was restored.
     private static readonly TimeSpan DemotionTime = TimeSpan.FromMinutes(1);
 
     // The commit of this record waits like any other, and it comes after everything that was read.
@@ -162,21 +162,24 @@ internal sealed partial class Primary : IAsyncDisposable, IDisposable
     private async Task SearchAsync()
     {
         var answers = await FindPrimary.AskAsync(hosts, host => host.Probe, clock);
-        if (FindPrimary.Newest(answers) is not { Host: var found } newest)
+        var newest = FindPrimary.Newest(answers);
+        var isEarlier = newest?.Timeline < timeline;
+        if (newest is null || isEarlier)
         {
             // A server without a free place for this question may still serve the connections of the pool.
             var isFull = answers.Any(answer => answer.Host == current
                 && answer.Refusal is PostgresException { SqlState: PostgresErrorCodes.TooManyConnections });
-            missing = isFull ? null : FindPrimary.Reason(answers);
-            return;
+            replacedAt = isEarlier && !isFull ? replacedAt ?? clock.GetTimestamp() : null;
+            if (replacedAt is not { } since || clock.GetElapsedTime(since) < DemotionTime)
+            {
+                missing = isFull ? null
+                    : newest is null ? FindPrimary.Reason(answers)
+                    : new NpgsqlException($"{newest.Host.Name} was a primary earlier, and the one that replaced it does not answer");
+                return;
+            }
         }
 
-        if (newest.Timeline < timeline && clock.GetElapsedTime(replacedAt ??= clock.GetTimestamp()) < DemotionTime)
-        {
-            missing = new NpgsqlException($"{found.Name} was a primary earlier, and the one that replaced it does not answer");
-            return;
-        }
-
+        var found = newest!.Host;
         (timeline, replacedAt, missing) = (newest.Timeline!.Value, null, null);
         if (found == current)
         {
