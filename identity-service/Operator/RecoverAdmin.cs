@@ -27,7 +27,11 @@ internal static class RecoverAdmin
         var password = FirstAdmin.GeneratePassword();
         var hash = services.GetRequiredService<PasswordHashing>().Hash(password);
 
-        var user = await db.Users.FirstOrDefaultAsync(user => user.NormalizedUsername == username.Normalized, cancellationToken);
+        // Locked, because a change of the password at this moment raises the epoch too, and would hide this one.
+        await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
+        var user = (await db.Users
+            .FromSql($"SELECT * FROM users WHERE normalized_username = {username.Normalized} FOR NO KEY UPDATE")
+            .ToListAsync(cancellationToken)).SingleOrDefault();
         var isNew = user is null;
         if (user is null)
         {
@@ -50,7 +54,6 @@ internal static class RecoverAdmin
         }
 
         // The operator knows the owner by other means, so a lost second factor goes too.
-        await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
         await db.SaveChangesAsync(cancellationToken);
         if (!isNew)
         {
