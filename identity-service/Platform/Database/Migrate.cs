@@ -1,3 +1,4 @@
+using System.Data;
 using AuthMesh.Settings;
 using Microsoft.EntityFrameworkCore;
 using Npgsql;
@@ -10,7 +11,7 @@ namespace AuthMesh.Identity.Platform.Database;
 internal sealed class SchemaMissingException(string message) : Exception(message);
 
 /// <summary>Brings the schema to the version of this build. The caller holds the <see cref="PreparationLock"/>.</summary>
-internal sealed partial class Migrate(IdentityDb db, Primary database, ILogger<Migrate> logger)
+internal sealed partial class Migrate(IdentityDb db, Primary database, TimeProvider clock, ILogger<Migrate> logger)
 {
     private const int OldestServer = 15; // the oldest version in Debian and in the tests
 
@@ -72,21 +73,41 @@ internal sealed partial class Migrate(IdentityDb db, Primary database, ILogger<M
         }
 
         db.Database.SetCommandTimeout(TimeSpan.FromMinutes(5)); // a change to a large table may take longer than any request
-        await db.Database.OpenConnectionAsync(cancellationToken); // keeps the settings of the session until it is closed
-        try
+        while (!await TryMigrateAsync(cancellationToken))
         {
-            // A change waits for every statement on its table, such as those of a backup, and all later statements wait behind it. So it
-            // gives up soon, and the start tries again.
-            await db.Database.ExecuteSqlRawAsync("SET lock_timeout = '3s'", cancellationToken);
-            await db.Database.MigrateAsync(cancellationToken);
-        }
-        finally
-        {
-            await db.Database.ExecuteSqlRawAsync("RESET lock_timeout", CancellationToken.None);
-            await db.Database.CloseConnectionAsync();
+            LogLocked();
+            await Task.Delay(TimeSpan.FromSeconds(1), clock, cancellationToken);
         }
 
         LogMigrated(string.Join(", ", pending));
+    }
+
+    /// <summary>
+    /// A change waits for every statement on its table, such as those of a backup, and all later statements wait behind it. So it gives up
+    /// soon, to try again.
+    /// </summary>
+    private async Task<bool> TryMigrateAsync(CancellationToken cancellationToken)
+    {
+        await db.Database.OpenConnectionAsync(cancellationToken); // keeps the settings of the session until it is closed
+        try
+        {
+            await db.Database.ExecuteSqlRawAsync("SET lock_timeout = '3s'", cancellationToken);
+            await db.Database.MigrateAsync(cancellationToken);
+            return true;
+        }
+        catch (PostgresException exception) when (exception.SqlState == PostgresErrorCodes.LockNotAvailable)
+        {
+            return false;
+        }
+        finally
+        {
+            if (db.Database.GetDbConnection().State == ConnectionState.Open) // otherwise it is broken, and leaves the pool
+            {
+                await db.Database.ExecuteSqlRawAsync("RESET lock_timeout", CancellationToken.None);
+            }
+
+            await db.Database.CloseConnectionAsync();
+        }
     }
 
     // Without any schema in reach, the first statement of a migration says so.
@@ -120,6 +141,9 @@ internal sealed partial class Migrate(IdentityDb db, Primary database, ILogger<M
 
     [LoggerMessage(LogLevel.Information, "Applied migrations: {Migrations}")]
     private partial void LogMigrated(string migrations);
+
+    [LoggerMessage(LogLevel.Warning, "Cannot change the schema while a long statement, such as a backup, uses a table. Trying again")]
+    private partial void LogLocked();
 
     [LoggerMessage(LogLevel.Information, "The schema is that of a newer version (migration {Migration}), which this version can use")]
     private partial void LogNewer(string migration);
