@@ -36,6 +36,7 @@ internal static class PagesModule
         AuthenticatorPage.Map(pages);
         RecoveryCodesPage.Map(pages);
         PasskeysPage.Map(pages);
+        KeysPage.Map(pages);
         SessionsPage.Map(pages);
         DeletePage.Map(pages);
     }

@@ -114,6 +114,19 @@ internal static class PageStates
             await page.GetByRole(AriaRole.Button, new() { Name = "Save" }).ClickAsync();
             await Assertions.Expect(page.GetByText("Name is required.")).ToBeVisibleAsync();
         },
+        ["keys-none"] = SignedInAt("/me/security/keys"),
+        ["keys-new"] = CreateKeyAsync,
+        ["keys"] = async (mesh, page) =>
+        {
+            await CreateKeyAsync(mesh, page);
+            await page.GetByRole(AriaRole.Link, new() { Name = "I have copied it" }).ClickAsync();
+        },
+        ["keys-refused"] = async (mesh, page) =>
+        {
+            await SignedInAt("/me/security/keys")(mesh, page);
+            await page.GetByLabel("Name", new() { Exact = true }).FillAsync("nightly backup");
+            await page.SendAsync(("Scopes", "orders.read orders.read"));
+        },
         ["second-factor-passkey"] = async (mesh, page) =>
         {
             var name = await page.SignUpWithPasskeyAsync(mesh);
@@ -234,6 +247,13 @@ internal static class PageStates
         await page.TakeCookiesAsync(mesh, visitor);
         await page.GotoAsync(path);
     };
+
+    private static async Task CreateKeyAsync(PagesMesh mesh, IPage page)
+    {
+        await SignedInAt("/me/security/keys")(mesh, page);
+        await page.GetByLabel("Name", new() { Exact = true }).FillAsync("nightly backup");
+        await page.SendAsync(("Scopes", "orders.read invoices.read"));
+    }
 
     private static async Task ToSecondFactorAsync(PagesMesh mesh, IPage page)
     {

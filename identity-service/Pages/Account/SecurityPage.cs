@@ -1,13 +1,15 @@
+using AuthMesh.Identity.ApiKeys;
 using AuthMesh.Identity.Pages.Frame;
 using AuthMesh.Identity.Platform.Database;
 using AuthMesh.Identity.SecondFactor;
 using AuthMesh.Identity.Sessions;
+using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Extensions.Options;
 
 namespace AuthMesh.Identity.Pages.Account;
 
 public sealed record SecurityModel(
-    Visit Visit, Form Form, bool HasPassword, bool IsTwoStep, bool HasTotp, int RecoveryCodes, int Passkeys, bool TrustsDevices)
+    Visit Visit, Form Form, bool HasPassword, bool IsTwoStep, bool HasTotp, int RecoveryCodes, int Passkeys, bool TrustsDevices, int Keys)
     : PageModel(Visit, Form)
 {
     public override string Title => "security.title";
@@ -27,13 +29,13 @@ internal static class SecurityPage
     }
 
     private static async Task<IResult> ShowAsync(
-        Visit visit, IdentityDb db, IOptions<SecondFactorOptions> options, CancellationToken cancellationToken) =>
+        Visit visit, IdentityDb db, ListKeys keys, IOptions<SecondFactorOptions> options, CancellationToken cancellationToken) =>
         await visit.FindAccountAsync(cancellationToken) is { } account
-            ? await RenderAsync(visit, Form.Empty, account, db, options, cancellationToken)
+            ? await RenderAsync(visit, Form.Empty, account, db, keys, options, cancellationToken)
             : visit.ToSignIn();
 
     private static async Task<IResult> ForgetDevicesAsync(
-        Visit visit, ForgetTrustedDevices forget, IdentityDb db, IOptions<SecondFactorOptions> options,
+        Visit visit, ForgetTrustedDevices forget, IdentityDb db, ListKeys keys, IOptions<SecondFactorOptions> options,
         CancellationToken cancellationToken)
     {
         if (await visit.FindAccountAsync(cancellationToken) is not { } account)
@@ -57,16 +59,17 @@ internal static class SecurityPage
             form.Refuse(refusal, visit.Language);
         }
 
-        return await RenderAsync(visit, form, account, db, options, cancellationToken);
+        return await RenderAsync(visit, form, account, db, keys, options, cancellationToken);
     }
 
     private static async Task<IResult> RenderAsync(
-        Visit visit, Form form, OwnAccount account, IdentityDb db, IOptions<SecondFactorOptions> options,
+        Visit visit, Form form, OwnAccount account, IdentityDb db, ListKeys keys, IOptions<SecondFactorOptions> options,
         CancellationToken cancellationToken)
     {
+        var found = (await keys.RunAsync(visit.Context, cancellationToken)).Result as Ok<KeysResponse>;
         var factors = await EnabledFactors.FindAsync(db, account.Id, cancellationToken);
         return visit.Show(Security.Create(new SecurityModel(
             visit, form, account.PasswordHash is not null, account.TwoStep, factors.Totp, factors.RecoveryCodes, factors.Passkeys,
-            options.Value.TrustDevices)));
+            options.Value.TrustDevices, found?.Value?.Keys.Count ?? 0)));
     }
 }
