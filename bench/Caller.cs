@@ -28,6 +28,16 @@ internal sealed class Caller(Uri address) : IDisposable
         return answer.StatusCode;
     }
 
+    /// <summary>Sends a request that must succeed, with one header.</summary>
+    public async Task<JsonElement> ReadAsync(HttpMethod method, string path, object body, (string Name, string Value) header)
+    {
+        using var request = new HttpRequestMessage(method, path) { Content = JsonContent.Create(body) };
+        request.Headers.Add(header.Name, header.Value);
+        using var answer = await http.SendAsync(request);
+        answer.EnsureSuccessStatusCode();
+        return await answer.Content.ReadFromJsonAsync<JsonElement>();
+    }
+
     public async Task<(JsonElement Body, string Cookie)> PostAsync(string path, object body)
     {
         using var answer = await http.PostAsJsonAsync(path, body);

@@ -23,6 +23,7 @@ var root = new RootCommand("Measures AuthMesh, and runs checks that are too long
     RotationLoad.Define(),
     IdleQueries.Define(),
     FloodLoad.Define(),
+    JunkKeys.Define(),
     HashingWays.Define(),
     HashingService.Define(),
     FailureShapes.Define(),

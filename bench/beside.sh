@@ -1,8 +1,11 @@
 #!/usr/bin/env bash
-# Checks that an earlier commit serves beside this checkout, as during a deployment: bench/beside.sh [COMMIT]
-# Without a COMMIT, it takes the one before the newest migration. Needs the .NET SDK, PostgreSQL and the history of git; takes two minutes.
+# Checks that an earlier commit serves beside this checkout, as during a deployment: bench/beside.sh [--no-build] [COMMIT]
+# Without a COMMIT, it takes the one before the newest migration. With --no-build, it takes the last Release build and the services that
+# test.sh published. Needs the .NET SDK, PostgreSQL and the history of git; takes two minutes.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+no_build=
+if [ "${1:-}" = --no-build ]; then no_build=yes; shift; fi
 if [ $# -gt 0 ]; then
   commit=$1
 else
@@ -25,7 +28,12 @@ publish() { # publish SOURCE OUTPUT SERVICE...
   done
 }
 publish "$earlier/source" "$earlier/published" identity-service resource-service gateway
-publish . "$earlier/now" identity-service resource-service
-dotnet build bench/bench.csproj --configuration Release --nologo --verbosity quiet --consoleLoggerParameters:ErrorsOnly \
-  -p:RunAnalyzers=false
-dotnet bench/bin/Release/net10.0/bench.dll beside "$earlier/published" "$earlier/now"
+now=test-mesh/bin/published
+if [ -z "$no_build" ]; then
+  now=$earlier/now
+  publish . "$now" identity-service resource-service
+  dotnet build bench/bench.csproj --configuration Release --nologo --verbosity quiet --consoleLoggerParameters:ErrorsOnly \
+    -p:RunAnalyzers=false
+fi
+
+dotnet bench/bin/Release/net10.0/bench.dll beside "$earlier/published" "$now"

@@ -4,6 +4,7 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
 using AuthMesh.Bench.Comparison;
+using AuthMesh.Issuer;
 using AuthMesh.LocalMesh;
 using AuthMesh.TestMesh;
 
@@ -11,12 +12,13 @@ namespace AuthMesh.Bench.Revocations;
 
 /// <summary>
 /// Measures how long after the 200 of a revocation any replica still accepts the session. During the revocation, a watcher repeatedly calls
-/// every replica with the session's token, and the gateways with its cookie too. The figure ends with the last accepted request, so it
-/// includes that request's own time.
+/// every replica with the session's token, and the gateways with its cookie too. For a key, these are the token that the gateway would get
+/// for it, and the key itself. The figure ends with the last accepted request, so it includes that request's own time.
 /// </summary>
 internal static class RevocationDelay
 {
     private const int Revocations = 1_000;
+    private const string DeletionOfKey = "deletion of a key";
 
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(2); // between two requests to one replica
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
@@ -32,20 +34,27 @@ internal static class RevocationDelay
         ("change of the password", (gateway, victim) => gateway.SendAsync(
             HttpMethod.Post, "/account/password", victim.OtherToken,
             new { current_password = victim.Password, new_password = victim.Password + " anew" })),
+        (DeletionOfKey,
+            (gateway, victim) => gateway.SendAsync(HttpMethod.Delete, $"/account/keys/{victim.SessionId}", victim.OtherToken)),
     ];
 
     public static Command Define()
     {
         var count = new Option<int>("--count") { Description = "Number of sessions to revoke", DefaultValueFactory = _ => Revocations };
+        var kind = new Option<string?>("--kind") { Description = "One kind of revocation instead of all in turn" };
+        kind.AcceptOnlyFromAmong([.. Kinds.Select(known => known.Name)]);
         var command = new Command(
-            "revocation", "Measures the time from a revocation's answer to the last acceptance, over 2 replicas of each service") { count };
-        command.SetAction((parsed, cancellation) => RunAsync(parsed.GetValue(count), cancellation));
+            "revocation", "Measures the time from a revocation's answer to the last acceptance, over 2 replicas of each service")
+        {
+            count, kind,
+        };
+        command.SetAction((parsed, cancellation) => RunAsync(parsed.GetValue(count), parsed.GetValue(kind), cancellation));
         return command;
     }
 
     public static async Task<IReadOnlyList<Row>> MeasureAsync(Plan plan, CancellationToken cancellation)
     {
-        var worst = await RevokeAsync(plan.IsSmoke ? Kinds.Length : Revocations, cancellation);
+        var worst = await RevokeAsync(plan.IsSmoke ? Kinds.Length : Revocations, Kinds, cancellation);
         var delays = worst.Select(last => last.Delay).Order().ToList();
         var p99 = Percentile(delays, 0.99).TotalMilliseconds;
         return
@@ -61,15 +70,16 @@ internal static class RevocationDelay
         ];
     }
 
-    private static async Task<int> RunAsync(int count, CancellationToken cancellation)
+    private static async Task<int> RunAsync(int count, string? only, CancellationToken cancellation)
     {
-        var worst = await RevokeAsync(count, cancellation);
+        var kinds = Kinds.Where(kind => only is null || kind.Name == only).ToArray();
+        var worst = await RevokeAsync(count, kinds, cancellation);
         Console.WriteLine(
             $"{count} revocations, 2 replicas each of gateway, resource service and identity service; milliseconds from the answer to the");
         Console.WriteLine("last acceptance by any replica (0: none was accepted after the answer)");
         Console.WriteLine();
         Console.WriteLine($"{"",-26}{"count",8}{"p50",8}{"p90",8}{"p99",8}{"max",8}");
-        foreach (var kind in Kinds.Select(kind => kind.Name))
+        foreach (var kind in kinds.Select(kind => kind.Name))
         {
             Print(kind, [.. worst.Where(row => row.Kind == kind).Select(row => row.Delay)]);
         }
@@ -84,7 +94,7 @@ internal static class RevocationDelay
 
     /// <returns>For each revocation, the longest delay at any replica.</returns>
     private static async Task<IReadOnlyList<(string Kind, TimeSpan Delay, string Replica)>> RevokeAsync(
-        int count, CancellationToken cancellation)
+        int count, (string Name, Func<Caller, SignIn, Task<HttpStatusCode>> RunAsync)[] kinds, CancellationToken cancellation)
     {
         await using var mesh = await Mesh.StartAsync(
             new MeshOptions
@@ -96,14 +106,14 @@ internal static class RevocationDelay
             },
             cancellation);
         var gateways = mesh.Gateways.Select(service => new Caller(service.Address)).ToList();
-        var replicas = gateways.Select((caller, i) => new Replica($"gateway {i}", caller, "/protected", ByCookie: false))
-            .Concat(gateways.Select((caller, i) => new Replica($"gateway {i}, by cookie", caller, "/protected", ByCookie: true)))
+        var replicas = gateways.Select((caller, i) => new Replica($"gateway {i}", caller, "/protected", IsExchanged: false))
+            .Concat(gateways.Select((caller, i) => new Replica($"gateway {i}, by cookie or key", caller, "/protected", IsExchanged: true)))
             .Concat(
                 mesh.Resources.Select(
-                    (service, i) => new Replica($"resource {i}", new Caller(service.Address), "/protected", ByCookie: false)))
+                    (service, i) => new Replica($"resource {i}", new Caller(service.Address), "/protected", IsExchanged: false)))
             .Concat(
                 mesh.Identities.Select(
-                    (service, i) => new Replica($"identity {i}", new Caller(service.Address), "/account", ByCookie: false)))
+                    (service, i) => new Replica($"identity {i}", new Caller(service.Address), "/account", IsExchanged: false)))
             .ToList();
 
         var worst = new List<(string Kind, TimeSpan Delay, string Replica)>();
@@ -111,8 +121,9 @@ internal static class RevocationDelay
         {
             cancellation.ThrowIfCancellationRequested();
             var gateway = gateways[i % gateways.Count];
+            var kind = kinds[i % kinds.Length];
             var victim = await SignIn.CreateAsync(gateway);
-            var kind = Kinds[i % Kinds.Length];
+            victim = kind.Name == DeletionOfKey ? await victim.WithKeyAsync(gateway, mesh.Identity) : victim;
             var answered = new TaskCompletionSource<long>();
             var accepted = replicas.Select(_ => new TaskCompletionSource()).ToList();
             var watches = replicas.Zip(accepted, (replica, first) => WatchAsync(replica, victim, first, answered.Task)).ToList();
@@ -141,9 +152,9 @@ internal static class RevocationDelay
         while (deadline.Elapsed < Patience)
         {
             var isAfter = answered.IsCompleted;
-            var status = replica.ByCookie
-                ? await replica.Caller.SendAsync(HttpMethod.Get, replica.Path, null, null, victim.Cookie)
-                : await replica.Caller.SendAsync(HttpMethod.Get, replica.Path, victim.Token);
+            var status = !replica.IsExchanged ? await replica.Caller.SendAsync(HttpMethod.Get, replica.Path, victim.Token)
+                : victim.Key is null ? await replica.Caller.SendAsync(HttpMethod.Get, replica.Path, null, null, victim.Cookie)
+                : await replica.Caller.SendAsync(HttpMethod.Get, replica.Path, victim.Key);
             if (status == HttpStatusCode.OK)
             {
                 lastAccepted = Stopwatch.GetTimestamp();
@@ -175,11 +186,30 @@ internal static class RevocationDelay
         Console.WriteLine($"{name,-26}{delays.Count,8}{At(0.5),8}{At(0.9),8}{At(0.99),8}{At(1),8}");
     }
 
-    private sealed record Replica(string Name, Caller Caller, string Path, bool ByCookie);
+    private sealed record Replica(string Name, Caller Caller, string Path, bool IsExchanged);
 
-    /// <summary>A new user with the session to revoke and another session.</summary>
-    private sealed record SignIn(string Password, string Token, string RefreshToken, string Cookie, string SessionId, string OtherToken)
+    /// <summary>A new user with the session to revoke and another session. With a key, that is the session to revoke.</summary>
+    private sealed record SignIn(
+        string Password, string Token, string RefreshToken, string Cookie, string SessionId, string OtherToken, string? Key = null)
     {
+        public async Task<SignIn> WithKeyAsync(Caller gateway, ServiceProcess identity)
+        {
+            var made = await gateway.ReadAsync(
+                HttpMethod.Post, "/account/keys", new { name = "a key", scopes = (string[])["mesh", "account.read"] },
+                ("Authorization", "Bearer " + OtherToken));
+            var key = made.GetProperty("key").GetString()!;
+            using var inner = new Caller(identity.Address);
+            var exchanged = await inner.ReadAsync(
+                HttpMethod.Post, "/internal/keys/exchange", new { key },
+                (IssuerConnection.ServiceKeyHeader, identity.Settings["AuthMesh:ServiceKey"]));
+            return this with
+            {
+                Key = key,
+                SessionId = made.GetProperty("id").GetString()!,
+                Token = exchanged.GetProperty("token").GetString()!,
+            };
+        }
+
         public static async Task<SignIn> CreateAsync(Caller gateway)
         {
             var credentials = new { username = "u-" + Guid.NewGuid().ToString("N")[..12], password = "a password for a benchmark" };
