@@ -30,6 +30,7 @@ app.UseTrustedProxies();
 // answered before anything counts, and a handshake is marked before anything refuses it.
 app.UseRouting();
 app.UseListedOrigins();
+app.UseMiddleware<MisplacedKeys>();
 app.UseMiddleware<StreamRequests>();
 app.UseRateLimits();
 app.UseMiddleware<CrossSite>();

@@ -21,7 +21,8 @@ internal static class ScopedRoutes
     /// <exception cref="InvalidOperationException">The scope cannot be one, or the route uses our names itself.</exception>
     public static RouteConfig Complete(RouteConfig route, string key)
     {
-        if (route.Metadata?.Keys.Contains(Metadata, StringComparer.OrdinalIgnoreCase) is true || Policy.Equals(route.AuthorizationPolicy, StringComparison.OrdinalIgnoreCase))
+        if (route.Metadata?.Keys.Contains(Metadata, StringComparer.OrdinalIgnoreCase) is true
+            || Policy.Equals(route.AuthorizationPolicy, StringComparison.OrdinalIgnoreCase))
         {
             throw new InvalidOperationException(
                 $"{key} uses the name {Policy} or {Metadata}. Write {Scope}NAME as its AuthorizationPolicy.");
@@ -38,7 +39,8 @@ internal static class ScopedRoutes
                 AuthorizationPolicy = Policy,
                 // The proxy compares these names without case, too.
                 Metadata = new Dictionary<string, string>(
-                    route.Metadata ?? new Dictionary<string, string>(), StringComparer.OrdinalIgnoreCase) { [Metadata] = policy },
+                    route.Metadata ?? new Dictionary<string, string>(), StringComparer.OrdinalIgnoreCase)
+                { [Metadata] = policy },
             }
             : throw new InvalidOperationException($"{key}:AuthorizationPolicy is {policy}. A scope {ScopeDemand.Rule}.");
     }

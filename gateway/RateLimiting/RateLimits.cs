@@ -39,13 +39,13 @@ internal sealed class RateLimits(IOptions<GatewayOptions> gateway, TimeProvider 
         RateClass.Of(context) == RateClass.SignedIn && CountCaller(context) is { } refusal ? refusal.ExecuteAsync(context) : next(context);
 
     /// <summary>
-    /// Refuses a request that brings an unknown token or cookie from a network whose anonymous requests are used up. Callers with a cached
-    /// token in the same network do not come here.
+    /// Refuses a request that brings an unknown token from a network whose anonymous requests are used up. Callers with a cached token in
+    /// the same network do not come here.
     /// </summary>
     public Failure? RefuseStranger(HttpContext context) =>
         RateClass.Of(context) == RateClass.SignedIn ? CountNetwork(context, RequestLimit.Anonymous, counts: false) : null;
 
-    /// <summary>Counts a request whose token or cookie was not good.</summary>
+    /// <summary>Counts a request whose token was not good, or whose cookie or key has no cached token.</summary>
     public Failure? CountStranger(HttpContext context) =>
         RateClass.Of(context) == RateClass.SignedIn ? CountNetwork(context, RequestLimit.Anonymous) : null;
 

@@ -11,7 +11,7 @@ internal sealed class ApiKey : Credential
 {
     private const string Scheme = "Bearer "; // RFC 6750 §2.1
     private const string Basic = "Basic "; // RFC 7617, as curl -u sends it
-    private const int LongestBasic = 4096;
+    private const int LongestBasic = 8 * 1024;
 
     // RFC 6750 §2.1, without the = at a token's end. A JWT may contain am_ between such characters, though it seldom does.
     private static readonly SearchValues<char> TokenCharacters =
@@ -26,29 +26,29 @@ internal sealed class ApiKey : Credential
 
     public override string RefusalCode => "invalid_key";
 
-    /// <summary>
-    /// Whether the text holds a key in any place, or a word that begins like one. No service may see it, however the client misplaced it.
-    /// </summary>
+    /// <summary>Whether the text holds a key in any place. By the checksum, hardly any other text does.</summary>
     public static bool IsIn(ReadOnlySpan<char> text)
     {
-        for (int at, from = 0; (at = text[from..].IndexOf(KeyText.Prefix, StringComparison.Ordinal)) >= 0; from++)
+        for (int at; (at = text.IndexOf(KeyText.Prefix, StringComparison.Ordinal)) >= 0; text = text[(at + 1)..])
         {
-            from += at;
-            var isWord = from == 0 || !TokenCharacters.Contains(text[from - 1]);
-            if (isWord || (text.Length - from >= KeyText.Length && KeyText.IsValid(text.Slice(from, KeyText.Length))))
+            if (text.Length - at >= KeyText.Length && KeyText.IsValid(text.Slice(at, KeyText.Length)))
             {
                 return true;
             }
         }
 
-        return text.StartsWith(Basic, StringComparison.OrdinalIgnoreCase) && IsInBasic(text[Basic.Length..].Trim());
+        return false;
     }
 
+    /// <summary>
+    /// Whether the header Authorization holds a key, however the client misplaced it, or a word that begins like one. No service may see
+    /// it.
+    /// </summary>
     public static bool IsIn(StringValues authorization)
     {
         foreach (var header in authorization)
         {
-            if (IsIn(header.AsSpan()))
+            if (IsInCredentials(header))
             {
                 return true;
             }
@@ -62,7 +62,7 @@ internal sealed class ApiKey : Credential
     /// joins repeated headers with commas).
     /// </summary>
     public static StringValues RemoveFrom(StringValues authorization) => new(
-        [.. authorization.SelectMany(header => header!.Split(',', StringSplitOptions.TrimEntries)).Where(part => !IsIn(part.AsSpan()))]);
+        [.. authorization.SelectMany(header => header!.Split(',', StringSplitOptions.TrimEntries)).Where(part => !IsInCredentials(part))]);
 
     /// <returns>The text that the one header presents as a bearer token; empty if it has another form.</returns>
     public static ReadOnlySpan<char> Present(StringValues authorization) =>
@@ -78,14 +78,31 @@ internal sealed class ApiKey : Credential
         Content = JsonContent.Create(new KeyExchangeRequest(Text), GatewayJson.Default.KeyExchangeRequest),
     };
 
+    private static bool IsInCredentials(ReadOnlySpan<char> header) =>
+        IsIn(header)
+        || (header.StartsWith(Basic, StringComparison.OrdinalIgnoreCase) ? IsInBasic(header[Basic.Length..].Trim()) : HasWord(header));
+
+    private static bool HasWord(ReadOnlySpan<char> header)
+    {
+        for (var from = 0; header[from..].IndexOf(KeyText.Prefix, StringComparison.Ordinal) is var at and >= 0; from++)
+        {
+            from += at;
+            if (from == 0 || !TokenCharacters.Contains(header[from - 1]))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    // A user's name may begin with am_. A key in these credentials is whole.
     private static bool IsInBasic(ReadOnlySpan<char> credentials)
     {
         Span<byte> decoded = stackalloc byte[LongestBasic];
-        if (credentials.Length > LongestBasic || !Convert.TryFromBase64Chars(credentials, decoded, out var length))
-        {
-            return false;
-        }
-
-        return IsIn(Encoding.Latin1.GetString(decoded[..length]).AsSpan());
+        var padded = credentials.TrimEnd('=').ToString();
+        padded = padded.PadRight((padded.Length + 3) / 4 * 4, '=');
+        return padded.Length > LongestBasic
+            || (Convert.TryFromBase64String(padded, decoded, out var length) && IsIn(Encoding.Latin1.GetString(decoded[..length])));
     }
 }

@@ -4,8 +4,8 @@ using AuthMesh.Gateway.Streams;
 namespace AuthMesh.Gateway.Sessions;
 
 /// <summary>
-/// Puts the access token of a credential on its request. Refused credentials count against the client's network, and a network that has
-/// used up its count gets 429 without a question to the identity service.
+/// Puts the access token of a credential on its request. A credential whose token is not cached counts as a request of the client's
+/// network, before anybody is asked. So a flood of unknown ones gets 429, however slow the identity service is and whoever leaves.
 /// </summary>
 internal sealed class ExchangeCredential(SessionTokens tokens, RateLimits rates)
 {
@@ -14,10 +14,11 @@ internal sealed class ExchangeCredential(SessionTokens tokens, RateLimits rates)
     public async ValueTask<Outcome> RunAsync(HttpContext context, Credential? credential)
     {
         var isStream = StreamingRoutes.IsStreaming(context.GetEndpoint());
-        var exchanged = credential is null ? Exchanged.Refused
-            : !tokens.Holds(credential) && rates.RefuseStranger(context) is { } refusal ? new Exchanged(null, refusal)
-            : isStream ? await tokens.FindFreshAsync(credential)
-            : await tokens.FindAsync(credential); // to its end, even if the client leaves: a refusal counts then, too
+        var isHeld = credential is not null && tokens.Holds(credential);
+        var exchanged = !isHeld && rates.CountStranger(context) is { } tooMany ? new Exchanged(null, tooMany)
+            : credential is null ? Exchanged.Refused
+            : isStream ? await tokens.FindFreshAsync(credential, context.RequestAborted)
+            : await tokens.FindAsync(credential, context.RequestAborted);
         if (exchanged.Token is { } token)
         {
             context.Request.Headers.Authorization = token.Authorization;
@@ -29,8 +30,7 @@ internal sealed class ExchangeCredential(SessionTokens tokens, RateLimits rates)
             return new(exchanged, IsRefused: false);
         }
 
-        var isRefused = exchanged.Failure?.Status == StatusCodes.Status401Unauthorized;
-        return new(isRefused && rates.CountStranger(context) is { } tooMany ? new Exchanged(null, tooMany) : exchanged, isRefused);
+        return new(exchanged, IsRefused: exchanged.Failure?.Status == StatusCodes.Status401Unauthorized);
     }
 
     /// <param name="Exchanged">The token, or the answer.</param>

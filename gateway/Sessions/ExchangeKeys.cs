@@ -1,37 +1,28 @@
 using AuthMesh.Errors;
 using AuthMesh.Gateway.Streams;
 using AuthMesh.Tokens;
-using Microsoft.AspNetCore.Authorization;
-using Yarp.ReverseProxy.Model;
 
 namespace AuthMesh.Gateway.Sessions;
 
 /// <summary>
-/// Runs before authentication and replaces a key by its access token, as <see cref="SessionCookies"/> does for a cookie. No service sees a
-/// key. A route for everybody knows no callers by key, so the gateway only removes it there.
+/// Runs before authentication and replaces a key by its access token, as <see cref="SessionCookies"/> does for a cookie, on the same
+/// routes. No service sees a key. On other routes, the gateway only removes it.
 /// </summary>
 internal sealed partial class ExchangeKeys(
     RequestDelegate next, ExchangeCredential exchange, SessionTokens tokens, SessionMetrics metrics, ILogger<ExchangeKeys> logger)
 {
-    private static readonly Failure
-        Doubled = TokenRefusal.Doubled().Failure,
-        InAddress = CommonFailures.InvalidRequest("A key belongs into the header Authorization. Logs keep addresses: delete this key");
+    private static readonly Failure Doubled = TokenRefusal.Doubled().Failure;
 
     public Task InvokeAsync(HttpContext context)
     {
         var headers = context.Request.Headers;
-        if (context.Request.QueryString is { HasValue: true, Value: var query } && ApiKey.IsIn(query.AsSpan()))
-        {
-            return InAddress.ExecuteAsync(context);
-        }
-
         if (!ApiKey.IsIn(headers.Authorization))
         {
             return next(context);
         }
 
         var endpoint = context.GetEndpoint();
-        if (endpoint?.Metadata.GetMetadata<RouteModel>() is null || endpoint.Metadata.GetMetadata<IAllowAnonymous>() is not null)
+        if (SessionCookies.UseFor(endpoint) is not (CookieUse.Required or CookieUse.IfUsable))
         {
             headers.Authorization = ApiKey.RemoveFrom(headers.Authorization);
             return next(context);

@@ -31,14 +31,6 @@ internal sealed partial class SessionCookies(
 
     private readonly string name = CookieNames.Session(mesh.Value.Issuer);
 
-    private enum CookieUse
-    {
-        None,
-        Required,
-        IfUsable,
-        Passed,
-    }
-
     public Task InvokeAsync(HttpContext context)
     {
         var request = context.Request;
@@ -49,6 +41,22 @@ internal sealed partial class SessionCookies(
             ? next(context)
             : use == CookieUse.Passed ? PassAsync(context)
             : ExchangeAsync(context, isOptional: use == CookieUse.IfUsable);
+    }
+
+    /// <returns>What the endpoint's route needs the cookie for.</returns>
+    public static CookieUse UseFor(Endpoint? endpoint)
+    {
+        if (endpoint is not RouteEndpoint) // no route matches this path or method
+        {
+            return CookieUse.None;
+        }
+
+        return endpoint.Metadata.GetMetadata<RouteModel>()?.Config.Metadata?.GetValueOrDefault(Metadata) switch
+        {
+            IfUsable => CookieUse.IfUsable,
+            Passed => CookieUse.Passed,
+            _ => endpoint.Metadata.GetMetadata<IAllowAnonymous>() is null ? CookieUse.Required : CookieUse.None,
+        };
     }
 
     private Task PassAsync(HttpContext context)
@@ -109,23 +117,16 @@ internal sealed partial class SessionCookies(
     private static bool HasToken(StringValues authorization) =>
         authorization.Count > 1 || authorization is [{ } header] && header.StartsWith("Bearer", StringComparison.OrdinalIgnoreCase);
 
-    private static CookieUse UseFor(Endpoint? endpoint)
-    {
-        if (endpoint is not RouteEndpoint) // no route matches this path or method
-        {
-            return CookieUse.None;
-        }
-
-        return endpoint.Metadata.GetMetadata<RouteModel>()?.Config.Metadata?.GetValueOrDefault(Metadata) switch
-        {
-            IfUsable => CookieUse.IfUsable,
-            Passed => CookieUse.Passed,
-            _ => endpoint.Metadata.GetMetadata<IAllowAnonymous>() is null ? CookieUse.Required : CookieUse.None,
-        };
-    }
-
     [LoggerMessage(LogLevel.Information, "Session cookie refused: {Reason}")]
     private partial void LogRefused(string reason);
+}
+
+internal enum CookieUse
+{
+    None,
+    Required,
+    IfUsable,
+    Passed,
 }
 
 internal static class SessionCookieServices

@@ -17,11 +17,12 @@ internal sealed class SessionTokens(
     private readonly Lock gate = new(); // guards underWay, and the step from underWay to held
 
     /// <param name="credential">The cookie or key whose token is wanted.</param>
-    public ValueTask<Exchanged> FindAsync(Credential credential)
+    /// <param name="cancellationToken">Ends the wait of this caller; other callers continue to wait.</param>
+    public ValueTask<Exchanged> FindAsync(Credential credential, CancellationToken cancellationToken)
     {
         if (FindHeld(credential) is not { } token)
         {
-            return new(AskAsync(credential));
+            return new(AskAsync(credential, cancellationToken));
         }
 
         metrics.CountRemembered(credential);
@@ -38,14 +39,14 @@ internal sealed class SessionTokens(
     /// <summary>
     /// Finds a token that has most of its life before it, for a stream. While the identity service is away, a cached token serves longer.
     /// </summary>
-    public async ValueTask<Exchanged> FindFreshAsync(Credential credential)
+    public async ValueTask<Exchanged> FindFreshAsync(Credential credential, CancellationToken cancellationToken)
     {
         if (FindHeld(credential) is not { } old || old.FreshUntil > clock.GetUtcNow())
         {
-            return await FindAsync(credential);
+            return await FindAsync(credential, cancellationToken);
         }
 
-        var exchanged = await AskAsync(credential, instead: old);
+        var exchanged = await AskAsync(credential, cancellationToken, instead: old);
         return exchanged.Failure?.Status == StatusCodes.Status503ServiceUnavailable ? new Exchanged(old) : exchanged;
     }
 
@@ -62,8 +63,9 @@ internal sealed class SessionTokens(
     }
 
     /// <param name="credential">The cookie or key.</param>
+    /// <param name="cancellationToken">Ends the wait of this caller.</param>
     /// <param name="instead">A cached token that does not do.</param>
-    private async Task<Exchanged> AskAsync(Credential credential, SessionToken? instead = null)
+    private async Task<Exchanged> AskAsync(Credential credential, CancellationToken cancellationToken, SessionToken? instead = null)
     {
         for (var isSecondTry = false; ; isSecondTry = true)
         {
@@ -83,9 +85,9 @@ internal sealed class SessionTokens(
             }
 
             // A revocation during the exchange may cover the token. After a password change by this very session, the session is still
-            // live, so the gateway asks once more. So is a key after its owner's. If the second token is revoked too, authentication
-            // refuses it.
-            var exchanged = await flight.Answer;
+            // live, so the gateway asks once more. A key stays live, too, after its owner's password change. If the second token is
+            // revoked too, authentication refuses it.
+            var exchanged = await flight.Answer.WaitAsync(cancellationToken);
             if (isSecondTry || exchanged.Token is not { } answer || !IsRevoked(answer))
             {
                 return exchanged;

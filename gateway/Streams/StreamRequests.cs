@@ -1,7 +1,6 @@
 using System.Buffers;
 using System.Text;
 using AuthMesh.Errors;
-using AuthMesh.Tokens;
 using Microsoft.AspNetCore.WebUtilities;
 
 namespace AuthMesh.Gateway.Streams;
@@ -91,9 +90,7 @@ internal sealed partial class StreamRequests(RequestDelegate next, RequestOrigin
             return Doubled;
         }
 
-        // A key lives long, and logs and histories keep addresses.
-        if (token.Length == 0 || token.StartsWith(KeyText.Prefix, StringComparison.Ordinal)
-            || token.AsSpan().ContainsAnyExcept(TokenCharacters))
+        if (token.Length == 0 || token.AsSpan().ContainsAnyExcept(TokenCharacters))
         {
             return CommonFailures.InvalidToken();
         }

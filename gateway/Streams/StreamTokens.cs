@@ -26,7 +26,7 @@ internal sealed class StreamTokens(
     // For the identity service's replicas to sign with the new key.
     private static readonly TimeSpan LongestDistrust = TimeSpan.FromSeconds(10);
 
-    /// <returns>What renews the token of a stream by cookie; null for a stream by bearer token.</returns>
+    /// <returns>What renews the token of a stream by cookie or key; null for a stream by bearer token.</returns>
     public Renewal? For(OpenStream stream, StreamCredential? credential)
     {
         if (credential is null)
@@ -83,7 +83,7 @@ internal sealed class StreamTokens(
         private async Task RenewAsync()
         {
             stream.EndAt(deadline, StreamEnd.TokenExpired); // unless a new token comes before
-            var (token, failure) = await tokens.FindAsync(credential.Credential);
+            var (token, failure) = await tokens.FindAsync(credential.Credential, CancellationToken.None);
             if (failure?.Status == StatusCodes.Status401Unauthorized || (token is not null && !IsOfStream(token)))
             {
                 stream.End(StreamEnd.SessionEnded);

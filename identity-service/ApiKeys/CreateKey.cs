@@ -36,7 +36,7 @@ public sealed record CreateKeyResponse(
 internal sealed class CreateKey(
     IdentityDb db, Outbox outbox, IOptions<ApiKeyOptions> options, TimeProvider clock, SecurityEvents events)
 {
-    private const int DefaultDays = 90;
+    public const int DefaultDays = 90;
 
     private static readonly Failure TooMany = new(
         StatusCodes.Status409Conflict, "too_many_keys", "An account has at most 50 keys. Delete one first");
@@ -48,7 +48,9 @@ internal sealed class CreateKey(
         added AS (
             INSERT INTO sessions (
                 id, kind, user_id, epoch, created_at, last_used_at, expires_at, device, network, methods, name, scopes, key_hash)
-            SELECT @id, '{SessionKind.Key}', u.id, u.epoch, now(), now(), now() + @lifetime, '', '', jsonb_build_object(), @name, @scopes, @hash
+            SELECT
+                @id, '{SessionKind.Key}', u.id, u.epoch, now(), now(), now() + @lifetime, '', '', jsonb_build_object(), @name, @scopes,
+                @hash
             FROM caller u
             WHERE (SELECT count(*) FROM sessions s WHERE {LiveSession.IsLiveKey}) < 50
             RETURNING expires_at)

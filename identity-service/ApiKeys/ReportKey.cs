@@ -17,7 +17,7 @@ public sealed record ReportKeyRequest([property: JsonConverter(typeof(AnyTextCon
 /// Ends a leaked key, for everybody who has it: a secret scanner, or a person who found it. Its owner is told. The trigger
 /// <c>session_ended</c> notifies every verifier.
 /// </summary>
-internal sealed class ReportKey(IdentityDb db, Outbox outbox, SecurityEvents events)
+internal sealed class ReportKey(IdentityDb db, Primary database, Outbox outbox, SecurityEvents events)
 {
     // The user comes first in the order of locks, and the mail refers to the user.
     private const string Lock =
@@ -51,6 +51,8 @@ internal sealed class ReportKey(IdentityDb db, Outbox outbox, SecurityEvents eve
         await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
         if (await RunAsync(Lock) is not [var userId])
         {
+            await transaction.DisposeAsync();
+            await database.ConfirmReadsAsync(cancellationToken); // an earlier call may have deleted the account on one host only
             return DeleteKey.NotFound;
         }
 

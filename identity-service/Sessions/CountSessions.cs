@@ -6,14 +6,14 @@ using Npgsql;
 namespace AuthMesh.Identity.Sessions;
 
 /// <summary>
-/// Counts the live sessions of the whole mesh once a minute, while something collects metrics. The statement reads the whole table, which
+/// Counts the live sign-ins of the whole mesh once a minute, while something collects metrics. The statement reads the whole table, which
 /// takes a second for some million sessions, so it does not run for each scrape.
 /// </summary>
 internal sealed class CountSessions : BackgroundService
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMinutes(1);
 
-    private const string Count = $"SELECT count(*) FROM sessions s, users u WHERE {LiveSession.IsLive}";
+    private const string Count = $"SELECT count(*) FROM sessions s, users u WHERE {LiveSession.IsLiveSignIn}";
     private const int Patience = 30; // seconds
 
     private readonly Primary database;
@@ -26,7 +26,7 @@ internal sealed class CountSessions : BackgroundService
     {
         (this.database, this.preparation, this.clock) = (database, preparation, clock);
         gauge = meters.Create("AuthMesh.Identity").CreateObservableGauge(
-            "authmesh.sessions.live", Measure, "{session}", "Sessions that could get a token, of the whole mesh.");
+            "authmesh.sessions.live", Measure, "{session}", "Sign-ins that could get a token, of the whole mesh.");
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)

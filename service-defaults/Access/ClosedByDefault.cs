@@ -22,9 +22,7 @@ internal sealed class ClosedByDefault : IAuthorizationMiddlewareResultHandler
     {
         if (authorizeResult.Succeeded)
         {
-            return IsOfMesh(policy) && VerifiedToken.Of(context) is { IsLimited: true } && !ScopeDemand.IsNamedBy(policy.Requirements)
-                ? CommonFailures.InsufficientScope(scope: null).ExecuteAsync(context)
-                : next(context);
+            return next(context);
         }
 
         switch (context.GetEndpoint())
@@ -81,7 +79,7 @@ internal sealed class ClosedByDefault : IAuthorizationMiddlewareResultHandler
         // A key proves nothing again, so a step-up is no answer to it.
         var isCause = key.IsLimited || failed.Any(requirement => requirement is RecentSignIn or TwoFactors
             or ScopeDemand { IsForAdmins: false } or ScopeDemand { IsMeshEnough: false });
-        return isCause ? CommonFailures.InsufficientScope(ScopeDemand.FindMissing(policy, scopes)) : null;
+        return isCause ? CommonFailures.MissingScope(ScopeDemand.FindMissing(policy, failed, scopes)) : null;
     }
 
     // The request may have a token of the mesh and be judged by another scheme of the service. The identities of the caller do not tell:

@@ -1,5 +1,6 @@
 using System.Security.Claims;
 using AuthMesh.Tokens;
+using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.JwtBearer;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Builder;
@@ -79,10 +80,15 @@ internal sealed class ScopeDemand : AuthorizationHandler<ScopeDemand>, IAuthoriz
     public static bool IsNamedBy(IEnumerable<IAuthorizationRequirement> requirements) =>
         requirements.Any(requirement => requirement is ScopeDemand { Scope: not null });
 
-    /// <returns>The first scope that a policy names and a token lacks; null if none would open the endpoint to it.</returns>
-    public static string? FindMissing(AuthorizationPolicy policy, string[] scopes) =>
-        policy.Requirements.OfType<ScopeDemand>().Select(demand => demand.Scope)
-            .FirstOrDefault(scope => scope is not null && Array.IndexOf(scopes, scope) < 0);
+    /// <returns>The scope that would open the endpoint to the token; null if none would.</returns>
+    /// <param name="policy">The endpoint's policy.</param>
+    /// <param name="failed">What the token does not meet.</param>
+    /// <param name="scopes">The token's scopes.</param>
+    public static string? FindMissing(AuthorizationPolicy policy, IEnumerable<IAuthorizationRequirement> failed, string[] scopes) =>
+        failed.Any(requirement => requirement is not ScopeDemand { Scope: not null })
+            ? null
+            : policy.Requirements.OfType<ScopeDemand>().Select(demand => demand.Scope)
+                .FirstOrDefault(scope => scope is not null && Array.IndexOf(scopes, scope) < 0);
 
     /// <param name="scopes">The token's; null for a sign-in.</param>
     /// <param name="role">The token's; null if it has none.</param>
@@ -92,12 +98,23 @@ internal sealed class ScopeDemand : AuthorizationHandler<ScopeDemand>, IAuthoriz
 
     protected override Task HandleRequirementAsync(AuthorizationHandlerContext context, ScopeDemand requirement)
     {
-        // Only the mesh's token counts: a service may have a second scheme, whose claims have the same names.
+        // The policy names the mesh's scheme, so the verified token is the caller's, whatever the service made of the claims.
+        if (context.Resource is HttpContext http && VerifiedToken.Of(http) is { } token)
+        {
+            if (requirement.Admits(token.Scopes, token.Role))
+            {
+                context.Succeed(requirement);
+            }
+
+            return Task.CompletedTask;
+        }
+
+        // Code asks by itself, or for a method of a hub. Only the mesh's identity counts: a service may have a second scheme, whose claims
+        // have the same names.
         var caller = context.User.Identities.FirstOrDefault(
             identity => identity.AuthenticationType == JwtBearerDefaults.AuthenticationScheme);
-        var isReadable = TryFindScopes(caller, out var scopes);
-        if (isReadable && (caller is not null || requirement == ActsAsUser)
-            && requirement.Admits(scopes, caller?.FindFirst(AccessTokenClaims.Role)?.Value))
+        if (caller is not null && TryFindScopes(caller, out var scopes)
+            && requirement.Admits(scopes, caller.FindFirst(AccessTokenClaims.Role)?.Value))
         {
             context.Succeed(requirement);
         }
@@ -105,9 +122,9 @@ internal sealed class ScopeDemand : AuthorizationHandler<ScopeDemand>, IAuthoriz
         return Task.CompletedTask;
     }
 
-    private static bool TryFindScopes(ClaimsIdentity? caller, out string[]? scopes)
+    private static bool TryFindScopes(ClaimsIdentity caller, out string[]? scopes)
     {
-        var claim = caller?.FindFirst(AccessTokenClaims.Scope)?.Value;
+        var claim = caller.FindFirst(AccessTokenClaims.Scope)?.Value;
         scopes = claim is null ? null : Scopes.TryRead(claim);
         return claim is null || scopes is not null;
     }
@@ -116,16 +133,14 @@ internal sealed class ScopeDemand : AuthorizationHandler<ScopeDemand>, IAuthoriz
 }
 
 /// <summary>
-/// Fails every policy of an endpoint that names no scope, for a limited token. <see cref="ClosedByDefault"/> answers so, too; this also
-/// holds where a service puts another <see cref="IAuthorizationMiddlewareResultHandler"/> in its place.
+/// Fails every policy of an endpoint that names no scope, for a limited token. Whoever writes such a policy thinks of people.
 /// </summary>
 internal sealed class LimitedTokens : IAuthorizationHandler
 {
     public Task HandleAsync(AuthorizationHandlerContext context)
     {
         // Code that asks for a policy inside an endpoint judges a caller whom the endpoint has admitted.
-        if (context.Resource is HttpContext or Endpoint && !ScopeDemand.IsNamedBy(context.Requirements)
-            && context.User.Identities.Any(IsLimited))
+        if (context.Resource is HttpContext http && IsLimited(http) && !ScopeDemand.IsNamedBy(context.Requirements))
         {
             context.Fail();
         }
@@ -133,7 +148,12 @@ internal sealed class LimitedTokens : IAuthorizationHandler
         return Task.CompletedTask;
     }
 
-    private static bool IsLimited(ClaimsIdentity identity) =>
-        identity.AuthenticationType == JwtBearerDefaults.AuthenticationScheme
-        && identity.HasClaim(claim => claim.Type == AccessTokenClaims.Scope) && !identity.HasClaim(claim => claim.Type == AccessTokenClaims.Role);
+    /// <summary>
+    /// Whether the policy judges a limited token of the mesh. The request may have one and be judged by another scheme of the service. The
+    /// identities of the caller do not tell, because a service may transform them.
+    /// </summary>
+    private static bool IsLimited(HttpContext context) =>
+        VerifiedToken.Of(context) is { IsLimited: true }
+        && context.Features.Get<IAuthenticateResultFeature>()?.AuthenticateResult?.Ticket?.AuthenticationScheme is var schemes
+        && (schemes is null || schemes.Split(';').Contains(JwtBearerDefaults.AuthenticationScheme)); // the framework joins them so
 }

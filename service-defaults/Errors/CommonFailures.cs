@@ -36,7 +36,7 @@ public static class CommonFailures
 
     /// <summary>403 for a key whose scopes do not allow the request (RFC 6750 §3.1).</summary>
     /// <param name="scope">A scope that would; null if none does.</param>
-    public static Failure InsufficientScope(string? scope) => scope is null
+    public static Failure MissingScope(string? scope) => scope is null
         ? new(StatusCodes.Status403Forbidden, "insufficient_scope", "The scopes of this key do not allow this")
         {
             Challenge = ScopeChallenge,

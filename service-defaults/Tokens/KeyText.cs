@@ -6,8 +6,8 @@ using System.Text;
 namespace AuthMesh.Tokens;
 
 /// <summary>
-/// The text of a key: <c>am_</c>, 32 random bytes in base62, and a checksum. By the prefix, secret scanners and the gateway recognise a
-/// key. The checksum finds typing errors before anybody is asked; it keeps nobody out.
+/// The text of a key: <c>am_</c>, 32 random bytes in base62, and a checksum. Secret scanners and the gateway recognise a key by the
+/// prefix. The checksum finds typing errors before anybody is asked; it keeps nobody out.
 /// </summary>
 internal static class KeyText
 {

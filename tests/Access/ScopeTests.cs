@@ -78,7 +78,12 @@ public sealed class ScopeTests(ScopeTests.Services services) : IClassFixture<Sco
             .AssertError(403, "insufficient_scope", "The scopes of this key do not allow this");
         (await caller.GetAsync("/two-scopes", Token(Orders)))
             .AssertError(403, "insufficient_scope", "This needs a key with the scope orders.list");
-        (await caller.GetAsync("/recent", Token(Mesh))).AssertError(403, "insufficient_scope"); // a key cannot step up
+        foreach (var path in (string[])["/recent", "/orders-recent"]) // a key cannot step up, and no scope changes that
+        {
+            (await caller.GetAsync(path, Token(Mesh)))
+                .AssertError(403, "insufficient_scope", "The scopes of this key do not allow this");
+        }
+
         (await caller.GetAsync("/admin", Token(Mesh))).AssertError(403, "forbidden", "Admin access required");
     }
 
@@ -111,32 +116,42 @@ public sealed class ScopeTests(ScopeTests.Services services) : IClassFixture<Sco
         Assert.Equal(200, (await caller.GetAsync("/second", Token(Orders))).Status);
     }
 
-    public static TheoryData<string> OwnParts => ["a claims transformation", "a result handler", "an authorization handler"];
+    public static TheoryData<string> OwnParts =>
+    [
+        "a handler", "a result handler", "another identity", "another identity, a result handler", "the claims without the scope",
+        "the claims without the scope, a result handler", "another role, a result handler",
+    ];
 
     [Theory]
     [MemberData(nameof(OwnParts))]
-    public async Task A_part_of_the_services_own_opens_nothing_to_a_limited_token(string part)
+    public async Task Parts_of_the_services_own_open_nothing_to_a_limited_token(string parts)
     {
         await using var service = await TestService.StartAsync(
             after: builder =>
             {
                 AddPolicies(builder);
-                _ = part switch
+                foreach (var part in parts.Split(", "))
                 {
-                    "a claims transformation" => builder.Services.AddSingleton<IClaimsTransformation, Rebuild>(),
-                    "a result handler" => builder.Services.AddSingleton<IAuthorizationMiddlewareResultHandler, AuthorizationMiddlewareResultHandler>(),
-                    _ => builder.Services.AddSingleton<IAuthorizationHandler, NothingToSay>(),
-                };
+                    _ = part switch
+                    {
+                        "a handler" => builder.Services.AddSingleton<IAuthorizationHandler, NothingToSay>(),
+                        "a result handler" => builder.Services
+                            .AddSingleton<IAuthorizationMiddlewareResultHandler, AuthorizationMiddlewareResultHandler>(),
+                        _ => builder.Services.AddSingleton<IClaimsTransformation>(new Rebuild(part)),
+                    };
+                }
             },
             use: Use);
         using var caller = new Caller(service.Address);
 
-        foreach (var path in (string[])["/claim", "/own-policy"])
+        foreach (var path in (string[])["/fallback", "/signed-in", "/claim", "/own-policy"])
         {
-            Assert.Equal(403, (await caller.GetAsync(path, Token(Orders))).Status);
-            Assert.Equal(200, (await caller.GetAsync(path, Token(SignIn))).Status);
+            Assert.True((await caller.GetAsync(path, Token(Orders))).Status == 403, path);
+            Assert.True((await caller.GetAsync(path, Token(SignIn))).Status == 200, path);
         }
 
+        Assert.Equal(403, (await caller.GetAsync("/orders", Token(Other))).Status);
+        Assert.Equal(200, (await caller.GetAsync("/orders", Token(Orders))).Status);
         Assert.Equal(200, (await caller.GetAsync("/orders", Token(SignIn))).Status);
     }
 
@@ -264,11 +279,19 @@ public sealed class ScopeTests(ScopeTests.Services services) : IClassFixture<Sco
         }
     }
 
-    /// <summary>Makes a new identity of the caller, with a type of its own.</summary>
-    private sealed class Rebuild : IClaimsTransformation
+    /// <summary>Makes a new identity of the caller, as a service may.</summary>
+    private sealed class Rebuild(string way) : IClaimsTransformation
     {
-        public Task<ClaimsPrincipal> TransformAsync(ClaimsPrincipal principal) => Task.FromResult(
-            new ClaimsPrincipal([principal.Identities.First(), new ClaimsIdentity(principal.Claims, "Rebuilt")]));
+        public Task<ClaimsPrincipal> TransformAsync(ClaimsPrincipal principal)
+        {
+            var identity = way switch
+            {
+                "another identity" => new ClaimsIdentity(principal.Claims, "Rebuilt"),
+                "another role" => new ClaimsIdentity(principal.Claims.Append(new(AccessTokenClaims.Role, Roles.User)), "Bearer"),
+                _ => new ClaimsIdentity(principal.Claims.Where(claim => claim.Type != AccessTokenClaims.Scope), "Bearer"),
+            };
+            return Task.FromResult(new ClaimsPrincipal(identity));
+        }
     }
 
     private sealed class NothingToSay : IAuthorizationHandler
