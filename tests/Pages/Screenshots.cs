@@ -14,7 +14,8 @@ internal static class Screenshots
     private static readonly string[] Light =
     [
         "signin", "signin-refused", "signup", "second-factor", "confirm", "forgot", "reset", "invitation", "verify-email", "dead-link",
-        "me", "email", "security-two-step", "password", "authenticator-qr", "recovery-codes-new", "passkeys", "sessions", "delete",
+        "me", "email", "security-two-step", "password", "authenticator-qr", "recovery-codes-new", "passkeys", "keys", "sessions",
+        "delete",
     ];
 
     private static readonly string[] Dark = ["signin", "security-two-step", "authenticator-qr", "sessions"];
