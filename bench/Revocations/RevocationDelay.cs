@@ -19,6 +19,7 @@ internal static class RevocationDelay
 {
     private const int Revocations = 1_000;
     private const string DeletionOfKey = "deletion of a key";
+    private const string ServiceKey = "the-service-key-of-a-mesh-for-a-benchmark";
 
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(2); // between two requests to one replica
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
@@ -102,6 +103,7 @@ internal static class RevocationDelay
                 IdentityReplicas = 2,
                 ResourceReplicas = 2,
                 GatewayReplicas = 2,
+                Settings = new Dictionary<string, string> { ["AuthMesh:ServiceKey"] = ServiceKey },
                 IdentitySettings = new Dictionary<string, string>(Unthrottled.Settings) { ["Identity:Hashing:WorkFactor"] = "4" },
             },
             cancellation);
@@ -201,7 +203,7 @@ internal static class RevocationDelay
             using var inner = new Caller(identity.Address);
             var exchanged = await inner.ReadAsync(
                 HttpMethod.Post, "/internal/keys/exchange", new { key },
-                (IssuerConnection.ServiceKeyHeader, identity.Settings["AuthMesh:ServiceKey"]));
+                (IssuerConnection.ServiceKeyHeader, ServiceKey));
             return this with
             {
                 Key = key,
