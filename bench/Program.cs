@@ -16,6 +16,7 @@ var root = new RootCommand("Measures AuthMesh, and runs checks that are too long
     Compare.Define(),
     Differential.Define(),
     CacheCost.Define(),
+    ServiceTokenRate.Define(),
     RevocationDelay.Define(),
     OpenStreams.Define(),
     StreamFaults.Define(),

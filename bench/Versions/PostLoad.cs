@@ -16,7 +16,10 @@ namespace AuthMesh.Bench.Versions;
 /// <param name="processId">The process whose processor time counts: the identity service.</param>
 /// <param name="bodies">The first body of each caller.</param>
 /// <param name="next">Makes the next body from the answer; null repeats the first.</param>
-internal sealed class PostLoad(Uri origin, string path, int processId, string[] bodies, Func<JsonElement, string>? next = null)
+/// <param name="contentType">Of the bodies.</param>
+internal sealed class PostLoad(
+    Uri origin, string path, int processId, string[] bodies, Func<JsonElement, string>? next = null,
+    string contentType = "application/json")
 {
     private readonly (TcpClient Socket, byte[] Buffer)?[] connections = new (TcpClient, byte[])?[bodies.Length];
 
@@ -44,7 +47,7 @@ internal sealed class PostLoad(Uri origin, string path, int processId, string[] 
         var stream = socket.GetStream();
         await stream.WriteAsync(
             Encoding.UTF8.GetBytes(
-                $"POST {path} HTTP/1.1\r\nHost: {origin.Authority}\r\nContent-Type: application/json\r\n"
+                $"POST {path} HTTP/1.1\r\nHost: {origin.Authority}\r\nContent-Type: {contentType}\r\n"
                 + $"Content-Length: {Encoding.UTF8.GetByteCount(body)}\r\n\r\n{body}"),
             cancellation);
 
