@@ -19,8 +19,8 @@ internal sealed class CompleteRoutes : IProxyConfigFilter
         if (string.IsNullOrWhiteSpace(route.AuthorizationPolicy))
         {
             throw new InvalidOperationException(
-                $"{key}:AuthorizationPolicy is not set. Write signed-in, admin, anonymous or scope:NAME: every route says which callers "
-                + "it admits.");
+                $"{key}:AuthorizationPolicy is not set. Write signed-in, admin, anonymous, scope:NAME or application:NAME: every route "
+                + "says which callers it admits.");
         }
 
         if (route.Match.Methods is not { Count: > 0 } methods)

@@ -1,5 +1,6 @@
 using System.Globalization;
 using AuthMesh.Access;
+using AuthMesh.Errors;
 using AuthMesh.Gateway.RateLimiting;
 using AuthMesh.Gateway.Streams;
 using Microsoft.AspNetCore.Authorization;
@@ -15,6 +16,7 @@ namespace AuthMesh.Gateway;
 internal static class RouteDemands
 {
     private const string MaxAge = "MaxAge", Acr = "Acr";
+    private const string Errors = "Errors", OAuth = "oauth"; // the gateway's own errors have the members of OAuth, too
 
     /// <summary>Adds each route's demands to its endpoint. The proxy builds the endpoints again at every reload of the settings.</summary>
     public static void Add(IEndpointConventionBuilder routes) => routes.Add(endpoint =>
@@ -26,6 +28,11 @@ internal static class RouteDemands
 
         RateClass.Add(endpoint, route);
         ScopedRoutes.AddDemand(endpoint, route);
+        if (route.Metadata?.GetValueOrDefault(Errors) == OAuth)
+        {
+            endpoint.Metadata.Add(OAuthErrors.Protocol);
+        }
+
         if (route.Metadata is not { } metadata)
         {
             return;
@@ -62,6 +69,17 @@ internal static class RouteDemands
         if (metadata.TryGetValue(Acr, out var acr) && acr != Assurance.TwoFactors)
         {
             throw new InvalidOperationException($"{key}:Metadata:{Acr} is {acr}. Write {Assurance.TwoFactors}, or leave it out.");
+        }
+
+        if (metadata.TryGetValue(Errors, out var errors) && errors != OAuth)
+        {
+            throw new InvalidOperationException($"{key}:Metadata:{Errors} is {errors}. Write {OAuth}, or leave it out.");
+        }
+
+        if ((metadata.ContainsKey(MaxAge) || metadata.ContainsKey(Acr)) && ScopedRoutes.IsForApplications(route))
+        {
+            throw new InvalidOperationException(
+                $"{key}:Metadata has {MaxAge} or {Acr}, and {key}:AuthorizationPolicy is for applications, which prove nothing.");
         }
 
         if ((metadata.ContainsKey(MaxAge) || metadata.ContainsKey(Acr)) && route.AuthorizationPolicy == "anonymous")

@@ -6,13 +6,14 @@ namespace AuthMesh.Gateway;
 
 /// <summary>
 /// Routes that keys may open by a scope: the policy <c>scope:orders.read</c> admits signed-in callers, keys that act as their user, and
-/// keys with the scope. <c>admin-or-scope:users.read</c> admits admins in place of signed-in callers.
+/// keys with the scope. <c>admin-or-scope:users.read</c> admits admins in place of signed-in callers. <c>application:orders.read</c> admits
+/// applications that call in their own name with the scope.
 /// </summary>
 internal static class ScopedRoutes
 {
     // The proxy looks policies up by name, and scopes have any name. So the route gets this policy, and the demand itself as metadata.
     private const string Policy = "route-scope", Metadata = "RouteScope";
-    private const string Scope = "scope:", AdminOrScope = "admin-or-scope:";
+    private const string Scope = "scope:", AdminOrScope = "admin-or-scope:", Application = "application:";
 
     public static void AddScopedRoutes(this IServiceCollection services) => services.AddAuthorizationBuilder().AddPolicy(
         Policy, policy => policy.AddAuthenticationSchemes(JwtBearerDefaults.AuthenticationScheme).RequireAuthenticatedUser());
@@ -28,12 +29,12 @@ internal static class ScopedRoutes
                 $"{key} uses the name {Policy} or {Metadata}. Write {Scope}NAME as its AuthorizationPolicy.");
         }
 
-        if (route.AuthorizationPolicy is not { } policy || Find(policy) is not var (scope, _))
+        if (route.AuthorizationPolicy is not { } policy || Find(policy) is not { } demand)
         {
             return route;
         }
 
-        return ScopeDemand.IsNameable(scope)
+        return ScopeDemand.IsNameable(demand.Scope)
             ? route with
             {
                 AuthorizationPolicy = Policy,
@@ -48,14 +49,18 @@ internal static class ScopedRoutes
     /// <summary>Adds the demand to the endpoint of a scoped route.</summary>
     public static void AddDemand(EndpointBuilder endpoint, RouteConfig route)
     {
-        if (route.Metadata?.GetValueOrDefault(Metadata) is { } policy && Find(policy) is var (scope, isForAdmins))
+        if (route.Metadata?.GetValueOrDefault(Metadata) is { } policy && Find(policy) is var (scope, prefix))
         {
-            endpoint.Metadata.Add(ScopeDemand.PolicyFor(new ScopeDemand(scope) { IsForAdmins = isForAdmins }));
+            endpoint.Metadata.Add(ScopeDemand.PolicyFor(
+                new ScopeDemand(scope) { IsForAdmins = prefix == AdminOrScope, IsForApplications = prefix == Application }));
         }
     }
 
-    private static (string Scope, bool IsForAdmins)? Find(string policy) =>
-        policy.StartsWith(Scope, StringComparison.OrdinalIgnoreCase) ? (policy[Scope.Length..], false)
-        : policy.StartsWith(AdminOrScope, StringComparison.OrdinalIgnoreCase) ? (policy[AdminOrScope.Length..], true)
-        : null;
+    /// <summary>Whether a completed route admits applications.</summary>
+    public static bool IsForApplications(RouteConfig route) =>
+        route.Metadata?.GetValueOrDefault(Metadata) is { } policy && Find(policy) is (_, Application);
+
+    private static (string Scope, string Prefix)? Find(string policy) =>
+        Array.Find<string>([Scope, AdminOrScope, Application], known => policy.StartsWith(known, StringComparison.OrdinalIgnoreCase))
+            is { } prefix ? (policy[prefix.Length..], prefix) : null;
 }

@@ -2,8 +2,10 @@ using System.Text.Json.Serialization;
 using AuthMesh.Identity.Accounts;
 using AuthMesh.Identity.Admin;
 using AuthMesh.Identity.ApiKeys;
+using AuthMesh.Identity.Applications;
 using AuthMesh.Identity.Emails;
 using AuthMesh.Identity.Keys;
+using AuthMesh.Identity.OpenId;
 using AuthMesh.Identity.Passkeys;
 using AuthMesh.Identity.Platform;
 using AuthMesh.Identity.SecondFactor;
@@ -14,6 +16,15 @@ using AuthMesh.Identity.Tokens;
 namespace AuthMesh.Identity;
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+[JsonSerializable(typeof(CreateApplicationRequest))]
+[JsonSerializable(typeof(CreateApplicationResponse))]
+[JsonSerializable(typeof(ChangeApplicationRequest))]
+[JsonSerializable(typeof(ShowApplicationResponse))]
+[JsonSerializable(typeof(ApplicationResponse))]
+[JsonSerializable(typeof(ApplicationsResponse))]
+[JsonSerializable(typeof(SecretResponse))]
+[JsonSerializable(typeof(AddSecretResponse))]
+[JsonSerializable(typeof(TokenResponse))]
 [JsonSerializable(typeof(RegisterRequest))]
 [JsonSerializable(typeof(RegisterResponse))]
 [JsonSerializable(typeof(LoginRequest))]

@@ -1,9 +1,11 @@
 using AuthMesh.Identity.Accounts;
 using AuthMesh.Identity.Admin;
 using AuthMesh.Identity.ApiKeys;
+using AuthMesh.Identity.Applications;
 using AuthMesh.Identity.Emails;
 using AuthMesh.Identity.Keys;
 using AuthMesh.Identity.Mail;
+using AuthMesh.Identity.OpenId;
 using AuthMesh.Identity.Operator;
 using AuthMesh.Identity.Pages;
 using AuthMesh.Identity.Passkeys;
@@ -31,6 +33,8 @@ internal static class Modules
     public static readonly IReadOnlyList<Module> All =
     [
         PagesModule.Instance,
+        OpenIdModule.Instance,
+        ApplicationsModule.Instance,
         AdminModule.Instance,
         OperatorModule.Instance,
         AccountsModule.Instance,

@@ -1,11 +1,13 @@
+using AuthMesh.Errors;
 using AuthMesh.Gateway.RateLimiting;
 using AuthMesh.Gateway.Streams;
 
 namespace AuthMesh.Gateway.Sessions;
 
 /// <summary>
-/// Puts the access token of a credential on its request. A credential whose token is not cached counts as a request of the client's
-/// network, before anybody is asked. So a flood of unknown ones gets 429, however slow the identity service is and whoever leaves.
+/// Puts the access token of a credential on its request. Each question to the identity service counts as a request of the client's network
+/// before it is asked, and so does a malformed credential. So a flood of unknown ones gets 429, however slow the identity service is and
+/// whoever leaves.
 /// </summary>
 internal sealed class ExchangeCredential(SessionTokens tokens, RateLimits rates)
 {
@@ -14,11 +16,10 @@ internal sealed class ExchangeCredential(SessionTokens tokens, RateLimits rates)
     public async ValueTask<Outcome> RunAsync(HttpContext context, Credential? credential)
     {
         var isStream = StreamingRoutes.IsStreaming(context.GetEndpoint());
-        var isHeld = credential is not null && tokens.Holds(credential);
-        var exchanged = !isHeld && rates.CountStranger(context) is { } tooMany ? new Exchanged(null, tooMany)
-            : credential is null ? Exchanged.Refused
-            : isStream ? await tokens.FindFreshAsync(credential, context.RequestAborted)
-            : await tokens.FindAsync(credential, context.RequestAborted);
+        Failure? Count() => rates.CountStranger(context);
+        var exchanged = credential is null ? Count() is { } tooMany ? new Exchanged(null, tooMany) : Exchanged.Refused
+            : isStream ? await tokens.FindFreshAsync(credential, Count, context.RequestAborted)
+            : await tokens.FindAsync(credential, Count, context.RequestAborted);
         if (exchanged.Token is { } token)
         {
             context.Request.Headers.Authorization = token.Authorization;

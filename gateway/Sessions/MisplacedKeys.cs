@@ -15,10 +15,14 @@ internal sealed class MisplacedKeys(RequestDelegate next)
     public Task InvokeAsync(HttpContext context)
     {
         var request = context.Request;
-        return IsIn(request.QueryString.Value) || IsIn(request.Path.Value) || IsIn(request.Headers.SecWebSocketProtocol)
+        return IsInQuery(request.QueryString.Value) || IsIn(request.Path.Value) || IsIn(request.Headers.SecWebSocketProtocol)
             ? Refused.ExecuteAsync(context)
             : next(context);
     }
+
+    // A client may encode any character.
+    private static bool IsInQuery(string? query) =>
+        IsIn(query) || (query?.Contains('%', StringComparison.Ordinal) is true && IsIn(Uri.UnescapeDataString(query)));
 
     private static bool IsIn(string? text) => text is { Length: > 1 } && ApiKey.IsIn(text.AsSpan());
 

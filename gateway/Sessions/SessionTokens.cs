@@ -1,3 +1,4 @@
+using AuthMesh.Errors;
 using AuthMesh.Revocations;
 using AuthMesh.Tokens;
 using Microsoft.Extensions.Options;
@@ -17,20 +18,18 @@ internal sealed class SessionTokens(
     private readonly Lock gate = new(); // guards underWay, and the step from underWay to held
 
     /// <param name="credential">The cookie or key whose token is wanted.</param>
+    /// <param name="refuseToAsk">Runs before the identity service is asked; its failure is then the answer. Null asks anyway.</param>
     /// <param name="cancellationToken">Ends the wait of this caller; other callers continue to wait.</param>
-    public ValueTask<Exchanged> FindAsync(Credential credential, CancellationToken cancellationToken)
+    public ValueTask<Exchanged> FindAsync(Credential credential, Func<Failure?>? refuseToAsk, CancellationToken cancellationToken)
     {
         if (FindHeld(credential) is not { } token)
         {
-            return new(AskAsync(credential, cancellationToken));
+            return new(AskAsync(credential, refuseToAsk, cancellationToken));
         }
 
         metrics.CountRemembered(credential);
         return ValueTask.FromResult(new Exchanged(token));
     }
-
-    /// <summary>Whether the token is cached, so that finding it asks nobody.</summary>
-    public bool Holds(Credential credential) => FindHeld(credential) is not null;
 
     /// <summary>Finds a usable cached token. An expired or revoked one stays until it is replaced or evicted.</summary>
     public SessionToken? FindHeld(TokenDigest digest) =>
@@ -39,15 +38,17 @@ internal sealed class SessionTokens(
     /// <summary>
     /// Finds a token that has most of its life before it, for a stream. While the identity service is away, a cached token serves longer.
     /// </summary>
-    public async ValueTask<Exchanged> FindFreshAsync(Credential credential, CancellationToken cancellationToken)
+    public async ValueTask<Exchanged> FindFreshAsync(
+        Credential credential, Func<Failure?>? refuseToAsk, CancellationToken cancellationToken)
     {
         if (FindHeld(credential) is not { } old || old.FreshUntil > clock.GetUtcNow())
         {
-            return await FindAsync(credential, cancellationToken);
+            return await FindAsync(credential, refuseToAsk, cancellationToken);
         }
 
-        var exchanged = await AskAsync(credential, cancellationToken, instead: old);
-        return exchanged.Failure?.Status == StatusCodes.Status503ServiceUnavailable ? new Exchanged(old) : exchanged;
+        var exchanged = await AskAsync(credential, refuseToAsk, cancellationToken, instead: old);
+        return exchanged.Failure?.Status is StatusCodes.Status503ServiceUnavailable or StatusCodes.Status429TooManyRequests
+            ? new Exchanged(old) : exchanged;
     }
 
     /// <summary>
@@ -63,9 +64,11 @@ internal sealed class SessionTokens(
     }
 
     /// <param name="credential">The cookie or key.</param>
+    /// <param name="refuseToAsk">Runs before the identity service is asked.</param>
     /// <param name="cancellationToken">Ends the wait of this caller.</param>
     /// <param name="instead">A cached token that does not do.</param>
-    private async Task<Exchanged> AskAsync(Credential credential, CancellationToken cancellationToken, SessionToken? instead = null)
+    private async Task<Exchanged> AskAsync(
+        Credential credential, Func<Failure?>? refuseToAsk, CancellationToken cancellationToken, SessionToken? instead = null)
     {
         for (var isSecondTry = false; ; isSecondTry = true)
         {
@@ -79,6 +82,11 @@ internal sealed class SessionTokens(
 
                 if (!underWay.TryGetValue(credential.Digest, out flight))
                 {
+                    if (refuseToAsk?.Invoke() is { } refusal)
+                    {
+                        return new Exchanged(null, refusal);
+                    }
+
                     underWay[credential.Digest] = flight = new Flight();
                     flight.Answer = RunAsync(credential, flight);
                 }

@@ -83,7 +83,7 @@ internal sealed class StreamTokens(
         private async Task RenewAsync()
         {
             stream.EndAt(deadline, StreamEnd.TokenExpired); // unless a new token comes before
-            var (token, failure) = await tokens.FindAsync(credential.Credential, CancellationToken.None);
+            var (token, failure) = await tokens.FindAsync(credential.Credential, refuseToAsk: null, CancellationToken.None);
             if (failure?.Status == StatusCodes.Status401Unauthorized || (token is not null && !IsOfStream(token)))
             {
                 stream.End(StreamEnd.SessionEnded);

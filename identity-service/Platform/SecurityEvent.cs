@@ -25,7 +25,9 @@ internal sealed record SecurityEvent
 
     public Guid? SessionId { get; private init; }
 
-    /// <summary>A signing key, or a user's key.</summary>
+    public Guid? ApplicationId { get; private init; }
+
+    /// <summary>A signing key, a user's key, or a secret of an application.</summary>
     public string? KeyId { get; private init; }
 
     public Guid? PasskeyId { get; private init; }
@@ -35,6 +37,29 @@ internal sealed record SecurityEvent
 
     /// <summary>How many sessions ended.</summary>
     public int? SessionCount { get; private init; }
+
+    public static SecurityEvent ApplicationCreated(Guid adminId, Guid applicationId) =>
+        new("application_created") { AdminId = adminId, ApplicationId = applicationId };
+
+    /// <summary>An admin changed an application's name or scopes, or disabled or enabled it.</summary>
+    public static SecurityEvent ApplicationChanged(Guid adminId, Guid applicationId, string state) =>
+        new("application_changed") { AdminId = adminId, ApplicationId = applicationId, Reason = state };
+
+    public static SecurityEvent ApplicationDeleted(Guid adminId, Guid applicationId) =>
+        new("application_deleted") { AdminId = adminId, ApplicationId = applicationId };
+
+    public static SecurityEvent ApplicationSecretAdded(Guid adminId, Guid applicationId, Guid secretId) =>
+        new("application_secret_added") { AdminId = adminId, ApplicationId = applicationId, KeyId = secretId.ToString() };
+
+    public static SecurityEvent ApplicationSecretRemoved(Guid adminId, Guid applicationId, Guid secretId) =>
+        new("application_secret_removed") { AdminId = adminId, ApplicationId = applicationId, KeyId = secretId.ToString() };
+
+    /// <summary>An admin removed a secret that leaked. The application's tokens ended.</summary>
+    public static SecurityEvent ApplicationSecretLeaked(Guid adminId, Guid applicationId, Guid secretId) =>
+        new("application_secret_leaked", LogLevel.Warning)
+        {
+            AdminId = adminId, ApplicationId = applicationId, KeyId = secretId.ToString(),
+        };
 
     public static SecurityEvent UserRegistered(Guid userId) => new("user_registered") { UserId = userId };
 
@@ -239,6 +264,7 @@ internal sealed class SecurityEvents
             Add("UserId", e.UserId);
             Add("AdminId", e.AdminId);
             Add("SessionId", e.SessionId);
+            Add("ApplicationId", e.ApplicationId);
             Add("KeyId", e.KeyId);
             Add("PasskeyId", e.PasskeyId);
             Add("SessionCount", e.SessionCount);

@@ -46,6 +46,13 @@ internal sealed record LiveSession(
     /// <summary>The same for a key. Its epoch is its owner's: see <see cref="KeepKeys"/>.</summary>
     public const string IsLiveKey = $"{IsLive} AND s.kind = '{SessionKind.Key}'";
 
+    /// <summary>The condition for the live session <c>s</c> of an application <c>a</c> in its own name.</summary>
+    public const string IsLiveService =
+        $"""
+        s.application_id = a.id AND s.kind = '{SessionKind.Service}' AND s.ended_at IS NULL AND s.expires_at > now()
+            AND a.disabled_at IS NULL
+        """;
+
     /// <summary>The expiry of a sign-in: 14 days after the last use, and at most 90 days after the sign-in.</summary>
     public const string Expiry = "LEAST(now() + interval '14 days', s.created_at + interval '90 days')";
 

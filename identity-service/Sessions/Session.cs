@@ -5,8 +5,9 @@ using Microsoft.EntityFrameworkCore.Metadata.Builders;
 namespace AuthMesh.Identity.Sessions;
 
 /// <summary>
-/// What gets tokens: a sign-in or a key. Its id is the <c>sid</c> of every token minted for it. <see cref="StartSession"/> creates
-/// sign-ins, the folder ApiKeys creates keys, and single statements change them; <see cref="LiveSession"/> documents their common rules.
+/// What gets tokens: a sign-in, a key, or an application in its own name. Its id is the <c>sid</c> of every token minted for it.
+/// <see cref="StartSession"/> creates sign-ins, the folder ApiKeys keys, and the folder OpenId those of applications. Single statements
+/// change them; <see cref="LiveSession"/> documents their common rules.
 /// </summary>
 internal sealed class Session
 {
@@ -19,7 +20,11 @@ internal sealed class Session
     /// <summary>One of <see cref="SessionKind"/>.</summary>
     public string Kind { get; private set; } = SessionKind.SignIn;
 
-    public Guid UserId { get; private set; }
+    /// <summary>Null for an application in its own name.</summary>
+    public Guid? UserId { get; private set; }
+
+    /// <summary>Null for a sign-in and for a key of a user.</summary>
+    public Guid? ApplicationId { get; private set; }
 
     /// <summary>The user's epoch when the password was checked. A session of an older epoch gets no tokens.</summary>
     public int Epoch { get; private set; }
@@ -68,15 +73,17 @@ internal sealed class SessionMapping : IEntityTypeConfiguration<Session>
 
     public void Configure(EntityTypeBuilder<Session> session)
     {
-        // The kinds application and service belong to a later version, beside which this one is to start. A row of another kind than
-        // sign_in cannot pass for one, and a key without scopes would have a token that nothing limits.
+        // The kind application belongs to a later version, beside which this one is to start. A row of another kind than sign_in cannot
+        // pass for one, and a key without scopes would have a token that nothing limits.
         session.ToTable("sessions", table => table.HasCheckConstraint(
             "ck_sessions_kind",
             $"""
-            kind IN ('{SessionKind.SignIn}', 'application', 'service', '{SessionKind.Key}')
+            kind IN ('{SessionKind.SignIn}', 'application', '{SessionKind.Service}', '{SessionKind.Key}')
             AND (kind = '{SessionKind.Key}') = (key_hash IS NOT NULL)
             AND (kind <> '{SessionKind.Key}' OR name IS NOT NULL AND COALESCE(cardinality(scopes), 0) > 0)
-            AND (kind <> '{SessionKind.SignIn}' OR scopes IS NULL)
+            AND (kind <> '{SessionKind.SignIn}' OR scopes IS NULL AND application_id IS NULL)
+            AND (kind = '{SessionKind.Service}') = (user_id IS NULL)
+            AND (kind <> '{SessionKind.Service}' OR application_id IS NOT NULL)
             """));
         session.HasKey(s => s.Id);
         session.Property(s => s.Id).ValueGeneratedNever();
@@ -86,6 +93,7 @@ internal sealed class SessionMapping : IEntityTypeConfiguration<Session>
         session.Property(s => s.Kind).HasMaxLength(16).HasDefaultValue(SessionKind.SignIn);
         session.Property(s => s.Name).HasMaxLength(MaximumNameLength);
         session.HasIndex(s => s.KeyHash).IsUnique().HasFilter("key_hash IS NOT NULL").HasDatabaseName("ux_sessions_key_hash");
+        session.HasIndex(s => s.ApplicationId).HasFilter("application_id IS NOT NULL").HasDatabaseName("ix_sessions_application_id");
         session.Property(s => s.RefreshCounter).HasDefaultValue(0);
         session.HasIndex(s => s.CookieHash).IsUnique().HasFilter("cookie_hash <> ''").HasDatabaseName("ux_sessions_cookie_hash");
         session.Property(s => s.CookieHash).HasDefaultValueSql("''::bytea"); // for sessions older than the cookie

@@ -12,7 +12,7 @@ internal static class SessionsModule
         "dead sessions",
         """
         WITH dead AS (
-            SELECT s.id FROM sessions s JOIN users u ON u.id = s.user_id
+            SELECT s.id FROM sessions s LEFT JOIN users u ON u.id = s.user_id
             WHERE s.ended_at IS NOT NULL OR s.expires_at <= now() OR s.epoch < u.epoch
             LIMIT @batch FOR UPDATE OF s SKIP LOCKED)
         DELETE FROM sessions USING dead WHERE sessions.id = dead.id

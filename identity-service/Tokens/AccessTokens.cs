@@ -47,45 +47,68 @@ internal sealed record TokenSession(
             ? Username : UserId.ToString();
 }
 
+/// <summary>The session of an application in its own name.</summary>
+/// <param name="IssuedAt">The time, by our clock, at which the session was read.</param>
+/// <param name="Remaining">How long the session still lives.</param>
+/// <param name="Scopes">What this token may do.</param>
+internal sealed record ApplicationSession(
+    Guid ApplicationId, string ClientId, Guid SessionId, DateTimeOffset IssuedAt, TimeSpan Remaining, string[] Scopes);
+
 /// <summary>Mints access tokens: JWTs in the profile of RFC 9068 §2, signed with the ring's signing key.</summary>
 internal sealed class AccessTokens(KeyRing ring, IOptions<AuthMeshOptions> mesh, IOptions<TokenOptions> options)
 {
     // The claims below set iat and exp by our clock.
     private static readonly JsonWebTokenHandler Handler = new() { SetDefaultTimesOnTokenCreation = false };
 
+    // An application asks again whenever it needs one, so its tokens need not last.
+    private static readonly TimeSpan LongestForApplications = TimeSpan.FromMinutes(10);
+
     /// <summary>
     /// Mints a token that never outlives its session, because an expired session gets no entry in the revocation log.
     /// </summary>
-    public AccessToken Mint(TokenSession session)
+    public AccessToken Mint(TokenSession session) => Mint(
+        new TokenContent
+        {
+            Subject = session.UserId,
+            ClientId = options.Value.ClientId,
+            SessionId = session.SessionId,
+            Epoch = session.Epoch,
+            Username = session.PreferredUsername,
+            Email = session.Email,
+            IsEmailVerified = session.Email is null ? null : true,
+            Role = session.Scopes?.Contains(Scopes.Mesh) is false ? null : session.Role,
+            Scope = session.Scopes is null ? null : string.Join(' ', session.Scopes),
+            AuthenticatedAt = session.Proof?.At.ToUnixTimeSeconds(),
+            Assurance = session.Proof?.Assurance,
+            Methods = session.Proof?.Methods is { Length: > 0 } methods ? methods : null,
+        },
+        session.IssuedAt, Shorter(session.Remaining, options.Value.AccessTokenLifetime));
+
+    /// <summary>Mints the token of an application in its own name (RFC 9068 §2.2): it has no name, role or proof.</summary>
+    public AccessToken Mint(ApplicationSession session) => Mint(
+        new TokenContent
+        {
+            Subject = session.ApplicationId,
+            ClientId = session.ClientId,
+            SessionId = session.SessionId,
+            Epoch = 0, // an application has no epoch: the end of its session ends its tokens
+            Scope = string.Join(' ', session.Scopes),
+        },
+        session.IssuedAt, Shorter(session.Remaining, Shorter(LongestForApplications, options.Value.AccessTokenLifetime)));
+
+    private AccessToken Mint(TokenContent content, DateTimeOffset issuedAt, TimeSpan lifetime)
     {
-        var longest = options.Value.AccessTokenLifetime;
-        var lifetime = session.Remaining < longest ? session.Remaining : longest;
-        var issuedAt = session.IssuedAt;
+        content.Issuer = mesh.Value.Issuer;
+        content.Audience = mesh.Value.Audience;
+        content.Id = Guid.NewGuid().ToString("N");
+        content.IssuedAt = issuedAt.ToUnixTimeSeconds();
+        content.ExpiresAt = (issuedAt + lifetime).ToUnixTimeSeconds();
         var token = Handler.CreateToken(new SecurityTokenDescriptor
         {
-            TokenType = "at+jwt",
-            SigningCredentials = ring.SigningCredentials,
-            Claims = new TokenContent
-            {
-                Issuer = mesh.Value.Issuer,
-                Audience = mesh.Value.Audience,
-                Subject = session.UserId,
-                ClientId = options.Value.ClientId,
-                Id = Guid.NewGuid().ToString("N"),
-                SessionId = session.SessionId,
-                Epoch = session.Epoch,
-                Username = session.PreferredUsername,
-                Email = session.Email,
-                IsEmailVerified = session.Email is null ? null : true,
-                Role = session.Scopes?.Contains(Scopes.Mesh) is false ? null : session.Role,
-                Scope = session.Scopes is null ? null : string.Join(' ', session.Scopes),
-                IssuedAt = issuedAt.ToUnixTimeSeconds(),
-                ExpiresAt = (issuedAt + lifetime).ToUnixTimeSeconds(),
-                AuthenticatedAt = session.Proof?.At.ToUnixTimeSeconds(),
-                Assurance = session.Proof?.Assurance,
-                Methods = session.Proof?.Methods is { Length: > 0 } methods ? methods : null,
-            }.Write(),
+            TokenType = "at+jwt", SigningCredentials = ring.SigningCredentials, Claims = content.Write(),
         });
         return new AccessToken(token, lifetime);
     }
+
+    private static TimeSpan Shorter(TimeSpan one, TimeSpan another) => one < another ? one : another;
 }

@@ -9,10 +9,15 @@ using System.Text.Json.Serialization;
 
 namespace AuthMesh.Identity.Tokens;
 
-/// <summary>The part of OpenID Connect Discovery 1.0 §3 and RFC 8414 §2 that a library needs to verify tokens.</summary>
+/// <summary>
+/// The part of OpenID Connect Discovery 1.0 §3 and RFC 8414 §2 that a library needs to verify tokens, and to get one for an application.
+/// </summary>
 public sealed record DiscoveryResponse(
     string Issuer,
     [property: JsonPropertyName("jwks_uri")] string JwksUri,
+    [property: JsonPropertyName("token_endpoint")] string TokenEndpoint,
+    [property: JsonPropertyName("grant_types_supported")] IReadOnlyList<string> GrantTypesSupported,
+    [property: JsonPropertyName("token_endpoint_auth_methods_supported")] IReadOnlyList<string> AuthenticationMethodsSupported,
     [property: JsonPropertyName("response_types_supported")] IReadOnlyList<string> ResponseTypesSupported,
     [property: JsonPropertyName("subject_types_supported")] IReadOnlyList<string> SubjectTypesSupported,
     [property: JsonPropertyName("id_token_signing_alg_values_supported")] IReadOnlyList<string> SigningAlgorithmsSupported,
@@ -33,6 +38,7 @@ internal static class Metadata
             return answer;
         });
         group.MapGet("/openid-configuration", Discovery);
+        group.MapGet("/oauth-authorization-server", Discovery); // RFC 8414 §3
         group.MapGet("/jwks.json", (KeyRing ring) => TypedResults.Ok(new JwksResponse([.. ring.PublicKeys])));
     }
 
@@ -40,7 +46,8 @@ internal static class Metadata
     {
         var issuer = mesh.Value.Issuer;
         return TypedResults.Ok(new DiscoveryResponse(
-            issuer, issuer + "/.well-known/jwks.json", [], ["public"], ["ES256"], [Assurance.OneFactor, Assurance.TwoFactors],
+            issuer, issuer + "/.well-known/jwks.json", issuer + "/token", ["client_credentials"],
+            ["client_secret_basic", "client_secret_post"], [], ["public"], ["ES256"], [Assurance.OneFactor, Assurance.TwoFactors],
             [.. AccessTokenClaims.All.Where(claim => claim.Source is not null).Select(claim => claim.Name)]));
     }
 }

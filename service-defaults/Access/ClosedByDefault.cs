@@ -22,7 +22,10 @@ internal sealed class ClosedByDefault : IAuthorizationMiddlewareResultHandler
     {
         if (authorizeResult.Succeeded)
         {
-            return next(context);
+            // LimitedTokens has failed such a policy already, unless the service has told the framework to pass it the endpoint alone.
+            return IsOfMesh(policy) && VerifiedToken.Of(context) is { IsLimited: true } && !ScopeDemand.IsNamedBy(policy.Requirements)
+                ? CommonFailures.MissingScope(scope: null).ExecuteAsync(context)
+                : next(context);
         }
 
         switch (context.GetEndpoint())
@@ -71,7 +74,20 @@ internal sealed class ClosedByDefault : IAuthorizationMiddlewareResultHandler
     private static Failure? FindScopeRefusal(
         HttpContext context, AuthorizationPolicy policy, IEnumerable<IAuthorizationRequirement> failed)
     {
-        if (VerifiedToken.Of(context) is not { Scopes: { } scopes } key || !IsOfMesh(policy))
+        if (VerifiedToken.Of(context) is not { } key || !IsOfMesh(policy))
+        {
+            return null;
+        }
+
+        var isForApplications = policy.Requirements.Any(requirement => requirement is ScopeDemand { IsForApplications: true });
+        if (key.IsOfApplication != isForApplications)
+        {
+            return isForApplications
+                ? CommonFailures.Forbidden("Only applications may do this")
+                : CommonFailures.Forbidden("Only users may do this");
+        }
+
+        if (key.Scopes is not { } scopes)
         {
             return null;
         }

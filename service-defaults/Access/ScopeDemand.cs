@@ -29,6 +29,20 @@ public static class ScopedEndpoints
             endpoint.Add(built => built.Metadata.Add(policy));
             return endpoint;
         }
+
+        /// <summary>
+        /// Admits applications that call in their own name with this scope (RFC 6749 §4.4), and no users. No other endpoint admits them,
+        /// except one for everybody.
+        /// <c>user.UserId</c> throws for them, and <c>user.ApplicationId</c> names them.
+        /// </summary>
+        /// <param name="scope">Such as <c>orders.read</c>.</param>
+        /// <exception cref="ArgumentException">The text is not a scope, or it is <see cref="Scopes.Mesh"/>.</exception>
+        public TBuilder RequireApplication(string scope)
+        {
+            var policy = ScopeDemand.PolicyFor(new ScopeDemand(scope) { IsForApplications = true });
+            endpoint.Add(built => built.Metadata.Add(policy));
+            return endpoint;
+        }
     }
 }
 
@@ -69,6 +83,9 @@ internal sealed class ScopeDemand : AuthorizationHandler<ScopeDemand>, IAuthoriz
     /// <summary>Whether callers without the scope must be admins.</summary>
     public bool IsForAdmins { get; init; }
 
+    /// <summary>Whether callers must be applications that call in their own name. Otherwise they must be users.</summary>
+    public bool IsForApplications { get; init; }
+
     /// <summary>Whether an endpoint can name this scope.</summary>
     public static bool IsNameable(string scope) => Scopes.IsScope(scope) && scope != Scopes.Mesh;
 
@@ -92,16 +109,18 @@ internal sealed class ScopeDemand : AuthorizationHandler<ScopeDemand>, IAuthoriz
 
     /// <param name="scopes">The token's; null for a sign-in.</param>
     /// <param name="role">The token's; null if it has none.</param>
-    public bool Admits(string[]? scopes, string? role) =>
-        (IsUnlimited(scopes) && (!IsForAdmins || role == Roles.Admin))
-        || (Scope is not null && scopes is not null && Array.IndexOf(scopes, Scope) >= 0);
+    /// <param name="isOfApplication">Whether the token is an application's own.</param>
+    public bool Admits(string[]? scopes, string? role, bool isOfApplication) =>
+        isOfApplication == IsForApplications
+        && ((!isOfApplication && IsUnlimited(scopes) && (!IsForAdmins || role == Roles.Admin))
+            || (Scope is not null && scopes is not null && Array.IndexOf(scopes, Scope) >= 0));
 
     protected override Task HandleRequirementAsync(AuthorizationHandlerContext context, ScopeDemand requirement)
     {
         // The policy names the mesh's scheme, so the verified token is the caller's, whatever the service made of the claims.
         if (context.Resource is HttpContext http && VerifiedToken.Of(http) is { } token)
         {
-            if (requirement.Admits(token.Scopes, token.Role))
+            if (requirement.Admits(token.Scopes, token.Role, token.IsOfApplication))
             {
                 context.Succeed(requirement);
             }
@@ -114,7 +133,9 @@ internal sealed class ScopeDemand : AuthorizationHandler<ScopeDemand>, IAuthoriz
         var caller = context.User.Identities.FirstOrDefault(
             identity => identity.AuthenticationType == JwtBearerDefaults.AuthenticationScheme);
         if (caller is not null && TryFindScopes(caller, out var scopes)
-            && requirement.Admits(scopes, caller.FindFirst(AccessTokenClaims.Role)?.Value))
+            && requirement.Admits(
+                scopes, caller.FindFirst(AccessTokenClaims.Role)?.Value,
+                isOfApplication: !caller.HasClaim(claim => claim.Type == AccessTokenClaims.PreferredUsername)))
         {
             context.Succeed(requirement);
         }

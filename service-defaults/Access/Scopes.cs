@@ -2,7 +2,9 @@ using System.Buffers;
 
 namespace AuthMesh.Access;
 
-/// <summary>The scopes of a token (RFC 6749 §3.3). Only keys have them: the token of a sign-in has none, and nothing limits it.</summary>
+/// <summary>
+/// The scopes of a token (RFC 6749 §3.3). Keys and applications have them: the token of a sign-in has none, and nothing limits it.
+/// </summary>
 public static class Scopes
 {
     /// <summary>

@@ -34,14 +34,14 @@ public static class CommonFailures
         };
     }
 
-    /// <summary>403 for a key whose scopes do not allow the request (RFC 6750 §3.1).</summary>
+    /// <summary>403 for a token whose scopes do not allow the request (RFC 6750 §3.1).</summary>
     /// <param name="scope">A scope that would; null if none does.</param>
     public static Failure MissingScope(string? scope) => scope is null
-        ? new(StatusCodes.Status403Forbidden, "insufficient_scope", "The scopes of this key do not allow this")
+        ? new(StatusCodes.Status403Forbidden, "insufficient_scope", "The scopes of this token do not allow this")
         {
             Challenge = ScopeChallenge,
         }
-        : new(StatusCodes.Status403Forbidden, "insufficient_scope", $"This needs a key with the scope {scope}")
+        : new(StatusCodes.Status403Forbidden, "insufficient_scope", $"This needs the scope {scope}")
         {
             Challenge = $"{ScopeChallenge}, scope=\"{scope}\"",
         };

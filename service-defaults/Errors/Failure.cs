@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using AuthMesh.Logs;
+using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.WebUtilities;
 
@@ -56,10 +57,12 @@ public sealed class Failure(int status, string code, string message) : IResult, 
         }
 
         // As elements: the serializer writes a JsonObject as one member without a name.
-        var members = Members?.ToDictionary(member => member.Key, member => JsonElement.Parse(member.Value!.ToJsonString()));
+        var protocol = FindProtocol(httpContext);
+        var members = (Members ?? []).Concat(protocol?.MembersOf(this) ?? [])
+            .ToDictionary(member => member.Key, member => JsonElement.Parse(member.Value!.ToJsonString()));
         var traceId = RequestTrace.CurrentId ?? httpContext.TraceIdentifier;
         AnswerLog.Write(httpContext, this, traceId);
-        switch (ErrorNegotiation.Choose(httpContext.Request))
+        switch (protocol is null ? ErrorNegotiation.Choose(httpContext.Request) : ErrorForm.Json)
         {
             case ErrorForm.Problem:
                 // "about:blank" says that the status alone describes the problem (RFC 9457 §4.2.1). The code tells errors apart.
@@ -79,4 +82,12 @@ public sealed class Failure(int status, string code, string message) : IResult, 
                 break;
         }
     }
+
+    // An unhandled exception has taken the endpoint away.
+    private static ErrorProtocol? FindProtocol(HttpContext context) =>
+        (context.GetEndpoint() ?? context.Features.Get<IExceptionHandlerFeature>()?.Endpoint)?.Metadata.GetMetadata<ErrorProtocol>();
 }
+
+/// <summary>The metadata of an endpoint whose protocol demands JSON and further members in each error.</summary>
+/// <param name="MembersOf">The members of a failure, besides its own.</param>
+internal sealed record ErrorProtocol(Func<Failure, JsonObject> MembersOf);

@@ -1,6 +1,7 @@
 using System.Text;
 using AuthMesh.Metrics;
 using AuthMesh.Requests;
+using AuthMesh.Services;
 using AuthMesh.Tls;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Hosting;
@@ -57,6 +58,9 @@ public sealed class AuthMeshOptions
     /// <summary>Encryption between gateway and services.</summary>
     public InnerTlsOptions Tls { get; set; } = new();
 
+    /// <summary>How this service authenticates where it calls others in its own name.</summary>
+    public ClientOptions Client { get; set; } = new();
+
     /// <summary>How this service treats a lack of confirmed revocations.</summary>
     public RevocationOptions Revocations { get; set; } = new();
 
@@ -97,6 +101,19 @@ public sealed class AuthMeshOptions
         && url.UserInfo.Length == 0 && Ascii.IsValid(value);
 }
 
+/// <summary>The section <c>AuthMesh:Client</c>: the application that this service is, for <c>AddAuthMeshToken</c>.</summary>
+public sealed class ClientOptions
+{
+    /// <summary>The <c>client_id</c> that an admin gave the application.</summary>
+    public string Id { get; set; } = "";
+
+    /// <summary>A secret of the application; or see <see cref="SecretFile"/>.</summary>
+    public string Secret { get; set; } = "";
+
+    /// <summary>A file with the <see cref="Secret"/>. It is read for each token, so that a new secret needs no restart.</summary>
+    public string SecretFile { get; set; } = "";
+}
+
 /// <summary>The section <c>AuthMesh:Revocations</c>.</summary>
 public sealed class RevocationOptions
 {
@@ -121,7 +138,8 @@ public enum OnStale
 }
 
 internal sealed class AuthMeshOptionsValidator(
-    IHostEnvironment environment, Http2Endpoint? http2 = null, MetricsEndpoint? metrics = null, HttpsAddresses? https = null)
+    IHostEnvironment environment, Http2Endpoint? http2 = null, MetricsEndpoint? metrics = null, HttpsAddresses? https = null,
+    CallsServices? calls = null)
     : IValidateOptions<AuthMeshOptions>
 {
     private const int MinimumServiceKeyLength = 32; // characters; openssl rand -base64 32 prints 44
@@ -167,7 +185,26 @@ internal sealed class AuthMeshOptionsValidator(
         options.Tls.Check(problems, https);
         options.Tls.CheckRoots(problems);
         CheckServiceKey(options, problems);
+        CheckClient(options.Client, problems);
         return problems.Result;
+    }
+
+    private void CheckClient(ClientOptions client, SettingProblems problems)
+    {
+        const string Key = "Client:Secret";
+        if (calls is null)
+        {
+            return;
+        }
+
+        problems.Unless(
+            client.Id.Length > 0, "Client:Id",
+            "must be the client_id of the application that this service is, because it calls others in its own name. An admin creates one "
+            + "with POST /applications.");
+        if (Secret.TryRead(client.Secret, client.SecretFile, Key, problems) is { } secret)
+        {
+            problems.Unless(secret.Length > 0, Key, "(or Client:SecretFile) must be a secret of the application.");
+        }
     }
 
     private void CheckServiceKey(AuthMeshOptions options, SettingProblems problems)

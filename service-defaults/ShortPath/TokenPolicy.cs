@@ -39,7 +39,7 @@ internal sealed class TokenPolicy
             switch (requirement)
             {
                 case DenyAnonymousAuthorizationRequirement when requirement.GetType() == typeof(DenyAnonymousAuthorizationRequirement):
-                    break; // every token names a user
+                    break; // every token names its caller
                 case RolesAuthorizationRequirement when requirement == ClosedByDefaultServices.AdminRole:
                     demandsAdmin = true;
                     break;
@@ -66,7 +66,7 @@ internal sealed class TokenPolicy
 
         foreach (var demand in scopes)
         {
-            if (!demand.Admits(token.Scopes, token.Role))
+            if (!demand.Admits(token.Scopes, token.Role, token.IsOfApplication))
             {
                 return false;
             }

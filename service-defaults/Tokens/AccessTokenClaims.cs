@@ -1,4 +1,5 @@
 using System.Security.Claims;
+using Microsoft.AspNetCore.Authentication.JwtBearer;
 
 namespace AuthMesh.Tokens;
 
@@ -27,10 +28,13 @@ public static class AccessTokenClaims
     /// <summary>The recipient that the token is for.</summary>
     public const string Audience = "aud";
 
-    /// <summary>The user's id, never reused. Store this one beside data that belongs to a user.</summary>
+    /// <summary>
+    /// The user's id, never reused. Store this one beside data that belongs to a user. In the token of an application, it is the
+    /// application's id.
+    /// </summary>
     public const string Subject = "sub";
 
-    /// <summary>The client that the token was issued to.</summary>
+    /// <summary>The client that the token was issued to: the name of an application in its own token.</summary>
     public const string ClientId = "client_id";
 
     /// <summary>The token's own id.</summary>
@@ -45,6 +49,7 @@ public static class AccessTokenClaims
     /// <summary>
     /// The user's name as registered. The name can become free and go to somebody else: show it, never store data under it. A name with
     /// <c>@</c> that is not the user's own proved address is replaced by the user's id, so that no user appears as another's address.
+    /// Absent in the token of an application, which acts for no user.
     /// </summary>
     public const string PreferredUsername = "preferred_username";
 
@@ -61,8 +66,8 @@ public static class AccessTokenClaims
     public const string Role = "role";
 
     /// <summary>
-    /// What a key may do: words of <see cref="Access.Scopes"/> with spaces between them (RFC 9068 §2.2.3). Absent in the token of a
-    /// sign-in, which nothing limits.
+    /// What a key or an application may do: words of <see cref="Access.Scopes"/> with spaces between them (RFC 9068 §2.2.3). Absent in the
+    /// token of a sign-in, which nothing limits.
     /// </summary>
     public const string Scope = "scope";
 
@@ -102,11 +107,11 @@ public static class AccessTokenClaims
         new NumberClaim(
             ExpiresAt, true, ClaimKind.Instant, "iat and the token's lifetime", static (ref content) => ref content.ExpiresAt,
             isWide: true),
-        new TextClaim(PreferredUsername, true, "the user's name", static (ref content) => ref content.Username),
+        new TextClaim(PreferredUsername, false, "the user's name", static (ref content) => ref content.Username), // see FindCallerFault
         new TextClaim(Email, false, "the address that the user proved", static (ref content) => ref content.Email),
         new FlagClaim(
             IsEmailVerified, false, "true beside a proved address", static (ref content) => ref content.IsEmailVerified),
-        new TextClaim(Role, false, "the user's role", static (ref content) => ref content.Role), // see TokenContent.FindScopeFault
+        new TextClaim(Role, false, "the user's role", static (ref content) => ref content.Role), // see TokenContent.FindCallerFault
         new TextClaim(Scope, false, "the key's scopes", static (ref content) => ref content.Scope),
         new NumberClaim(
             AuthenticatedAt, false, ClaimKind.Instant, "the session's newest proof", static (ref content) => ref content.AuthenticatedAt),
@@ -120,8 +125,17 @@ public static class AccessTokenClaims
 
     extension(ClaimsPrincipal user)
     {
-        /// <summary>The caller's id; throws if the caller is not signed in.</summary>
-        public string UserId => user.Untouched?.Subject.ToString() ?? user.Require(Subject);
+        /// <summary>The caller's id; throws if the caller is not signed in, or is an application.</summary>
+        public string UserId => user.ApplicationId is null
+            ? user.Untouched?.Subject.ToString() ?? user.Require(Subject)
+            : throw new InvalidOperationException("The caller is an application, and acts for no user.");
+
+        /// <summary>The name of the application that calls in its own name (RFC 6749 §4.4); null for a user.</summary>
+        public string? ApplicationId => user.Untouched is { } token
+            ? token.IsOfApplication ? token.ClientId : null
+            : user.Identities.FirstOrDefault(identity => identity.AuthenticationType == JwtBearerDefaults.AuthenticationScheme) is { } own
+                && own.HasClaim(claim => claim.Type == Scope) && !own.HasClaim(claim => claim.Type == PreferredUsername)
+                ? own.FindFirst(ClientId)?.Value : null;
 
         /// <summary>The caller's name to show; throws if the caller is not signed in.</summary>
         public string Username => user.Untouched?.Username ?? user.Require(PreferredUsername);
@@ -129,7 +143,7 @@ public static class AccessTokenClaims
         /// <summary>The caller's role; throws if the caller is not signed in, or if scopes limit the token: it has no role then.</summary>
         public string Role => user.Untouched?.Role ?? user.Require(AccessTokenClaims.Role);
 
-        /// <summary>The scopes of the caller's key; null for a caller who signed in, whom nothing limits.</summary>
+        /// <summary>The scopes of a key or an application; null for a caller who signed in, whom nothing limits.</summary>
         public IReadOnlyList<string>? Scopes =>
             user.Untouched is { } token ? token.Scopes : user.FindFirstValue(Scope)?.Split(' ');
 

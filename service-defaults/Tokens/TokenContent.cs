@@ -54,16 +54,16 @@ internal struct TokenContent
         }
 
         content.Others = others?.ToArray() ?? [];
-        return content.FindScopeFault();
+        return content.FindCallerFault();
     }
 
     /// <summary>Returns the claims for a JSON writer, in the order of the table.</summary>
     /// <exception cref="InvalidOperationException">A required claim has no value.</exception>
     public Dictionary<string, object> Write()
     {
-        if (FindScopeFault() is { } fault)
+        if (FindCallerFault() is { } fault)
         {
-            throw new InvalidOperationException("A token cannot have " + fault);
+            throw new InvalidOperationException("A token cannot be written: " + fault);
         }
 
         var written = new Dictionary<string, object>(AccessTokenClaims.Table.Length);
@@ -83,21 +83,28 @@ internal struct TokenContent
     }
 
     /// <summary>
-    /// A limited token has no role, and every other token has one. Verifiers that do not know scopes demand a role, so they refuse what
-    /// they would not limit.
+    /// The token of a user has a name. It has a role unless scopes limit it. The token of an application has scopes and nothing that only a
+    /// user has. Verifiers that do not know scopes demand a role, and those that do not know applications demand a name, so they refuse
+    /// what they would not limit.
     /// </summary>
-    private string? FindScopeFault()
+    private string? FindCallerFault()
     {
-        if (Scope is null)
+        if (Scope is not null && (Scopes = Access.Scopes.TryRead(Scope)) is null)
         {
-            return Role is null ? "no text in claim role" : null;
+            return "no list of scopes in claim scope";
         }
 
-        Scopes = Access.Scopes.TryRead(Scope);
-        return Scopes is null ? "no list of scopes in claim scope"
-            : Scopes.Contains(Access.Scopes.Mesh) == (Role is not null) ? null
+        var isMesh = Scopes?.Contains(Access.Scopes.Mesh);
+        return Username is null && isMesh is null ? "no text in claim preferred_username"
+            : Username is null ? isMesh is true || HasOfUser ? "claims of a user without preferred_username" : null
+            : isMesh is null ? Role is null ? "no text in claim role" : null
+            : isMesh == (Role is not null) ? null
             : "a role without the scope mesh, or the scope mesh without a role";
     }
+
+    private readonly bool HasOfUser =>
+        Role is not null || Email is not null || IsEmailVerified is not null || AuthenticatedAt is not null || Assurance is not null
+        || Methods is not null;
 
     private static AccessTokenClaim? Find(JsonProperty member, ref int next)
     {

@@ -38,12 +38,18 @@ internal sealed class VerifiedToken : SecurityToken
 
     public long Epoch => content.Epoch!.Value;
 
-    public string Username => content.Username!;
+    public string ClientId => content.ClientId!;
+
+    /// <summary>Null in the token of an application.</summary>
+    public string? Username => content.Username;
+
+    /// <summary>Whether an application calls in its own name, for no user.</summary>
+    public bool IsOfApplication => content.Username is null;
 
     /// <summary>Null if the token is limited.</summary>
     public string? Role => content.Role;
 
-    /// <summary>The scopes of a key's token; null for the token of a sign-in.</summary>
+    /// <summary>The scopes of a key or an application; null for the token of a sign-in.</summary>
     public string[]? Scopes => content.Scopes;
 
     /// <summary>Whether the token opens only endpoints that name one of its scopes.</summary>

@@ -22,6 +22,7 @@ namespace AuthMesh.Tests.Access;
 public sealed class ScopeTests(ScopeTests.Services services) : IClassFixture<ScopeTests.Services>
 {
     private const string SignIn = "sign-in", Mesh = "mesh", AdminMesh = "admin mesh", Orders = "orders", Other = "other";
+    private const string Service = "service", OtherService = "other service";
 
     /// <summary>The path, and its status for: a sign-in, a key with mesh, an admin's key with mesh, orders.read, another scope.</summary>
     public static TheoryData<string, int, int, int, int, int> Table => new()
@@ -66,22 +67,67 @@ public sealed class ScopeTests(ScopeTests.Services services) : IClassFixture<Sco
         Assert.Equal(path is "/open" ? 200 : path is "/nothing" ? 404 : 401, (await one.GetAsync(path)).Status);
     }
 
+    [Theory]
+    [InlineData("/fallback", 403)]
+    [InlineData("/signed-in", 403)]
+    [InlineData("/admin", 403)]
+    [InlineData("/orders", 403)]
+    [InlineData("/own-policy", 403)]
+    [InlineData("/own-policy-with-scope", 403)]
+    [InlineData("/claim", 403)]
+    [InlineData("/recent", 403)]
+    [InlineData("/services", 200)]
+    [InlineData("/services-and-own-policy", 200)]
+    [InlineData("/services-and-users", 403)] // nobody is both
+    [InlineData("/open", 200)]
+    [InlineData("/nothing", 404)]
+    public async Task An_application_passes_only_where_an_endpoint_names_applications(string path, int status)
+    {
+        foreach (var caller in new[] { services.Remembering, services.Remembering, services.Forgetful })
+        {
+            var answer = await caller.GetAsync(path, Token(Service));
+            Assert.True(status == answer.Status, $"{path}: {answer}");
+            if (status == 403 && path != "/services-and-users")
+            {
+                answer.AssertError(403, "forbidden", "Only users may do this");
+            }
+
+            if (path.StartsWith("/services", StringComparison.Ordinal))
+            {
+                (await caller.GetAsync(path, Token(OtherService))).AssertError(403, "insufficient_scope");
+                foreach (var user in (string[])[SignIn, Mesh, AdminMesh, Orders])
+                {
+                    (await caller.GetAsync(path, Token(user))).AssertError(403, "forbidden", "Only applications may do this");
+                }
+            }
+        }
+    }
+
+    [Fact]
+    public async Task Code_that_reads_the_user_of_an_application_fails_and_its_name_is_at_hand()
+    {
+        for (var times = 0; times < 2; times++)
+        {
+            Assert.Equal("\"authmesh True\"", (await services.Remembering.GetAsync("/who", Token(Service))).Text);
+        }
+    }
+
     [Fact]
     public async Task The_refusal_names_the_scope_that_is_missing_and_the_role_of_a_key_that_acts_as_its_user()
     {
         var caller = services.Remembering;
 
         var refused = await caller.GetAsync("/orders", Token(Other));
-        refused.AssertError(403, "insufficient_scope", "This needs a key with the scope orders.read");
+        refused.AssertError(403, "insufficient_scope", "This needs the scope orders.read");
         Assert.EndsWith(", scope=\"orders.read\"", refused.Header("WWW-Authenticate"), StringComparison.Ordinal);
         (await caller.GetAsync("/signed-in", Token(Other)))
-            .AssertError(403, "insufficient_scope", "The scopes of this key do not allow this");
+            .AssertError(403, "insufficient_scope", "The scopes of this token do not allow this");
         (await caller.GetAsync("/two-scopes", Token(Orders)))
-            .AssertError(403, "insufficient_scope", "This needs a key with the scope orders.list");
+            .AssertError(403, "insufficient_scope", "This needs the scope orders.list");
         foreach (var path in (string[])["/recent", "/orders-recent"]) // a key cannot step up, and no scope changes that
         {
             (await caller.GetAsync(path, Token(Mesh)))
-                .AssertError(403, "insufficient_scope", "The scopes of this key do not allow this");
+                .AssertError(403, "insufficient_scope", "The scopes of this token do not allow this");
         }
 
         (await caller.GetAsync("/admin", Token(Mesh))).AssertError(403, "forbidden", "Admin access required");
@@ -206,11 +252,50 @@ public sealed class ScopeTests(ScopeTests.Services services) : IClassFixture<Sco
         Assert.Equal(!isAccepted ? 401 : role is null ? 403 : 200, answer.Status);
     }
 
+    [Theory]
+    [InlineData("scope", "orders.read", true)]
+    [InlineData("scope", "mesh", false)]
+    [InlineData("scope", null, false)]
+    [InlineData("role", "user", false)]
+    [InlineData("role", "admin", false)]
+    [InlineData("email", "a@example.com", false)]
+    [InlineData("email_verified", true, false)]
+    [InlineData("auth_time", 1, false)]
+    [InlineData("acr", "aal2", false)]
+    public async Task A_token_without_a_name_has_scopes_and_nothing_of_a_user(string claim, object? value, bool isAccepted)
+    {
+        var claims = Forge.Claims();
+        foreach (var name in (string[])["auth_time", "preferred_username", "role", "acr", "amr"])
+        {
+            claims.Remove(name);
+        }
+
+        claims["scope"] = "orders.read";
+        claims.Remove(claim);
+        if (value is not null)
+        {
+            claims[claim] = System.Text.Json.Nodes.JsonValue.Create(value);
+        }
+
+        var answer = await services.Remembering.GetAsync("/services", TestService.Forge.Sign(TestService.Forge.Header(), claims));
+
+        Assert.Equal(isAccepted ? 200 : 401, answer.Status);
+    }
+
     private static string Token(string kind)
     {
         var claims = Forge.Claims();
         claims["auth_time"] = TimeProvider.System.GetUtcNow().ToUnixTimeSeconds();
-        if (kind != SignIn)
+        if (kind is Service or OtherService)
+        {
+            foreach (var claim in (string[])["auth_time", "preferred_username", "role", "acr", "amr"])
+            {
+                claims.Remove(claim);
+            }
+
+            claims["scope"] = kind == Service ? "orders.read" : "orders.write";
+        }
+        else if (kind != SignIn)
         {
             claims.Remove("auth_time");
             claims["scope"] = kind switch { Orders => "orders.read", Other => "orders.write", _ => "mesh" };
@@ -242,6 +327,14 @@ public sealed class ScopeTests(ScopeTests.Services services) : IClassFixture<Sco
         app.MapGet("/two-scopes", () => "ok").RequireScope("orders.read").RequireScope("orders.list");
         app.MapGet("/recent", () => "ok").RequireRecentSignIn(TimeSpan.FromMinutes(10));
         app.MapGet("/orders-recent", () => "ok").RequireScope("orders.read").RequireRecentSignIn(TimeSpan.FromMinutes(10));
+        app.MapGet("/services", () => "ok").RequireApplication("orders.read");
+        app.MapGet("/services-and-own-policy", () => "ok").RequireApplication("orders.read").RequireAuthorization("own");
+        app.MapGet("/services-and-users", () => "ok").RequireApplication("orders.read").RequireAuthorization(Policies.SignedIn);
+        app.MapGet("/who", (HttpContext context) =>
+        {
+            var user = context.User;
+            return TypedResults.Text($"\"{user.ApplicationId} {Record.Exception(() => user.UserId) is InvalidOperationException}\"");
+        }).RequireApplication("orders.read");
         app.MapGet("/own-policy", () => "ok").RequireAuthorization("own");
         app.MapGet("/own-policy-with-scope", () => "ok").RequireAuthorization("own").RequireScope("orders.read");
         app.MapGet("/claim", () => "ok").RequireAuthorization("claim");

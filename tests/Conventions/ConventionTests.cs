@@ -23,11 +23,11 @@ public sealed class ConventionTests
     [Fact]
     public void Exactly_these_identity_endpoints_are_anonymous() => Assert.Equal(
         [
-            "GET /.well-known/jwks.json", "GET /.well-known/openid-configuration", "POST /email/disown", "POST /email/verify",
-            "POST /email/verify/show", "POST /keys/report", "POST /login", "POST /login/passkey", "POST /login/passkey/options",
-            "POST /login/recovery-code",
-            "POST /login/totp", "POST /logout", "POST /password/forgot", "POST /password/reset", "POST /password/reset/show",
-            "POST /refresh", "POST /register",
+            "GET /.well-known/jwks.json", "GET /.well-known/oauth-authorization-server", "GET /.well-known/openid-configuration",
+            "POST /email/disown", "POST /email/verify", "POST /email/verify/show", "POST /keys/report", "POST /login",
+            "POST /login/passkey", "POST /login/passkey/options", "POST /login/recovery-code", "POST /login/totp", "POST /logout",
+            "POST /password/forgot", "POST /password/reset", "POST /password/reset/show", "POST /refresh", "POST /register",
+            "POST /token",
         ],
         IdentityEndpoints().Where(IsAnonymous).Where(endpoint => !IsPage(endpoint)).Select(Name).Order(StringComparer.Ordinal));
 
@@ -38,16 +38,17 @@ public sealed class ConventionTests
             || endpoint.Metadata.GetMetadata<AuthorizationPolicy>() is not null, Name(endpoint)));
 
     [Theory]
-    [InlineData("anonymous", "/.well-known/jwks.json", "/.well-known/openid-configuration", "/email/disown", "/email/verify",
-        "/email/verify/show", "/keys/report", "/login", "/login/passkey", "/login/passkey/options", "/login/recovery-code", "/login/totp",
-        "/logout",
-        "/password/forgot", "/password/reset", "/password/reset/show", "/refresh", "/register")]
+    [InlineData("anonymous", "/.well-known/jwks.json", "/.well-known/oauth-authorization-server", "/.well-known/openid-configuration",
+        "/email/disown", "/email/verify", "/email/verify/show", "/keys/report", "/login", "/login/passkey", "/login/passkey/options",
+        "/login/recovery-code", "/login/totp", "/logout", "/password/forgot", "/password/reset", "/password/reset/show", "/refresh",
+        "/register", "/token")]
     [InlineData("signed-in", "/account", "/account/email", "/account/keys", "/account/keys/{id}", "/account/passkeys",
         "/account/passkeys/assertion-options",
         "/account/passkeys/options", "/account/passkeys/{id}", "/account/password", "/account/reauthenticate", "/account/recovery-codes",
         "/account/sessions", "/account/sessions/{id}", "/account/totp", "/account/totp/confirm", "/account/trusted-devices",
         "/account/two-step", "/events", "/live", "/protected")]
-    [InlineData("admin", "/admin", "/users", "/users/{id}", "/users/{id}/password-reset", "/users/{id}/second-factor",
+    [InlineData("admin", "/admin", "/applications", "/applications/{id}", "/applications/{id}/secrets",
+        "/applications/{id}/secrets/{secretId}", "/users", "/users/{id}", "/users/{id}/password-reset", "/users/{id}/second-factor",
         "/users/{id}/sessions")]
     [InlineData("scope:account.read", "/account", "/account/keys")]
     [InlineData("admin-or-scope:users.read", "/users", "/users/{id}")]

@@ -46,6 +46,24 @@ public sealed class PruneTests(ProductionMesh mesh) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Pruning_deletes_dead_sessions_of_applications_too()
+    {
+        await database.ExecuteAsync(
+            """
+            INSERT INTO applications (id, client_id, name, scopes, created_at)
+            VALUES ('00000000-0000-0000-0000-000000000002', 'an-application', '', '{a}', now());
+            INSERT INTO sessions (
+                id, kind, application_id, epoch, created_at, last_used_at, expires_at, device, network, methods, ended_at)
+            SELECT gen_random_uuid(), 'service', '00000000-0000-0000-0000-000000000002', 0, now(), now(), expires_at, '', '', '{}', ended_at
+            FROM (VALUES (now() + interval '1 day', NULL), (now(), NULL), (now() + interval '1 day', now())) row (expires_at, ended_at)
+            """);
+
+        Assert.Equal(2, await PruneAsync());
+
+        Assert.Equal(1, await CountAsync());
+    }
+
+    [Fact]
     public async Task Pruning_skips_a_locked_session_and_deletes_it_later()
     {
         await AddAsync(5, ended: "now()");

@@ -50,7 +50,7 @@ public sealed class KeyTests : IClassFixture<LoneGateway>
 
         (await gateway.Caller.GetAsync("/protected", key)).AssertError(403, "insufficient_scope");
         (await gateway.Caller.GetAsync("/admin", key)).AssertError(403, "insufficient_scope");
-        (await gateway.Caller.GetAsync("/users", key)).AssertError(403, "insufficient_scope", "This needs a key with the scope users.read");
+        (await gateway.Caller.GetAsync("/users", key)).AssertError(403, "insufficient_scope", "This needs the scope users.read");
         Assert.Equal(200, (await gateway.Caller.GetAsync("/account", key)).Status);
         Assert.Equal(200, (await gateway.Caller.GetAsync("/account", key)).Status); // the token is cached now
         (await gateway.Caller.GetAsync("/protected", key)).AssertError(403, "insufficient_scope");
@@ -146,9 +146,12 @@ public sealed class KeyTests : IClassFixture<LoneGateway>
     {
         var (key, _) = Identity.AddKey("mesh");
 
-        var answer = await gateway.Caller.GetAsync(path.Replace("{0}", key, StringComparison.Ordinal), key);
+        foreach (var form in (string[])[key, key.Replace("_", "%5F", StringComparison.Ordinal), "%61" + key[1..]])
+        {
+            var answer = await gateway.Caller.GetAsync(path.Replace("{0}", form, StringComparison.Ordinal), key);
+            answer.AssertError(400, "invalid_request");
+        }
 
-        answer.AssertError(400, "invalid_request");
         Assert.Equal(0, Exchanges);
     }
 
@@ -253,6 +256,33 @@ public sealed class KeyTests : IClassFixture<LoneGateway>
         Assert.Equal(claims["sub"]!.ToString(), answer.ArrivedClaim("sub"));
         Assert.Equal(0, Identity.ExchangesOf(cookie));
         (await gateway.GetAsync("/protected", key)).AssertError(401, "invalid_token");
+    }
+
+    [Fact]
+    public async Task A_route_for_applications_admits_their_tokens_alone()
+    {
+        var (_, claims) = Identity.SignIn();
+        string Token(string scope, bool isOfApplication)
+        {
+            var own = claims.DeepClone().AsObject();
+            foreach (var claim in isOfApplication ? new[] { "preferred_username", "role", "auth_time", "acr", "amr" } : [])
+            {
+                own.Remove(claim);
+            }
+
+            own["scope"] = scope;
+            return Identity.Sign(own);
+        }
+
+        Assert.Equal(200, (await gateway.Caller.GetAsync("/services-only", Token("orders.read", true))).Status);
+        (await gateway.Caller.GetAsync("/services-only", Token("other", true))).AssertError(403, "insufficient_scope");
+        (await gateway.Caller.GetAsync("/services-only", Token("mesh", false)))
+            .AssertError(403, "forbidden", "Only applications may do this");
+        (await gateway.Caller.GetAsync("/services-only", Identity.Sign(claims))).AssertError(403, "forbidden");
+        foreach (var path in (string[])["/protected", "/admin", "/account", "/users"])
+        {
+            (await gateway.Caller.GetAsync(path, Token("account.read", true))).AssertError(403, "forbidden", "Only users may do this");
+        }
     }
 
     [Fact]

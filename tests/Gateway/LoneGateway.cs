@@ -53,6 +53,7 @@ public sealed class LoneGateway : IAsyncLifetime
         };
         Route("own", "identity", "/own/{**rest}", "signed-in");
         Route("open", "resource", "/open/{**rest}", "anonymous");
+        Route("services-only", "resource", "/services-only", "application:orders.read");
         all["ReverseProxy:Routes:open:Metadata:SessionCookie"] = "IfUsable";
         foreach (var (key, value) in settings)
         {

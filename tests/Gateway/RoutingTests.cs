@@ -13,7 +13,7 @@ public sealed class RoutingTests(ProductionMesh mesh)
     [InlineData("/login/extra")]
     [InlineData("/protected/extra")]
     [InlineData("/.well-known/")]
-    [InlineData("/.well-known/oauth-authorization-server")]
+    [InlineData("/.well-known/oauth-protected-resource")]
     [InlineData("/appsettings.json")]
     public async Task An_unrouted_path_is_404_with_or_without_a_token(string path)
     {

@@ -1,0 +1,34 @@
+using AuthMesh.Access;
+using AuthMesh.Identity.Admin;
+using AuthMesh.Identity.Platform;
+using AuthMesh.Identity.Sessions;
+using Microsoft.EntityFrameworkCore;
+
+namespace AuthMesh.Identity.Applications;
+
+internal static class ApplicationsModule
+{
+    public static readonly Module Instance = new("Applications")
+    {
+        AddServices = services => services.AddScoped<LockApplication>(),
+        MapEndpoints = MapEndpoints,
+        MapEntities = model =>
+        {
+            model.ApplyConfiguration<Application>(new ApplicationMapping()).ApplyConfiguration<ApplicationSecret>(new ApplicationMapping());
+            model.Entity<Session>().HasOne<Application>().WithMany().HasForeignKey(s => s.ApplicationId).OnDelete(DeleteBehavior.Cascade);
+        },
+    };
+
+    private static void MapEndpoints(IEndpointRouteBuilder app)
+    {
+        var applications = app.MapNoStore().MapForSignIns("/applications").RequireAuthorization(Policies.Admin);
+        ListApplications.Map(applications);
+
+        var changes = applications.MapGroup("").RequireRecentSignIn(AdminCaller.LongestAge);
+        CreateApplication.Map(changes);
+        ChangeApplication.Map(changes);
+        DeleteApplication.Map(changes);
+        AddSecret.Map(changes);
+        RemoveSecret.Map(changes);
+    }
+}

@@ -1,0 +1,70 @@
+using System.Security.Claims;
+using AuthMesh.Access;
+using AuthMesh.Errors;
+using AuthMesh.Identity.Admin;
+using AuthMesh.Identity.Platform.Database;
+using AuthMesh.Identity.Sessions;
+using AuthMesh.Requests;
+using AuthMesh.Tokens;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Options;
+using Npgsql;
+
+namespace AuthMesh.Identity.Applications;
+
+internal sealed record LockedApplication(Guid Id, string ClientId, string Name, string[] Scopes, bool IsDisabled);
+
+/// <summary>
+/// Checks that the caller is an admin with a recent proof, and locks the application until the transaction ends. Changes of one application
+/// follow one another, and a grant that starts a session waits for them (<see cref="ServiceSession"/>).
+/// </summary>
+internal sealed class LockApplication(IdentityDb db, IOptions<AdminOptions> options)
+{
+    public static readonly Failure NotFound = new(
+        StatusCodes.Status404NotFound, "application_not_found", "There is no such application");
+
+    private const string Lock =
+        """
+        SELECT id AS "Id", client_id AS "ClientId", name AS "Name", scopes AS "Scopes", disabled_at IS NOT NULL AS "IsDisabled"
+        FROM applications WHERE id = @id FOR NO KEY UPDATE
+        """;
+
+    // By its row. A statement of its own, which sees a session that a grant has just started.
+    private const string End =
+        "UPDATE sessions SET ended_at = now() WHERE application_id = @id AND kind = 'service' AND ended_at IS NULL AND expires_at > now()";
+
+    /// <returns>Why this caller may change no application, or null. The caller then stays an admin until the transaction ends.</returns>
+    public async Task<Failure?> RefuseAsync(ClaimsPrincipal user, CancellationToken cancellationToken)
+    {
+        var (caller, demandsTwo) = (Caller.Of(user), options.Value.RequireTwoFactors);
+        if (demandsTwo && !user.HasClaim(AccessTokenClaims.Assurance, Assurance.TwoFactors))
+        {
+            return AdminCaller.TwoFactorsDemanded; // the statements know the stored session alone
+        }
+
+        if (await AdminCaller.FindFaultAsync(db, user, isChange: true, cancellationToken, demandsTwo) is { } fault)
+        {
+            return fault; // a caller who is no admin gets no lock
+        }
+
+        await UserLock.TakeAsync(db, caller.UserId, cancellationToken);
+        return await AdminCaller.FindFaultAsync(db, user, isChange: true, cancellationToken, demandsTwo); // again, behind the lock
+    }
+
+    public async Task<(LockedApplication? Application, Failure? Refusal)> RunAsync(
+        ClaimsPrincipal user, string id, CancellationToken cancellationToken)
+    {
+        if (await RefuseAsync(user, cancellationToken) is { } refusal)
+        {
+            return (null, refusal);
+        }
+
+        var applicationId = RequestText.TryReadId(id, out var parsed) ? parsed : Guid.Empty; // no application has this id
+        return await db.Database.SqlQueryRaw<LockedApplication>(Lock, new NpgsqlParameter("id", applicationId))
+            .ToListAsync(cancellationToken) is [var found] ? (found, null) : (null, NotFound);
+    }
+
+    /// <summary>Ends the tokens of a locked application. The trigger <c>session_ended</c> notifies every verifier.</summary>
+    public Task EndTokensAsync(Guid id, CancellationToken cancellationToken) =>
+        db.Database.ExecuteSqlRawAsync(End, [new NpgsqlParameter("id", id)], cancellationToken);
+}
