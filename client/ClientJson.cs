@@ -1,6 +1,7 @@
 using System.Text.Json.Serialization;
 using AuthMesh.Client.Accounts;
 using AuthMesh.Client.ApiKeys;
+using AuthMesh.Client.Applications;
 using AuthMesh.Client.Guarded;
 using AuthMesh.Client.Passkeys;
 using AuthMesh.Client.SecondFactor;
@@ -45,6 +46,10 @@ namespace AuthMesh.Client;
 [JsonSerializable(typeof(KeysAnswer))]
 [JsonSerializable(typeof(KeyCreation))]
 [JsonSerializable(typeof(CreatedKey))]
+[JsonSerializable(typeof(ApplicationsAnswer))]
+[JsonSerializable(typeof(ApplicationCreation))]
+[JsonSerializable(typeof(ApplicationChange))]
+[JsonSerializable(typeof(CreatedSecret))]
 [JsonSerializable(typeof(UsersAnswer))]
 [JsonSerializable(typeof(UserAnswer))]
 [JsonSerializable(typeof(UserChange))]

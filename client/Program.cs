@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Invocation;
 using AuthMesh.Client.Accounts;
 using AuthMesh.Client.ApiKeys;
+using AuthMesh.Client.Applications;
 using AuthMesh.Client.CommandLine;
 using AuthMesh.Client.Guarded;
 using AuthMesh.Client.Passkeys;
@@ -30,6 +31,7 @@ var root = new RootCommand("Signs you in to an AuthMesh server and shows what yo
     ListPasskeys.Define(),
     ListKeys.Define(),
     ListUsers.Define(),
+    ListApplications.Define(),
     TakeTour.Define(),
 };
 HelpFooter.AddTo(root);

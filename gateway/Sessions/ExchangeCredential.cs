@@ -6,8 +6,7 @@ namespace AuthMesh.Gateway.Sessions;
 
 /// <summary>
 /// Puts the access token of a credential on its request. Each question to the identity service counts as a request of the client's network
-/// before it is asked, and so does a malformed credential. So a flood of unknown ones gets 429, however slow the identity service is and
-/// whoever leaves.
+/// before it is asked, so a flood of unknown credentials gets 429 however slow the identity service is. A refused request counts too.
 /// </summary>
 internal sealed class ExchangeCredential(SessionTokens tokens, RateLimits rates)
 {
@@ -16,8 +15,14 @@ internal sealed class ExchangeCredential(SessionTokens tokens, RateLimits rates)
     public async ValueTask<Outcome> RunAsync(HttpContext context, Credential? credential)
     {
         var isStream = StreamingRoutes.IsStreaming(context.GetEndpoint());
-        Failure? Count() => rates.CountStranger(context);
-        var exchanged = credential is null ? Count() is { } tooMany ? new Exchanged(null, tooMany) : Exchanged.Refused
+        var isCounted = false;
+        Failure? Count()
+        {
+            isCounted = true;
+            return rates.CountStranger(context);
+        }
+
+        var exchanged = credential is null ? Exchanged.Refused
             : isStream ? await tokens.FindFreshAsync(credential, Count, context.RequestAborted)
             : await tokens.FindAsync(credential, Count, context.RequestAborted);
         if (exchanged.Token is { } token)
@@ -31,7 +36,8 @@ internal sealed class ExchangeCredential(SessionTokens tokens, RateLimits rates)
             return new(exchanged, IsRefused: false);
         }
 
-        return new(exchanged, IsRefused: exchanged.Failure?.Status == StatusCodes.Status401Unauthorized);
+        var isRefused = exchanged.Failure?.Status == StatusCodes.Status401Unauthorized;
+        return new(isRefused && !isCounted && Count() is { } tooMany ? new Exchanged(null, tooMany) : exchanged, isRefused);
     }
 
     /// <param name="Exchanged">The token, or the answer.</param>

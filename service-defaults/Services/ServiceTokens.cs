@@ -114,7 +114,7 @@ internal sealed class ServiceToken(Func<Task<TokenAnswer>> askAsync, TimeProvide
         {
             lock (gate)
             {
-                (renewal, failedAt) = (null, clock.GetTimestamp());
+                (renewal, failedAt) = (null, at);
             }
 
             throw;

@@ -101,8 +101,7 @@ public sealed class KeyRaceTests(TwoReplicas mesh, ITestOutputHelper output)
             "new password" => mesh.Replica(0).ChangePasswordAsync(user.Token, user.Password, "another password"),
             _ => mesh.Replica(0).CallAsync(HttpMethod.Delete, "/account/sessions", user.Token),
         };
-        await Patience.UntilAsync(() => mesh.Database.ScalarAsync<bool>(
-            "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND locktype IN ('transactionid', 'tuple'))"));
+        await mesh.Database.UntilOneWaitsAsync();
         var added = Guid.NewGuid();
         await RunAsync(
             request is "sign out everywhere else" or "new password"

@@ -50,8 +50,7 @@ public sealed class GrantRaceTests(TwoReplicas mesh)
         await RunAsync("SELECT 1 FROM applications WHERE id = $1 FOR NO KEY UPDATE");
 
         var waiting = mesh.Replica(0).TokenAsync(made, scope: null);
-        await Patience.UntilAsync(() => mesh.Database.ScalarAsync<bool>(
-            "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND locktype IN ('transactionid', 'tuple'))"));
+        await mesh.Database.UntilOneWaitsAsync();
         await RunAsync(change == "disabled"
             ? "UPDATE applications SET disabled_at = now() WHERE id = $1" : "DELETE FROM application_secrets WHERE application_id = $1");
         await transaction.CommitAsync(TestContext.Current.CancellationToken);

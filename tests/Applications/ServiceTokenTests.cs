@@ -53,7 +53,7 @@ public sealed class ServiceTokenTests
             var before = asked;
             Assert.All(
                 await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => FindAsync(token))), value => Assert.Equal("token 1", value));
-            await Patience.UntilAsync(() => Task.FromResult(asked == before + 1));
+            await Patience.UntilAsync(async () => await FindAsync(token) == "token 1" && asked == before + 1); // in the background
             Assert.Equal("token 1", await FindAsync(token));
             Assert.Equal(before + 1, asked);
             clock.Advance(TimeSpan.FromSeconds(1));

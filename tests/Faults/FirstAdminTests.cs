@@ -2,6 +2,7 @@ using System.Text.RegularExpressions;
 using AuthMesh.LocalMesh;
 using AuthMesh.Tests.Harness;
 using Microsoft.IdentityModel.JsonWebTokens;
+using Npgsql;
 
 namespace AuthMesh.Tests.Faults;
 
@@ -147,6 +148,21 @@ public sealed class FirstAdminTests(ProductionMesh mesh)
         unknown.AssertExited(1);
         Assert.Contains("recover-admin <NAME>", unknown.Errors, StringComparison.Ordinal);
         Assert.Equal(2, await own.Database.ScalarAsync<long>("SELECT count(*) FROM users WHERE role = 'admin'"));
+
+        // 5. A change of the password at this moment raises the epoch, and the recovery raises it once more: both are told to verifiers.
+        await using (var holder = new NpgsqlConnection(own.Database.ConnectionString))
+        {
+            await holder.OpenAsync(TestContext.Current.CancellationToken);
+            await using var transaction = await holder.BeginTransactionAsync(TestContext.Current.CancellationToken);
+            await using var change = new NpgsqlCommand("UPDATE users SET epoch = epoch + 1 WHERE username = 'Second.Admin'", holder);
+            Assert.Equal(1, await change.ExecuteNonQueryAsync(TestContext.Current.CancellationToken));
+            var waiting = own.RunAsync("Production", "recover-admin", "second.admin");
+            await own.Database.UntilOneWaitsAsync();
+            await transaction.CommitAsync(TestContext.Current.CancellationToken);
+            PasswordIn(await waiting);
+        }
+
+        Assert.Equal(2, await own.Database.ScalarAsync<int>("SELECT epoch FROM users WHERE username = 'Second.Admin'"));
     }
 
     private static async Task<ServiceProcess> StartReadyAsync(OwnDatabase own)

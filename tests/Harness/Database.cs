@@ -26,6 +26,10 @@ public sealed class Database(string connectionString)
         return await command.ExecuteNonQueryAsync();
     }
 
+    /// <summary>Waits until a statement waits for a lock that another transaction holds.</summary>
+    public Task UntilOneWaitsAsync() => Patience.UntilAsync(() => ScalarAsync<bool>(
+        "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')"));
+
     public Task<long> CountUsersAsync() => ScalarAsync<long>("SELECT count(*) FROM users");
 
     internal IdentityDb Open() => new(new DbContextOptionsBuilder<IdentityDb>().UseNpgsql(connectionString).Options, Modules.Entities);
