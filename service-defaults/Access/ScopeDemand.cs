@@ -31,9 +31,9 @@ public static class ScopedEndpoints
         }
 
         /// <summary>
-        /// Admits applications that call in their own name with this scope (RFC 6749 §4.4), and no users. No other endpoint admits them,
-        /// except one for everybody.
-        /// <c>user.UserId</c> throws for them, and <c>user.ApplicationId</c> names them.
+        /// Admits applications that call in their own name with this scope (RFC 6749 §4.4), and no users. Other endpoints refuse
+        /// applications, except endpoints that admit everybody. <c>user.UserId</c> throws for an application, and
+        /// <c>user.ApplicationId</c> names it.
         /// </summary>
         /// <param name="scope">Such as <c>orders.read</c>.</param>
         /// <exception cref="ArgumentException">The text is not a scope, or it is <see cref="Scopes.Mesh"/>.</exception>
@@ -52,7 +52,7 @@ internal sealed class ScopeDemand : AuthorizationHandler<ScopeDemand>, IAuthoriz
     /// <summary>Sign-ins, and keys with <see cref="Scopes.Mesh"/>.</summary>
     public static readonly ScopeDemand ActsAsUser = new();
 
-    /// <summary>Sign-ins only. A key does not change how its owner signs in, whatever its scopes.</summary>
+    /// <summary>Sign-ins only. No scope lets a key change how its owner signs in.</summary>
     public static readonly ScopeDemand SignIn = new() { IsMeshEnough = false };
 
     /// <summary>Sign-ins, keys with <see cref="Scopes.Mesh"/>, and keys with this scope.</summary>
@@ -93,7 +93,7 @@ internal sealed class ScopeDemand : AuthorizationHandler<ScopeDemand>, IAuthoriz
     public static AuthorizationPolicy PolicyFor(ScopeDemand demand) =>
         new AuthorizationPolicyBuilder(JwtBearerDefaults.AuthenticationScheme).RequireAuthenticatedUser().AddRequirements(demand).Build();
 
-    /// <summary>Whether the requirements name a scope. A limited token passes no policy without one, whoever wrote it.</summary>
+    /// <summary>Whether the requirements name a scope. A limited token passes no policy that names none.</summary>
     public static bool IsNamedBy(IEnumerable<IAuthorizationRequirement> requirements) =>
         requirements.Any(requirement => requirement is ScopeDemand { Scope: not null });
 
@@ -154,7 +154,7 @@ internal sealed class ScopeDemand : AuthorizationHandler<ScopeDemand>, IAuthoriz
 }
 
 /// <summary>
-/// Fails every policy of an endpoint that names no scope, for a limited token. Whoever writes such a policy thinks of people.
+/// Fails every policy that names no scope, when it judges a limited token for an endpoint. Such a policy is meant for users.
 /// </summary>
 internal sealed class LimitedTokens : IAuthorizationHandler
 {
