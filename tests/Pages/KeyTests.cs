@@ -42,7 +42,9 @@ public sealed class KeyTests(PagesMesh mesh)
     [InlineData("x", "", "90", "Enter 1 to 16 scopes.")]
     [InlineData("x", "a,b", "90", "A scope has 1 to 64 letters, digits or . _ - : / and begins with a letter or digit.")]
     [InlineData("x", "mesh mesh", "90", "Enter each scope once.")]
-    [InlineData("x", "mesh", "9999", "Expires after")]
+    [InlineData("x", "mesh", "9999", "Choose a number from 1 to 366.")]
+    [InlineData("x", "mesh", "soon", "Choose a number from 1 to 366.")]
+    [InlineData("x", "mesh", "99999999999", "Choose a number from 1 to 366.")]
     public async Task A_refused_form_says_why_at_the_field_and_keeps_what_was_typed(string name, string scopes, string days, string said)
     {
         var (visitor, _) = await mesh.SignUpAsync();

@@ -1,3 +1,4 @@
+using System.Globalization;
 using AuthMesh.Errors;
 using AuthMesh.Identity.ApiKeys;
 using AuthMesh.Identity.Pages.Frame;
@@ -90,7 +91,10 @@ internal static class KeysPage
 
     private static CreateKeyRequest ReadRequest(Form form) => new(
         form["name"], form["scopes"]?.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries) ?? [],
-        int.TryParse(form["expires_in_days"], out var days) ? days : null);
+        form["expires_in_days"] is { } days ? ReadDays(days) : null);
+
+    // A key never lasts 0 days, so a text that is no number is refused at the field.
+    private static int ReadDays(string text) => int.TryParse(text, CultureInfo.InvariantCulture, out var days) ? days : 0;
 
     private static async Task<IResult> RenderAsync(
         Visit visit, Form form, ListKeys list, ApiKeyOptions options, CancellationToken cancellationToken) =>
