@@ -45,7 +45,7 @@ internal sealed class RateLimits(IOptions<GatewayOptions> gateway, TimeProvider 
     public Failure? RefuseStranger(HttpContext context) =>
         RateClass.Of(context) == RateClass.SignedIn ? CountNetwork(context, RequestLimit.Anonymous, counts: false) : null;
 
-    /// <summary>Counts a request whose token was not good, or whose cookie or key has no cached token.</summary>
+    /// <summary>Counts a request whose token was not good, or that makes the gateway ask about its cookie or key.</summary>
     public Failure? CountStranger(HttpContext context) =>
         RateClass.Of(context) == RateClass.SignedIn ? CountNetwork(context, RequestLimit.Anonymous) : null;
 
