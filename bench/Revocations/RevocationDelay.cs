@@ -1,10 +1,7 @@
 using System.CommandLine;
 using System.Diagnostics;
 using System.Net;
-using System.Net.Http.Json;
-using System.Text.Json;
 using AuthMesh.Bench.Comparison;
-using AuthMesh.Issuer;
 using AuthMesh.LocalMesh;
 using AuthMesh.TestMesh;
 
@@ -125,7 +122,7 @@ internal static class RevocationDelay
             var gateway = gateways[i % gateways.Count];
             var kind = kinds[i % kinds.Length];
             var victim = await SignIn.CreateAsync(gateway);
-            victim = kind.Name == DeletionOfKey ? await victim.WithKeyAsync(gateway, mesh.Identity) : victim;
+            victim = kind.Name == DeletionOfKey ? await victim.WithKeyAsync(gateway, mesh.Identity, ServiceKey) : victim;
             var answered = new TaskCompletionSource<long>();
             var accepted = replicas.Select(_ => new TaskCompletionSource()).ToList();
             var watches = replicas.Zip(accepted, (replica, first) => WatchAsync(replica, victim, first, answered.Task)).ToList();
@@ -189,41 +186,4 @@ internal static class RevocationDelay
     }
 
     private sealed record Replica(string Name, Caller Caller, string Path, bool IsExchanged);
-
-    /// <summary>A new user with the session to revoke and another session. With a key, that is the session to revoke.</summary>
-    private sealed record SignIn(
-        string Password, string Token, string RefreshToken, string Cookie, string SessionId, string OtherToken, string? Key = null)
-    {
-        public async Task<SignIn> WithKeyAsync(Caller gateway, ServiceProcess identity)
-        {
-            var made = await gateway.ReadAsync(
-                HttpMethod.Post, "/account/keys", new { name = "a key", scopes = (string[])["mesh", "account.read"] },
-                ("Authorization", "Bearer " + OtherToken));
-            var key = made.GetProperty("key").GetString()!;
-            using var inner = new Caller(identity.Address);
-            var exchanged = await inner.ReadAsync(
-                HttpMethod.Post, "/internal/keys/exchange", new { key },
-                (IssuerConnection.ServiceKeyHeader, ServiceKey));
-            return this with
-            {
-                Key = key,
-                SessionId = made.GetProperty("id").GetString()!,
-                Token = exchanged.GetProperty("token").GetString()!,
-            };
-        }
-
-        public static async Task<SignIn> CreateAsync(Caller gateway)
-        {
-            var credentials = new { username = "u-" + Guid.NewGuid().ToString("N")[..12], password = "a password for a benchmark" };
-            await gateway.PostAsync("/register", credentials);
-            var (victim, cookie) = await gateway.PostAsync("/login", credentials);
-            var (other, _) = await gateway.PostAsync("/login", credentials);
-            var token = victim.GetProperty("token").GetString()!;
-            var claims = JsonElement.Parse(System.Buffers.Text.Base64Url.DecodeFromChars(token.Split('.')[1]));
-            return new SignIn(
-                credentials.password, token, victim.GetProperty("refresh_token").GetString()!, cookie,
-                claims.GetProperty("sid").GetString()!,
-                other.GetProperty("token").GetString()!);
-        }
-    }
 }
