@@ -50,6 +50,7 @@ namespace AuthMesh.Client;
 [JsonSerializable(typeof(ApplicationCreation))]
 [JsonSerializable(typeof(ApplicationChange))]
 [JsonSerializable(typeof(CreatedSecret))]
+[JsonSerializable(typeof(SecretsDocument))]
 [JsonSerializable(typeof(UsersAnswer))]
 [JsonSerializable(typeof(UserAnswer))]
 [JsonSerializable(typeof(UserChange))]

@@ -6,6 +6,8 @@ using AuthMesh.Client.Terminal;
 
 namespace AuthMesh.Client.Applications;
 
+internal sealed record SecretsDocument(string Status, string Message, IReadOnlyList<ListedSecret> Secrets);
+
 /// <summary>Shows, adds and removes secrets. To change one without a gap: add, deploy, remove the older one.</summary>
 internal static class ApplicationSecrets
 {
@@ -23,6 +25,15 @@ internal static class ApplicationSecrets
         Invocation.On(command, async (invocation, parsed, cancellation) =>
         {
             var application = await FindAsync(invocation, parsed, cancellation);
+            if (invocation.Output.IsJson)
+            {
+                var secrets = application.Secrets;
+                invocation.Output.Document(
+                    new SecretsDocument("success", secrets.Count == 1 ? "1 secret" : $"{secrets.Count} secrets", secrets),
+                    ClientJson.Default.SecretsDocument);
+                return ExitCode.Ok;
+            }
+
             Table.Write(
                 invocation.Output, ["id", "created"],
                 application.Secrets.Select(secret => new[] { secret.Id, ShownTime.Minute(secret.CreatedAt) }));

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using AuthMesh.Tests.Applications;
 using AuthMesh.Tests.Harness;
 
@@ -30,6 +31,9 @@ public sealed class ApplicationCommandTests(ProductionMesh mesh) : IDisposable
         added.AssertExited(0);
         var second = first with { Secret = added.Output.Trim() };
         var ids = (await RunAsync("secrets", clientId)).Output.Split('\n')[1..3].Select(line => line.Split(' ')[0]).ToArray();
+        var document = JsonElement.Parse((await RunAsync("secrets", clientId, "--json")).Output);
+        Assert.Equal("2 secrets", document.GetProperty("message").GetString());
+        Assert.Equal(ids, document.GetProperty("secrets").EnumerateArray().Select(secret => secret.GetProperty("id").GetString()));
         Assert.Equal("Secret removed\n", (await RunAsync("remove-secret", clientId, ids[0])).Output);
         (await mesh.Gateway.TokenAsync(first, scope: null)).AssertProtocolError(401, "invalid_client");
         await mesh.Gateway.ServiceTokenAsync(second);
