@@ -108,24 +108,8 @@ internal sealed class CreateKey(
     private Dictionary<string, string[]> FindFaults(CreateKeyRequest request)
     {
         var faults = new Dictionary<string, string[]>();
-        if (request.Name?.Trim() is not { Length: >= 1 and <= SessionMapping.MaximumNameLength } name || name.Any(char.IsControl))
-        {
-            faults["name"] = ["must be 1 to 64 characters without control characters"];
-        }
-
-        if (request.Scopes is not { Count: >= 1 and <= Scopes.Most })
-        {
-            faults["scopes"] = [$"must be 1 to {Scopes.Most} scopes"];
-        }
-        else if (request.Scopes.Any(scope => scope is null || !Scopes.IsScope(scope)))
-        {
-            faults["scopes"] = [$"must be scopes, each of which {Scopes.Rule}"];
-        }
-        else if (request.Scopes.Distinct(StringComparer.Ordinal).Count() != request.Scopes.Count)
-        {
-            faults["scopes"] = ["must not repeat a scope"];
-        }
-
+        NameAndScopes.CheckName(request.Name, faults);
+        NameAndScopes.CheckScopes(request.Scopes, Scopes.IsScope, Scopes.Rule, faults);
         if (request.ExpiresInDays is { } days && (days < 1 || days > options.Value.LongestLifetime.TotalDays))
         {
             faults["expires_in_days"] = [$"must be 1 to {(int)options.Value.LongestLifetime.TotalDays}"];

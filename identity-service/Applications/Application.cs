@@ -1,4 +1,5 @@
 using AuthMesh.Access;
+using AuthMesh.Identity.Sessions;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;
 
@@ -47,7 +48,7 @@ internal sealed class ApplicationSecret
 
 internal sealed class ApplicationMapping : IEntityTypeConfiguration<Application>, IEntityTypeConfiguration<ApplicationSecret>
 {
-    public const int LongestClientId = 64, LongestName = 64;
+    public const int LongestClientId = 64;
 
     public void Configure(EntityTypeBuilder<Application> application)
     {
@@ -56,7 +57,7 @@ internal sealed class ApplicationMapping : IEntityTypeConfiguration<Application>
         application.Property(a => a.Id).ValueGeneratedNever();
         application.Property(a => a.ClientId).HasMaxLength(LongestClientId).UseCollation("C");
         application.HasIndex(a => a.ClientId).IsUnique().HasDatabaseName("ux_applications_client_id");
-        application.Property(a => a.Name).HasMaxLength(LongestName);
+        application.Property(a => a.Name).HasMaxLength(NameAndScopes.LongestName);
     }
 
     public void Configure(EntityTypeBuilder<ApplicationSecret> secret)

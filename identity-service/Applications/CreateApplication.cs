@@ -42,30 +42,17 @@ internal static class CreateApplication
 
     public static void Map(IEndpointRouteBuilder applications) => applications.MapPost("", HandleAsync);
 
-    /// <summary>What is wrong with a name and scopes; both may be absent.</summary>
+    /// <summary>Checks what a change may also give. A change leaves alone what is null.</summary>
     public static void Check(string? name, IReadOnlyList<string>? scopes, Dictionary<string, string[]> faults)
     {
-        if (name is not null && (name.Trim() is not { Length: >= 1 and <= ApplicationMapping.LongestName } || name.Any(char.IsControl)))
+        if (name is not null)
         {
-            faults["name"] = ["must be 1 to 64 characters without control characters"];
+            NameAndScopes.CheckName(name, faults);
         }
 
-        if (scopes is null)
+        if (scopes is not null)
         {
-            return;
-        }
-
-        if (scopes.Count is < 1 or > Scopes.Most)
-        {
-            faults["scopes"] = [$"must be 1 to {Scopes.Most} scopes"];
-        }
-        else if (scopes.Any(scope => scope is null || !ScopeDemand.IsNameable(scope)))
-        {
-            faults["scopes"] = [$"must be scopes, each of which {ScopeDemand.Rule}"];
-        }
-        else if (scopes.Distinct(StringComparer.Ordinal).Count() != scopes.Count)
-        {
-            faults["scopes"] = ["must not repeat a scope"];
+            NameAndScopes.CheckScopes(scopes, ScopeDemand.IsNameable, ScopeDemand.Rule, faults);
         }
     }
 

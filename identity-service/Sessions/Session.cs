@@ -69,8 +69,6 @@ internal sealed class SessionMapping : IEntityTypeConfiguration<Session>
 {
     public const int MaximumNetworkLength = 64; // an IPv6 address with a zone
 
-    public const int MaximumNameLength = 64;
-
     public void Configure(EntityTypeBuilder<Session> session)
     {
         // The kind application belongs to a later version, beside which this one is to start. A row of another kind than sign_in cannot
@@ -91,7 +89,7 @@ internal sealed class SessionMapping : IEntityTypeConfiguration<Session>
         session.Property(s => s.Network).HasMaxLength(MaximumNetworkLength).HasDefaultValue("");
         // Replicas of the previous version insert sign-ins without it.
         session.Property(s => s.Kind).HasMaxLength(16).HasDefaultValue(SessionKind.SignIn);
-        session.Property(s => s.Name).HasMaxLength(MaximumNameLength);
+        session.Property(s => s.Name).HasMaxLength(NameAndScopes.LongestName);
         session.HasIndex(s => s.KeyHash).IsUnique().HasFilter("key_hash IS NOT NULL").HasDatabaseName("ux_sessions_key_hash");
         session.HasIndex(s => s.ApplicationId).HasFilter("application_id IS NOT NULL").HasDatabaseName("ix_sessions_application_id");
         session.Property(s => s.RefreshCounter).HasDefaultValue(0);
