@@ -29,7 +29,7 @@ internal sealed class LockApplication(IdentityDb db, IOptions<AdminOptions> opti
         FROM applications WHERE id = @id FOR NO KEY UPDATE
         """;
 
-    // By its row. A statement of its own, which sees a session that a grant has just started.
+    // A statement of its own, so that it sees a session that a grant has just started.
     private const string End =
         "UPDATE sessions SET ended_at = now() WHERE application_id = @id AND kind = 'service' AND ended_at IS NULL AND expires_at > now()";
 

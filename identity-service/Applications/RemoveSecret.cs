@@ -39,22 +39,23 @@ internal static class RemoveSecret
         var isRemoved = await db.Database.ExecuteSqlRawAsync(
             "DELETE FROM application_secrets WHERE id = @id AND application_id = @application",
             [new NpgsqlParameter("id", parsed), new NpgsqlParameter("application", application.Id)], cancellationToken) > 0;
-        if (isLeaked) // also if somebody removed it before without saying so
+        if (isLeaked) // also if an admin removed the secret earlier and did not say that it leaked
         {
             await lockApplication.EndTokensAsync(application.Id, cancellationToken);
         }
 
         await transaction.CommitAsync(cancellationToken); // with the lock, it waits for what an earlier call removed on one host only
-        if (!isRemoved)
+        var adminId = Caller.Of(context.User).UserId;
+        if (isLeaked)
         {
-            return NotFound;
+            events.Write(SecurityEvent.ApplicationSecretLeaked(adminId, application.Id, parsed), context);
+        }
+        else if (isRemoved)
+        {
+            events.Write(SecurityEvent.ApplicationSecretRemoved(adminId, application.Id, parsed), context);
         }
 
-        var adminId = Caller.Of(context.User).UserId;
-        events.Write(
-            isLeaked ? SecurityEvent.ApplicationSecretLeaked(adminId, application.Id, parsed)
-            : SecurityEvent.ApplicationSecretRemoved(adminId, application.Id, parsed), context);
-        return TypedResults.Ok(new MessageResponse("success", "Secret removed"));
+        return isRemoved ? TypedResults.Ok(new MessageResponse("success", "Secret removed")) : NotFound;
     }
 
     private static bool TryReadLeaked(IQueryCollection query, out bool isLeaked)

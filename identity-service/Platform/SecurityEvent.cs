@@ -54,7 +54,7 @@ internal sealed record SecurityEvent
     public static SecurityEvent ApplicationSecretRemoved(Guid adminId, Guid applicationId, Guid secretId) =>
         new("application_secret_removed") { AdminId = adminId, ApplicationId = applicationId, KeyId = secretId.ToString() };
 
-    /// <summary>An admin removed a secret that leaked. The application's tokens ended.</summary>
+    /// <summary>An admin reported that a secret leaked. It is removed, and the application's tokens ended.</summary>
     public static SecurityEvent ApplicationSecretLeaked(Guid adminId, Guid applicationId, Guid secretId) =>
         new("application_secret_leaked", LogLevel.Warning)
         {
