@@ -17,8 +17,11 @@ public sealed record AddSecretResponse(
 /// <summary>Adds a second secret. Both work until the older one is removed, so that deployments change secrets without a gap.</summary>
 internal static class AddSecret
 {
-    private static readonly Failure TooMany = new(
-        StatusCodes.Status409Conflict, "too_many_secrets", "An application has at most 2 secrets. Remove one first");
+    private static readonly Failure
+        TooMany = new(StatusCodes.Status409Conflict, "too_many_secrets", "An application has at most 2 secrets. Remove one first"),
+        Public = new(
+            StatusCodes.Status409Conflict, "public_application",
+            "An application in a browser or on a device keeps no secret, so it has none");
 
     private const string Insert =
         """
@@ -37,6 +40,11 @@ internal static class AddSecret
         if (application is null)
         {
             return refusal!;
+        }
+
+        if (!ApplicationKind.IsConfidential(application.Settings.Kind))
+        {
+            return Public;
         }
 
         var secret = NewSecret.Create(clock.GetUtcNow());

@@ -5,7 +5,7 @@ using Microsoft.EntityFrameworkCore.Metadata.Builders;
 
 namespace AuthMesh.Identity.Applications;
 
-/// <summary>A program that gets tokens in its own name. Single statements create and change it.</summary>
+/// <summary>A program that gets tokens, for users who let it act for them or in its own name. Single statements create and change it.</summary>
 internal sealed class Application
 {
     private Application()
@@ -21,8 +21,44 @@ internal sealed class Application
     /// <summary>How people call it.</summary>
     public string Name { get; private set; } = null!;
 
-    /// <summary>What it may do; never <see cref="Scopes.Mesh"/>, because it acts for no user.</summary>
+    /// <summary>One of <see cref="ApplicationKind"/>; it never changes.</summary>
+    public string Kind { get; private set; } = null!;
+
+    /// <summary>Whether it is the team's own. Only such an application may have <see cref="Access.Scopes.Mesh"/>.</summary>
+    public bool IsFirstParty { get; private set; }
+
+    /// <summary>The ways in which it may get tokens: values of <see cref="GrantType"/>.</summary>
+    public string[] Grants { get; private set; } = null!;
+
+    /// <summary>What it may do.</summary>
     public string[] Scopes { get; private set; } = null!;
+
+    /// <summary>Where a sign-in may lead back to: see <see cref="RedirectUri"/>.</summary>
+    public string[] RedirectUris { get; private set; } = null!;
+
+    /// <summary>Where a sign-out may lead back to.</summary>
+    public string[] PostLogoutRedirectUris { get; private set; } = null!;
+
+    /// <summary>Where it is told of the end of a session (OpenID Connect Back-Channel Logout 1.0 §2.2); null if nowhere.</summary>
+    public string? BackchannelLogoutUri { get; private set; }
+
+    /// <summary>The audiences, beside the mesh itself, for which it may ask (RFC 8707).</summary>
+    public string[] Audiences { get; private set; } = null!;
+
+    /// <summary>Whether users are asked before it acts for them.</summary>
+    public bool RequireConsent { get; private set; }
+
+    /// <summary>Whether it must push its authorization requests (RFC 9126).</summary>
+    public bool RequirePushedRequests { get; private set; }
+
+    /// <summary>The public keys by which it authenticates (RFC 7523 §2.2), as a JSON Web Key Set; null if it has none.</summary>
+    public string? Jwks { get; private set; }
+
+    /// <summary>See <c>revoke_application</c> in <c>revocations.sql</c>. A session of an older epoch gets no tokens.</summary>
+    public int Epoch { get; private set; }
+
+    /// <summary>The version of the file that declares the application; null if admins manage it.</summary>
+    public int? DeclaredVersion { get; private set; }
 
     public DateTimeOffset CreatedAt { get; private set; }
 
@@ -58,6 +94,18 @@ internal sealed class ApplicationMapping : IEntityTypeConfiguration<Application>
         application.Property(a => a.ClientId).HasMaxLength(LongestClientId).UseCollation("C");
         application.HasIndex(a => a.ClientId).IsUnique().HasDatabaseName("ux_applications_client_id");
         application.Property(a => a.Name).HasMaxLength(NameAndScopes.LongestName);
+        // Replicas of the previous version insert applications without the rest. They know services only.
+        application.Property(a => a.Kind).HasMaxLength(8).HasDefaultValue(ApplicationKind.Service);
+        application.Property(a => a.IsFirstParty).HasDefaultValue(false);
+        application.Property(a => a.Grants).HasDefaultValueSql($"ARRAY['{GrantType.ClientCredentials}']");
+        application.Property(a => a.RedirectUris).HasDefaultValueSql("'{}'");
+        application.Property(a => a.PostLogoutRedirectUris).HasDefaultValueSql("'{}'");
+        application.Property(a => a.BackchannelLogoutUri).HasMaxLength(RedirectUri.Longest);
+        application.Property(a => a.Audiences).HasDefaultValueSql("'{}'");
+        application.Property(a => a.RequireConsent).HasDefaultValue(true);
+        application.Property(a => a.RequirePushedRequests).HasDefaultValue(false);
+        application.Property(a => a.Jwks).HasColumnType("jsonb");
+        application.Property(a => a.Epoch).HasDefaultValueSql("nextval('application_epochs')");
     }
 
     public void Configure(EntityTypeBuilder<ApplicationSecret> secret)

@@ -8,17 +8,20 @@ using Npgsql;
 
 namespace AuthMesh.Identity.Applications;
 
-public sealed record ChangeApplicationRequest(string? Name = null, IReadOnlyList<string>? Scopes = null, bool? Disabled = null);
+public sealed record ChangeApplicationRequest(bool? Disabled = null) : ApplicationSettingsRequest;
 
 /// <summary>
-/// Changes an application's name or scopes, or disables or enables it. Other scopes and a disabling end its tokens within a second; it gets
-/// new ones unless it is disabled.
+/// Changes an application's settings, or disables or enables it. A disabling, and a change that takes something away, end its tokens within
+/// a second. A service then gets new ones, unless it is disabled. Users sign in again.
 /// </summary>
 internal static class ChangeApplication
 {
     private const string Change =
         """
-        UPDATE applications SET name = @name, scopes = @scopes,
+        UPDATE applications SET name = @name, is_first_party = @is_first_party, grants = @grants, scopes = @scopes,
+            redirect_uris = @redirect_uris, post_logout_redirect_uris = @post_logout_redirect_uris,
+            backchannel_logout_uri = @backchannel_logout_uri, audiences = @audiences, require_consent = @require_consent,
+            require_pushed_requests = @require_pushed_requests,
             disabled_at = CASE WHEN @disabled THEN coalesce(disabled_at, now()) END
         WHERE id = @id
         """;
@@ -27,18 +30,11 @@ internal static class ChangeApplication
 
     private static async Task<Results<Ok<ShowApplicationResponse>, Failure>> HandleAsync(
         string id, ChangeApplicationRequest request, HttpContext context, IdentityDb db, LockApplication lockApplication,
-        SecurityEvents events, CancellationToken cancellationToken)
+        IHostEnvironment environment, SecurityEvents events, CancellationToken cancellationToken)
     {
-        var faults = new Dictionary<string, string[]>();
-        CreateApplication.Check(request.Name, request.Scopes, faults);
-        if (faults.Count > 0)
+        if (request == new ChangeApplicationRequest())
         {
-            return CommonFailures.InvalidRequest(faults);
-        }
-
-        if (request is { Name: null, Scopes: null, Disabled: null })
-        {
-            return CommonFailures.InvalidRequest("Give name, scopes or disabled");
+            return CommonFailures.InvalidRequest("Give a setting or disabled");
         }
 
         await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
@@ -48,16 +44,21 @@ internal static class ChangeApplication
             return refusal!;
         }
 
-        var (scopes, isDisabled) = (request.Scopes?.ToArray() ?? application.Scopes, request.Disabled ?? application.IsDisabled);
+        var settings = application.Settings.With(request);
+        if (settings.FindFaults(environment.IsDevelopment()) is { Count: > 0 } faults)
+        {
+            return CommonFailures.InvalidRequest(faults);
+        }
+
+        var isDisabled = request.Disabled ?? application.IsDisabled;
         await db.Database.ExecuteSqlRawAsync(
             Change,
             [
-                new NpgsqlParameter("id", application.Id), new NpgsqlParameter("name", request.Name?.Trim() ?? application.Name),
-                new NpgsqlParameter("scopes", scopes), new NpgsqlParameter("disabled", isDisabled),
+                .. settings.Parameters.Where(parameter => parameter.ParameterName != "kind"),
+                new NpgsqlParameter("id", application.Id), new NpgsqlParameter("disabled", isDisabled),
             ],
             cancellationToken);
-        var isRescoped = !scopes.SequenceEqual(application.Scopes, StringComparer.Ordinal);
-        if (isDisabled || isRescoped)
+        if (isDisabled || settings.TakesAwayFrom(application.Settings))
         {
             await lockApplication.EndTokensAsync(application.Id, cancellationToken);
         }
@@ -67,7 +68,11 @@ internal static class ChangeApplication
         events.Write(
             SecurityEvent.ApplicationChanged(
                 Caller.Of(context.User).UserId, application.Id,
-                isDisabled != application.IsDisabled ? isDisabled ? "disabled" : "enabled" : isRescoped ? "scopes" : "name"), context);
+                [
+                    .. isDisabled == application.IsDisabled ? [] : (string[])[isDisabled ? "disabled" : "enabled"],
+                    .. settings.FindDifferences(application.Settings),
+                ]),
+            context);
         return TypedResults.Ok(new ShowApplicationResponse("success", $"Application {changed.ClientId} changed", changed));
     }
 }

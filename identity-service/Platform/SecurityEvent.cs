@@ -41,9 +41,12 @@ internal sealed record SecurityEvent
     public static SecurityEvent ApplicationCreated(Guid adminId, Guid applicationId) =>
         new("application_created") { AdminId = adminId, ApplicationId = applicationId };
 
-    /// <summary>An admin changed an application's name or scopes, or disabled or enabled it.</summary>
-    public static SecurityEvent ApplicationChanged(Guid adminId, Guid applicationId, string state) =>
-        new("application_changed") { AdminId = adminId, ApplicationId = applicationId, Reason = state };
+    /// <summary>An admin changed an application's settings, or disabled or enabled it.</summary>
+    /// <param name="adminId">The admin.</param>
+    /// <param name="applicationId">The application.</param>
+    /// <param name="changes">The names of the settings, <c>disabled</c>, <c>enabled</c>.</param>
+    public static SecurityEvent ApplicationChanged(Guid adminId, Guid applicationId, IEnumerable<string> changes) =>
+        new("application_changed") { AdminId = adminId, ApplicationId = applicationId, Reason = string.Join(", ", changes) };
 
     public static SecurityEvent ApplicationDeleted(Guid adminId, Guid applicationId) =>
         new("application_deleted") { AdminId = adminId, ApplicationId = applicationId };

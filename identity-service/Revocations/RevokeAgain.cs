@@ -15,7 +15,7 @@ internal static class RevokeAgain
         await using var batch = new NpgsqlBatch(connection);
         var entries = lost.Where(entry => entry.Kind != RevocationKind.KeysChanged).ToList();
 
-        // 1. Change the rows that still exist. The triggers session_ended and user_epoch_raised write the log.
+        // 1. Change the rows that still exist. Triggers write the log.
         foreach (var entry in entries)
         {
             switch (entry.Kind)
@@ -25,6 +25,13 @@ internal static class RevokeAgain
                     break;
                 case RevocationKind.UserBelowEpoch:
                     Add("UPDATE users SET epoch = $2 WHERE id = $1 AND epoch < $2", Guid.Parse(entry.Subject), entry.Epoch!.Value);
+                    break;
+                case RevocationKind.ApplicationBelowEpoch:
+                    // The sequence went back, too. It must stay ahead of every epoch that verifiers have heard of.
+                    Add(
+                        "SELECT setval('application_epochs', greatest((SELECT last_value FROM application_epochs), $1))",
+                        (long)entry.Epoch!.Value);
+                    Add("UPDATE applications SET epoch = $2 WHERE client_id = $1 AND epoch < $2", entry.Subject, entry.Epoch!.Value);
                     break;
             }
         }

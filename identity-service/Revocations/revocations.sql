@@ -12,6 +12,7 @@ ALTER TABLE revocations DROP CONSTRAINT IF EXISTS ck_revocations;
 ALTER TABLE revocations ADD CONSTRAINT ck_revocations CHECK (CASE kind
     WHEN 'session-ended' THEN subject ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
     WHEN 'user-below-epoch' THEN subject ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' AND epoch IS NOT NULL
+    WHEN 'application-below-epoch' THEN subject ~ '^[a-z0-9][a-z0-9._-]{0,63}$' AND epoch IS NOT NULL
     WHEN 'key-distrusted' THEN subject ~ '^[A-Za-z0-9_-]+$'
     ELSE kind = 'keys-changed' END);
 
@@ -26,6 +27,12 @@ $$;
 
 CREATE OR REPLACE FUNCTION revoke_session() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    -- An application may have a million sessions. One entry refuses the tokens of them all: see revoke_application.
+    IF TG_OP = 'DELETE' AND OLD.kind = 'application' AND NOT EXISTS (
+        SELECT 1 FROM applications WHERE id = OLD.application_id AND epoch = OLD.client_epoch) THEN
+        RETURN NULL;
+    END IF;
+
     PERFORM write_revocation('session-ended', OLD.id::text, NULL);
     RETURN NULL;
 END
@@ -55,6 +62,24 @@ FOR EACH ROW WHEN (OLD.epoch <> NEW.epoch) EXECUTE FUNCTION revoke_user();
 DROP TRIGGER IF EXISTS user_deleted ON users;
 CREATE CONSTRAINT TRIGGER user_deleted AFTER DELETE ON users DEFERRABLE INITIALLY DEFERRED
 FOR EACH ROW EXECUTE FUNCTION revoke_user();
+
+-- Every application takes its epochs from one sequence. So an application that gets the name of a deleted one has a larger epoch than
+-- the entry that refuses the deleted one's tokens.
+CREATE OR REPLACE FUNCTION revoke_application() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM write_revocation(
+        'application-below-epoch', OLD.client_id, CASE TG_OP WHEN 'DELETE' THEN OLD.epoch + 1 ELSE NEW.epoch END);
+    RETURN NULL;
+END
+$$;
+
+DROP TRIGGER IF EXISTS application_epoch_raised ON applications;
+CREATE CONSTRAINT TRIGGER application_epoch_raised AFTER UPDATE OF epoch ON applications DEFERRABLE INITIALLY DEFERRED
+FOR EACH ROW WHEN (OLD.epoch <> NEW.epoch) EXECUTE FUNCTION revoke_application();
+
+DROP TRIGGER IF EXISTS application_deleted ON applications;
+CREATE CONSTRAINT TRIGGER application_deleted AFTER DELETE ON applications DEFERRABLE INITIALLY DEFERRED
+FOR EACH ROW EXECUTE FUNCTION revoke_application();
 
 CREATE OR REPLACE FUNCTION announce_keys() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

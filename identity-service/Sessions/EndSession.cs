@@ -4,12 +4,13 @@ using AuthMesh.Identity.Platform;
 using AuthMesh.Identity.Platform.Database;
 using AuthMesh.Requests;
 using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.EntityFrameworkCore;
 using Npgsql;
 
 namespace AuthMesh.Identity.Sessions;
 
 /// <summary>Ends one session of the caller. The trigger <c>session_ended</c> notifies every verifier.</summary>
-internal sealed class EndSession(Primary database, SessionCookies cookies, SecurityEvents events)
+internal sealed class EndSession(IdentityDb db, SessionCookies cookies, SecurityEvents events)
 {
     private static readonly Failure SessionNotFound = new(
         StatusCodes.Status404NotFound, "session_not_found", "You have no such session, or it has ended already");
@@ -18,7 +19,8 @@ internal sealed class EndSession(Primary database, SessionCookies cookies, Secur
         $"""
         {Caller.With},
         ended AS (
-            UPDATE sessions s SET ended_at = now() FROM caller u WHERE s.id = @id AND {LiveSession.IsLiveSignIn} RETURNING s.id)
+            UPDATE sessions s SET ended_at = now() FROM caller u WHERE s.id = @id AND {LiveSession.IsLiveSignIn} RETURNING s.id),
+        {EndChildren.With}
         SELECT (SELECT count(*) FROM caller) = 1 AS "IsCallerLive", (SELECT count(*) FROM ended) = 1 AS "HasEnded"
         """;
 
@@ -30,17 +32,18 @@ internal sealed class EndSession(Primary database, SessionCookies cookies, Secur
     {
         var caller = Caller.Of(context.User);
         var sessionId = RequestText.TryReadId(id, out var parsed) ? parsed : Guid.Empty; // no session has this id
-        await using var command = database.CreateCommand(End);
-        command.Parameters.AddRange((NpgsqlParameter[])[.. caller.Parameters, new("id", sessionId)]);
-        var outcome = await command.ReadCommittedRowAsync(row => new Outcome(row.GetBoolean(0), row.GetBoolean(1)), cancellationToken);
-        if (outcome is not { IsCallerLive: true })
+        await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
+        await UserLock.TakeAsync(db, caller.UserId, cancellationToken);
+        var outcome = (await db.Database.SqlQueryRaw<Outcome>(End, [.. caller.Parameters, new NpgsqlParameter("id", sessionId)])
+            .ToListAsync(cancellationToken))[0];
+        await transaction.CommitAsync(cancellationToken); // waits for a second host even if an earlier call has ended it already
+        if (!outcome.IsCallerLive)
         {
             return CommonFailures.InvalidToken();
         }
 
         if (!outcome.HasEnded)
         {
-            await database.ConfirmReadsAsync(cancellationToken); // an earlier call may have ended it on one host only
             return SessionNotFound;
         }
 

@@ -8,6 +8,7 @@ using AuthMesh.Identity.Platform.Database;
 using AuthMesh.Tokens;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.EntityFrameworkCore;
+using Npgsql;
 
 namespace AuthMesh.Identity.Sessions;
 
@@ -56,6 +57,14 @@ internal sealed class Logout(
     // More bearer tokens or cookies than any client has. The limit exists because each costs a look-up.
     private const int MostPresented = 10;
 
+    private const string End =
+        $"""
+        WITH ended AS (
+            UPDATE sessions SET ended_at = now() WHERE id = @id AND ended_at IS NULL AND kind = '{SessionKind.SignIn}' RETURNING id),
+        {EndChildren.With}
+        SELECT id AS "Value" FROM ended
+        """;
+
     public static void Map(IEndpointRouteBuilder group) => group.MapPost(
         "/logout", (LogoutRequest request, HttpContext context, Logout logout, CancellationToken cancellationToken) =>
             logout.RunAsync(request, context, cancellationToken)).AllowAnonymous();
@@ -75,13 +84,14 @@ internal sealed class Logout(
                 .ToListAsync(cancellationToken));
         }
 
-        // 2. End each session in its own statement, so that no statement locks two sessions.
+        // 2. End each session in a transaction of its own, so that none locks two users.
         var isConfirmed = ids.Count == 0;
         foreach (var id in ids)
         {
-            isConfirmed = await db.Database.ExecuteSqlAsync(
-                $"UPDATE sessions SET ended_at = now() WHERE id = {id} AND ended_at IS NULL AND kind = {SessionKind.SignIn}",
-                cancellationToken) > 0;
+            await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
+            await EndChildren.LockUserOfAsync(db, id, cancellationToken);
+            isConfirmed = (await db.Database.SqlQueryRaw<Guid>(End, new NpgsqlParameter("id", id)).ToListAsync(cancellationToken)).Count > 0;
+            await transaction.CommitAsync(cancellationToken);
             if (isConfirmed) // by this commit, and so is everything before it
             {
                 events.Write(SecurityEvent.SessionEnded(null, id, "logout"), context);

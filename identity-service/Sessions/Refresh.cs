@@ -11,55 +11,20 @@ namespace AuthMesh.Identity.Sessions;
 public sealed record RefreshRequest(
     [property: JsonPropertyName("refresh_token")][property: JsonConverter(typeof(AnyTextConverter))] string? RefreshToken = null);
 
-/// <summary>
-/// Rotates a refresh token: exchanges it for its successor and a new access token. A session rotates at most once in 30 s. For those 30 s,
-/// the old and the new token get the same answer, so a client that loses a race or an answer stays signed in.
-/// </summary>
-/// <remarks>
-/// Accepted weakness: a thief who presents a stolen token within those 30 s gets the owner's next token undetected. Reuse detection catches
-/// the theft when thief or owner presents a token that the other rotated at least 30 s before.
-/// </remarks>
+/// <summary>Exchanges a refresh token of a sign-in for its successor and a new access token.</summary>
 internal static partial class Refresh
 {
     // Every reason gets the same answer.
     private static readonly Failure InvalidRefreshToken = new(
         StatusCodes.Status401Unauthorized, "invalid_refresh_token", "Invalid or expired refresh token");
 
-    // Long enough for a retry after a lost answer, and for a sleeping tab to find the token that another tab has stored.
-    private const string JustNow = "now() - interval '30 seconds'";
-
-    private const string IsDue = $"s.refresh_counter = @counter AND (s.refreshed_at IS NULL OR s.refreshed_at <= {JustNow})";
-
-    // One statement both decides and rotates. After a wait for a concurrent rotation, PostgreSQL evaluates the conditions and values again
-    // on the changed row. So of any number of concurrent calls one rotates, and all others return its result.
-    private const string Step =
-        $"""
-        UPDATE sessions s SET
-            refresh_counter = CASE WHEN {IsDue} THEN s.refresh_counter + 1 ELSE s.refresh_counter END,
-            refreshed_at = CASE WHEN {IsDue} THEN now() ELSE s.refreshed_at END,
-            last_used_at = now(), expires_at = {LiveSession.Expiry}
-        FROM users u
-        WHERE s.id = @session AND s.epoch = @epoch AND {LiveSession.IsLiveSignIn}
-            AND (s.refresh_counter = @counter OR s.refresh_counter - 1 = @counter AND s.refreshed_at > {JustNow})
-        RETURNING {LiveSession.Columns}
-        """;
-
-    // Two parties hold a token that was replaced longer ago, and the service cannot tell which one is the owner (RFC 9700 §4.14.2), so the
-    // session ends. A token of another epoch is only outdated, and one ahead of its session comes from a restored database: neither ends a
-    // session. The trigger session_ended notifies every verifier.
-    private const string EndReplayed =
-        $"""
-        UPDATE sessions s SET ended_at = now()
-        FROM users u
-        WHERE s.id = @session AND s.epoch = @epoch AND {LiveSession.IsLiveSignIn}
-            AND (s.refresh_counter - 1 > @counter OR s.refresh_counter - 1 = @counter AND s.refreshed_at <= {JustNow})
-        RETURNING {LiveSession.Columns}
-        """;
+    private static readonly RefreshTokenRotation Rotation =
+        new(LiveSession.IsLiveSignIn, LiveSession.Columns, LiveSession.Expiry);
 
     public static void Map(IEndpointRouteBuilder group) => group.MapPost("/refresh", HandleAsync).AllowAnonymous();
 
     private static async Task<Results<Ok<SignInResponse>, Failure>> HandleAsync(
-        RefreshRequest request, HttpContext context, Primary database, KeyRing ring, IssueTokens issueTokens, TimeProvider clock,
+        RefreshRequest request, HttpContext context, IdentityDb db, Primary database, KeyRing ring, IssueTokens issueTokens, TimeProvider clock,
         SecurityEvents events, ILogger<RefreshRequest> logger, CancellationToken cancellationToken)
     {
         if (request.RefreshToken is null)
@@ -73,14 +38,13 @@ internal static partial class Refresh
             return InvalidRefreshToken;
         }
 
-        if (await RunAsync(Step) is { } session)
+        if (await Rotation.StepAsync(database, presented, FindAsync) is { } session)
         {
             LogRefreshed(logger, session.Id, session.UserId, session.RefreshCounter);
             return TypedResults.Ok(issueTokens.ForRefreshed($"Welcome {session.Username}!", session, presented));
         }
 
-        // Safe as a second statement: every reason why the first matched no row is permanent.
-        if (await RunAsync(EndReplayed) is { } ended)
+        if (await Rotation.EndReplayedAsync(db, presented, FindAsync, cancellationToken) is { } ended)
         {
             events.Write(SecurityEvent.RefreshReused(ended.UserId, ended.Id, presented.Counter, ended.RefreshCounter), context);
         }
@@ -91,9 +55,8 @@ internal static partial class Refresh
 
         return InvalidRefreshToken;
 
-        Task<LiveSession?> RunAsync(string statement) => LiveSession.FindAsync(
-            database.CreateCommand(statement), clock, cancellationToken,
-            new("session", presented.SessionId), new("epoch", presented.Epoch), new("counter", presented.Counter));
+        Task<LiveSession?> FindAsync(NpgsqlCommand command, NpgsqlParameter[] parameters) =>
+            LiveSession.FindAsync(command, clock, cancellationToken, parameters);
     }
 
     [LoggerMessage(LogLevel.Information, "Session {SessionId} of user {UserId} refreshed, counter {Counter}")]

@@ -5,8 +5,8 @@ using Microsoft.EntityFrameworkCore.Metadata.Builders;
 namespace AuthMesh.Identity.Sessions;
 
 /// <summary>
-/// What gets tokens: a sign-in, a key, or an application in its own name. Its id is the <c>sid</c> of every token minted for it.
-/// <see cref="StartSession"/> creates sign-ins, the folder ApiKeys keys, and the folder OpenId those of applications. Single statements
+/// What gets tokens: a sign-in, a key, or an application, for a user or in its own name. Its id is the <c>sid</c> of every token minted for
+/// it. <see cref="StartSession"/> creates sign-ins, the folder ApiKeys keys, and the folder OpenId those of applications. Single statements
 /// change them; <see cref="LiveSession"/> documents their common rules.
 /// </summary>
 internal sealed class Session
@@ -25,6 +25,18 @@ internal sealed class Session
 
     /// <summary>Null for a sign-in and for a key of a user.</summary>
     public Guid? ApplicationId { get; private set; }
+
+    /// <summary>
+    /// The sign-in that allowed an application's session, and whose end ends it. Null for other kinds, and for a session that goes on
+    /// without it (<c>offline_access</c>).
+    /// </summary>
+    public Guid? ParentId { get; private set; }
+
+    /// <summary>The application's epoch when its session for a user began. A session of an older epoch gets no tokens.</summary>
+    public int ClientEpoch { get; private set; }
+
+    /// <summary>The <c>aud</c> of its tokens; null for the mesh's own.</summary>
+    public string? Audience { get; private set; }
 
     /// <summary>The user's epoch when the password was checked. A session of an older epoch gets no tokens.</summary>
     public int Epoch { get; private set; }
@@ -50,7 +62,7 @@ internal sealed class Session
     /// <summary>How the owner calls a key; null for a sign-in.</summary>
     public string? Name { get; private set; }
 
-    /// <summary>What a key may do; null for a sign-in, which nothing limits.</summary>
+    /// <summary>What a key or an application may do; null for a sign-in, which nothing limits.</summary>
     public string[]? Scopes { get; private set; }
 
     /// <summary>SHA-256 of a key's text; null for a sign-in.</summary>
@@ -68,20 +80,23 @@ internal sealed class Session
 internal sealed class SessionMapping : IEntityTypeConfiguration<Session>
 {
     public const int MaximumNetworkLength = 64; // an IPv6 address with a zone
+    public const int LongestAudience = 512;
 
     public void Configure(EntityTypeBuilder<Session> session)
     {
-        // The kind application belongs to a later version, beside which this one is to start. A row of another kind than sign_in cannot
-        // pass for one, and a key without scopes would have a token that nothing limits.
+        // A row of another kind than sign_in cannot pass for one, and a key or application without scopes would have a token that nothing
+        // limits.
         session.ToTable("sessions", table => table.HasCheckConstraint(
             "ck_sessions_kind",
             $"""
-            kind IN ('{SessionKind.SignIn}', 'application', '{SessionKind.Service}', '{SessionKind.Key}')
+            kind IN ('{SessionKind.SignIn}', '{SessionKind.Application}', '{SessionKind.Service}', '{SessionKind.Key}')
             AND (kind = '{SessionKind.Key}') = (key_hash IS NOT NULL)
             AND (kind <> '{SessionKind.Key}' OR name IS NOT NULL AND COALESCE(cardinality(scopes), 0) > 0)
             AND (kind <> '{SessionKind.SignIn}' OR scopes IS NULL AND application_id IS NULL)
             AND (kind = '{SessionKind.Service}') = (user_id IS NULL)
             AND (kind <> '{SessionKind.Service}' OR application_id IS NOT NULL)
+            AND (kind <> '{SessionKind.Application}' OR application_id IS NOT NULL AND COALESCE(cardinality(scopes), 0) > 0)
+            AND (kind = '{SessionKind.Application}' OR parent_id IS NULL)
             """));
         session.HasKey(s => s.Id);
         session.Property(s => s.Id).ValueGeneratedNever();
@@ -92,6 +107,10 @@ internal sealed class SessionMapping : IEntityTypeConfiguration<Session>
         session.Property(s => s.Name).HasMaxLength(NameAndScopes.LongestName);
         session.HasIndex(s => s.KeyHash).IsUnique().HasFilter("key_hash IS NOT NULL").HasDatabaseName("ux_sessions_key_hash");
         session.HasIndex(s => s.ApplicationId).HasFilter("application_id IS NOT NULL").HasDatabaseName("ix_sessions_application_id");
+        session.Property(s => s.ClientEpoch).HasDefaultValue(0);
+        session.Property(s => s.Audience).HasMaxLength(LongestAudience);
+        session.HasIndex(s => s.ParentId).HasFilter("parent_id IS NOT NULL").HasDatabaseName("ix_sessions_parent_id");
+        session.HasOne<Session>().WithMany().HasForeignKey(s => s.ParentId).OnDelete(DeleteBehavior.Cascade);
         session.Property(s => s.RefreshCounter).HasDefaultValue(0);
         session.HasIndex(s => s.CookieHash).IsUnique().HasFilter("cookie_hash <> ''").HasDatabaseName("ux_sessions_cookie_hash");
         session.Property(s => s.CookieHash).HasDefaultValueSql("''::bytea"); // for sessions older than the cookie

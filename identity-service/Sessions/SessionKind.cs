@@ -12,6 +12,9 @@ internal static class SessionKind
     /// <summary>A key of a user, for scripts. Scopes limit its tokens.</summary>
     public const string Key = "key";
 
+    /// <summary>An application that a user let act for them. Scopes limit its tokens.</summary>
+    public const string Application = "application";
+
     /// <summary>An application in its own name, for no user.</summary>
     public const string Service = "service";
 }

@@ -14,6 +14,7 @@ internal static class SessionsModule
         WITH dead AS (
             SELECT s.id FROM sessions s LEFT JOIN users u ON u.id = s.user_id
             WHERE s.ended_at IS NOT NULL OR s.expires_at <= now() OR s.epoch < u.epoch
+                OR s.kind = 'application' AND s.client_epoch <> (SELECT epoch FROM applications WHERE id = s.application_id)
             LIMIT @batch FOR UPDATE OF s SKIP LOCKED)
         DELETE FROM sessions USING dead WHERE sessions.id = dead.id
         """);

@@ -42,9 +42,13 @@ internal sealed class StartSession(IdentityDb db, CallerAddress callerAddress, T
     // session_ended notifies every verifier.
     private const string EndOldest =
         $"""
-        UPDATE sessions SET ended_at = now() WHERE id IN (
-            SELECT s.id FROM sessions s, users u WHERE u.id = @user AND {LiveSession.IsLiveSignIn}
-            ORDER BY s.created_at DESC, s.id DESC OFFSET 100)
+        WITH ended AS (
+            UPDATE sessions SET ended_at = now() WHERE id IN (
+                SELECT s.id FROM sessions s, users u WHERE u.id = @user AND {LiveSession.IsLiveSignIn}
+                ORDER BY s.created_at DESC, s.id DESC OFFSET 100)
+            RETURNING id),
+        {EndChildren.With}
+        SELECT 1
         """;
 
     /// <returns>The session and its cookie, or null if one of the user's epochs rose, or if the user is disabled or deleted.</returns>

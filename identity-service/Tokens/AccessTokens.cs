@@ -14,7 +14,7 @@ public sealed class TokenOptions
     /// <summary>How long an access token is valid: 1 minute to 1 hour.</summary>
     public TimeSpan AccessTokenLifetime { get; set; } = TimeSpan.FromMinutes(30);
 
-    /// <summary>The <c>client_id</c> of the tokens (RFC 9068 §2.2). The mesh itself is the only client.</summary>
+    /// <summary>The <c>client_id</c> of tokens that no application got (RFC 9068 §2.2). No application may have this name.</summary>
     public string ClientId { get; set; } = "authmesh";
 
     internal void Check(SettingProblems problems)
@@ -33,10 +33,11 @@ internal sealed record AccessToken(string Value, TimeSpan Lifetime);
 /// <param name="IssuedAt">The time, by our clock, at which the session was read.</param>
 /// <param name="Remaining">How long the session still lives.</param>
 /// <param name="Proof">How the user proved who they are; null for a key, which proves nothing.</param>
-/// <param name="Scopes">What a key may do; null for a sign-in.</param>
+/// <param name="Scopes">What a key or an application may do; null for a sign-in.</param>
+/// <param name="Application">The application that acts for the user; null if none does.</param>
 internal sealed record TokenSession(
     Guid UserId, Guid SessionId, int Epoch, string Username, string? Email, string Role, DateTimeOffset IssuedAt, TimeSpan Remaining,
-    SignInProof? Proof, string[]? Scopes = null)
+    SignInProof? Proof, string[]? Scopes = null, ApplicationGrant? Application = null)
 {
     /// <summary>
     /// The name for the claim. Anybody may register the name <c>ceo@example.com</c>, and services would show it as that person's address.
@@ -46,6 +47,11 @@ internal sealed record TokenSession(
         !Username.Contains('@', StringComparison.Ordinal) || Username.Equals(Email, StringComparison.OrdinalIgnoreCase)
             ? Username : UserId.ToString();
 }
+
+/// <summary>What a user let an application do.</summary>
+/// <param name="ClientEpoch">The application's epoch when its session began.</param>
+/// <param name="Audience">The <c>aud</c> of the tokens; null for the mesh's own.</param>
+internal sealed record ApplicationGrant(string ClientId, int ClientEpoch, string[] Scopes, string? Audience);
 
 /// <summary>The session of an application in its own name.</summary>
 /// <param name="IssuedAt">The time, by our clock, at which the session was read.</param>
@@ -70,7 +76,9 @@ internal sealed class AccessTokens(KeyRing ring, IOptions<AuthMeshOptions> mesh,
         new TokenContent
         {
             Subject = session.UserId,
-            ClientId = options.Value.ClientId,
+            Audience = session.Application?.Audience,
+            ClientId = session.Application?.ClientId ?? options.Value.ClientId,
+            ClientEpoch = session.Application?.ClientEpoch,
             SessionId = session.SessionId,
             Epoch = session.Epoch,
             Username = session.PreferredUsername,
@@ -99,7 +107,7 @@ internal sealed class AccessTokens(KeyRing ring, IOptions<AuthMeshOptions> mesh,
     private AccessToken Mint(TokenContent content, DateTimeOffset issuedAt, TimeSpan lifetime)
     {
         content.Issuer = mesh.Value.Issuer;
-        content.Audience = mesh.Value.Audience;
+        content.Audience ??= mesh.Value.Audience;
         content.Id = Guid.NewGuid().ToString("N");
         content.IssuedAt = issuedAt.ToUnixTimeSeconds();
         content.ExpiresAt = (issuedAt + lifetime).ToUnixTimeSeconds();

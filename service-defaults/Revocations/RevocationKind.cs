@@ -21,6 +21,9 @@ public sealed class RevocationKind
     /// <summary>Tokens of one user with a smaller epoch are refused.</summary>
     public const string UserBelowEpoch = "user-below-epoch";
 
+    /// <summary>Tokens of users that one application got with a smaller epoch of its own are refused.</summary>
+    public const string ApplicationBelowEpoch = "application-below-epoch";
+
     /// <summary>Tokens that one key signed are refused.</summary>
     public const string KeyDistrusted = "key-distrusted";
 
@@ -44,6 +47,9 @@ public sealed class RevocationKind
     [
         new(SessionEnded, "sid", IsId, hasEpoch: false, static (revoked, session, _) => revoked.EndSession(Guid.Parse(session))),
         new(UserBelowEpoch, "sub", IsId, hasEpoch: true, static (revoked, user, epoch) => revoked.RaiseEpoch(Guid.Parse(user), epoch)),
+        new(
+            ApplicationBelowEpoch, "client_id", static id => id.Length > 0, hasEpoch: true,
+            static (revoked, client, epoch) => revoked.RaiseClientEpoch(client, epoch)),
         new(KeyDistrusted, "kid", static id => id.Length > 0, hasEpoch: false, static (revoked, id, _) => revoked.Distrust(id)),
         new(KeysChanged, null, static _ => true, hasEpoch: false, static (_, _, _) => { }),
     ];
@@ -51,7 +57,7 @@ public sealed class RevocationKind
     /// <summary>The name in the log, and the event's type in the feed.</summary>
     public string Name { get; }
 
-    /// <summary>The member of the feed's data that names the session, user or key; null if the kind names none.</summary>
+    /// <summary>The member of the feed's data that names the session, user, application or key; null if the kind names none.</summary>
     public string? SubjectMember { get; }
 
     /// <summary>Whether the data has a member <c>epoch</c>.</summary>

@@ -8,8 +8,8 @@ using Microsoft.Extensions.Options;
 namespace AuthMesh.Revocations;
 
 /// <summary>
-/// Holds the revocations that this process knows: ended sessions, users below an epoch, and distrusted keys. It keeps a session or user
-/// until every token that the entry could affect has expired. It keeps a key forever.
+/// Holds the revocations that this process knows: ended sessions, users and applications below an epoch, and distrusted keys. It keeps
+/// all but the keys until every token that the entry could affect has expired. It keeps a key forever.
 /// </summary>
 public sealed partial class RevokedAccess : IDisposable
 {
@@ -19,6 +19,7 @@ public sealed partial class RevokedAccess : IDisposable
 
     private readonly ConcurrentDictionary<Guid, long> sessions = new();
     private readonly ConcurrentDictionary<Guid, (long Epoch, long HeardAt)> users = new();
+    private readonly ConcurrentDictionary<string, (long Epoch, long HeardAt)> clients = new();
     private readonly ConcurrentDictionary<string, bool> keys = new(); // used as a set
     private readonly ConcurrentDictionary<string, long> unknownKinds = new();
     private readonly Queue<(long HeardAt, Action Forget)> inOrder = new();
@@ -46,7 +47,7 @@ public sealed partial class RevokedAccess : IDisposable
             "authmesh.revocations.unknown_kinds", () => unknownKinds.Count, "{kind}",
             "Kinds of revocations that reached this service and that its version does not know.");
         meter.CreateObservableGauge(
-            "authmesh.revocations.held", () => sessions.Count + users.Count + keys.Count, "{revocation}", "Revocations held.");
+            "authmesh.revocations.held", () => sessions.Count + users.Count + clients.Count + keys.Count, "{revocation}", "Revocations held.");
     }
 
     /// <summary>Raised once this process refuses what the revocation covers, on the feed's thread: handlers return at once.</summary>
@@ -85,14 +86,17 @@ public sealed partial class RevokedAccess : IDisposable
     /// <param name="userId">Its <c>sub</c>.</param>
     /// <param name="epoch">Its <c>epoch</c>.</param>
     /// <param name="keyId">Its <c>kid</c>.</param>
-    public bool Covers(Guid sessionId, Guid userId, long epoch, string keyId) =>
+    /// <param name="clientId">Its <c>client_id</c> if it has a <c>client_epoch</c>; else null.</param>
+    /// <param name="clientEpoch">Its <c>client_epoch</c>.</param>
+    public bool Covers(Guid sessionId, Guid userId, long epoch, string keyId, string? clientId = null, long clientEpoch = 0) =>
         sessions.ContainsKey(sessionId)
         || (users.TryGetValue(userId, out var user) && epoch < user.Epoch)
+        || (clientId is not null && clients.TryGetValue(clientId, out var client) && clientEpoch < client.Epoch)
         || keys.ContainsKey(keyId);
 
     /// <summary>Learns one entry of the log.</summary>
     /// <param name="kind">The name of a <see cref="RevocationKind"/>, or of one that only a newer version knows.</param>
-    /// <param name="subject">The id of the session, user or key.</param>
+    /// <param name="subject">The id of the session, user, application or key.</param>
     /// <param name="epoch">Only for kinds that have one.</param>
     public void Take(string kind, string subject, long epoch)
     {
@@ -139,14 +143,15 @@ public sealed partial class RevokedAccess : IDisposable
     /// <summary>Refuses tokens of this user with a smaller epoch from now on.</summary>
     public void RaiseEpoch(Guid userId, long epoch)
     {
-        lock (writing)
-        {
-            var entry = (users.TryGetValue(userId, out var known) ? Math.Max(known.Epoch, epoch) : epoch, clock.GetTimestamp());
-            users[userId] = entry;
-            inOrder.Enqueue((entry.Item2, () => users.TryRemove(KeyValuePair.Create(userId, entry))));
-        }
-
+        Raise(users, userId, epoch);
         Learned?.Invoke(new(UserId: userId, Epoch: epoch));
+    }
+
+    /// <summary>Refuses tokens with a smaller <c>client_epoch</c> of this application from now on.</summary>
+    public void RaiseClientEpoch(string clientId, long epoch)
+    {
+        Raise(clients, clientId, epoch);
+        Learned?.Invoke(new(ClientId: clientId, Epoch: epoch));
     }
 
     /// <summary>Refuses tokens that this key signed, now and forever: anyone who has the key can sign new ones at any time.</summary>
@@ -190,6 +195,17 @@ public sealed partial class RevokedAccess : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => meter.Dispose();
+
+    private void Raise<T>(ConcurrentDictionary<T, (long Epoch, long HeardAt)> epochs, T subject, long epoch)
+        where T : notnull
+    {
+        lock (writing)
+        {
+            var entry = (epochs.TryGetValue(subject, out var known) ? Math.Max(known.Epoch, epoch) : epoch, clock.GetTimestamp());
+            epochs[subject] = entry;
+            inOrder.Enqueue((entry.Item2, () => epochs.TryRemove(KeyValuePair.Create(subject, entry))));
+        }
+    }
 
     private void Forget()
     {

@@ -50,6 +50,10 @@ internal sealed class OpenStream : IHttpRequestLifetimeFeature, IHttpUpgradeFeat
 
     public long Epoch => token!.Epoch;
 
+    public string? Application => token!.Application;
+
+    public long ClientEpoch => token!.ClientEpoch;
+
     /// <summary>The key that signed the newest token of this stream.</summary>
     public string KeyId { get; set; } = "";
 

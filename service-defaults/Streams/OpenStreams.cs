@@ -96,7 +96,8 @@ internal sealed class OpenStreams : IDisposable
 
     /// <summary>Ends the stream if its token is revoked. Call it when the stream is added.</summary>
     public bool EndIfRevoked(OpenStream stream) =>
-        revoked.Covers(stream.SessionId, stream.UserId, stream.Epoch, stream.KeyId) && stream.End(StreamEnd.SessionEnded);
+        revoked.Covers(stream.SessionId, stream.UserId, stream.Epoch, stream.KeyId, stream.Application, stream.ClientEpoch)
+        && stream.End(StreamEnd.SessionEnded);
 
     /// <summary>All streams that are open at this moment.</summary>
     public List<OpenStream> All()
@@ -133,6 +134,11 @@ internal sealed class OpenStreams : IDisposable
         if (revocation.KeyId is { } key)
         {
             return All().FindAll(stream => stream.KeyId == key);
+        }
+
+        if (revocation.ClientId is { } client)
+        {
+            return All().FindAll(stream => stream.Application == client && stream.ClientEpoch < revocation.Epoch);
         }
 
         lock (gate)

@@ -8,7 +8,7 @@ namespace AuthMesh.Streams;
 /// </summary>
 internal sealed class SessionWatches : IDisposable
 {
-    private readonly Dictionary<(Guid Session, Guid User, long Epoch), WeakReference<CancellationTokenSource>> watches = [];
+    private readonly Dictionary<WatchedSession, WeakReference<CancellationTokenSource>> watches = [];
     private readonly Lock gate = new();
     private readonly RevokedAccess revoked;
     private int purgeAt = 100;
@@ -21,23 +21,22 @@ internal sealed class SessionWatches : IDisposable
     }
 
     /// <summary>Returns the source for the session of a token. The caller must keep it.</summary>
-    public CancellationTokenSource Watch(Guid sessionId, Guid userId, long epoch)
+    public CancellationTokenSource Watch(WatchedSession session)
     {
         CancellationTokenSource source;
-        var key = (sessionId, userId, epoch);
         lock (gate)
         {
-            if (watches.TryGetValue(key, out var weak) && weak.TryGetTarget(out var known))
+            if (watches.TryGetValue(session, out var weak) && weak.TryGetTarget(out var known))
             {
                 return known;
             }
 
             Purge();
-            watches[key] = new(source = new());
+            watches[session] = new(source = new());
         }
 
         // Asked after the source was added: a revocation finds the source, or is found here.
-        if (HasEnded(sessionId, userId, epoch))
+        if (HasEnded(session))
         {
             source.Cancel();
         }
@@ -45,7 +44,8 @@ internal sealed class SessionWatches : IDisposable
         return source;
     }
 
-    public bool HasEnded(Guid sessionId, Guid userId, long epoch) => revoked.Covers(sessionId, userId, epoch, keyId: "");
+    public bool HasEnded(WatchedSession session) => revoked.Covers(
+        session.SessionId, session.UserId, session.Epoch, keyId: "", session.Application, session.ClientEpoch);
 
     public void Dispose() => revoked.Learned -= CancelRevoked;
 
@@ -54,10 +54,9 @@ internal sealed class SessionWatches : IDisposable
         List<CancellationTokenSource> ended = [];
         lock (gate)
         {
-            foreach (var (key, weak) in watches)
+            foreach (var (session, weak) in watches)
             {
-                if ((key.Session == revocation.SessionId || (key.User == revocation.UserId && key.Epoch < revocation.Epoch))
-                    && weak.TryGetTarget(out var source))
+                if (session.IsCoveredBy(revocation) && weak.TryGetTarget(out var source))
                 {
                     ended.Add(source);
                 }
@@ -85,4 +84,15 @@ internal sealed class SessionWatches : IDisposable
             purgeAt = Math.Max(100, 2 * watches.Count);
         }
     }
+}
+
+/// <summary>
+/// What a token says about its session, as far as revocations ask. The application is the one that got the token for a user, or null.
+/// </summary>
+internal readonly record struct WatchedSession(Guid SessionId, Guid UserId, long Epoch, string? Application = null, long ClientEpoch = 0)
+{
+    public bool IsCoveredBy(Revocation revocation) =>
+        SessionId == revocation.SessionId
+        || (UserId == revocation.UserId && Epoch < revocation.Epoch)
+        || (Application is not null && Application == revocation.ClientId && ClientEpoch < revocation.Epoch);
 }

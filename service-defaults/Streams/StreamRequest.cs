@@ -12,7 +12,7 @@ public static class StreamRequest
     extension(HttpContext context)
     {
         /// <summary>
-        /// Canceled when the session of the caller's access token ends, or when a new epoch of its user revokes the token. It is never
+        /// Canceled when the session of the caller's access token ends, or when a new epoch of its user or its application revokes the token. It is never
         /// canceled for a caller without a token of the mesh, nor because the token expires, nor by what happens after the request: the
         /// gateway may hear of the end first and close the stream. In a hub, ask <c>Context.GetHttpContext()</c>.
         /// </summary>
@@ -36,8 +36,11 @@ public static class StreamRequest
             return null;
         }
 
+        var application = RequestText.TryReadNumber(user?.FindFirst(AccessTokenClaims.ClientEpoch)?.Value, out var clientEpoch)
+            ? user!.FindFirst(AccessTokenClaims.ClientId)?.Value : null;
+        var session = new WatchedSession(sessionId, userId, epoch, application, clientEpoch);
         var watches = context.RequestServices.GetRequiredService<SessionWatches>();
-        var watch = new SessionWatch(watches.Watch(sessionId, userId, epoch), () => watches.HasEnded(sessionId, userId, epoch));
+        var watch = new SessionWatch(watches.Watch(session), () => watches.HasEnded(session));
         context.Features.Set(watch); // keeps the session's source alive
         context.Response.RegisterForDispose(watch);
         return watch.Source;

@@ -47,6 +47,12 @@ public static class AccessTokenClaims
     public const string Epoch = "epoch";
 
     /// <summary>
+    /// The epoch of the application that got the token for a user: an integer that disabling the application or a leaked secret raises.
+    /// Absent in other tokens.
+    /// </summary>
+    public const string ClientEpoch = "client_epoch";
+
+    /// <summary>
     /// The user's name as registered. The name can become free and go to somebody else: show it, never store data under it. A name with
     /// <c>@</c> that is not the user's own proved address is replaced by the user's id, so that no user appears as another's address.
     /// Absent in the token of an application, which acts for no user.
@@ -112,7 +118,9 @@ public static class AccessTokenClaims
         new FlagClaim(
             IsEmailVerified, false, "true beside a proved address", static (ref content) => ref content.IsEmailVerified),
         new TextClaim(Role, false, "the user's role", static (ref content) => ref content.Role), // see TokenContent.FindCallerFault
-        new TextClaim(Scope, false, "the key's scopes", static (ref content) => ref content.Scope),
+        new TextClaim(Scope, false, "the scopes of the key or the application", static (ref content) => ref content.Scope),
+        new NumberClaim(
+            ClientEpoch, false, ClaimKind.Whole, "the application's epoch", static (ref content) => ref content.ClientEpoch),
         new NumberClaim(
             AuthenticatedAt, false, ClaimKind.Instant, "the session's newest proof", static (ref content) => ref content.AuthenticatedAt),
         new TextClaim(Assurance, false, "the session's proofs", static (ref content) => ref content.Assurance),

@@ -129,9 +129,12 @@ internal sealed partial class AccessTokenHandler(
         return token.ValidTo <= now - skew ? TokenRefusal.Invalid("expired")
             : token.ValidFrom > now + skew ? TokenRefusal.Invalid("not valid yet")
             : !revoked.CanJudge ? TokenRefusal.RevocationsUnavailable()
-            : revoked.Covers(token.SessionId, token.Subject, token.Epoch, token.Key.KeyId) ? TokenRefusal.Invalid("revoked")
+            : IsRevoked(token) ? TokenRefusal.Invalid("revoked")
             : null;
     }
+
+    private bool IsRevoked(VerifiedToken token) => revoked.Covers(
+        token.SessionId, token.Subject, token.Epoch, token.Key.KeyId, token.Application, token.ClientEpoch);
 
     private TokenValidationResult Refuse(TokenRefusal refusal)
     {

@@ -13,7 +13,7 @@ internal struct TokenContent
 {
     public string? Issuer, Audience, ClientId, Id, Username, Role, Assurance, Email, Scope;
     public Guid? Subject, SessionId;
-    public long? Epoch, IssuedAt, ExpiresAt, NotBefore, AuthenticatedAt;
+    public long? Epoch, ClientEpoch, IssuedAt, ExpiresAt, NotBefore, AuthenticatedAt;
     public bool? IsEmailVerified;
     public string[]? Methods;
 

@@ -40,6 +40,12 @@ internal sealed class VerifiedToken : SecurityToken
 
     public string ClientId => content.ClientId!;
 
+    /// <summary>The application that got the token for a user; null if none did.</summary>
+    public string? Application => content.ClientEpoch is null ? null : content.ClientId;
+
+    /// <summary>0 unless <see cref="Application"/> is set.</summary>
+    public long ClientEpoch => content.ClientEpoch ?? 0;
+
     /// <summary>Null in the token of an application.</summary>
     public string? Username => content.Username;
 

@@ -13,7 +13,7 @@ namespace AuthMesh.Tests.Revocations;
 
 public sealed class RevocationKindTests : IDisposable
 {
-    private const string Later = "application-below-epoch";
+    private const string Later = "later-kind";
 
     private static readonly Guid Session = Guid.Parse("11111111-1111-4111-8111-111111111111");
 
@@ -78,7 +78,10 @@ public sealed class RevocationKindTests : IDisposable
         Assert.True(revoked.Covers(Guid.Empty, Session, 4, "")); // user-below-epoch
         Assert.False(revoked.Covers(Guid.Empty, Session, 5, ""));
         Assert.True(revoked.Covers(Guid.Empty, Guid.Empty, 0, Session.ToString())); // key-distrusted
-        Assert.Equal(4, RevocationKind.All.Count); // a new kind needs its assertion above
+        Assert.True(revoked.Covers(Guid.Empty, Guid.Empty, 0, "", Session.ToString(), 4)); // application-below-epoch
+        Assert.False(revoked.Covers(Guid.Empty, Guid.Empty, 0, "", Session.ToString(), 5));
+        Assert.False(revoked.Covers(Guid.Empty, Guid.Empty, 0, "", clientId: null, 4)); // a token that no application got for a user
+        Assert.Equal(5, RevocationKind.All.Count); // a new kind needs its assertion above
         Assert.Empty(revoked.UnknownKinds);
     }
 
@@ -100,6 +103,8 @@ public sealed class RevocationKindTests : IDisposable
     [InlineData(RevocationKind.UserBelowEpoch, """{"sub":"11111111-1111-4111-8111-111111111111"}""")]
     [InlineData(RevocationKind.SessionEnded, """{"sid":"alice"}""")]
     [InlineData(RevocationKind.SessionEnded, """{"sid":"\ud800"}""")]
+    [InlineData(RevocationKind.ApplicationBelowEpoch, """{"client_id":"","epoch":1}""")]
+    [InlineData(RevocationKind.ApplicationBelowEpoch, """{"client_id":"notes"}""")]
     [InlineData(RevocationKind.KeyDistrusted, """{"kid":""}""")]
     [InlineData(RevocationKind.KeyDistrusted, "")]
     public void An_event_with_missing_or_malformed_members_throws_JsonException(string kind, string data) =>

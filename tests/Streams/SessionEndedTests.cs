@@ -60,9 +60,31 @@ public sealed class SessionEndedTests : IDisposable
 
         revoked.EndSession(session);
         var next = services.GetRequiredService<SessionWatches>();
-        Assert.True(next.HasEnded(session, Guid.NewGuid(), 1));
+        Assert.True(next.HasEnded(new(session, Guid.NewGuid(), 1)));
 
         Assert.Equal(0, told);
+    }
+
+    [Theory]
+    [InlineData(true, 1)]
+    [InlineData(false, 0)]
+    public void A_new_epoch_of_the_application_ends_the_session_of_its_tokens_alone(bool isOfApplication, int expected)
+    {
+        var identity = (ClaimsIdentity)context.User.Identity!;
+        identity.AddClaim(new("client_id", "notes"));
+        if (isOfApplication)
+        {
+            identity.AddClaim(new("client_epoch", "3"));
+        }
+
+        context.SessionEnded.Register(() => told++);
+        revoked.RaiseClientEpoch("mail", 9);
+        revoked.RaiseClientEpoch("notes", 3);
+        Assert.Equal(0, told);
+
+        revoked.RaiseClientEpoch("notes", 4);
+
+        Assert.Equal(expected, SpinWait.SpinUntil(() => told > 0, isOfApplication ? TimeSpan.FromSeconds(10) : TimeSpan.Zero) ? 1 : 0);
     }
 
     /// <summary>Runs what is due at the end of the request.</summary>

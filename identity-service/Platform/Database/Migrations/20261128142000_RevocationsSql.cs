@@ -8,7 +8,10 @@ namespace AuthMesh.Identity.Platform.Database.Migrations
     public partial class RevocationsSql : Migration
     {
         /// <inheritdoc />
-        protected override void Up(MigrationBuilder migrationBuilder) => migrationBuilder.ApplySql("revocations.sql");
+        protected override void Up(MigrationBuilder migrationBuilder)
+        {
+            // ApplicationsOfUsers applies the current text.
+        }
 
         /// <inheritdoc />
         protected override void Down(MigrationBuilder migrationBuilder)
