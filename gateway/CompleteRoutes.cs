@@ -60,6 +60,7 @@ internal sealed class CompleteRoutes : IProxyConfigFilter
 
         PassCookies.Check(route, cluster, key);
         RouteDemands.Check(route, key);
+        ProtocolRoutes.Check(route, key);
         RateClass.Check(route, key);
         StreamingRoutes.Check(route, key);
         if (StreamingRoutes.IsStreaming(route))

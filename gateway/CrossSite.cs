@@ -48,7 +48,7 @@ internal sealed partial class CrossSite(RequestDelegate next, RequestOrigins ori
     {
         var request = context.Request;
         // CONNECT begins a WebSocket, and StreamRequests has judged it.
-        if (IsSafe(request.Method) || HttpMethods.IsConnect(request.Method) || origins.Of(request) switch
+        if (IsSafe(request.Method) || ProtocolRoutes.IsOpenToAllOrigins(context.GetEndpoint()) || HttpMethods.IsConnect(request.Method) || origins.Of(request) switch
         {
             RequestOrigin.Own => true,
             RequestOrigin.Listed => BringsBearerToken(request),

@@ -9,11 +9,12 @@ namespace AuthMesh.Gateway;
 
 /// <summary>
 /// Lets pages of <see cref="GatewayOptions.CorsOrigins"/> read answers, on every route and with the route's own methods. CORS credentials
-/// stay off: these pages send a bearer token, and their visitors' cookies are not used.
+/// stay off: these pages send a bearer token, and their visitors' cookies are not used. Every page may read the answers of a
+/// <see cref="ProtocolRoutes"/> that says so.
 /// </summary>
 internal sealed partial class ListedOrigins(IOptions<GatewayOptions> gateway) : IConfigureOptions<CorsOptions>, IProxyConfigFilter
 {
-    private const string Policy = "listed-origins";
+    private const string Policy = "listed-origins", AnyPolicy = "any-origin";
 
     // Browsers cache a preflight answer for at most two hours. Ten minutes let a change take effect sooner.
     private static readonly TimeSpan PreflightLifetime = TimeSpan.FromMinutes(10);
@@ -27,27 +28,25 @@ internal sealed partial class ListedOrigins(IOptions<GatewayOptions> gateway) : 
     [GeneratedRegex(@"^(?!(https?|wss?|ftp|file|data|blob|about|javascript):)[a-z][a-z0-9+.-]*://[a-z0-9.-]+(:[0-9]{1,5})?\z")]
     private static partial Regex AppOrigin();
 
-    public void Configure(CorsOptions options) => options.AddPolicy(Policy, policy => policy
-        .WithOrigins([.. gateway.Value.CorsOrigins])
-        .AllowAnyMethod() // routing has already matched the method
-        .WithHeaders(HeaderNames.Authorization, HeaderNames.ContentType)
-        .SetPreflightMaxAge(PreflightLifetime));
+    public void Configure(CorsOptions options)
+    {
+        options.AddPolicy(Policy, policy => policy
+            .WithOrigins([.. gateway.Value.CorsOrigins])
+            .AllowAnyMethod() // routing has already matched the method
+            .WithHeaders(HeaderNames.Authorization, HeaderNames.ContentType)
+            .SetPreflightMaxAge(PreflightLifetime));
+        options.AddPolicy(AnyPolicy, policy => policy
+            .AllowAnyOrigin().AllowAnyMethod().AllowAnyHeader()
+            .WithExposedHeaders(HeaderNames.WWWAuthenticate)
+            .SetPreflightMaxAge(PreflightLifetime));
+    }
 
-    // A route without the policy answers no OPTIONS, so nothing changes if no origin is listed.
+    // A route without a policy answers no OPTIONS, so nothing changes if no origin is listed.
     public ValueTask<RouteConfig> ConfigureRouteAsync(RouteConfig route, ClusterConfig? cluster, CancellationToken cancel) =>
-        ValueTask.FromResult(gateway.Value.CorsOrigins.Count == 0 ? route : route with { CorsPolicy = Policy });
+        ValueTask.FromResult(
+            ProtocolRoutes.IsReadableByAll(route) ? route with { CorsPolicy = AnyPolicy }
+            : gateway.Value.CorsOrigins.Count == 0 ? route
+            : route with { CorsPolicy = Policy });
 
     public ValueTask<ClusterConfig> ConfigureClusterAsync(ClusterConfig cluster, CancellationToken cancel) => ValueTask.FromResult(cluster);
-}
-
-internal static class ListedOriginsPipeline
-{
-    /// <summary>Adds nothing if no origin is listed: then no route has the policy.</summary>
-    public static void UseListedOrigins(this WebApplication app)
-    {
-        if (app.Configuration.GetSection($"{GatewayOptions.Section}:{nameof(GatewayOptions.CorsOrigins)}").GetChildren().Any())
-        {
-            app.UseCors();
-        }
-    }
 }

@@ -29,11 +29,12 @@ app.UseTrustedProxies();
 // The order is explicit: the cross-site check and the exchange of keys and session cookies must come before authentication. A preflight is
 // answered before anything counts, and a handshake is marked before anything refuses it.
 app.UseRouting();
-app.UseListedOrigins();
+app.UseCors();
 app.UseMiddleware<MisplacedKeys>();
 app.UseMiddleware<StreamRequests>();
 app.UseRateLimits();
 app.UseMiddleware<CrossSite>();
+app.UseCookieOnlyRoutes();
 app.UseMiddleware<ExchangeKeys>();
 app.UseMiddleware<SessionCookies>();
 app.UseGuard();

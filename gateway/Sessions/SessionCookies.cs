@@ -37,7 +37,7 @@ internal sealed partial class SessionCookies(
         var use = UseFor(context.GetEndpoint());
         return use == CookieUse.None
             || (use != CookieUse.Passed && HasToken(request.Headers.Authorization))
-            || origins.Of(request) == RequestOrigin.Listed
+            || !TakesCookieFrom(origins.Of(request), request.Method)
             ? next(context)
             : use == CookieUse.Passed ? PassAsync(context)
             : ExchangeAsync(context, isOptional: use == CookieUse.IfUsable);
@@ -58,6 +58,10 @@ internal sealed partial class SessionCookies(
             _ => endpoint.Metadata.GetMetadata<IAllowAnonymous>() is null ? CookieUse.Required : CookieUse.None,
         };
     }
+
+    // Links from other sites bring the cookie. Their forms do not, where a route takes them at all.
+    private static bool TakesCookieFrom(RequestOrigin origin, string method) =>
+        origin == RequestOrigin.Own || (origin == RequestOrigin.Foreign && CrossSite.IsSafe(method));
 
     private Task PassAsync(HttpContext context)
     {

@@ -19,7 +19,8 @@ internal sealed class ClientCredentials(IdentityDb db, Primary database, AccessT
         $"""
         WITH a AS (
             SELECT a.* FROM applications a JOIN application_secrets k ON k.application_id = a.id
-            WHERE a.client_id = @client_id AND k.hash = @hash AND a.disabled_at IS NULL),
+            WHERE a.client_id = @client_id AND k.hash = @hash AND a.disabled_at IS NULL
+                AND '{GrantType.ClientCredentials}' = ANY (a.grants)),
         used AS (
             UPDATE sessions SET last_used_at = now(), expires_at = now() + interval '1 day' WHERE id = (
                 SELECT s.id FROM sessions s, a
@@ -41,11 +42,12 @@ internal sealed class ClientCredentials(IdentityDb db, Primary database, AccessT
         """;
 
     public async Task<Results<Ok<TokenResponse>, Failure>> RunAsync(
-        TokenForm request, HttpRequest http, CancellationToken cancellationToken)
+        ProtocolParameters request, HttpRequest http, CancellationToken cancellationToken)
     {
-        if (request.FindClient(http, out var refusal) is not var (clientId, secret))
+        var (credential, refusal) = ClientCredential.Read(request, http);
+        if (credential is not { ClientId: var clientId, Secret: { } secret })
         {
-            return refusal!;
+            return refusal ?? OAuthError.InvalidClient;
         }
 
         // 1. Authenticate the application, and find its session.

@@ -2,7 +2,7 @@ using AuthMesh.Errors;
 
 namespace AuthMesh.Identity.OpenId;
 
-/// <summary>The refusals of the token endpoint (RFC 6749 §5.2), beside those of malformed requests.</summary>
+/// <summary>The refusals of the protocol's endpoints (RFC 6749 §5.2 and others), beside those of malformed requests.</summary>
 internal static class OAuthError
 {
     /// <summary>The application did not authenticate. What was wrong stays unsaid.</summary>
@@ -13,8 +13,16 @@ internal static class OAuthError
     };
 
     public static readonly Failure
-        UnsupportedGrant = new(StatusCodes.Status400BadRequest, "unsupported_grant_type", "grant_type must be client_credentials"),
-        InvalidScope = new(
-            StatusCodes.Status400BadRequest, "invalid_scope",
-            "The application does not have each of these scopes, or one is given twice");
+        UnsupportedGrant = Of("unsupported_grant_type", "grant_type is not one of those in the metadata of this server"),
+        UnauthorizedClient = Of("unauthorized_client", "The application may not use this grant"),
+        InvalidScope = Of("invalid_scope", "The application does not have each of these scopes, or one is given twice"),
+
+        // One message for every reason: a thief learns nothing.
+        InvalidGrant = Of("invalid_grant", "The code or token is invalid, expired, revoked or another application's"),
+
+        // RFC 8707 §2
+        InvalidTarget = Of("invalid_target", "The application may not get tokens for this resource"),
+        OneResource = Of("invalid_target", "A token is for one resource: give resource once");
+
+    private static Failure Of(string code, string message) => new(StatusCodes.Status400BadRequest, code, message);
 }

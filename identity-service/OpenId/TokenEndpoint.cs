@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using AuthMesh.Errors;
+using AuthMesh.Identity.Applications;
 using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace AuthMesh.Identity.OpenId;
@@ -13,7 +14,18 @@ public sealed record TokenResponse(
     [property: JsonPropertyName("access_token")] string AccessToken,
     [property: JsonPropertyName("token_type")] string TokenType,
     [property: JsonPropertyName("expires_in")] int ExpiresInSeconds,
-    string Scope);
+    string Scope)
+{
+    /// <summary>Absent for an application in its own name, and for one that may not refresh.</summary>
+    [JsonPropertyName("refresh_token")]
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? RefreshToken { get; init; }
+
+    /// <summary>Who signed in; absent without the scope <c>openid</c>.</summary>
+    [JsonPropertyName("id_token")]
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? IdToken { get; init; }
+}
 
 /// <summary>The token endpoint of OAuth 2.0 (RFC 6749 §3.2).</summary>
 internal static class TokenEndpoint
@@ -21,19 +33,34 @@ internal static class TokenEndpoint
     public static void Map(IEndpointRouteBuilder app) => app.MapPost("/token", HandleAsync).AllowAnonymous();
 
     private static async Task<Results<Ok<TokenResponse>, Failure>> HandleAsync(
-        HttpContext context, ClientCredentials clientCredentials, CancellationToken cancellationToken)
+        HttpContext context, ClientAuthentication authentication, ClientCredentials clientCredentials, RedeemCode redeemCode,
+        RefreshGrant refresh, CancellationToken cancellationToken)
     {
-        var (request, refusal) = await TokenForm.ReadAsync(context.Request);
+        var (request, refusal) = await ProtocolParameters.ReadFormAsync(context.Request);
         if (request is null)
         {
             return refusal!;
         }
 
-        return request["grant_type"] switch
+        if (request["grant_type"] is not { } grant)
         {
-            "client_credentials" => await clientCredentials.RunAsync(request, context.Request, cancellationToken),
-            null => CommonFailures.InvalidRequest("grant_type is required"),
-            _ => OAuthError.UnsupportedGrant,
-        };
+            return CommonFailures.InvalidRequest("grant_type is required");
+        }
+
+        if (grant == GrantType.ClientCredentials)
+        {
+            return await clientCredentials.RunAsync(request, context.Request, cancellationToken);
+        }
+
+        if (!GrantType.All.Contains(grant))
+        {
+            return OAuthError.UnsupportedGrant;
+        }
+
+        (var client, refusal) = await authentication.RunAsync(request, context.Request, cancellationToken);
+        return client is null ? refusal!
+            : grant == GrantType.AuthorizationCode ? await redeemCode.RunAsync(client, request, context, cancellationToken)
+            : grant == GrantType.RefreshToken ? await refresh.RunAsync(client, request, context, cancellationToken)
+            : OAuthError.UnsupportedGrant;
     }
 }

@@ -1,6 +1,7 @@
 using AuthMesh.Identity.Pages.Entry;
 using AuthMesh.Identity.Pages.Frame;
 using AuthMesh.Identity.Pages.Account;
+using AuthMesh.Identity.Pages.Authorization;
 using AuthMesh.Identity.Platform;
 
 namespace AuthMesh.Identity.Pages;
@@ -21,14 +22,10 @@ internal static class PagesModule
         Assets.Map(app.MapGroup("").WithMetadata(PageMarker.Instance));
         var pages = app.MapGroup("").AddEndpointFilter(PageGuard.RunAsync).AllowAnonymous().WithMetadata(PageMarker.Instance);
         StartPage.Map(pages);
-        SignInPage.Map(pages);
-        SecondFactorPage.Map(pages);
         SignOutPage.Map(pages);
-        SignUpPage.Map(pages);
         ForgotPage.Map(pages);
         ResetPage.Map(pages);
         VerifyEmailPage.Map(pages);
-        ConfirmPage.Map(pages);
         ProfilePage.Map(pages);
         EmailPage.Map(pages);
         SecurityPage.Map(pages);
@@ -39,5 +36,17 @@ internal static class PagesModule
         KeysPage.Map(pages);
         SessionsPage.Map(pages);
         DeletePage.Map(pages);
+
+        var passed = pages.MapGroup("").WithMetadata(new OfAuthorization());
+        SignInPage.Map(passed);
+        SecondFactorPage.Map(passed);
+        SignUpPage.Map(passed);
+        ConfirmPage.Map(passed);
+        ConsentPage.Map(passed);
+
+        var open = app.MapGroup("").AddEndpointFilter(PageGuard.RunForForeignFormsAsync).AllowAnonymous()
+            .WithMetadata(PageMarker.Instance, new OfAuthorization());
+        AuthorizePage.Map(open);
+        EndSessionPage.Map(open);
     }
 }

@@ -64,6 +64,22 @@ internal sealed record SecurityEvent
             AdminId = adminId, ApplicationId = applicationId, KeyId = secretId.ToString(),
         };
 
+    /// <summary>An application got tokens for a user.</summary>
+    public static SecurityEvent ApplicationSignedIn(Guid userId, Guid sessionId, Guid applicationId) =>
+        new("application_signed_in") { UserId = userId, SessionId = sessionId, ApplicationId = applicationId };
+
+    /// <summary>An application's code came a second time, from the application itself. The session of the first time ended.</summary>
+    public static SecurityEvent CodeReused(Guid userId, Guid sessionId) =>
+        new("code_reused", LogLevel.Warning) { UserId = userId, SessionId = sessionId };
+
+    /// <summary>A user let an application act for them.</summary>
+    public static SecurityEvent ConsentGiven(Guid userId, Guid sessionId, Guid applicationId) =>
+        new("consent_given") { UserId = userId, SessionId = sessionId, ApplicationId = applicationId };
+
+    /// <summary>A user withdrew what an application may do, or ended its sessions.</summary>
+    public static SecurityEvent ConsentWithdrawn(Guid userId, Guid sessionId, Guid applicationId) =>
+        new("consent_withdrawn") { UserId = userId, SessionId = sessionId, ApplicationId = applicationId };
+
     public static SecurityEvent UserRegistered(Guid userId) => new("user_registered") { UserId = userId };
 
     public static SecurityEvent LoginSucceeded(Guid userId, Guid sessionId) =>

@@ -86,14 +86,18 @@ internal sealed record LiveSession(
         NpgsqlCommand command, TimeProvider clock, CancellationToken cancellationToken, params NpgsqlParameter[] parameters) =>
         FindAsync(command, (_, session) => session, clock, cancellationToken, parameters);
 
-    /// <summary>The same for <see cref="ColumnsOfApplication"/>.</summary>
+    /// <summary>The same for <see cref="ColumnsOfApplication"/>, and for further columns that the caller reads.</summary>
     public static Task<ApplicationsSession?> FindOfApplicationAsync(
-        NpgsqlCommand command, string clientId, TimeProvider clock, CancellationToken cancellationToken,
+        NpgsqlCommand command, string clientId, Action<NpgsqlDataReader>? read, TimeProvider clock, CancellationToken cancellationToken,
         params NpgsqlParameter[] parameters) =>
         FindAsync(
             command,
-            (row, session) => new ApplicationsSession(session, new ApplicationGrant(
-                clientId, row.GetInt32(9), row.GetFieldValue<string[]>(10), row.IsDBNull(11) ? null : row.GetString(11))),
+            (row, session) =>
+            {
+                read?.Invoke(row);
+                return new ApplicationsSession(session, new ApplicationGrant(
+                    clientId, row.GetInt32(9), row.GetFieldValue<string[]>(10), row.IsDBNull(11) ? null : row.GetString(11)));
+            },
             clock, cancellationToken, parameters);
 
     private static async Task<T?> FindAsync<T>(

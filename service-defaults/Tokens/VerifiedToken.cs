@@ -15,7 +15,7 @@ internal sealed class VerifiedToken : SecurityToken
 {
     private TokenContent content; // never changed; it is not readonly so that it can be passed by reference
 
-    /// <param name="content">The claims. Their issuer and audience are the mesh's.</param>
+    /// <param name="content">The claims. Their issuer is the mesh, and so is their audience, unless the reader takes any.</param>
     /// <param name="key">The key that signed it.</param>
     /// <param name="mesh">Its strings, and those of <see cref="Roles"/>, are shared by all tokens.</param>
     public VerifiedToken(TokenContent content, ECDsaSecurityKey key, AuthMeshOptions mesh)
@@ -23,7 +23,7 @@ internal sealed class VerifiedToken : SecurityToken
         this.content = content with
         {
             Issuer = mesh.Issuer,
-            Audience = mesh.Audience,
+            Audience = content.Audience == mesh.Audience ? mesh.Audience : content.Audience,
             ClientId = content.ClientId == mesh.Audience ? mesh.Audience : content.ClientId,
             Role = content.Role switch { Roles.User => Roles.User, Roles.Admin => Roles.Admin, var another => another },
         };

@@ -7,9 +7,11 @@ using Microsoft.Extensions.Options;
 
 namespace AuthMesh.Identity.Pages.Entry;
 
+/// <param name="Username">What an application fills in; null for nothing.</param>
 /// <param name="CanRegister">Whether everybody may create an account.</param>
 /// <param name="CanReset">Whether a forgotten password can be replaced by mail.</param>
-public sealed record SignInModel(Visit Visit, Form Form, string? Return, bool CanRegister, bool CanReset) : PageModel(Visit, Form)
+public sealed record SignInModel(Visit Visit, Form Form, string? Return, string? Username, bool CanRegister, bool CanReset)
+    : PageModel(Visit, Form)
 {
     public override string Title => "signin.title";
 
@@ -55,8 +57,11 @@ internal static class SignInPage
         return Render(visit, form, leadsTo, mail, accounts);
     }
 
+    private static string? NameFor(Visit visit) =>
+        visit.Context.Request.Query["username"] is [{ Length: > 0 and <= 256 } name] && !name.Any(char.IsControl) ? name : null;
+
     private static IResult Render(
         Visit visit, Form form, string? leadsTo, MailVerification mail, IOptions<AccountOptions> accounts) =>
         visit.Show(SignIn.Create(new SignInModel(
-            visit, form, leadsTo, accounts.Value.Registration == RegistrationMode.Open, mail.IsPossible)));
+            visit, form, leadsTo, NameFor(visit), accounts.Value.Registration == RegistrationMode.Open, mail.IsPossible)));
 }

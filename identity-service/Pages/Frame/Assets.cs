@@ -47,7 +47,7 @@ internal sealed class Assets(IOptions<PageOptions> options)
             Encoding.UTF8.GetBytes(
                 Encoding.UTF8.GetString(Embedded("style.css")).Replace("#light-accent", palette.Light, StringComparison.Ordinal)
                 .Replace("#dark-accent", palette.Dark, StringComparison.Ordinal)));
-        foreach (var script in (string[])["passkeys.js", "passwords.js", "print.js", "times.js"])
+        foreach (var script in (string[])["passkeys.js", "passwords.js", "print.js", "send.js", "times.js"])
         {
             yield return Asset.Create(script, "js", "text/javascript; charset=utf-8", Embedded(script));
         }

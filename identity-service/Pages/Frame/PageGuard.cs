@@ -15,6 +15,9 @@ internal sealed class PageMarker
     }
 }
 
+/// <summary>Marks pages that an authorization may pass through.</summary>
+internal sealed class OfAuthorization;
+
 /// <summary>What every page has in common: its security headers, and which posts it takes.</summary>
 internal sealed class PageGuard(IOptions<AuthMeshOptions> mesh, IOptions<PageOptions> options)
 {
@@ -29,14 +32,26 @@ internal sealed class PageGuard(IOptions<AuthMeshOptions> mesh, IOptions<PageOpt
         NotAForm = new(
             StatusCodes.Status415UnsupportedMediaType, "unsupported_media_type", "The request body must be a form, in UTF-8");
 
-    public static ValueTask<object?> RunAsync(EndpointFilterInvocationContext invocation, EndpointFilterDelegate next)
+    public static ValueTask<object?> RunAsync(EndpointFilterInvocationContext invocation, EndpointFilterDelegate next) =>
+        RunAsync(invocation, next, takesForeignForms: false);
+
+    /// <summary>The same for pages that other sites may send forms to: those forms bring no cookie, and change nothing.</summary>
+    public static ValueTask<object?> RunForForeignFormsAsync(EndpointFilterInvocationContext invocation, EndpointFilterDelegate next) =>
+        RunAsync(invocation, next, takesForeignForms: true);
+
+    /// <summary>Lets a form of this page go to the registered address of an application.</summary>
+    public static void AllowFormTo(HttpResponse response, string origin) => response.Headers.ContentSecurityPolicy =
+        ContentSecurityPolicy.Replace("form-action 'self'", $"form-action 'self' {origin}", StringComparison.Ordinal);
+
+    private static ValueTask<object?> RunAsync(
+        EndpointFilterInvocationContext invocation, EndpointFilterDelegate next, bool takesForeignForms)
     {
         var context = invocation.HttpContext;
-        return context.RequestServices.GetRequiredService<PageGuard>().Check(context) is { } failure
+        return context.RequestServices.GetRequiredService<PageGuard>().Check(context, takesForeignForms) is { } failure
             ? ValueTask.FromResult<object?>(failure) : next(invocation);
     }
 
-    private Failure? Check(HttpContext context)
+    private Failure? Check(HttpContext context, bool takesForeignForms)
     {
         if (!options.Value.Enabled)
         {
@@ -47,11 +62,13 @@ internal sealed class PageGuard(IOptions<AuthMeshOptions> mesh, IOptions<PageOpt
         headers.ContentSecurityPolicy = ContentSecurityPolicy;
         headers["Referrer-Policy"] = "same-origin"; // with no-referrer, browsers would send Origin: null with our own forms
         headers["Permissions-Policy"] = PermissionsPolicy;
-        headers["Cross-Origin-Opener-Policy"] = "same-origin";
+        // Applications open an authorization in a window of their own, and wait until it comes back to their own origin.
+        headers["Cross-Origin-Opener-Policy"] =
+            context.GetEndpoint()?.Metadata.GetMetadata<OfAuthorization>() is null ? "same-origin" : "unsafe-none";
         headers.CacheControl = "no-store";
         return !HttpMethods.IsPost(context.Request.Method) ? null
             : !IsForm(context.Request) ? NotAForm
-            : !IsOfOurPage(context.Request.Headers, mesh.Value.Issuer) ? Refused
+            : !takesForeignForms && !IsOfOurPage(context.Request.Headers, mesh.Value.Issuer) ? Refused
             : null;
     }
 

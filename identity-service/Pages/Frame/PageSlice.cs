@@ -22,6 +22,9 @@ public abstract record PageModel(Visit Visit, Form Form)
 
     public virtual Section Section => Section.None;
 
+    /// <summary>The address to which the browser goes on by itself; null if it stays.</summary>
+    public virtual string? GoesOnTo => null;
+
     /// <summary>The scripts of the page, without which it works as well.</summary>
     public virtual IReadOnlyList<string> Scripts => [];
 }

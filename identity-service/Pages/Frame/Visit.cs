@@ -116,14 +116,17 @@ public sealed class Visit
     /// <summary>
     /// Leads to the sign-in and back. A session cookie that no longer opens anything is cleared, or the way would be a circle.
     /// </summary>
-    internal IResult ToSignIn()
+    /// <param name="leadsTo">Where the sign-in leads afterwards; this page unless given.</param>
+    /// <param name="username">What the page fills in.</param>
+    internal IResult ToSignIn(string? leadsTo = null, string? username = null)
     {
         if (IsSignedIn)
         {
             Context.RequestServices.GetRequiredService<SessionCookies>().Clear(Context.Response);
         }
 
-        return To($"{SignInPath}?return={Uri.EscapeDataString(Context.Request.Path)}");
+        var hint = username is null ? "" : $"&username={Uri.EscapeDataString(username)}";
+        return To($"{SignInPath}?return={Uri.EscapeDataString(leadsTo ?? Context.Request.Path)}{hint}");
     }
 
     /// <summary>

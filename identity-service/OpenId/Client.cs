@@ -1,0 +1,74 @@
+using AuthMesh.Identity.Applications;
+using AuthMesh.Identity.Platform.Database;
+using Npgsql;
+
+namespace AuthMesh.Identity.OpenId;
+
+/// <summary>An application as the protocol sees it. It is not disabled.</summary>
+internal sealed record Client(
+    Guid Id, string ClientId, string Kind, string Name, bool IsFirstParty, string[] Grants, string[] Scopes, string[] RedirectUris,
+    string[] PostLogoutRedirectUris, string[] Audiences, bool RequireConsent, bool RequirePushedRequests)
+{
+    public bool MayUse(string grant) => Grants.Contains(grant);
+
+    /// <summary>Chooses the scopes for a request (RFC 6749 §3.3): those that it names, or all that the application has.</summary>
+    /// <returns>The scopes, or null if the application does not have each of them.</returns>
+    public string[]? ChooseScopes(string? requested)
+    {
+        // Without a word for it, no session outlives the sign-in.
+        var scopes = requested?.Split(' ') ?? [.. Scopes.Where(scope => scope != StandardScope.OfflineAccess)];
+        return scopes.Length > 0 && scopes.Distinct(StringComparer.Ordinal).Count() == scopes.Length
+            && !scopes.Except(Scopes, StringComparer.Ordinal).Any() ? scopes : null;
+    }
+
+    /// <summary>Whether the application may ask for this resource (RFC 8707 §2).</summary>
+    public bool MayReach(string resource) => Audiences.Contains(resource, StringComparer.Ordinal);
+}
+
+/// <summary>The scopes with a meaning of their own (OpenID Connect Core 1.0 §5.4, §11).</summary>
+internal static class StandardScope
+{
+    /// <summary>The answer has an id_token, and the token opens <c>/userinfo</c>.</summary>
+    public const string OpenId = "openid";
+
+    public const string Profile = "profile", Email = "email";
+
+    /// <summary>The session goes on when the sign-in that allowed it ends.</summary>
+    public const string OfflineAccess = "offline_access";
+}
+
+/// <summary>Finds applications by their client_id.</summary>
+internal sealed class Clients(Primary database)
+{
+    private const string Columns =
+        """
+        SELECT a.id, a.client_id, a.kind, a.name, a.is_first_party, a.grants, a.scopes, a.redirect_uris, a.post_logout_redirect_uris,
+            a.audiences, a.require_consent, a.require_pushed_requests
+        FROM applications a
+        """;
+
+    private const string Find = $"{Columns} WHERE a.client_id = @client_id AND a.disabled_at IS NULL";
+
+    private const string FindBySecret =
+        $"{Find} AND EXISTS (SELECT FROM application_secrets k WHERE k.application_id = a.id AND k.hash = @hash)";
+
+    /// <returns>The application; null if none has the name, or if it is disabled.</returns>
+    public Task<Client?> FindAsync(string? clientId, CancellationToken cancellationToken) =>
+        clientId is null ? Task.FromResult<Client?>(null) : RunAsync(Find, cancellationToken, new NpgsqlParameter("client_id", clientId));
+
+    /// <returns>The application; null also if it does not have the secret.</returns>
+    public Task<Client?> FindBySecretAsync(string clientId, string secret, CancellationToken cancellationToken) => RunAsync(
+        FindBySecret, cancellationToken, new NpgsqlParameter("client_id", clientId), new NpgsqlParameter("hash", NewSecret.HashOf(secret)));
+
+    private async Task<Client?> RunAsync(string statement, CancellationToken cancellationToken, params NpgsqlParameter[] parameters)
+    {
+        await using var command = database.CreateCommand(statement);
+        command.Parameters.AddRange(parameters);
+        return await command.ReadCommittedRowAsync(
+            row => new Client(
+                row.GetGuid(0), row.GetString(1), row.GetString(2), row.GetString(3), row.GetBoolean(4), row.GetFieldValue<string[]>(5),
+                row.GetFieldValue<string[]>(6), row.GetFieldValue<string[]>(7), row.GetFieldValue<string[]>(8),
+                row.GetFieldValue<string[]>(9), row.GetBoolean(10), row.GetBoolean(11)),
+            cancellationToken);
+    }
+}

@@ -1,0 +1,103 @@
+using System.Buffers.Text;
+using System.Security.Cryptography;
+using System.Text;
+using AuthMesh.Identity.Platform;
+using AuthMesh.Identity.Platform.Database;
+using Microsoft.EntityFrameworkCore;
+using Npgsql;
+
+namespace AuthMesh.Identity.OpenId;
+
+/// <summary>A request that the browser has come with.</summary>
+/// <param name="Id">It names the request in addresses. Nobody can guess it.</param>
+/// <param name="TakenAt">When the browser came, in whole seconds as proofs are stored.</param>
+internal sealed record TakenRequest(string Id, Guid ApplicationId, string Parameters, bool IsPushed, DateTimeOffset TakenAt);
+
+/// <summary>Keeps authorization requests while they wait: see <see cref="StoredRequest"/>.</summary>
+internal sealed class StoredRequests(IdentityDb db, Primary database)
+{
+    /// <summary>The <c>request_uri</c> of a stored request is this and its id (RFC 9126 §2.2).</summary>
+    public const string UriPrefix = "urn:ietf:params:oauth:request_uri:";
+
+    /// <summary>How long the browser has to come with a pushed request.</summary>
+    public static readonly TimeSpan Lifetime = TimeSpan.FromSeconds(60);
+
+    private const int IdBytes = 32;
+
+    private const string Insert =
+        """
+        INSERT INTO authorization_requests (id_hash, application_id, parameters, is_pushed, taken_at, expires_at)
+        VALUES (@id, @application, @parameters, @is_pushed, CASE WHEN @is_taken THEN now() END,
+            now() + CASE WHEN @is_taken THEN interval '1 hour' ELSE interval '60 seconds' END)
+        """;
+
+    // The user has an hour to sign in and decide.
+    private const string Take =
+        """
+        UPDATE authorization_requests SET taken_at = now(), expires_at = now() + interval '1 hour'
+        WHERE id_hash = @id AND application_id = @application AND taken_at IS NULL AND expires_at > now()
+        RETURNING application_id, parameters, is_pushed, date_trunc('second', taken_at)
+        """;
+
+    private const string Find =
+        """
+        SELECT application_id, parameters, is_pushed, date_trunc('second', taken_at) FROM authorization_requests
+        WHERE id_hash = @id AND taken_at IS NOT NULL AND expires_at > now()
+        """;
+
+    /// <summary>Stores a request that the application sent before the browser comes.</summary>
+    /// <returns>Its <c>request_uri</c>.</returns>
+    public async Task<string> PushAsync(
+        Client client, string parameters, bool isPushed, CancellationToken cancellationToken) =>
+        UriPrefix + await InsertAsync(client, parameters, isPushed, isTaken: false, cancellationToken);
+
+    /// <summary>Stores the request of a browser, whose user signs in or decides.</summary>
+    public async Task<TakenRequest> KeepAsync(Client client, string parameters, CancellationToken cancellationToken) =>
+        (await FindAsync(await InsertAsync(client, parameters, isPushed: false, isTaken: true, cancellationToken), cancellationToken))!;
+
+    /// <summary>Finds the request of a <c>request_uri</c>. It counts once.</summary>
+    public Task<TakenRequest?> TakeAsync(string requestUri, Client client, CancellationToken cancellationToken) =>
+        requestUri.StartsWith(UriPrefix, StringComparison.Ordinal)
+            ? RunAsync(Take, requestUri[UriPrefix.Length..], cancellationToken, new NpgsqlParameter("application", client.Id))
+            : Task.FromResult<TakenRequest?>(null);
+
+    public Task<TakenRequest?> FindAsync(string id, CancellationToken cancellationToken) => RunAsync(Find, id, cancellationToken);
+
+    /// <summary>Removes a request that is answered. Call it in the transaction that answers.</summary>
+    /// <returns>Whether this call removed it: a request has one answer.</returns>
+    public async Task<bool> FinishAsync(string id, CancellationToken cancellationToken) =>
+        HashOf(id) is { } hash && await db.Database.ExecuteSqlAsync(
+            $"DELETE FROM authorization_requests WHERE id_hash = {hash} AND expires_at > now()", cancellationToken) > 0;
+
+    private static byte[]? HashOf(string id) =>
+        CanonicalBase64Url.TryDecode(id, stackalloc byte[IdBytes]) ? SHA256.HashData(Encoding.ASCII.GetBytes(id)) : null;
+
+    private async Task<string> InsertAsync(
+        Client client, string parameters, bool isPushed, bool isTaken, CancellationToken cancellationToken)
+    {
+        var id = Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(IdBytes));
+        NpgsqlParameter[] values =
+        [
+            new("id", HashOf(id)!), new("application", client.Id), new("parameters", parameters), new("is_pushed", isPushed),
+            new("is_taken", isTaken),
+        ];
+        await db.Database.ExecuteSqlRawAsync(Insert, values, cancellationToken);
+        return id;
+    }
+
+    private async Task<TakenRequest?> RunAsync(
+        string statement, string id, CancellationToken cancellationToken, params NpgsqlParameter[] parameters)
+    {
+        if (HashOf(id) is not { } hash)
+        {
+            return null;
+        }
+
+        await using var command = database.CreateCommand(statement);
+        command.Parameters.AddRange((NpgsqlParameter[])[.. parameters, new("id", hash)]);
+        return await command.ReadCommittedRowAsync(
+            row => new TakenRequest(
+                id, row.GetGuid(0), row.GetString(1), row.GetBoolean(2), row.GetFieldValue<DateTimeOffset>(3)),
+            cancellationToken);
+    }
+}
