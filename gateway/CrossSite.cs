@@ -48,12 +48,13 @@ internal sealed partial class CrossSite(RequestDelegate next, RequestOrigins ori
     {
         var request = context.Request;
         // CONNECT begins a WebSocket, and StreamRequests has judged it.
-        if (IsSafe(request.Method) || ProtocolRoutes.IsOpenToAllOrigins(context.GetEndpoint()) || HttpMethods.IsConnect(request.Method) || origins.Of(request) switch
-        {
-            RequestOrigin.Own => true,
-            RequestOrigin.Listed => BringsBearerToken(request),
-            _ => false,
-        })
+        if (IsSafe(request.Method) || HttpMethods.IsConnect(request.Method) || ProtocolRoutes.IsOpenToAllOrigins(context.GetEndpoint())
+            || origins.Of(request) switch
+            {
+                RequestOrigin.Own => true,
+                RequestOrigin.Listed => BringsBearerToken(request),
+                _ => false,
+            })
         {
             return next(context);
         }

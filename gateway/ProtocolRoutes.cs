@@ -12,7 +12,9 @@ internal static class ProtocolRoutes
     /// </summary>
     private const string Origins = "Origins";
 
-    /// <summary>The metadata of a route whose answers every page may read. They depend on no cookie. It includes <see cref="Origins"/>.</summary>
+    /// <summary>
+    /// The metadata of a route whose answers every page may read. They depend on no cookie. It includes <see cref="Origins"/>.
+    /// </summary>
     private const string Cors = "Cors";
 
     /// <summary>
@@ -38,7 +40,7 @@ internal static class ProtocolRoutes
         return next(context);
     });
 
-    /// <exception cref="InvalidOperationException">A value cannot be read, or it would open the route to what its callers do not expect.</exception>
+    /// <exception cref="InvalidOperationException">A value cannot be read, or the route admits only some callers.</exception>
     public static void Check(RouteConfig route, string key)
     {
         foreach (var (name, only) in ((string, string)[])[(Origins, Any), (Cors, Any), (CookieOnly, True)])

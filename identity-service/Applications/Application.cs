@@ -5,7 +5,9 @@ using Microsoft.EntityFrameworkCore.Metadata.Builders;
 
 namespace AuthMesh.Identity.Applications;
 
-/// <summary>A program that gets tokens, for users who let it act for them or in its own name. Single statements create and change it.</summary>
+/// <summary>
+/// A program that gets tokens, for users who let it act for them or in its own name. Single statements create and change it.
+/// </summary>
 internal sealed class Application
 {
     private Application()

@@ -8,7 +8,7 @@ namespace AuthMesh.Identity.Applications;
 /// <summary>What admins decide about an application. A request leaves out what it does not set.</summary>
 /// <param name="Name">How people call it; the client id unless given.</param>
 /// <param name="FirstParty">Whether it is the team's own: only then may it have the scope <c>mesh</c>. False unless given.</param>
-/// <param name="Grants">How it gets tokens: values of <see cref="GrantType"/>. Unless given, those of its kind but the device grant.</param>
+/// <param name="Grants">How it gets tokens: values of <see cref="GrantType"/>. Unless given, those of its kind without the device's.</param>
 /// <param name="Scopes">What it may do.</param>
 /// <param name="RedirectUris">Where a sign-in may lead back to.</param>
 /// <param name="PostLogoutRedirectUris">Where a sign-out may lead back to.</param>
@@ -72,7 +72,9 @@ internal sealed record ApplicationSettings(
         return settings.Where(setting => setting.Differs).Select(setting => setting.Name);
     }
 
-    /// <summary>Whether tokens are out that these settings would not give. A service gets others at once, so any other scopes count.</summary>
+    /// <summary>
+    /// Whether tokens are out that these settings would not give. A service gets others at once, so any other scopes count.
+    /// </summary>
     public bool TakesAwayFrom(ApplicationSettings old) => Kind == ApplicationKind.Service
         ? Differ(Scopes, old.Scopes)
         : old.Scopes.Except(Scopes).Any() || old.Grants.Except(Grants).Any() || old.Audiences.Except(Audiences).Any();
@@ -133,7 +135,7 @@ internal sealed record ApplicationSettings(
         {
             faults[name] = [$"must be at most {RedirectUri.Most} different addresses"];
         }
-        else if (uris.Select(uri => RedirectUri.FindFault(uri, Kind, isDevelopment)).FirstOrDefault(fault => fault is not null) is { } fault)
+        else if (uris.Select(uri => RedirectUri.FindFault(uri, Kind, isDevelopment)).FirstOrDefault(each => each is not null) is { } fault)
         {
             faults[name] = ["each " + fault];
         }
@@ -168,6 +170,7 @@ internal sealed record ApplicationSettings(
 
     // RFC 8707 §2
     private static bool IsAudience(string? text) =>
-        text is { Length: > 0 and <= SessionMapping.LongestAudience } && text.All(c => c is > ' ' and < (char)127 and not ('#' or '"' or '\\'))
+        text is { Length: > 0 and <= SessionMapping.LongestAudience }
+        && text.All(c => c is > ' ' and < (char)127 and not ('#' or '"' or '\\'))
         && Uri.TryCreate(text, UriKind.Absolute, out _);
 }

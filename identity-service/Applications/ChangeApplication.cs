@@ -68,10 +68,12 @@ internal static class ChangeApplication
         events.Write(
             SecurityEvent.ApplicationChanged(
                 Caller.Of(context.User).UserId, application.Id,
-                [
-                    .. isDisabled == application.IsDisabled ? [] : (string[])[isDisabled ? "disabled" : "enabled"],
-                    .. settings.FindDifferences(application.Settings),
-                ]),
+                string.Join(
+                    ", ", (string[])
+                    [
+                        .. isDisabled == application.IsDisabled ? [] : (string[])[isDisabled ? "disabled" : "enabled"],
+                        .. settings.FindDifferences(application.Settings),
+                    ])),
             context);
         return TypedResults.Ok(new ShowApplicationResponse("success", $"Application {changed.ClientId} changed", changed));
     }

@@ -7,7 +7,10 @@ using Microsoft.EntityFrameworkCore;
 
 namespace AuthMesh.Identity.Applications;
 
-/// <summary>Deletes an application with its secrets and sessions. The trigger <c>session_deleted</c> notifies every verifier.</summary>
+/// <summary>
+/// Deletes an application with its secrets and sessions. The triggers <c>application_deleted</c> and <c>session_deleted</c> notify every
+/// verifier.
+/// </summary>
 internal static class DeleteApplication
 {
     public static void Map(IEndpointRouteBuilder applications) => applications.MapDelete("/{id}", HandleAsync);

@@ -35,7 +35,8 @@ internal static class RedirectUri
             "http" when kind is ApplicationKind.Spa or ApplicationKind.Web && parsed.Host == "localhost" && isDevelopment => null,
             // RFC 8252 §7.1: a scheme by a domain name that its owner reverses. Without a dot, anybody's.
             _ when kind == ApplicationKind.Native && parsed.Scheme.Contains('.', StringComparison.Ordinal) => null,
-            _ when kind == ApplicationKind.Native => $"{Rule}; or com.example.app:/callback, http://127.0.0.1/callback or http://[::1]/callback",
+            _ when kind == ApplicationKind.Native =>
+                $"{Rule}; or com.example.app:/callback, http://127.0.0.1/callback or http://[::1]/callback",
             _ when isDevelopment => $"{Rule}; in Development, also http://localhost:PORT/callback",
             _ => Rule,
         };

@@ -157,20 +157,18 @@ internal sealed class Authorize(
         return await ContinueAsync(taken, client, context.User, mayAsk: false, isDirect: false, cancellationToken);
     }
 
-    private static AuthorizationStep Back(AuthorizationAnswer answer, bool isDirect) => new AuthorizationStep.Return(answer, isDirect);
+    private static AuthorizationStep.Return Back(AuthorizationAnswer answer, bool isDirect) => new(answer, isDirect);
 
     private async Task<(TakenRequest, Client)?> FindAsync(string? id, CancellationToken cancellationToken) =>
         id is not null && await storedRequests.FindAsync(id, cancellationToken) is { } taken
-        && ProtocolParameters.TryParse(System.Text.Encoding.UTF8.GetBytes(taken.Parameters)) is { } parameters
+        && taken.Read() is { } parameters
         && await clients.FindAsync(parameters["client_id"], cancellationToken) is { } client && client.Id == taken.ApplicationId
             ? (taken, client)
             : null;
 
     private Task<AuthorizationStep> ContinueAsync(
         TakenRequest taken, Client client, ClaimsPrincipal user, bool mayAsk, bool isDirect, CancellationToken cancellationToken) =>
-        NextAsync(
-            client, ProtocolParameters.TryParse(System.Text.Encoding.UTF8.GetBytes(taken.Parameters))!, taken, taken.Parameters, user, mayAsk,
-            isDirect, cancellationToken);
+        NextAsync(client, taken.Read()!, taken, taken.Parameters, user, mayAsk, isDirect, cancellationToken);
 
     private async Task<AuthorizationStep> NextAsync(
         Client client, ProtocolParameters parameters, TakenRequest? taken, string query, ClaimsPrincipal user, bool mayAsk, bool isDirect,
@@ -201,7 +199,8 @@ internal sealed class Authorize(
         // 2. The user.
         var isSilent = request.Prompts("none");
         var found = await FindUserAsync(user, client, cancellationToken);
-        if (request.Hint is { } hint && (await idTokens.ReadAsync(hint) is not { } hinted || (found is not null && hinted.UserId != found.Id)))
+        if (request.Hint is { } hint
+            && (await idTokens.ReadAsync(hint) is not { } hinted || (found is not null && hinted.UserId != found.Id)))
         {
             return Error("login_required", "Another user is signed in, or the hint is no token of this server");
         }

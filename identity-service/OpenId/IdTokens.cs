@@ -17,8 +17,8 @@ namespace AuthMesh.Identity.OpenId;
 internal sealed record IdTokenHint(Guid UserId, string ClientId, Guid? SessionId);
 
 /// <summary>
-/// Mints and reads id_tokens (OpenID Connect Core 1.0 §2). They tell an application who signed in. No service takes them for access tokens,
-/// because those have another <c>typ</c>.
+/// Mints and reads id_tokens (OpenID Connect Core 1.0 §2). They tell an application who signed in. No service takes them for access
+/// tokens, because those have another <c>typ</c>.
 /// </summary>
 internal sealed class IdTokens(KeyRing ring, IVerificationKeys keys, IOptions<AuthMeshOptions> mesh)
 {
@@ -54,9 +54,16 @@ internal sealed class IdTokens(KeyRing ring, IVerificationKeys keys, IOptions<Au
             claims["amr"] = proof.Methods;
         }
 
-        foreach (var (name, value) in UserClaims.Of(session.Grant.Scopes, token.PreferredUsername, token.Email))
+        var (username, email) = UserClaims.Of(session.Grant.Scopes, token.PreferredUsername, token.Email);
+        if (username is not null)
         {
-            claims[name] = value;
+            claims["preferred_username"] = username;
+        }
+
+        if (email is not null)
+        {
+            claims["email"] = email;
+            claims["email_verified"] = true; // no other address is shown
         }
 
         return Handler.CreateToken(new SecurityTokenDescriptor
@@ -95,20 +102,9 @@ internal sealed class IdTokens(KeyRing ring, IVerificationKeys keys, IOptions<Au
     }
 }
 
-/// <summary>The claims about a user that a scope opens (OpenID Connect Core 1.0 §5.4).</summary>
+/// <summary>What the scopes open about a user (OpenID Connect Core 1.0 §5.4).</summary>
 internal static class UserClaims
 {
-    public static IEnumerable<(string Name, object Value)> Of(string[] scopes, string username, string? email)
-    {
-        if (scopes.Contains(StandardScope.Profile))
-        {
-            yield return ("preferred_username", username);
-        }
-
-        if (scopes.Contains(StandardScope.Email) && email is not null)
-        {
-            yield return ("email", email);
-            yield return ("email_verified", true); // no other address is shown
-        }
-    }
+    public static (string? Username, string? Email) Of(string[] scopes, string username, string? email) => (
+        scopes.Contains(StandardScope.Profile) ? username : null, scopes.Contains(StandardScope.Email) ? email : null);
 }

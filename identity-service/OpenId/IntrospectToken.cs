@@ -1,4 +1,6 @@
+using System.Globalization;
 using System.Security.Claims;
+using System.Text.Json.Serialization;
 using AuthMesh.Errors;
 using AuthMesh.Identity.Applications;
 using AuthMesh.Identity.Keys;
@@ -10,6 +12,49 @@ using Microsoft.Extensions.Options;
 using Npgsql;
 
 namespace AuthMesh.Identity.OpenId;
+
+/// <summary>The answer of RFC 7662 §2.2. An inactive token has no other member.</summary>
+public sealed record IntrospectTokenResponse(bool Active)
+{
+    [JsonPropertyName("token_type")]
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? TokenType { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Iss { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Sub { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Aud { get; init; }
+
+    [JsonPropertyName("client_id")]
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? ClientId { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Username { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Scope { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Sid { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Jti { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public long? Iat { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public long? Exp { get; init; }
+
+    [JsonPropertyName("auth_time")]
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public long? AuthenticatedAt { get; init; }
+}
 
 /// <summary>
 /// Tells a client whether a token is live (RFC 7662). Services of the mesh verify tokens by themselves and need no such call. A token is
@@ -51,44 +96,40 @@ internal static class IntrospectToken
             return CommonFailures.InvalidRequest("token is required");
         }
 
-        var members = await PresentedToken.ReadAsync(text, ring, reader) switch
+        var described = await PresentedToken.ReadAsync(text, ring, reader) switch
         {
             { Refresh: { } refresh } => await DescribeAsync(refresh, client, database, clock, mesh.Value, cancellationToken),
             { Access: { } access } when access.IsLive() => Describe(access.Claims, client),
             _ => null,
         };
-        return TypedResults.Ok(members ?? new Dictionary<string, object> { ["active"] = false });
+        return TypedResults.Ok(described ?? new IntrospectTokenResponse(Active: false));
     }
 
-    private static Dictionary<string, object>? Describe(ClaimsPrincipal token, Client client)
+    private static IntrospectTokenResponse? Describe(ClaimsPrincipal token, Client client)
     {
-        if (token.FindFirstValue(AccessTokenClaims.ClientId) != client.ClientId
-            && !client.MayReach(token.FindFirstValue(AccessTokenClaims.Audience)!))
-        {
-            return null;
-        }
+        return Text(AccessTokenClaims.ClientId) != client.ClientId && !client.MayReach(Text(AccessTokenClaims.Audience)!) ? null
+            : new IntrospectTokenResponse(Active: true)
+            {
+                TokenType = "Bearer",
+                Iss = Text(AccessTokenClaims.Issuer),
+                Sub = Text(AccessTokenClaims.Subject),
+                Aud = Text(AccessTokenClaims.Audience),
+                ClientId = Text(AccessTokenClaims.ClientId),
+                Username = Text(AccessTokenClaims.PreferredUsername),
+                Scope = Text(AccessTokenClaims.Scope),
+                Sid = Text(AccessTokenClaims.SessionId),
+                Jti = Text(AccessTokenClaims.TokenId),
+                Iat = Number(AccessTokenClaims.IssuedAt),
+                Exp = Number(AccessTokenClaims.ExpiresAt),
+                AuthenticatedAt = Number(AccessTokenClaims.AuthenticatedAt),
+            };
 
-        var members = new Dictionary<string, object> { ["active"] = true, ["token_type"] = "Bearer" };
-        foreach (var claim in token.Claims.Where(claim => claim.Type is "iss" or "sub" or "aud" or "client_id" or "jti" or "sid" or "scope"))
-        {
-            members[claim.Type] = claim.Value;
-        }
-
-        foreach (var claim in token.Claims.Where(claim => claim.Type is "iat" or "exp" or "auth_time"))
-        {
-            members[claim.Type] = long.Parse(claim.Value, System.Globalization.CultureInfo.InvariantCulture);
-        }
-
-        if (token.FindFirstValue(AccessTokenClaims.PreferredUsername) is { } username)
-        {
-            members["username"] = username;
-        }
-
-        return members;
+        string? Text(string claim) => token.FindFirstValue(claim);
+        long? Number(string claim) => Text(claim) is { } number ? long.Parse(number, CultureInfo.InvariantCulture) : null;
     }
 
     // The token that the next refresh would take: the current one, or the one before it for 30 s.
-    private static async Task<Dictionary<string, object>?> DescribeAsync(
+    private static async Task<IntrospectTokenResponse?> DescribeAsync(
         RefreshToken token, Client client, Primary database, TimeProvider clock, AuthMeshOptions mesh, CancellationToken cancellationToken)
     {
         var clientId = "";
@@ -97,11 +138,14 @@ internal static class IntrospectToken
             new NpgsqlParameter("session", token.SessionId));
         return session is null || clientId != client.ClientId || session.Session.Epoch != token.Epoch
             || session.Session.RefreshCounter != token.Counter ? null
-            : new Dictionary<string, object>
+            : new IntrospectTokenResponse(Active: true)
             {
-                ["active"] = true, ["iss"] = mesh.Issuer, ["sub"] = session.Session.UserId.ToString(), ["client_id"] = clientId,
-                ["sid"] = token.SessionId.ToString(), ["scope"] = string.Join(' ', session.Grant.Scopes),
-                ["exp"] = (session.Session.FoundAt + session.Session.Remaining).ToUnixTimeSeconds(),
+                Iss = mesh.Issuer,
+                Sub = session.Session.UserId.ToString(),
+                ClientId = clientId,
+                Sid = token.SessionId.ToString(),
+                Scope = string.Join(' ', session.Grant.Scopes),
+                Exp = (session.Session.FoundAt + session.Session.Remaining).ToUnixTimeSeconds(),
             };
     }
 }

@@ -17,7 +17,8 @@ internal sealed class IssueCode(IdentityDb db)
         $"""
         {Caller.With}
         INSERT INTO authorization_codes (
-            code_hash, application_id, user_id, parent_id, epoch, client_epoch, redirect_uri, challenge, nonce, scopes, audience, expires_at)
+            code_hash, application_id, user_id, parent_id, epoch, client_epoch, redirect_uri, challenge, nonce, scopes, audience,
+            expires_at)
         SELECT @code, a.id, u.id, u.session_id, u.epoch, a.epoch, @redirect_uri, @challenge, @nonce, @scopes, @audience,
             now() + interval '60 seconds'
         FROM caller u, applications a WHERE a.id = @application AND a.disabled_at IS NULL

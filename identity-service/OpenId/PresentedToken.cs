@@ -5,7 +5,9 @@ using AuthMesh.Tokens;
 
 namespace AuthMesh.Identity.OpenId;
 
-/// <summary>A token that a client asks about (RFC 7009 §2.1, RFC 7662 §2.1): an access token or a refresh token, whatever the hint says.</summary>
+/// <summary>
+/// A token that a client asks about (RFC 7009 §2.1, RFC 7662 §2.1): an access token or a refresh token, whatever the hint says.
+/// </summary>
 /// <param name="SessionId">The session behind it.</param>
 /// <param name="Access">An access token, which may have expired; null for a refresh token.</param>
 /// <param name="Refresh">The refresh token; null for an access token.</param>

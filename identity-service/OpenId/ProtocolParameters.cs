@@ -108,5 +108,6 @@ internal sealed class ProtocolParameters
     };
 
     // A message repeats no text of a stranger.
-    private static string Known(string name) => name.Length <= 32 && name.All(c => char.IsAsciiLetterLower(c) || c == '_') ? name : "(another)";
+    private static string Known(string name) =>
+        name.Length <= 32 && name.All(c => char.IsAsciiLetterLower(c) || c == '_') ? name : "(another)";
 }

@@ -46,6 +46,7 @@ internal sealed class RedeemCode(
         SELECT {LiveSession.ColumnsOfApplication}, code.nonce FROM added s, users u, code WHERE u.id = s.user_id
         """;
 
+    // The trigger session_ended notifies every verifier.
     private const string EndReplayed =
         $"""
         UPDATE sessions SET ended_at = now()

@@ -11,7 +11,10 @@ namespace AuthMesh.Identity.OpenId;
 /// <summary>A request that the browser has come with.</summary>
 /// <param name="Id">It names the request in addresses. Nobody can guess it.</param>
 /// <param name="TakenAt">When the browser came, in whole seconds as proofs are stored.</param>
-internal sealed record TakenRequest(string Id, Guid ApplicationId, string Parameters, bool IsPushed, DateTimeOffset TakenAt);
+internal sealed record TakenRequest(string Id, Guid ApplicationId, string Parameters, bool IsPushed, DateTimeOffset TakenAt)
+{
+    public ProtocolParameters? Read() => ProtocolParameters.TryParse(Encoding.UTF8.GetBytes(Parameters));
+}
 
 /// <summary>Keeps authorization requests while they wait: see <see cref="StoredRequest"/>.</summary>
 internal sealed class StoredRequests(IdentityDb db, Primary database)

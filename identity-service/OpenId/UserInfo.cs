@@ -1,4 +1,5 @@
 using System.Security.Claims;
+using System.Text.Json.Serialization;
 using AuthMesh.Errors;
 using AuthMesh.Identity.Platform.Database;
 using AuthMesh.Identity.Sessions;
@@ -6,6 +7,21 @@ using AuthMesh.Tokens;
 using Npgsql;
 
 namespace AuthMesh.Identity.OpenId;
+
+/// <summary>The answer of OpenID Connect Core 1.0 §5.3.2: the subject, and what the scopes open.</summary>
+/// <param name="Sub">The user's id.</param>
+/// <param name="Username">With the scope <c>profile</c>.</param>
+/// <param name="Email">With the scope <c>email</c>, if the user proved an address.</param>
+/// <param name="IsEmailVerified">True beside an address.</param>
+public sealed record UserInfoResponse(
+    string Sub,
+    [property: JsonPropertyName("preferred_username")]
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    string? Username,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Email,
+    [property: JsonPropertyName("email_verified")]
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    bool? IsEmailVerified);
 
 /// <summary>
 /// Tells an application about its user (OpenID Connect Core 1.0 §5.3). It takes every live token of the mesh with the scope
@@ -21,14 +37,20 @@ internal static class UserInfo
         Challenge = "Bearer realm=\"authmesh\"", // RFC 6750 §3.1: without an error, because the request presents no token
     };
 
-    public static void Map(IEndpointRouteBuilder app) => app.MapMethods("/userinfo", ["GET", "POST"], HandleAsync).AllowAnonymous();
+    public static void Map(IEndpointRouteBuilder app)
+    {
+        app.MapGet("/userinfo", HandleAsync).AllowAnonymous();
+        app.MapPost("/userinfo", HandleAsync).AllowAnonymous(); // §5.3.1: both
+    }
 
     private static async Task<IResult> HandleAsync(
         HttpContext context, AccessTokenReader reader, Primary database, TimeProvider clock, CancellationToken cancellationToken)
     {
         if (context.Request.Headers.Authorization is not [{ } header])
         {
-            return context.Request.Headers.Authorization.Count == 0 ? Missing : CommonFailures.InvalidRequest("Send one Authorization header");
+            return context.Request.Headers.Authorization.Count == 0
+                ? Missing
+                : CommonFailures.InvalidRequest("More than one Authorization header");
         }
 
         const string Scheme = "Bearer ";
@@ -47,12 +69,16 @@ internal static class UserInfo
             return CommonFailures.MissingScope(StandardScope.OpenId);
         }
 
-        return await LiveSession.FindOfApplicationAsync(
+        var session = await LiveSession.FindOfApplicationAsync(
             database.CreateCommand(Find), clientId: "", read: null, clock, cancellationToken,
-            new NpgsqlParameter("session", Guid.Parse(caller.FindFirstValue(AccessTokenClaims.SessionId)!))) is { ForToken: var session }
-                ? TypedResults.Ok(new Dictionary<string, object>(
-                    UserClaims.Of(scopes, session.PreferredUsername, session.Email).Prepend(("sub", session.UserId.ToString()))
-                        .Select(claim => KeyValuePair.Create(claim.Item1, claim.Item2))))
-                : CommonFailures.InvalidToken();
+            new NpgsqlParameter("session", Guid.Parse(caller.FindFirstValue(AccessTokenClaims.SessionId)!)));
+        if (session is not { ForToken: var user })
+        {
+            return CommonFailures.InvalidToken();
+        }
+
+        var claims = UserClaims.Of(scopes, user.PreferredUsername, user.Email);
+        return TypedResults.Ok(new UserInfoResponse(
+            user.UserId.ToString(), claims.Username, claims.Email, claims.Email is null ? null : true));
     }
 }

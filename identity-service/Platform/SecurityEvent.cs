@@ -44,9 +44,9 @@ internal sealed record SecurityEvent
     /// <summary>An admin changed an application's settings, or disabled or enabled it.</summary>
     /// <param name="adminId">The admin.</param>
     /// <param name="applicationId">The application.</param>
-    /// <param name="changes">The names of the settings, <c>disabled</c>, <c>enabled</c>.</param>
-    public static SecurityEvent ApplicationChanged(Guid adminId, Guid applicationId, IEnumerable<string> changes) =>
-        new("application_changed") { AdminId = adminId, ApplicationId = applicationId, Reason = string.Join(", ", changes) };
+    /// <param name="changes">The names of the settings, or <c>disabled</c> or <c>enabled</c>, with commas between them.</param>
+    public static SecurityEvent ApplicationChanged(Guid adminId, Guid applicationId, string changes) =>
+        new("application_changed") { AdminId = adminId, ApplicationId = applicationId, Reason = changes };
 
     public static SecurityEvent ApplicationDeleted(Guid adminId, Guid applicationId) =>
         new("application_deleted") { AdminId = adminId, ApplicationId = applicationId };

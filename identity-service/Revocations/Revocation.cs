@@ -17,7 +17,9 @@ namespace AuthMesh.Identity.Revocations;
 /// position, but never the same mark.
 /// </param>
 /// <param name="Kind">The name of a <see cref="RevocationKind"/>.</param>
-/// <param name="Subject">The id of the session, the user, the application or the key; empty for <see cref="RevocationKind.KeysChanged"/>.</param>
+/// <param name="Subject">
+/// The id of the session, the user, the application or the key; empty for <see cref="RevocationKind.KeysChanged"/>.
+/// </param>
 /// <param name="Epoch">Tokens of the user or the application with a smaller epoch are refused; null for the other kinds.</param>
 /// <param name="WrittenAt">By PostgreSQL's clock.</param>
 internal sealed record Revocation(long Position, Guid Mark, string Kind, string Subject, int? Epoch, DateTimeOffset WrittenAt);

@@ -15,7 +15,8 @@ internal static class RevokeAgain
         await using var batch = new NpgsqlBatch(connection);
         var entries = lost.Where(entry => entry.Kind != RevocationKind.KeysChanged).ToList();
 
-        // 1. Change the rows that still exist. Triggers write the log.
+        // 1. Change the rows that still exist. The triggers session_ended, user_epoch_raised and
+        //    application_epoch_raised write the log.
         foreach (var entry in entries)
         {
             switch (entry.Kind)

@@ -84,7 +84,7 @@ internal sealed record LiveSession(
     /// </summary>
     public static Task<LiveSession?> FindAsync(
         NpgsqlCommand command, TimeProvider clock, CancellationToken cancellationToken, params NpgsqlParameter[] parameters) =>
-        FindAsync(command, (_, session) => session, clock, cancellationToken, parameters);
+        FindAsync(command, (_, session) => session, clock, parameters, cancellationToken);
 
     /// <summary>The same for <see cref="ColumnsOfApplication"/>, and for further columns that the caller reads.</summary>
     public static Task<ApplicationsSession?> FindOfApplicationAsync(
@@ -98,11 +98,11 @@ internal sealed record LiveSession(
                 return new ApplicationsSession(session, new ApplicationGrant(
                     clientId, row.GetInt32(9), row.GetFieldValue<string[]>(10), row.IsDBNull(11) ? null : row.GetString(11)));
             },
-            clock, cancellationToken, parameters);
+            clock, parameters, cancellationToken);
 
     private static async Task<T?> FindAsync<T>(
-        NpgsqlCommand command, Func<NpgsqlDataReader, LiveSession, T> read, TimeProvider clock, CancellationToken cancellationToken,
-        NpgsqlParameter[] parameters)
+        NpgsqlCommand command, Func<NpgsqlDataReader, LiveSession, T> read, TimeProvider clock, NpgsqlParameter[] parameters,
+        CancellationToken cancellationToken)
         where T : class
     {
         await using (command)

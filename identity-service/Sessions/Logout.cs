@@ -90,7 +90,7 @@ internal sealed class Logout(
         {
             await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
             await EndChildren.LockUserOfAsync(db, id, cancellationToken);
-            isConfirmed = (await db.Database.SqlQueryRaw<Guid>(End, new NpgsqlParameter("id", id)).ToListAsync(cancellationToken)).Count > 0;
+            isConfirmed = await db.Database.SqlQueryRaw<Guid>(End, new NpgsqlParameter("id", id)).ToListAsync(cancellationToken) is [_];
             await transaction.CommitAsync(cancellationToken);
             if (isConfirmed) // by this commit, and so is everything before it
             {

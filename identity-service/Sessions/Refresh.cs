@@ -24,8 +24,8 @@ internal static partial class Refresh
     public static void Map(IEndpointRouteBuilder group) => group.MapPost("/refresh", HandleAsync).AllowAnonymous();
 
     private static async Task<Results<Ok<SignInResponse>, Failure>> HandleAsync(
-        RefreshRequest request, HttpContext context, IdentityDb db, Primary database, KeyRing ring, IssueTokens issueTokens, TimeProvider clock,
-        SecurityEvents events, ILogger<RefreshRequest> logger, CancellationToken cancellationToken)
+        RefreshRequest request, HttpContext context, IdentityDb db, Primary database, KeyRing ring, IssueTokens issueTokens,
+        TimeProvider clock, SecurityEvents events, ILogger<RefreshRequest> logger, CancellationToken cancellationToken)
     {
         if (request.RefreshToken is null)
         {

@@ -47,7 +47,8 @@ public sealed partial class RevokedAccess : IDisposable
             "authmesh.revocations.unknown_kinds", () => unknownKinds.Count, "{kind}",
             "Kinds of revocations that reached this service and that its version does not know.");
         meter.CreateObservableGauge(
-            "authmesh.revocations.held", () => sessions.Count + users.Count + clients.Count + keys.Count, "{revocation}", "Revocations held.");
+            "authmesh.revocations.held", () => sessions.Count + users.Count + clients.Count + keys.Count, "{revocation}",
+            "Revocations held.");
     }
 
     /// <summary>Raised once this process refuses what the revocation covers, on the feed's thread: handlers return at once.</summary>

@@ -112,7 +112,11 @@ public sealed class EndpointTableTests(ProductionMesh mesh)
             Assert.Equal((303, "/signin?return=%2Fme"), (page.Status, page.Header("Location")));
         }
 
-        Assert.Equal(200, (await mesh.Gateway.GetAsync("/me", user.Token)).Status);
+        // Nor does the token of a sign-in open a page: a page knows its person by the cookie alone.
+        Assert.Equal(303, (await mesh.Gateway.GetAsync("/me", user.Token)).Status);
+        var byCookie = await mesh.Gateway.SendAsync(
+            HttpMethod.Get, "/me", change: request => request.Headers.Add("Cookie", $"__Host-authmesh={user.Cookie}"));
+        Assert.Equal(200, byCookie.Status);
     }
 
     // Ids that nobody has, and no bodies: even an accepted call would change nothing.

@@ -24,7 +24,11 @@ public sealed class ApplicationTests(ProductionMesh mesh)
         var listed = list.Json.GetProperty("applications").EnumerateArray()
             .Single(application => application.GetProperty("client_id").GetString() == made.ClientId);
         Assert.Equal(
-            ["id", "client_id", "name", "scopes", "disabled", "created_at", "last_used_at", "secrets"],
+            [
+                "id", "client_id", "kind", "name", "first_party", "grants", "scopes", "redirect_uris", "post_logout_redirect_uris",
+                "backchannel_logout_uri", "audiences", "require_consent", "require_pushed_requests", "disabled", "created_at",
+                "last_used_at", "secrets",
+            ],
             listed.EnumerateObject().Select(member => member.Name));
         Assert.Equal(System.Text.Json.JsonValueKind.Null, listed.GetProperty("last_used_at").ValueKind);
         await mesh.Gateway.ServiceTokenAsync(made);

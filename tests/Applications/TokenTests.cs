@@ -169,8 +169,10 @@ public sealed class TokenTests(ProductionMesh mesh)
         {
             var answer = await mesh.Gateway.GetAsync(path);
             Assert.Equal(ProductionMesh.Issuer + "/token", answer.Member("token_endpoint"));
-            Assert.Equal("[\"client_credentials\"]", answer.Member("grant_types_supported"));
-            Assert.Equal("[\"client_secret_basic\",\"client_secret_post\"]", answer.Member("token_endpoint_auth_methods_supported"));
+            Assert.Contains("\"client_credentials\"", answer.Member("grant_types_supported"), StringComparison.Ordinal);
+            Assert.Contains(
+                "\"client_secret_basic\",\"client_secret_post\"", answer.Member("token_endpoint_auth_methods_supported"),
+                StringComparison.Ordinal);
         }
     }
 

@@ -33,9 +33,7 @@ public sealed class RevocationsSqlTests(ProductionMesh mesh)
             FOR dropped IN SELECT oid::regprocedure FROM pg_proc WHERE pronamespace = 'public'::regnamespace LOOP
                 EXECUTE 'DROP FUNCTION ' || dropped || ' CASCADE';
             END LOOP;
-            FOR dropped IN SELECT format('%I', sequencename) FROM pg_sequences WHERE schemaname = 'public' LOOP
-                EXECUTE 'DROP SEQUENCE ' || dropped;
-            END LOOP;
+            DROP SEQUENCE revocation_positions;
             FOR dropped IN SELECT conname FROM pg_constraint WHERE conrelid = 'revocations'::regclass AND contype = 'c' LOOP
                 EXECUTE 'ALTER TABLE revocations DROP CONSTRAINT ' || dropped;
             END LOOP;
@@ -101,6 +99,8 @@ public sealed class RevocationsSqlTests(ProductionMesh mesh)
     [InlineData("session_ended", @"UPDATE sessions( s)? SET ended_at")]
     [InlineData("session_deleted", @"DELETE FROM sessions")]
     [InlineData("user_epoch_raised", @"epoch = u\.epoch \+|\bEpoch\+\+")]
+    [InlineData("application_epoch_raised", @"UPDATE applications SET epoch")]
+    [InlineData("application_deleted", @"DELETE FROM applications")]
     [InlineData("user_deleted", @"DELETE FROM users|[uU]sers\.Where\(.*\)\.ExecuteDelete")]
     [InlineData("keys_changed", @"RingChange\.BeginAsync\(IdentityDb|RingKeys\.AddRange")]
     public void Every_slice_that_relies_on_a_trigger_names_it(string trigger, string statement)

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using AuthMesh.Identity.Platform.Database;
 using AuthMesh.Tests.Faults;
 using AuthMesh.Tests.Harness;
 using Microsoft.EntityFrameworkCore;
@@ -160,6 +161,22 @@ public sealed partial class SchemaVersionTests(ProductionMesh mesh)
             ADD CONSTRAINT "FK_sessions_applications_application_id" FOREIGN KEY (application_id) REFERENCES applications (id)
                 ON DELETE CASCADE NOT VALID
         """,
+        """
+        ALTER TABLE sessions
+            DROP CONSTRAINT ck_sessions_kind,
+            ADD CONSTRAINT ck_sessions_kind CHECK (
+                kind IN ('sign_in', 'application', 'service', 'key')
+                AND (kind = 'key') = (key_hash IS NOT NULL)
+                AND (kind <> 'key' OR name IS NOT NULL AND COALESCE(cardinality(scopes), 0) > 0)
+                AND (kind <> 'sign_in' OR scopes IS NULL AND application_id IS NULL)
+                AND (kind = 'service') = (user_id IS NULL)
+                AND (kind <> 'service' OR application_id IS NOT NULL)
+                AND (kind <> 'application' OR application_id IS NOT NULL AND COALESCE(cardinality(scopes), 0) > 0)
+                AND (kind = 'application' OR parent_id IS NULL)) NOT VALID,
+            ADD CONSTRAINT "FK_sessions_sessions_parent_id" FOREIGN KEY (parent_id) REFERENCES sessions (id)
+                ON DELETE CASCADE NOT VALID
+        """,
+        SqlFile.Read("revocations.sql"), // it replaces its own constraint by one that admits more
     ];
 
     [GeneratedRegex(

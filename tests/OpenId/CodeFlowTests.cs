@@ -90,7 +90,11 @@ public sealed class CodeFlowTests(ProductionMesh mesh)
 
         // Somebody who read the code, and lacks the rest, can end nothing.
         var other = await mesh.Gateway.AddClientAsync(await mesh.AdminTokenAsync());
-        foreach (var stranger in (CodeFlow[])[new CodeFlow(client), flow with { Client = other }, flow with { Client = client with { RedirectUri = "https://app.example/other" } }])
+        CodeFlow[] strangers =
+        [
+            new(client), flow with { Client = other }, flow with { Client = client with { RedirectUri = "https://app.example/other" } },
+        ];
+        foreach (var stranger in strangers)
         {
             (await mesh.Gateway.TokenAsync(stranger.Redemption(code))).AssertProtocolError(400, "invalid_grant");
         }
@@ -224,7 +228,7 @@ public sealed class CodeFlowTests(ProductionMesh mesh)
     [Fact]
     public async Task Offline_access_outlives_the_sign_in_and_ends_with_the_epoch_of_the_user()
     {
-        var client = await mesh.Gateway.AddClientAsync(await mesh.AdminTokenAsync(), "native", new { redirect_uris = (string[])["https://app.example/callback"] });
+        var client = await mesh.Gateway.AddClientAsync(await mesh.AdminTokenAsync(), "native");
         var (visitor, username) = await mesh.VisitSignedInAsync();
         var tokens = await visitor.SignInAtAsync(mesh.Gateway, new CodeFlow(client, "openid offline_access mesh"));
 

@@ -15,7 +15,8 @@ public sealed record RegisteredClient(Guid Id, string ClientId, string? Secret, 
     public const string Callback = "https://app.example/callback", SignedOut = "https://app.example/signed-out";
 
     /// <summary>How the application authenticates in a form.</summary>
-    public (string, string)[] Credentials => Secret is null ? [("client_id", ClientId)] : [("client_id", ClientId), ("client_secret", Secret)];
+    public (string, string)[] Credentials =>
+        Secret is null ? [("client_id", ClientId)] : [("client_id", ClientId), ("client_secret", Secret)];
 }
 
 /// <summary>One sign-in of an application: what it keeps between the request and the callback.</summary>
@@ -56,7 +57,9 @@ public sealed record CodeFlow(RegisteredClient Client, string Scope = "openid pr
 
 internal static class OpenIdCalls
 {
-    /// <summary>Registers an application, which must succeed. It is the team's own, and asks for no consent, unless the settings say otherwise.</summary>
+    /// <summary>
+    /// Registers an application, which must succeed. It is the team's own, and asks for no consent, unless the settings say otherwise.
+    /// </summary>
     public static async Task<RegisteredClient> AddClientAsync(
         this Caller caller, string adminToken, string kind = "web", object? settings = null, string[]? scopes = null)
     {
@@ -65,7 +68,8 @@ internal static class OpenIdCalls
         {
             ["client_id"] = clientId, ["kind"] = kind, ["first_party"] = true, ["require_consent"] = false,
             ["scopes"] = scopes ?? ["openid", "profile", "email", "offline_access", "mesh", "account.read"],
-            ["redirect_uris"] = (string[])[RegisteredClient.Callback], ["post_logout_redirect_uris"] = (string[])[RegisteredClient.SignedOut],
+            ["redirect_uris"] = (string[])[RegisteredClient.Callback],
+            ["post_logout_redirect_uris"] = (string[])[RegisteredClient.SignedOut],
         };
         foreach (var property in settings?.GetType().GetProperties() ?? [])
         {
@@ -73,7 +77,8 @@ internal static class OpenIdCalls
         }
 
         var answer = await caller.SendAsync(
-            HttpMethod.Post, "/applications", JsonContent.Create(body), request => request.Headers.Authorization = new("Bearer", adminToken));
+            HttpMethod.Post, "/applications", JsonContent.Create(body),
+            request => request.Headers.Authorization = new("Bearer", adminToken));
         Assert.True(answer.Status == 201, answer.ToString());
         return new(
             answer.Json.GetProperty("application").GetProperty("id").GetGuid(), clientId, answer.Member("client_secret"),

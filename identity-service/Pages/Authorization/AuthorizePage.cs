@@ -10,7 +10,9 @@ public sealed record RefusedModel(Visit Visit, string Reason) : PageModel(Visit,
     public override string Title => "authorize.title";
 }
 
-/// <summary>The authorization endpoint (RFC 6749 §3.1, OpenID Connect Core 1.0 §3.1.2): it leads to the page that is due, and back.</summary>
+/// <summary>
+/// The authorization endpoint (RFC 6749 §3.1, OpenID Connect Core 1.0 §3.1.2): it leads to the page that is due, and back.
+/// </summary>
 internal static class AuthorizePage
 {
     public const string Path = "/authorize", Continue = "continue";
