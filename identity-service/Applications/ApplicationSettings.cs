@@ -8,7 +8,7 @@ namespace AuthMesh.Identity.Applications;
 /// <summary>What admins decide about an application. A request leaves out what it does not set.</summary>
 /// <param name="Name">How people call it; the client id unless given.</param>
 /// <param name="FirstParty">Whether it is the team's own: only then may it have the scope <c>mesh</c>. False unless given.</param>
-/// <param name="Grants">How it gets tokens: values of <see cref="GrantType"/>. Unless given, those of its kind without the device's.</param>
+/// <param name="Grants">How it gets tokens: values of <see cref="GrantType"/>. Unless given, those of its kind but the device's.</param>
 /// <param name="Scopes">What it may do.</param>
 /// <param name="RedirectUris">Where a sign-in may lead back to.</param>
 /// <param name="PostLogoutRedirectUris">Where a sign-out may lead back to.</param>

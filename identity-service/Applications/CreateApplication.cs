@@ -99,7 +99,7 @@ internal static class CreateApplication
         CreateApplicationRequest request, TokenOptions tokens, bool isDevelopment, out ApplicationSettings settings)
     {
         var kind = request.Kind ?? ApplicationKind.Service;
-        settings = ApplicationSettings.New(kind, request.ClientId ?? "unnamed", request);
+        settings = ApplicationSettings.New(kind, request.ClientId is { Length: > 0 } id ? id : "unnamed", request);
         if (!ApplicationKind.All.Contains(kind))
         {
             return new() { ["kind"] = [$"must be {string.Join(", ", ApplicationKind.All)}"] };

@@ -71,7 +71,8 @@ internal sealed class LockApplication(IdentityDb db, IOptions<AdminOptions> opti
     }
 
     /// <summary>
-    /// Ends the tokens of a locked application. The triggers <c>application_epoch_raised</c> and <c>session_ended</c> notify every verifier.
+    /// Ends the tokens of a locked application. The triggers <c>application_epoch_raised</c> and <c>session_ended</c> notify every
+    /// verifier.
     /// </summary>
     public Task EndTokensAsync(Guid id, CancellationToken cancellationToken) =>
         db.Database.ExecuteSqlRawAsync(End, [new NpgsqlParameter("id", id)], cancellationToken);

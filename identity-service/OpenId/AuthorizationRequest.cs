@@ -1,6 +1,8 @@
 using System.Globalization;
 using AuthMesh.Access;
+using AuthMesh.Errors;
 using AuthMesh.Identity.Applications;
+using AuthMesh.Identity.Platform;
 using AuthMesh.Settings;
 using Microsoft.Extensions.Options;
 
@@ -12,6 +14,8 @@ internal sealed record AuthorizationReturn(string RedirectUri, bool IsFormPost, 
 {
     public AuthorizationAnswer Error(string code, string description, string issuer) =>
         With(issuer, ("error", code), ("error_description", description));
+
+    public AuthorizationAnswer Error(Failure failure, string issuer) => Error(failure.Code, failure.Message, issuer);
 
     /// <summary>Adds <c>iss</c> to every answer, so that a client of several servers knows which one answered (RFC 9207).</summary>
     public AuthorizationAnswer With(string issuer, params (string Name, string Value)[] members) =>
@@ -60,81 +64,93 @@ internal sealed class ReadAuthorizationRequest(IOptions<AuthMeshOptions> mesh)
             : null;
 
     /// <returns>The request, or the error for the application.</returns>
-    public (AuthorizationRequest? Request, AuthorizationAnswer? Refusal) Run(
+    public (AuthorizationRequest? Request, Failure? Refusal) Run(
         Client client, AuthorizationReturn leadsBack, ProtocolParameters parameters)
     {
-        if (parameters.Fault is { } fault)
+        var scopes = client.ChooseScopes(parameters["scope"]);
+        if (FindFault(leadsBack, parameters) is { } fault)
         {
-            return Refuse(fault.Code, fault.Message);
+            return (null, fault);
         }
 
-        if (parameters["request"] is not null)
+        if (scopes is null)
         {
-            return Refuse("request_not_supported", "Request objects are not supported");
-        }
-
-        if (parameters["registration"] is not null)
-        {
-            return Refuse("registration_not_supported", "registration is not supported");
-        }
-
-        if (parameters["client_secret"] is not null)
-        {
-            return Refuse("invalid_request", "A secret must never pass through a browser: replace it now");
-        }
-
-        if (parameters["response_type"] != "code")
-        {
-            return parameters["response_type"] is null
-                ? Refuse("invalid_request", "response_type is required")
-                : Refuse("unsupported_response_type", "response_type must be code");
-        }
-
-        if (parameters["response_mode"] is not (null or "query") && !leadsBack.IsFormPost)
-        {
-            return Refuse("invalid_request", "response_mode must be query or, for a web address, form_post");
-        }
-
-        // S256 for everybody (RFC 9700 §2.1.1). The default of the method is plain.
-        if (parameters["code_challenge"] is not { } challenge || parameters["code_challenge_method"] != "S256"
-            || !Platform.CanonicalBase64Url.TryDecode(challenge, stackalloc byte[ChallengeBytes]))
-        {
-            return Refuse("invalid_request", "code_challenge of the code_challenge_method S256 is required: 43 characters of base64url");
-        }
-
-        if (client.ChooseScopes(parameters["scope"]) is not { } scopes)
-        {
-            return Refuse("invalid_scope", OAuthError.InvalidScope.Message);
-        }
-
-        var prompt = parameters["prompt"]?.Split(' ') ?? [];
-        if (prompt.Except(Prompts).Any() || (prompt.Contains("none") && prompt.Length > 1))
-        {
-            return Refuse("invalid_request", $"prompt must be none alone, or some of {string.Join(' ', Prompts[1..])}");
-        }
-
-        var maxAge = parameters["max_age"];
-        var seconds = 0L;
-        if (maxAge is not null && !long.TryParse(maxAge, NumberStyles.None, CultureInfo.InvariantCulture, out seconds))
-        {
-            return Refuse("invalid_request", "max_age must be a whole number of seconds");
+            return (null, OAuthError.InvalidScope);
         }
 
         var resource = parameters["resource"];
         if (resource is not null && resource != mesh.Value.Audience && !client.MayReach(resource))
         {
-            return Refuse("invalid_target", OAuthError.InvalidTarget.Message);
+            return (null, OAuthError.InvalidTarget);
         }
 
-        var assurances = parameters["acr_values"]?.Split(' ') ?? [];
+        var assurances = Words(parameters["acr_values"]);
         return (new AuthorizationRequest(
-            client, leadsBack, parameters["nonce"], challenge, scopes, resource == mesh.Value.Audience ? null : resource, prompt,
-            maxAge is null ? null : seconds, assurances.Contains(Assurance.TwoFactors) && !assurances.Contains(Assurance.OneFactor),
-            parameters["login_hint"], parameters["id_token_hint"]), null);
-
-        (AuthorizationRequest?, AuthorizationAnswer?) Refuse(string code, string description) =>
-            (null, leadsBack.Error(code, description, mesh.Value.Issuer));
+            client, leadsBack, parameters["nonce"], parameters["code_challenge"]!, scopes,
+            resource == mesh.Value.Audience ? null : resource, Words(parameters["prompt"]), Seconds(parameters["max_age"]),
+            assurances.Contains(Assurance.TwoFactors) && !assurances.Contains(Assurance.OneFactor), parameters["login_hint"],
+            parameters["id_token_hint"]), null);
     }
+
+    private static Failure? FindFault(AuthorizationReturn leadsBack, ProtocolParameters parameters)
+    {
+        if (parameters.Fault is { } fault)
+        {
+            return fault;
+        }
+
+        if (parameters["request"] is not null)
+        {
+            return OAuthError.RequestNotSupported;
+        }
+
+        if (parameters["registration"] is not null)
+        {
+            return OAuthError.RegistrationNotSupported;
+        }
+
+        if (parameters["client_secret"] is not null)
+        {
+            return CommonFailures.InvalidRequest("A secret must never pass through a browser. Replace it now");
+        }
+
+        if (parameters["response_type"] is not { } type)
+        {
+            return CommonFailures.InvalidRequest("response_type is required");
+        }
+
+        if (type != "code")
+        {
+            return OAuthError.UnsupportedResponseType;
+        }
+
+        if (parameters["response_mode"] is not (null or "query") && !leadsBack.IsFormPost)
+        {
+            return CommonFailures.InvalidRequest("response_mode must be query or, for a web address, form_post");
+        }
+
+        // S256 for everybody (RFC 9700 §2.1.1). The default of the method is plain.
+        if (parameters["code_challenge"] is not { } challenge || parameters["code_challenge_method"] != "S256"
+            || !CanonicalBase64Url.TryDecode(challenge, stackalloc byte[ChallengeBytes]))
+        {
+            return CommonFailures.InvalidRequest("code_challenge is required, by the method S256: 43 characters of base64url");
+        }
+
+        var prompt = Words(parameters["prompt"]);
+        if (prompt.Except(Prompts).Any() || (prompt.Contains("none") && prompt.Length > 1))
+        {
+            return CommonFailures.InvalidRequest("prompt must be none alone, or some of login, consent and select_account");
+        }
+
+        return parameters["max_age"] is { } age && Seconds(age) is null
+            ? CommonFailures.InvalidRequest("max_age must be a whole number of seconds")
+            : null;
+    }
+
+    private static string[] Words(string? text) => text?.Split(' ') ?? [];
+
+    private static long? Seconds(string? text) =>
+        long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) ? seconds : null;
 
     private static bool IsWeb(string uri) => uri.StartsWith("http", StringComparison.Ordinal); // others are no target of a form
 }

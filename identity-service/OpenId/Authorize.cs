@@ -107,7 +107,7 @@ internal sealed class Authorize(
 
         if (readRequest.Run(client, leadsBack, parameters).Refusal is { } refusal)
         {
-            return (null, new AuthorizationStep.Return(refusal, IsDirect: true));
+            return (null, Back(leadsBack.Error(refusal, mesh.Value.Issuer), isDirect: true));
         }
 
         var requestUri = await storedRequests.PushAsync(client, parameters.ToQuery(), isPushed: false, cancellationToken);
@@ -182,18 +182,18 @@ internal sealed class Authorize(
 
         if (client.RequirePushedRequests && taken is not { IsPushed: true })
         {
-            return Error("invalid_request", "The application must push its requests (RFC 9126)");
+            return Error("invalid_request", "The application must push its requests");
         }
 
         if (taken is null && parameters["request_uri"] is not null)
         {
-            return Error("request_uri_not_supported", "request_uri must come from this server");
+            return Back(leadsBack.Error(OAuthError.RequestUriNotSupported, mesh.Value.Issuer), isDirect);
         }
 
         var (request, refusal) = readRequest.Run(client, leadsBack, parameters);
         if (request is null)
         {
-            return Back(refusal!, isDirect);
+            return Back(leadsBack.Error(refusal!, mesh.Value.Issuer), isDirect);
         }
 
         // 2. The user.

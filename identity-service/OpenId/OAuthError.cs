@@ -13,16 +13,26 @@ internal static class OAuthError
     };
 
     public static readonly Failure
-        UnsupportedGrant = Of("unsupported_grant_type", "grant_type is not one of those in the metadata of this server"),
-        UnauthorizedClient = Of("unauthorized_client", "The application may not use this grant"),
-        InvalidScope = Of("invalid_scope", "The application does not have each of these scopes, or one is given twice"),
+        UnsupportedGrant = new(
+            StatusCodes.Status400BadRequest, "unsupported_grant_type", "grant_type is not one of those in the metadata of this server"),
+        UnauthorizedClient = new(StatusCodes.Status400BadRequest, "unauthorized_client", "The application may not use this grant"),
+        InvalidScope = new(
+            StatusCodes.Status400BadRequest, "invalid_scope",
+            "The application does not have each of these scopes, or one is given twice"),
 
         // One message for every reason: a thief learns nothing.
-        InvalidGrant = Of("invalid_grant", "The code or token is invalid, expired, revoked or another application's"),
+        InvalidGrant = new(
+            StatusCodes.Status400BadRequest, "invalid_grant", "The code or token is invalid, expired, revoked or another application's"),
 
         // RFC 8707 §2
-        InvalidTarget = Of("invalid_target", "The application may not get tokens for this resource"),
-        OneResource = Of("invalid_target", "A token is for one resource: give resource once");
+        InvalidTarget = new(
+            StatusCodes.Status400BadRequest, "invalid_target",
+            "The application may not get tokens for this resource. A request names one resource"),
 
-    private static Failure Of(string code, string message) => new(StatusCodes.Status400BadRequest, code, message);
+        UnsupportedResponseType = new(StatusCodes.Status400BadRequest, "unsupported_response_type", "response_type must be code"),
+        RequestNotSupported = new(StatusCodes.Status400BadRequest, "request_not_supported", "Request objects are not supported"),
+        RequestUriNotSupported = new(
+            StatusCodes.Status400BadRequest, "request_uri_not_supported", "request_uri must come from this server"),
+        RegistrationNotSupported = new(
+            StatusCodes.Status400BadRequest, "registration_not_supported", "The parameter registration is not supported");
 }

@@ -39,13 +39,13 @@ internal sealed class ProtocolParameters
             {
                 parameters.values[name] = "";
                 parameters.Fault ??= name == "resource"
-                    ? OAuthError.OneResource
-                    : CommonFailures.InvalidRequest($"The parameter {Known(name)} must not be given twice");
+                    ? OAuthError.InvalidTarget
+                    : CommonFailures.InvalidRequest("A parameter must not be given twice");
             }
             else if (value.Length > LongestOf(name) || value.Contains('\0', StringComparison.Ordinal))
             {
                 parameters.values[name] = "";
-                parameters.Fault ??= CommonFailures.InvalidRequest($"The parameter {Known(name)} is too long, or contains U+0000");
+                parameters.Fault ??= CommonFailures.InvalidRequest("A parameter is too long, or contains U+0000");
             }
         }
 
@@ -106,8 +106,4 @@ internal sealed class ProtocolParameters
         "token" or "refresh_token" or "id_token_hint" or "client_assertion" => LongestToken,
         _ => LongestOther,
     };
-
-    // A message repeats no text of a stranger.
-    private static string Known(string name) =>
-        name.Length <= 32 && name.All(c => char.IsAsciiLetterLower(c) || c == '_') ? name : "(another)";
 }

@@ -41,9 +41,9 @@ internal static class PushedRequests
             return CommonFailures.InvalidRequest("redirect_uri is not registered");
         }
 
-        if (readRequest.Run(client, leadsBack, parameters.Without("client_secret")).Refusal is { Members: var members })
+        if (readRequest.Run(client, leadsBack, parameters.Without("client_secret")).Refusal is { } wrong)
         {
-            return new Failure(StatusCodes.Status400BadRequest, members[0].Value, members[1].Value); // error and error_description
+            return wrong;
         }
 
         // Basic names the client, too.

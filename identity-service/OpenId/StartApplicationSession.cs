@@ -9,8 +9,8 @@ namespace AuthMesh.Identity.OpenId;
 internal static class StartApplicationSession
 {
     /// <summary>
-    /// A part <c>added</c> of a statement, after a part <c>code</c> that holds what the user allowed: <c>user_id, application_id, parent_id,
-    /// epoch, client_epoch, scopes, audience</c>. It starts the session <c>@session</c> if the sign-in is live and the application enabled.
+    /// A part <c>added</c> of a statement, after a part <c>code</c> that holds what the user allowed: <c>user_id, application_id,
+    /// parent_id, epoch, client_epoch, scopes, audience</c>. It starts the session <c>@session</c> if sign-in and application are live.
     /// The session takes the place of an earlier one of the application under the same sign-in. The user's row and the sign-in must be
     /// locked.
     /// </summary>

@@ -5,8 +5,8 @@ using Microsoft.EntityFrameworkCore.Metadata.Builders;
 namespace AuthMesh.Identity.OpenId;
 
 /// <summary>
-/// An authorization request that waits: for the browser, if the application pushed it (RFC 9126) or posted it, or for the user, who signs in
-/// or is asked for consent. <see cref="StoredRequests"/> creates and finds it.
+/// An authorization request that waits: for the browser, if the application pushed it (RFC 9126) or posted it, or for the user, who signs
+/// in or is asked for consent. <see cref="StoredRequests"/> creates and finds it.
 /// </summary>
 internal sealed class StoredRequest
 {

@@ -10,7 +10,11 @@ namespace AuthMesh.Errors;
 internal static class OAuthErrors
 {
     private static readonly HashSet<string> Known =
-        ["invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type", "invalid_scope"];
+        [
+            "invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type", "invalid_scope",
+            "invalid_target", "unsupported_response_type", "request_not_supported", "request_uri_not_supported",
+            "registration_not_supported", "invalid_token", "insufficient_scope",
+        ];
 
     /// <summary>Adds the members to every error of an endpoint, also to one that middleware or a fault causes.</summary>
     public static readonly ErrorProtocol Protocol = new(failure => new JsonObject

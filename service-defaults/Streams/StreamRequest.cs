@@ -12,9 +12,9 @@ public static class StreamRequest
     extension(HttpContext context)
     {
         /// <summary>
-        /// Canceled when the session of the caller's access token ends, or when a new epoch of its user or application revokes the token. It
-        /// is never canceled for a caller without a token of the mesh, nor because the token expires, nor by what happens after the request: the
-        /// gateway may hear of the end first and close the stream. In a hub, ask <c>Context.GetHttpContext()</c>.
+        /// Canceled when the session of the caller's access token ends, or when a new epoch of its user or application revokes the token.
+        /// It is never canceled for a caller without a token of the mesh, nor because the token expires, nor by what happens after the
+        /// request: the gateway may hear of the end first and close the stream. In a hub, ask <c>Context.GetHttpContext()</c>.
         /// </summary>
         public CancellationToken SessionEnded => Find(context)?.Token ?? CancellationToken.None;
     }
