@@ -10,7 +10,8 @@ using Npgsql;
 namespace AuthMesh.Identity.OpenId;
 
 /// <summary>Gives an application a token in its own name (RFC 6749 §4.4).</summary>
-internal sealed class ClientCredentials(IdentityDb db, Primary database, AccessTokens tokens, TimeProvider clock)
+internal sealed class ClientCredentials(
+    IdentityDb db, Primary database, AccessTokens tokens, ClientAuthentication authentication, TimeProvider clock)
 {
     // Replicas of an application that ask at once neither wait for each other nor write the row more than once a minute. The session of an
     // application that asks for nothing for a day expires, and is cleaned up like any other. In its last hour it gives no more tokens,
@@ -47,7 +48,7 @@ internal sealed class ClientCredentials(IdentityDb db, Primary database, AccessT
         var (credential, refusal) = ClientCredential.Read(request, http);
         if (credential is not { ClientId: var clientId, Secret: { } secret })
         {
-            return refusal ?? OAuthError.InvalidClient;
+            return refusal ?? await RefuseAsync(request, http, cancellationToken);
         }
 
         // 1. Authenticate the application, and find its session.
@@ -61,7 +62,7 @@ internal sealed class ClientCredentials(IdentityDb db, Primary database, AccessT
 
         if (found is not { SessionId: { } sessionId, Remaining: { } remaining })
         {
-            return OAuthError.InvalidClient;
+            return await RefuseAsync(request, http, cancellationToken);
         }
 
         if (found.IsYoung)
@@ -79,6 +80,12 @@ internal sealed class ClientCredentials(IdentityDb db, Primary database, AccessT
         var token = tokens.Mint(new ApplicationSession(found.Id, clientId, sessionId, foundAt, remaining, scopes));
         return TypedResults.Ok(new TokenResponse(token.Value, "Bearer", (int)token.Lifetime.TotalSeconds, string.Join(' ', scopes)));
     }
+
+    // The statement above finds nothing for two reasons.
+    private async Task<Failure> RefuseAsync(ProtocolParameters request, HttpRequest http, CancellationToken cancellationToken) =>
+        (await authentication.RunAsync(request, http, cancellationToken)).Client is null
+            ? OAuthError.InvalidClient
+            : OAuthError.UnauthorizedClient;
 
     // It bypasses Entity Framework, which would take longer to build the query than PostgreSQL takes to answer.
     private static async Task<Found?> FindAsync(

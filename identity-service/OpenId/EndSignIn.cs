@@ -23,7 +23,7 @@ internal sealed class EndSignIn(IdentityDb db, Clients clients, IdTokens idToken
         SELECT EXISTS (SELECT FROM sessions WHERE id = @session AND parent_id = @caller_session) AS "Value"
         """;
 
-    /// <returns>The request, or null if it leads to an address that the application has not registered.</returns>
+    /// <returns>The request, or null if it leads to an address that the named application has not registered.</returns>
     public async Task<SignOutRequest?> ReadAsync(
         ProtocolParameters parameters, ClaimsPrincipal user, CancellationToken cancellationToken)
     {
@@ -31,7 +31,8 @@ internal sealed class EndSignIn(IdentityDb db, Clients clients, IdTokens idToken
         var named = parameters["client_id"] ?? hint?.ClientId;
         var client = hint is not null && named != hint.ClientId ? null : await clients.FindAsync(named, cancellationToken);
         string? leadsTo = null;
-        if (parameters["post_logout_redirect_uri"] is { } uri)
+        // Without a known application, nothing is followed. A hint may be older than the keys that could verify it.
+        if (parameters["post_logout_redirect_uri"] is { } uri && named is not null)
         {
             if (client is null || !Applications.RedirectUri.Matches(client.PostLogoutRedirectUris, uri, client.Kind))
             {

@@ -68,6 +68,13 @@ internal static class IntrospectToken
         WHERE s.id = @session AND a.id = s.application_id AND {LiveSession.IsLiveApplication}
         """;
 
+    private const string FindLive =
+        $"""
+        SELECT true FROM sessions s, users u WHERE s.id = @session AND {LiveSession.IsLiveApplication}
+        UNION ALL
+        SELECT true FROM sessions s, applications a WHERE s.id = @session AND {LiveSession.IsLiveService}
+        """;
+
     public static void Map(IEndpointRouteBuilder app) => app.MapPost("/introspect", HandleAsync).AllowAnonymous();
 
     private static async Task<IResult> HandleAsync(
@@ -99,10 +106,19 @@ internal static class IntrospectToken
         var described = await PresentedToken.ReadAsync(text, ring, reader) switch
         {
             { Refresh: { } refresh } => await DescribeAsync(refresh, client, database, clock, mesh.Value, cancellationToken),
-            { Access: { } access } when access.IsLive() => Describe(access.Claims, client),
+            // The log may not have arrived here yet.
+            { Access: { } access, SessionId: var id } when access.IsLive() && await IsLiveAsync(database, id, cancellationToken) =>
+                Describe(access.Claims, client),
             _ => null,
         };
         return TypedResults.Ok(described ?? new IntrospectTokenResponse(Active: false));
+    }
+
+    private static async Task<bool> IsLiveAsync(Primary database, Guid sessionId, CancellationToken cancellationToken)
+    {
+        await using var command = database.CreateCommand(FindLive);
+        command.Parameters.AddWithValue("session", sessionId);
+        return await command.ReadCommittedRowAsync(_ => "", cancellationToken) is not null;
     }
 
     private static IntrospectTokenResponse? Describe(ClaimsPrincipal token, Client client)
