@@ -24,5 +24,12 @@ internal static class OAuthError
         InvalidTarget = Of("invalid_target", "The application may not get tokens for this resource"),
         OneResource = Of("invalid_target", "A token is for one resource: give resource once");
 
+    // RFC 8628 §3.5
+    public static readonly Failure
+        AuthorizationPending = Of("authorization_pending", "The user has not decided yet. Ask again"),
+        SlowDown = Of("slow_down", "That was too early. Wait five seconds longer from now on"),
+        AccessDenied = Of("access_denied", "The user refused"),
+        ExpiredToken = Of("expired_token", "The user did not decide in time. Begin again");
+
     private static Failure Of(string code, string message) => new(StatusCodes.Status400BadRequest, code, message);
 }

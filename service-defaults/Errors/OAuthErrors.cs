@@ -10,7 +10,10 @@ namespace AuthMesh.Errors;
 internal static class OAuthErrors
 {
     private static readonly HashSet<string> Known =
-        ["invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type", "invalid_scope"];
+    [
+        "invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type", "invalid_scope",
+        "invalid_target", "authorization_pending", "slow_down", "access_denied", "expired_token",
+    ];
 
     /// <summary>Adds the members to every error of an endpoint, also to one that middleware or a fault causes.</summary>
     public static readonly ErrorProtocol Protocol = new(failure => new JsonObject
