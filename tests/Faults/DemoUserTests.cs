@@ -50,7 +50,7 @@ public sealed class DemoUserTests(ProductionMesh mesh)
         await using var service = await StartReadyAsync(own, "Development");
         using var identity = new Caller(service.Address);
         Assert.Equal(
-            "native true true {http://127.0.0.1/callback} {authorization_code,refresh_token,urn:ietf:params:oauth:grant-type:device_code}",
+            "native t t {http://127.0.0.1/callback} {authorization_code,refresh_token,urn:ietf:params:oauth:grant-type:device_code}",
             await own.Database.ScalarAsync<string>(
                 """
                 SELECT concat_ws(' ', kind, is_first_party, require_consent, redirect_uris, grants)
