@@ -10,6 +10,7 @@ using AuthMesh.Client.Sessions;
 using AuthMesh.Client.Terminal;
 using AuthMesh.Client.Tour;
 using AuthMesh.Client.Users;
+using AuthMesh.Client.WebSignIn;
 
 namespace AuthMesh.Client;
 
@@ -55,6 +56,11 @@ namespace AuthMesh.Client;
 [JsonSerializable(typeof(UserAnswer))]
 [JsonSerializable(typeof(UserChange))]
 [JsonSerializable(typeof(UsersDocument))]
+[JsonSerializable(typeof(ServerMetadata))]
+[JsonSerializable(typeof(PushedRequest))]
+[JsonSerializable(typeof(DeviceCode))]
+[JsonSerializable(typeof(TokenAnswer))]
+[JsonSerializable(typeof(UserInfo))]
 [JsonSerializable(typeof(ProtectedAnswer))]
 [JsonSerializable(typeof(WhoAmIDocument))]
 [JsonSerializable(typeof(ErrorDocument))]

@@ -16,6 +16,8 @@ internal static class CredentialsInput
     private static readonly Option<bool> PasswordStdin =
         PasswordInput.Option("Read the password from the first line of standard input, without the line end");
 
+    public static IReadOnlyList<Symbol> Symbols => [Username, PasswordStdin];
+
     public static void AddTo(Command command)
     {
         command.Add(Username);

@@ -2,6 +2,7 @@ using System.CommandLine;
 using AuthMesh.Client.CommandLine;
 using AuthMesh.Client.SecondFactor;
 using AuthMesh.Client.Server;
+using AuthMesh.Client.WebSignIn;
 
 namespace AuthMesh.Client.Accounts;
 
@@ -22,6 +23,7 @@ internal static class Login
         CredentialsInput.AddTo(command);
         command.Add(Code);
         command.Add(TrustDevice);
+        WebLogin.AddTo(command);
         Invocation.On(command, RunAsync);
         return command;
     }
@@ -31,6 +33,11 @@ internal static class Login
         using (await invocation.Sessions.HoldAsync(cancellation))
         {
             // Checks that the client can store tokens. Otherwise the server would start a session that nobody here could end.
+        }
+
+        if (WebLogin.IsWanted(parsed, [.. CredentialsInput.Symbols, Code, TrustDevice]))
+        {
+            return await WebLogin.RunAsync(invocation, parsed, cancellation);
         }
 
         var credentials = await CredentialsInput.ReadAsync(invocation, parsed, isNewPassword: false, cancellation);

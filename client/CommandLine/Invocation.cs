@@ -49,5 +49,8 @@ internal sealed class Invocation : IDisposable
     public Answer Accepted(Answer answer, string username) =>
         answer.IsSuccess ? answer : throw Refusal.From(answer, $"{username}{serverOption}");
 
+    /// <summary>The same for a request of a session.</summary>
+    public Answer Accepted(Answer answer, StoredSession session) => Accepted(answer, session.LoginArguments);
+
     public void Dispose() => Connection.Dispose();
 }

@@ -58,7 +58,7 @@ internal static class ConfirmIdentity
         var request = new Request(HttpMethod.Post, "/account/reauthenticate")
             .WithPassword(proof, ClientJson.Default.Reauthentication);
         var answer = await invocation.Connection.SendAsync(request with { Token = session.Token }, cancellation);
-        var confirmed = LoginAnswer.From(invocation.Accepted(answer, username));
+        var confirmed = LoginAnswer.From(invocation.Accepted(answer, session));
         session = session with { Token = confirmed.Token, ExpiresAt = sentAt.AddSeconds(confirmed.ExpiresIn) };
         held.Remember(invocation.Server, session);
         return session;

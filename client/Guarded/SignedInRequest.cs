@@ -75,7 +75,7 @@ internal static class SignedInRequest
                 }
             }
 
-            return invocation.Accepted(answer, session.Username);
+            return invocation.Accepted(answer, session);
         }
         catch (CommandFailure refusal)
             when (refusal is { ExitCode: ExitCode.NotSignedIn, Answer: not null, Code: not ConfirmIdentity.Demand })

@@ -5,8 +5,10 @@ namespace AuthMesh.Client.Server;
 /// <summary>Maps an answer that is not a success to an exit code and a hint.</summary>
 internal static class Refusal
 {
+    /// <param name="answer">The answer.</param>
     /// <param name="account">The account, as it follows "authmesh login" in a hint.</param>
-    public static CommandFailure From(Answer answer, string account)
+    /// <param name="ownHint">What the command itself knows about the refusal.</param>
+    public static CommandFailure From(Answer answer, string account, string? ownHint = null)
     {
         if (answer.Status is 429 or 502 or 503 or 504)
         {
@@ -31,7 +33,7 @@ internal static class Refusal
         }
 
         var exitCode = answer.Status == 401 ? ExitCode.NotSignedIn : ExitCode.Refused;
-        return Build(answer, exitCode, "refused", Hint(answer.Fields.Code, account));
+        return Build(answer, exitCode, "refused", ownHint ?? Hint(answer.Fields.Code, account));
     }
 
     private static CommandFailure Build(Answer answer, int exitCode, string code, string? hint)
@@ -56,6 +58,8 @@ internal static class Refusal
         "wrong_password" or "wrong_code" => "nothing was changed; try again",
         "totp_not_found" or "two_step_off" => "authmesh totp enable adds an authenticator app",
         "session_not_found" => "authmesh sessions shows your sessions",
+        "insufficient_scope" =>
+            "a sign-in by a browser does only what its scopes allow; sign in with a password for the rest: authmesh login NAME",
         "last_admin" => "make somebody else an admin first: authmesh users role NAME admin",
         "forbidden" => "sign in with an account that has the role: authmesh login NAME",
         _ => null,

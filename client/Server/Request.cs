@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 
@@ -12,8 +13,11 @@ internal sealed record Request(HttpMethod Method, string Path)
     /// <summary>Sent as `Cookie`: a name and its value.</summary>
     public string? Cookie { get; init; }
 
-    /// <summary>JSON in UTF-8.</summary>
+    /// <summary>JSON or a form, in UTF-8.</summary>
     public byte[]? Body { get; private init; }
+
+    /// <summary>The media type of the body.</summary>
+    public string BodyType { get; private init; } = "application/json";
 
     /// <summary>How long the whole answer may take.</summary>
     public TimeSpan Patience { get; private init; } = TimeSpan.FromSeconds(10);
@@ -23,6 +27,13 @@ internal sealed record Request(HttpMethod Method, string Path)
     public static Request Delete(string path) => new(HttpMethod.Delete, path);
 
     public Request With<T>(T body, JsonTypeInfo<T> type) => this with { Body = JsonSerializer.SerializeToUtf8Bytes(body, type) };
+
+    public Request WithForm(params (string Name, string Value)[] fields) => this with
+    {
+        Body = Encoding.ASCII.GetBytes(
+            string.Join('&', fields.Select(field => $"{Uri.EscapeDataString(field.Name)}={Uri.EscapeDataString(field.Value)}"))),
+        BodyType = "application/x-www-form-urlencoded",
+    };
 
     /// <summary>
     /// Adds a body with a password. The server lets it wait behind other password checks, or answers that it is overloaded, and the gateway

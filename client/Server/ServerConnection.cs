@@ -83,7 +83,7 @@ internal sealed class ServerConnection(ServerAddress server) : IDisposable
         {
             // As bytes, so that the request has a Content-Length: JsonContent would stream it in chunks, which some proxies refuse.
             message.Content = new ByteArrayContent(request.Body);
-            message.Content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
+            message.Content.Headers.ContentType = new MediaTypeHeaderValue(request.BodyType);
         }
 
         return message;

@@ -2,6 +2,7 @@ using System.CommandLine;
 using AuthMesh.Client.CommandLine;
 using AuthMesh.Client.Server;
 using AuthMesh.Client.Terminal;
+using AuthMesh.Client.WebSignIn;
 
 namespace AuthMesh.Client.Sessions;
 
@@ -12,6 +13,8 @@ internal static class Logout
         Description = "Only delete the local tokens; the session at the server goes on",
         Arity = ArgumentArity.Zero,
     };
+
+    private const string StillSignedIn = "you are still signed in; to delete the local tokens anyway: authmesh logout --forget-only";
 
     public static Command Define()
     {
@@ -33,11 +36,38 @@ internal static class Logout
             return ExitCode.Ok;
         }
 
+        if (session.ClientId is { } clientId)
+        {
+            await RevokeAsync(invocation, session, clientId, cancellation);
+            held.Forget(invocation.Server);
+            invocation.Output.Done("Logged out successfully");
+            return ExitCode.Ok;
+        }
+
         var answer = await EndAsync(invocation, session, cancellation);
         held.Forget(invocation.Server);
 
         invocation.Output.Answer(answer);
         return ExitCode.Ok;
+    }
+
+    private static async Task RevokeAsync(
+        Invocation invocation, StoredSession session, string clientId, CancellationToken cancellation)
+    {
+        invocation.WarnIfOthersCanListen();
+        var request = ProtocolCall.RequestFor("/revoke", clientId, ("token", session.RefreshToken ?? session.Token));
+        try
+        {
+            var answer = await invocation.Connection.SendAsync(request, cancellation);
+            if (answer.Status != 200) // whose body is empty (RFC 7009 §2.2)
+            {
+                invocation.Accepted(answer, session);
+            }
+        }
+        catch (CommandFailure failure)
+        {
+            throw failure.With(StillSignedIn);
+        }
     }
 
     // No renewal first: the server ends the session by either token, even by an expired one.
@@ -52,11 +82,11 @@ internal static class Logout
 
         try
         {
-            return invocation.Accepted(await invocation.Connection.SendAsync(request, cancellation), session.Username);
+            return invocation.Accepted(await invocation.Connection.SendAsync(request, cancellation), session);
         }
         catch (CommandFailure failure) // deleting the tokens would look like a logout while the session goes on
         {
-            throw failure.With(detail: "you are still signed in; to delete the local tokens anyway: authmesh logout --forget-only");
+            throw failure.With(StillSignedIn);
         }
     }
 }

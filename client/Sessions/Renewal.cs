@@ -1,6 +1,7 @@
 using AuthMesh.Client.Accounts;
 using AuthMesh.Client.CommandLine;
 using AuthMesh.Client.Server;
+using AuthMesh.Client.WebSignIn;
 
 namespace AuthMesh.Client.Sessions;
 
@@ -25,13 +26,41 @@ internal static class Renewal
             return current; // another client renewed it first
         }
 
-        var sentAt = TimeProvider.System.GetUtcNow();
-        var request = new Request(HttpMethod.Post, "/refresh")
-            .With(new RefreshRequest(current.RefreshToken), ClientJson.Default.RefreshRequest);
-        var answer = invocation.Accepted(await SendAsync(invocation, request), current.Username);
-        var session = LoginAnswer.From(answer).ToSession(current.Username, sentAt);
+        var session = current.ClientId is { } clientId
+            ? await RenewAsync(invocation, current, current.RefreshToken, clientId)
+            : await RenewAsync(invocation, current, current.RefreshToken);
         held.Remember(invocation.Server, session);
         return session;
+    }
+
+    private static async Task<StoredSession> RenewAsync(Invocation invocation, StoredSession current, string refreshToken)
+    {
+        var sentAt = TimeProvider.System.GetUtcNow();
+        var request = new Request(HttpMethod.Post, "/refresh")
+            .With(new RefreshRequest(refreshToken), ClientJson.Default.RefreshRequest);
+        var answer = invocation.Accepted(await SendAsync(invocation, request), current);
+        return LoginAnswer.From(answer).ToSession(current.Username, sentAt);
+    }
+
+    // After a sign-in by a browser, the tokens are an application's (RFC 6749 §6).
+    private static async Task<StoredSession> RenewAsync(
+        Invocation invocation, StoredSession current, string refreshToken, string clientId)
+    {
+        var sentAt = TimeProvider.System.GetUtcNow();
+        var answer = await SendAsync(invocation, ProtocolCall.RequestFor(
+            ProtocolCall.Token, clientId, ("grant_type", "refresh_token"), ("refresh_token", refreshToken)));
+        if (answer.Fields.Code is "invalid_grant" or "invalid_client")
+        {
+            throw new CommandFailure(
+                ExitCode.NotSignedIn, answer.Fields.Code, "The sign-in by a browser has ended",
+                $"sign in again: authmesh login {current.LoginArguments}")
+            {
+                Answer = answer.Body,
+            };
+        }
+
+        return TokenAnswer.From(answer is { Status: 200, Body: not null } ? answer : invocation.Accepted(answer, current))
+            .ToSession(current.Username, clientId, sentAt);
     }
 
     // Repeats the request at once if its answer is lost. For half a minute the server gives the same successor. After that it takes the old

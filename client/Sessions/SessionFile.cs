@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using AuthMesh.Client.CommandLine;
 using AuthMesh.Client.Server;
+using AuthMesh.Client.WebSignIn;
 
 namespace AuthMesh.Client.Sessions;
 
@@ -9,13 +10,24 @@ namespace AuthMesh.Client.Sessions;
 /// The session at one server. It lacks a refresh token if an older client stored it or its server gives none. Then it ends with the access
 /// token.
 /// </summary>
+/// <param name="ClientId">The application as which this client signed in by a browser; null after a sign-in with a password.</param>
 internal sealed record StoredSession(
     string Username,
     string Token,
     DateTimeOffset ExpiresAt,
     string? RefreshToken = null,
-    DateTimeOffset? RefreshExpiresAt = null)
+    DateTimeOffset? RefreshExpiresAt = null,
+    string? ClientId = null)
 {
+    /// <summary>What follows "authmesh login" to sign in again.</summary>
+    [JsonIgnore]
+    public string LoginArguments => ClientId switch
+    {
+        null => Username,
+        WebLogin.DefaultClientId => "--web",
+        _ => $"--web --client-id {ClientId}",
+    };
+
     /// <summary>When a user who does nothing until then has to sign in again.</summary>
     [JsonIgnore]
     public DateTimeOffset EndsAt => RefreshExpiresAt ?? ExpiresAt;

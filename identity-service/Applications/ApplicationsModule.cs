@@ -10,7 +10,9 @@ internal static class ApplicationsModule
 {
     public static readonly Module Instance = new("Applications")
     {
-        AddServices = services => services.AddScoped<LockApplication>(),
+        AddServices = services => services.AddScoped<LockApplication>().AddScoped<DemoApplication>().AddSingleton(
+            new PreparationStep(
+                (provider, cancellationToken) => provider.GetRequiredService<DemoApplication>().RunAsync(cancellationToken))),
         MapEndpoints = MapEndpoints,
         MapEntities = model =>
         {

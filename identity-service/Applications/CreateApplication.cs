@@ -33,7 +33,8 @@ internal static class CreateApplication
         Taken = new(StatusCodes.Status409Conflict, "client_id_taken", "Another application has this client_id"),
         TooMany = new(StatusCodes.Status409Conflict, "too_many_applications", "There are 1000 applications. Delete one first");
 
-    private const string Insert =
+    /// <summary>It returns nothing if the name is taken.</summary>
+    public const string Insert =
         """
         WITH added AS (
             INSERT INTO applications (

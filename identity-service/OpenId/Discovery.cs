@@ -19,6 +19,7 @@ public sealed record DiscoveryResponse(
     [property: JsonPropertyName("revocation_endpoint")] string RevocationEndpoint,
     [property: JsonPropertyName("introspection_endpoint")] string IntrospectionEndpoint,
     [property: JsonPropertyName("pushed_authorization_request_endpoint")] string PushedRequestEndpoint,
+    [property: JsonPropertyName("device_authorization_endpoint")] string DeviceAuthorizationEndpoint,
     [property: JsonPropertyName("response_types_supported")] IReadOnlyList<string> ResponseTypes,
     [property: JsonPropertyName("response_modes_supported")] IReadOnlyList<string> ResponseModes,
     [property: JsonPropertyName("grant_types_supported")] IReadOnlyList<string> GrantTypes,
@@ -54,8 +55,9 @@ internal static class Discovery
         return TypedResults.Ok(new DiscoveryResponse(
             issuer, issuer + "/.well-known/jwks.json", issuer + "/authorize", issuer + "/token", issuer + "/userinfo",
             issuer + "/end-session", issuer + "/revoke", issuer + "/introspect", issuer + "/par",
+            issuer + "/device_authorization",
             ["code"], ["query", "form_post"],
-            [GrantType.AuthorizationCode, GrantType.RefreshToken, GrantType.ClientCredentials], ["S256"],
+            [GrantType.AuthorizationCode, GrantType.RefreshToken, GrantType.ClientCredentials, GrantType.DeviceCode], ["S256"],
             [.. Confidential, "none"], [.. Confidential, "none"], Confidential,
             [StandardScope.OpenId, StandardScope.Profile, StandardScope.Email, StandardScope.OfflineAccess, Scopes.Mesh],
             ["public"], ["ES256"], [Assurance.OneFactor, Assurance.TwoFactors],

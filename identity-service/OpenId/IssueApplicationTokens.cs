@@ -22,6 +22,7 @@ internal sealed class IssueApplicationTokens(KeyRing ring, AccessTokens accessTo
         return new TokenResponse(token.Value, "Bearer", (int)token.Lifetime.TotalSeconds, string.Join(' ', session.Grant.Scopes))
         {
             RefreshToken = refreshToken?.ToText(ring),
+            RefreshExpiresInSeconds = refreshToken is null ? null : (int)session.Session.Remaining.TotalSeconds,
             IdToken = session.Grant.Scopes.Contains(StandardScope.OpenId) ? idTokens.Mint(session, token, nonce) : null,
         };
     }

@@ -34,5 +34,11 @@ internal static class OAuthError
         RequestUriNotSupported = new(
             StatusCodes.Status400BadRequest, "request_uri_not_supported", "request_uri must come from this server"),
         RegistrationNotSupported = new(
-            StatusCodes.Status400BadRequest, "registration_not_supported", "The parameter registration is not supported");
+            StatusCodes.Status400BadRequest, "registration_not_supported", "The parameter registration is not supported"),
+
+        // RFC 8628 §3.5
+        AuthorizationPending = new(StatusCodes.Status400BadRequest, "authorization_pending", "The user has not decided yet. Ask again"),
+        SlowDown = new(StatusCodes.Status400BadRequest, "slow_down", "That was too early. Wait five seconds longer from now on"),
+        AccessDenied = new(StatusCodes.Status400BadRequest, "access_denied", "The user refused"),
+        ExpiredToken = new(StatusCodes.Status400BadRequest, "expired_token", "The user did not decide in time. Begin again");
 }

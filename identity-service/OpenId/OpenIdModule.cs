@@ -6,11 +6,13 @@ namespace AuthMesh.Identity.OpenId;
 
 internal static class OpenIdModule
 {
-    // A code that was spent stays for a day, so that a second use is noticed.
+    // A code that was spent stays for a day, so that a second use is noticed. A device code stays for an hour, so that the device hears that
+    // it expired.
     private static readonly PruneStatement[] Over =
     [
         Expired("authorization codes", "authorization_codes", "code_hash", "1 day"),
         Expired("authorization requests", "authorization_requests", "id_hash", "0"),
+        Expired("device authorizations", "device_authorizations", "device_code_hash", "1 hour"),
     ];
 
     public static readonly Module Instance = new("OpenId")
@@ -20,7 +22,8 @@ internal static class OpenIdModule
             services.AddSingleton<Clients>().AddSingleton<ClientAuthentication>().AddSingleton<ReadAuthorizationRequest>()
                 .AddSingleton<IdTokens>().AddSingleton<IssueApplicationTokens>()
                 .AddScoped<StoredRequests>().AddScoped<Authorize>().AddScoped<IssueCode>().AddScoped<EndSignIn>()
-                .AddScoped<ClientCredentials>().AddScoped<RedeemCode>().AddScoped<RefreshGrant>();
+                .AddScoped<ClientCredentials>().AddScoped<RedeemCode>().AddScoped<RefreshGrant>()
+                .AddScoped<DeviceGrant>().AddScoped<DecideDevice>();
             foreach (var statement in Over)
             {
                 services.AddSingleton(statement);
@@ -49,6 +52,7 @@ internal static class OpenIdModule
         var protocol = app.MapNoStore().WithMetadata(OAuthErrors.Protocol);
         TokenEndpoint.Map(protocol);
         PushedRequests.Map(protocol);
+        AuthorizeDevice.Map(protocol);
         RevokeToken.Map(protocol);
         IntrospectToken.Map(protocol);
         UserInfo.Map(protocol);

@@ -41,7 +41,7 @@ internal sealed class RedeemCode(
             UPDATE authorization_codes c SET spent_at = now(), session_id = @session
             WHERE {Fits} AND c.spent_at IS NULL AND c.expires_at > now()
                 AND (@resource IS NULL OR COALESCE(c.audience, @mesh) = @resource)
-            RETURNING c.*),
+            RETURNING c.*, NULL AS device, NULL AS network),
         {StartApplicationSession.With}
         SELECT {LiveSession.ColumnsOfApplication}, code.nonce FROM added s, users u, code WHERE u.id = s.user_id
         """;

@@ -10,9 +10,10 @@ internal static class StartApplicationSession
 {
     /// <summary>
     /// A part <c>added</c> of a statement, after a part <c>code</c> that holds what the user allowed: <c>user_id, application_id,
-    /// parent_id, epoch, client_epoch, scopes, audience</c>. It starts the session <c>@session</c> if sign-in and application are live.
-    /// The session takes the place of an earlier one of the application under the same sign-in. The user's row and the sign-in must be
-    /// locked.
+    /// parent_id, epoch, client_epoch, scopes, audience, device, network</c>. It starts the session <c>@session</c> if sign-in and
+    /// application are live. The user's row and the sign-in must be locked. The last two columns are null if the application runs where
+    /// the user signed in: then the session takes the place of an earlier one of the application under the same sign-in. For other devices
+    /// each session is its own.
     /// </summary>
     public const string With =
         $"""
@@ -25,14 +26,14 @@ internal static class StartApplicationSession
                 u.epoch, a.epoch, code.scopes, code.audience, now(), now(),
                 CASE WHEN '{StandardScope.OfflineAccess}' = ANY (code.scopes) THEN now() + interval '14 days'
                     ELSE LEAST(now() + interval '14 days', s.created_at + interval '90 days') END,
-                s.device, s.network, s.methods
+                COALESCE(code.device, s.device), COALESCE(code.network, s.network), s.methods
             FROM code, users u, sessions s, applications a
             WHERE u.id = code.user_id AND s.id = code.parent_id AND a.id = code.application_id AND u.epoch = code.epoch
                 AND a.epoch = code.client_epoch AND a.disabled_at IS NULL AND {LiveSession.IsLiveSignIn}
             RETURNING *),
         replaced AS (
-            UPDATE sessions o SET ended_at = now() FROM added
-            WHERE o.parent_id = added.parent_id AND o.application_id = added.application_id AND o.ended_at IS NULL)
+            UPDATE sessions o SET ended_at = now() FROM added, code
+            WHERE code.device IS NULL AND o.parent_id = added.parent_id AND o.application_id = added.application_id AND o.ended_at IS NULL)
         """;
 
     // No person has as many applications. The trigger session_ended notifies every verifier.

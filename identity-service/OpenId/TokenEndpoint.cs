@@ -21,6 +21,11 @@ public sealed record TokenResponse(
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? RefreshToken { get; init; }
 
+    /// <summary>How long the refresh token is valid, unless a newer one replaces it.</summary>
+    [JsonPropertyName("refresh_expires_in")]
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? RefreshExpiresInSeconds { get; init; }
+
     /// <summary>Who signed in; absent without the scope <c>openid</c>.</summary>
     [JsonPropertyName("id_token")]
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
@@ -34,7 +39,7 @@ internal static class TokenEndpoint
 
     private static async Task<Results<Ok<TokenResponse>, Failure>> HandleAsync(
         HttpContext context, ClientAuthentication authentication, ClientCredentials clientCredentials, RedeemCode redeemCode,
-        RefreshGrant refresh, CancellationToken cancellationToken)
+        RefreshGrant refresh, DeviceGrant device, CancellationToken cancellationToken)
     {
         var (request, refusal) = await ProtocolParameters.ReadFormAsync(context.Request);
         if (request is null)
@@ -61,6 +66,6 @@ internal static class TokenEndpoint
         return client is null ? refusal!
             : grant == GrantType.AuthorizationCode ? await redeemCode.RunAsync(client, request, context, cancellationToken)
             : grant == GrantType.RefreshToken ? await refresh.RunAsync(client, request, context, cancellationToken)
-            : OAuthError.UnsupportedGrant;
+            : await device.RunAsync(client, request, context, cancellationToken);
     }
 }

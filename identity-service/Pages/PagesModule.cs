@@ -36,6 +36,7 @@ internal static class PagesModule
         KeysPage.Map(pages);
         SessionsPage.Map(pages);
         DeletePage.Map(pages);
+        DevicePage.Map(pages);
 
         var passed = pages.MapGroup("").WithMetadata(new OfAuthorization());
         SignInPage.Map(passed);

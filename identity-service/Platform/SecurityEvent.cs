@@ -76,6 +76,10 @@ internal sealed record SecurityEvent
     public static SecurityEvent ConsentGiven(Guid userId, Guid sessionId, Guid applicationId) =>
         new("consent_given") { UserId = userId, SessionId = sessionId, ApplicationId = applicationId };
 
+    /// <summary>A user refused what a device asked for. Somebody may have sent the user a code.</summary>
+    public static SecurityEvent DeviceRefused(Guid userId, Guid sessionId, Guid applicationId) =>
+        new("device_refused") { UserId = userId, SessionId = sessionId, ApplicationId = applicationId };
+
     /// <summary>A user withdrew what an application may do, or ended its sessions.</summary>
     public static SecurityEvent ConsentWithdrawn(Guid userId, Guid sessionId, Guid applicationId) =>
         new("consent_withdrawn") { UserId = userId, SessionId = sessionId, ApplicationId = applicationId };

@@ -79,8 +79,9 @@ internal sealed class StartSession(IdentityDb db, CallerAddress callerAddress, T
         return (session, cookie);
     }
 
+    /// <summary>A User-Agent as it is stored.</summary>
     // Removes control characters, which a terminal would obey. Never cuts through a surrogate pair: half a character cannot be stored.
-    private static string Describe(string userAgent)
+    public static string Describe(string userAgent)
     {
         var text = string.Concat(userAgent.Where(c => !char.IsControl(c)));
         return text.Length <= MaximumDeviceLength ? text

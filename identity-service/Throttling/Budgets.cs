@@ -71,6 +71,23 @@ internal sealed class Budgets(KeyRing ring, IOptions<ThrottlingOptions> options)
     /// </summary>
     public Budget ForPasskey(string network) => new([Network(network)]);
 
+    /// <summary>
+    /// The budget of a code that a signed-in user copies from a device. A right code does not count, and it resets nothing: an attacker would
+    /// type the code of a device of their own after every few guesses.
+    /// </summary>
+    public Budget ForUserCode(Guid userId, string network) =>
+        new([New("user codes", Limits.UserCodes, userId.ToString()), Network(network)]);
+
+    /// <summary>
+    /// The budget of devices that ask for a code. It bounds how many codes wait at one moment, so that a guess hits none. Accepted weakness:
+    /// enough networks together can use up the count of an application, and then no device gets a code from it for some minutes.
+    /// </summary>
+    public Budget ForDevice(Guid applicationId, string network) => new(
+    [
+        New("devices of a network", Limits.DevicesOfNetwork, network),
+        New("devices of an application", Limits.DevicesOfApplication, applicationId.ToString()),
+    ]);
+
     public Budget ForRegistration(string network) => new([New("registrations", Limits.Registrations, network)]);
 
     /// <summary>

@@ -36,6 +36,18 @@ public sealed class ThrottlingOptions
     public LimitOptions Codes { get; set; } = new() { Attempts = 5, Window = TimeSpan.FromMinutes(15) };
 
     /// <summary>
+    /// Wrong codes of devices that one signed-in user types. A person copies eight letters, and slips a few times. With 10,000 codes waiting
+    /// of 20^8, ten guesses hit one with a chance of 1 in 256,000, and whoever hits only connects somebody else's device to the own account.
+    /// </summary>
+    public LimitOptions UserCodes { get; set; } = new() { Attempts = 10, Window = TimeSpan.FromMinutes(15) };
+
+    /// <summary>Devices of one network that ask for a code: a class that connects its devices at once.</summary>
+    public LimitOptions DevicesOfNetwork { get; set; } = new() { Attempts = 100, Window = TimeSpan.FromMinutes(10) };
+
+    /// <summary>Devices that ask for a code of one application, in all networks. Each waiting code makes guessing easier.</summary>
+    public LimitOptions DevicesOfApplication { get; set; } = new() { Attempts = 10_000, Window = TimeSpan.FromMinutes(10) };
+
+    /// <summary>
     /// Registrations from one network, including those that reveal a taken name. The limit suits a class that signs up together and stops
     /// the probing of a list of names.
     /// </summary>
@@ -63,6 +75,9 @@ public sealed class ThrottlingOptions
         Network.Check(problems, nameof(Network));
         Device.Check(problems, nameof(Device));
         Codes.Check(problems, nameof(Codes));
+        UserCodes.Check(problems, nameof(UserCodes));
+        DevicesOfNetwork.Check(problems, nameof(DevicesOfNetwork));
+        DevicesOfApplication.Check(problems, nameof(DevicesOfApplication));
         Registrations.Check(problems, nameof(Registrations));
         MailTo.Check(problems, nameof(MailTo));
         MailFrom.Check(problems, nameof(MailFrom));

@@ -13,7 +13,8 @@ internal static class OAuthErrors
         [
             "invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type", "invalid_scope",
             "invalid_target", "unsupported_response_type", "request_not_supported", "request_uri_not_supported",
-            "registration_not_supported", "invalid_token", "insufficient_scope",
+            "registration_not_supported", "invalid_token", "insufficient_scope", "authorization_pending", "slow_down", "access_denied",
+            "expired_token",
         ];
 
     /// <summary>Adds the members to every error of an endpoint, also to one that middleware or a fault causes.</summary>

@@ -38,6 +38,22 @@ internal sealed class Authmesh : IDisposable
         new Dictionary<string, string> { ["XDG_CONFIG_HOME"] = home, ["NO_COLOR"] = "1" },
         input);
 
+    /// <summary>Starts the client, without a browser unless the environment has one. The caller watches and ends it.</summary>
+    public RunningClient Start(IReadOnlyDictionary<string, string>? environment, params string[] arguments)
+    {
+        var variables = new Dictionary<string, string>
+        {
+            ["XDG_CONFIG_HOME"] = home, ["NO_COLOR"] = "1", ["DISPLAY"] = "", ["WAYLAND_DISPLAY"] = "", ["SSH_CONNECTION"] = "",
+            ["SSH_CLIENT"] = "", ["SSH_TTY"] = "",
+        };
+        foreach (var (name, value) in environment ?? new Dictionary<string, string>())
+        {
+            variables[name] = value;
+        }
+
+        return new RunningClient(Finished.Start([Checkout.DotNet, Checkout.Dll("client", "authmesh"), .. arguments], variables));
+    }
+
     /// <summary>
     /// Runs the client at a terminal. A person types the line when the client asks for it. The terminal shows both streams as one output.
     /// </summary>

@@ -168,6 +168,30 @@ public sealed class PruneTests(ProductionMesh mesh) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Pruning_deletes_device_codes_an_hour_after_they_expired()
+    {
+        const string add =
+            """
+            INSERT INTO device_authorizations (
+                device_code_hash, user_code, application_id, client_epoch, scopes, network, device, expires_at, next_poll_at, interval_seconds)
+            SELECT sha256($1::text::bytea || i::text::bytea), $1 || i, '00000000-0000-0000-0000-000000000002', 0, '{a}', '', '', $2, now(), 5
+            FROM generate_series(1, $3) i
+            """;
+        await database.ExecuteAsync(
+            """
+            INSERT INTO applications (id, client_id, name, scopes, created_at)
+            VALUES ('00000000-0000-0000-0000-000000000002', 'an-application', '', '{a}', now())
+            """);
+        await database.ExecuteAsync(add, "old", TimeProvider.System.GetUtcNow().AddMinutes(-61), 1_200);
+        await database.ExecuteAsync(add, "new", TimeProvider.System.GetUtcNow().AddMinutes(-59), 3);
+        await database.ExecuteAsync(add, "live", TimeProvider.System.GetUtcNow().AddMinutes(1), 4);
+
+        await PruneAsync();
+
+        Assert.Equal(7, await database.ScalarAsync<long>("SELECT count(*) FROM device_authorizations"));
+    }
+
+    [Fact]
     public async Task Pruning_runs_every_hour_and_survives_an_outage()
     {
         await AddAsync(2, ended: "now()");

@@ -1,5 +1,6 @@
 using AuthMesh.LocalMesh;
 using AuthMesh.Tests.Harness;
+using AuthMesh.Tests.OpenId;
 using Microsoft.IdentityModel.JsonWebTokens;
 
 namespace AuthMesh.Tests.Faults;
@@ -34,6 +35,36 @@ public sealed class DemoUserTests(ProductionMesh mesh)
         Assert.Equal(200, (await identity.RegisterAsync("carol", "a password of her own")).Status);
         Assert.False(await own.Database.ScalarAsync<bool>("SELECT is_demo FROM users WHERE username = 'carol'"));
         Assert.Equal(200, (await identity.RegisterAsync("dave", "password123")).Status); // a common password, as the demo users have
+    }
+
+    [Fact]
+    public async Task Beside_the_demo_users_the_console_client_is_registered_and_keeps_what_an_admin_changed()
+    {
+        await using var own = await OwnDatabase.CreateAsync(mesh);
+        await using (await StartReadyAsync(own, "Development"))
+        {
+            Assert.Empty(await own.DumpAsync("applications"));
+        }
+
+        own.Settings["Identity:DemoUsers"] = "true";
+        await using var service = await StartReadyAsync(own, "Development");
+        using var identity = new Caller(service.Address);
+        Assert.Equal(
+            "native t t {http://127.0.0.1/callback} {authorization_code,refresh_token,urn:ietf:params:oauth:grant-type:device_code}",
+            await own.Database.ScalarAsync<string>(
+                """
+                SELECT concat_ws(' ', kind, is_first_party, require_consent, redirect_uris, grants)
+                FROM applications WHERE client_id = 'authmesh-cli'
+                """));
+        var client = new RegisteredClient(Guid.Empty, "authmesh-cli", null, "");
+        (await identity.AuthorizeDeviceAsync(client, "openid profile mesh offline_access account.read")).AssertOk(); // the client's defaults
+
+        await own.Database.ExecuteAsync("UPDATE applications SET name = 'Ours', disabled_at = now()");
+        var before = await own.DumpAsync("applications");
+        await service.RestartAsync();
+        await service.WaitUntilReadyAsync(cancellation: TestContext.Current.CancellationToken);
+
+        Assert.Equal(before, await own.DumpAsync("applications"));
     }
 
     [Fact]

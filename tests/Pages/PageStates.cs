@@ -140,6 +140,19 @@ internal static class PageStates
             await page.TakeCookiesAsync(mesh, visitor);
             await page.GotoAsync("/signin/second-factor");
         },
+        ["device"] = SignedInAt("/device?user_code=WDJB-MJHT"),
+        ["device-ask"] = ToDeviceAsync,
+        ["device-done"] = async (mesh, page) =>
+        {
+            await ToDeviceAsync(mesh, page);
+            await page.GetByRole(AriaRole.Button, new() { Name = "Allow" }).ClickAsync();
+            await page.WaitForURLAsync("**/device?done=device-allowed");
+        },
+        ["device-refused"] = async (mesh, page) =>
+        {
+            await SignedInAt("/device")(mesh, page);
+            await page.SendAsync(("Code on the device", "WDJB-MJHT"));
+        },
         ["delete"] = SignedInAt("/me/delete"),
         ["confirm"] = SignedInAt("/confirm?return=/me/security"),
         ["confirm-blocked"] = async (mesh, page) =>
@@ -247,6 +260,12 @@ internal static class PageStates
         await page.TakeCookiesAsync(mesh, visitor);
         await page.GotoAsync(path);
     };
+
+    private static async Task ToDeviceAsync(PagesMesh mesh, IPage page)
+    {
+        await SignedInAt("/device")(mesh, page);
+        await page.SendAsync(("Code on the device", await mesh.BeginDeviceAsync()));
+    }
 
     private static async Task CreateKeyAsync(PagesMesh mesh, IPage page)
     {

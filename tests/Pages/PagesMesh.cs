@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using AuthMesh.LocalMesh;
 using AuthMesh.TestMesh;
 using AuthMesh.Tests.Harness;
+using AuthMesh.Tests.OpenId;
 
 namespace AuthMesh.Tests.Pages;
 
@@ -71,6 +72,26 @@ public sealed class PagesMesh(ProductionMesh production) : IAsyncLifetime
     {
         Assert.Equal(1, await Database.ExecuteAsync("UPDATE users SET requested_email = $2 WHERE username = $1", username, address));
         return await LinkAsync("/verify-email", "VerifyEmail", username, address);
+    }
+
+    /// <summary>Lets a television ask for a code.</summary>
+    /// <returns>The code.</returns>
+    public async Task<string> BeginDeviceAsync()
+    {
+        await Database.ExecuteAsync(
+            """
+            INSERT INTO applications (id, client_id, kind, name, is_first_party, grants, scopes, created_at)
+            VALUES (gen_random_uuid(), 'films', 'native', 'Films', true, ARRAY[$1], '{openid,profile,orders.read}', now())
+            ON CONFLICT (client_id) DO NOTHING
+            """,
+            DeviceCalls.Grant);
+        var answer = await Gateway.SendAsync(
+            HttpMethod.Post, "/device_authorization", new FormUrlEncodedContent([new("client_id", "films")]),
+            request => request.Headers.TryAddWithoutValidation("User-Agent", "Mozilla/5.0 (Linux; Android 12; TV) Chrome/120.0 Safari/537.36"));
+        Assert.Equal(1, await Database.ExecuteAsync(
+            "UPDATE device_authorizations SET network = '203.0.113.7' WHERE device_code_hash = sha256($1::text::bytea)",
+            answer.DeviceCode()));
+        return answer.UserCode();
     }
 
     /// <summary>Adds passkeys that no authenticator has.</summary>
