@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Runs every test. Arguments are passed to the test runner: ./test.sh --filter-class '*LoginTests'
 # PostgreSQL runs in a container if an engine answers, otherwise from this machine's server binaries. A Chromium opens the pages, Helm
-# renders the chart, and a Prometheus reads the metrics. As root on Debian, the script installs what is missing, or unpacks it below tests/.
-# Otherwise it says what to install. The exit status is that of the tests.
+# renders the chart, a Prometheus reads the metrics, and OpenID Connect clients sign in. As root on Debian, the script installs what is
+# missing, or unpacks it below tests/. Otherwise it says what to install. The exit status is that of the tests.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -14,11 +14,12 @@ fi
 no_build=
 if [ "${1:-}" = --no-build ]; then no_build=yes; shift; fi # takes the last Release build, and compiles nothing ahead of time
 
-# A run of chosen tests needs no browser unless tests of the pages are among them, and no Helm or Prometheus without their tests.
+# A run of chosen tests needs no browser unless tests of the pages are among them, and none of the rest without its tests.
 prepare() {
-  case "$*" in *Pages*) tests/ensure-chromium.sh ;; *--filter*) ;; *) tests/ensure-chromium.sh ;; esac
+  case "$*" in *Pages* | *OpenId*) tests/ensure-chromium.sh ;; *--filter*) ;; *) tests/ensure-chromium.sh ;; esac
   case "$*" in *Kubernetes*) tests/ensure-helm.sh ;; *--filter*) ;; *) tests/ensure-helm.sh ;; esac
   case "$*" in *Observability*) tests/ensure-prometheus.sh ;; *--filter*) ;; *) tests/ensure-prometheus.sh ;; esac
+  case "$*" in *OpenId*) tests/ensure-clients.sh ;; *--filter*) ;; *) tests/ensure-clients.sh ;; esac
 }
 prepare "$@" & # mostly downloads, while the build computes
 preparing=$!

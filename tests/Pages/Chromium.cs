@@ -7,6 +7,10 @@ namespace AuthMesh.Tests.Pages;
 /// <summary>One browser for all tests of pages. Each test opens a window without the cookies of the others.</summary>
 public sealed class Chromium : IAsyncLifetime
 {
+    /// <summary>The folder of Playwright's package, which has a Node.js in <c>.playwright/node</c>.</summary>
+    public static string PlaywrightFolder { get; } = typeof(Chromium).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
+        .Single(data => data.Key == "PlaywrightFolder").Value!;
+
     private IPlaywright playwright = null!;
 
     private IBrowser browser = null!;
@@ -15,10 +19,7 @@ public sealed class Chromium : IAsyncLifetime
     {
         var path = Environment.GetEnvironmentVariable("AUTHMESH_CHROMIUM") ?? "/usr/bin/chromium-headless-shell";
         Assert.True(File.Exists(path), $"{path} is missing. ./test.sh installs it, or says what to install.");
-        Environment.SetEnvironmentVariable(
-            "PLAYWRIGHT_DRIVER_SEARCH_PATH",
-            typeof(Chromium).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
-                .Single(data => data.Key == "PlaywrightFolder").Value);
+        Environment.SetEnvironmentVariable("PLAYWRIGHT_DRIVER_SEARCH_PATH", PlaywrightFolder);
         playwright = await Playwright.CreateAsync();
         browser = await playwright.Chromium.LaunchAsync(new()
         {
@@ -28,12 +29,16 @@ public sealed class Chromium : IAsyncLifetime
     }
 
     /// <summary>Opens a window of an ordinary laptop, and closes the one of the test before.</summary>
-    public async Task<IPage> OpenAsync(PagesMesh mesh, Action<BrowserNewContextOptions>? change = null)
+    public Task<IPage> OpenAsync(PagesMesh mesh, Action<BrowserNewContextOptions>? change = null) => OpenAsync(mesh.Origin, change);
+
+    /// <param name="origin">The origin of addresses that are only paths.</param>
+    /// <param name="change">Changes the window.</param>
+    public async Task<IPage> OpenAsync(string origin, Action<BrowserNewContextOptions>? change = null)
     {
         await Task.WhenAll(browser.Contexts.Select(context => context.CloseAsync()));
         var options = new BrowserNewContextOptions
         {
-            BaseURL = mesh.Origin, Locale = "en-GB", TimezoneId = "Europe/Berlin", ViewportSize = new() { Width = 1000, Height = 760 },
+            BaseURL = origin, Locale = "en-GB", TimezoneId = "Europe/Berlin", ViewportSize = new() { Width = 1000, Height = 760 },
             ReducedMotion = ReducedMotion.Reduce,
         };
         change?.Invoke(options);

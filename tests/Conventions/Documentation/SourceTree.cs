@@ -25,5 +25,5 @@ internal static class SourceTree
         .Concat(folder.EnumerateDirectories().Where(IsWritten).SelectMany(Walk));
 
     private static bool IsWritten(DirectoryInfo folder) =>
-        folder.Name is not ("bin" or "obj" or "TestResults") && (folder.Name[0] != '.' || Dotted.Contains(folder.Name));
+        folder.Name is not ("bin" or "obj" or "TestResults" or "node_modules") && (folder.Name[0] != '.' || Dotted.Contains(folder.Name));
 }
