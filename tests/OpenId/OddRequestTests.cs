@@ -239,8 +239,15 @@ public sealed partial class OddRequestTests(ProductionMesh mesh)
                 }
 
                 return values[$"{{{words[0]}:{suffix}}}"];
-            case ["device_code" or "approved_device_code" or "denied_device_code", _]:
-                return "";
+            case ["device_code" or "approved_device_code" or "denied_device_code", var name]:
+                var begun = await mesh.Gateway.AuthorizeDeviceAsync(clients[name], "openid profile orders.read offline_access");
+                if (words[0] is "approved_device_code" or "denied_device_code")
+                {
+                    var (person, _) = await mesh.VisitSignedInAsync();
+                    await person.DecideAsync(begun, words[0] == "approved_device_code" ? "allow" : "refuse");
+                }
+
+                return begun.Member("device_code") ?? "";
             default:
                 throw new InvalidOperationException($"Nothing makes {string.Join(':', words)}.");
         }
