@@ -9,11 +9,11 @@ namespace AuthMesh.Identity.OpenId;
 internal static class StartApplicationSession
 {
     /// <summary>
-    /// A part <c>added</c> of a statement, after a part <c>code</c> that holds what the user allowed: <c>user_id, application_id, parent_id,
-    /// epoch, client_epoch, scopes, audience, device, network</c>. It starts the session <c>@session</c> if the sign-in is live and the
-    /// application enabled. The user's row and the sign-in must be locked. The last two columns are null if the application runs where the
-    /// user signed in: then the session takes the place of an earlier one of the application under the same sign-in. For other devices each
-    /// session is its own.
+    /// A part <c>added</c> of a statement, after a part <c>code</c> that holds what the user allowed: <c>user_id, application_id,
+    /// parent_id, epoch, client_epoch, scopes, audience, device, network</c>. It starts the session <c>@session</c> if the sign-in is live
+    /// and the application enabled. The user's row and the sign-in must be locked. The last two columns are null if the application runs
+    /// where the user signed in: then the session takes the place of an earlier one of the application under the same sign-in. For other
+    /// devices each session is its own.
     /// </summary>
     public const string With =
         $"""
