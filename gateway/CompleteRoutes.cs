@@ -1,7 +1,10 @@
 using AuthMesh.Gateway.Destinations;
 using AuthMesh.Gateway.RateLimiting;
+using AuthMesh.Gateway.Resources;
 using AuthMesh.Gateway.Sessions;
 using AuthMesh.Gateway.Streams;
+using AuthMesh.Settings;
+using Microsoft.Extensions.Options;
 using Yarp.ReverseProxy.Configuration;
 
 namespace AuthMesh.Gateway;
@@ -10,7 +13,7 @@ namespace AuthMesh.Gateway;
 /// Refuses a route without an authorization policy, methods or a cluster, at startup and at each reload of the settings: the proxy's
 /// defaults admit every caller with every method. A route with GET also gets HEAD, and a cluster with probes uses ready destinations first.
 /// </summary>
-internal sealed class CompleteRoutes : IProxyConfigFilter
+internal sealed class CompleteRoutes(IOptions<AuthMeshOptions> mesh) : IProxyConfigFilter
 {
     public ValueTask<RouteConfig> ConfigureRouteAsync(RouteConfig route, ClusterConfig? cluster, CancellationToken cancel)
     {
@@ -61,6 +64,7 @@ internal sealed class CompleteRoutes : IProxyConfigFilter
         PassCookies.Check(route, cluster, key);
         RouteDemands.Check(route, key);
         ProtocolRoutes.Check(route, key);
+        RouteAudience.Check(route, key, mesh.Value);
         RateClass.Check(route, key);
         StreamingRoutes.Check(route, key);
         if (StreamingRoutes.IsStreaming(route))

@@ -12,7 +12,8 @@ namespace AuthMesh.Gateway;
 /// route, goes on at once, without principal, ticket and claims. Every other request takes the framework's two steps: a new token, a
 /// refusal, a policy that is not the mesh's, an endpoint that is not a route.
 /// </summary>
-internal sealed class Guard(AccessTokenHandler tokens, TokenPolicies policies, IAuthorizationPolicyProvider provider)
+internal sealed class Guard(
+    AccessTokenHandler tokens, WantedAudiences audiences, TokenPolicies policies, IAuthorizationPolicyProvider provider)
 {
     private readonly ConditionalWeakTable<Endpoint, Admission> admissions = [];
 
@@ -31,7 +32,8 @@ internal sealed class Guard(AccessTokenHandler tokens, TokenPolicies policies, I
             return authorization.Count == 0; // with a token, the framework notes its user
         }
 
-        if (admission.Policy is not { } policy || tokens.FindValid(authorization) is not { } token || !policy.Admits(token))
+        if (admission.Policy is not { } policy || tokens.FindValid(authorization, admission.Audience) is not { } token
+            || !policy.Admits(token))
         {
             return false;
         }
@@ -41,30 +43,33 @@ internal sealed class Guard(AccessTokenHandler tokens, TokenPolicies policies, I
         return true;
     }
 
-    /// <summary>Whether the request has a cached token that is valid now. The policy of the route does not count.</summary>
-    public bool Knows(HttpContext context) => tokens.FindValid(context.Request.Headers.Authorization) is not null;
+    /// <summary>Whether the request has a cached token that is valid now for its route. The policy of the route does not count.</summary>
+    public bool Knows(HttpContext context) =>
+        tokens.FindValid(context.Request.Headers.Authorization, audiences.Of(context.GetEndpoint())) is not null;
 
     private Admission Read(Endpoint endpoint)
     {
         var metadata = endpoint.Metadata;
+        var audience = audiences.Of(endpoint);
         if (metadata.GetMetadata<RouteModel>() is null || metadata.GetMetadata<IAuthorizationRequirementData>() is not null)
         {
-            return new(IsAnonymous: false, null);
+            return new(IsAnonymous: false, null, audience);
         }
 
         if (metadata.GetMetadata<IAllowAnonymous>() is not null)
         {
-            return new(IsAnonymous: true, null);
+            return new(IsAnonymous: true, null, audience);
         }
 
         // The policy that the framework would judge: that of the route, together with its demands.
         var combined = AuthorizationPolicy.CombineAsync(
             provider, metadata.GetOrderedMetadata<IAuthorizeData>(), metadata.GetOrderedMetadata<AuthorizationPolicy>());
-        return new(IsAnonymous: false, combined is { IsCompletedSuccessfully: true, Result: { } policy } ? policies.Find(policy) : null);
+        return new(
+            IsAnonymous: false, combined is { IsCompletedSuccessfully: true, Result: { } policy } ? policies.Find(policy) : null, audience);
     }
 
     /// <summary>What a route demands. With neither, only the framework can judge its callers.</summary>
-    private sealed record Admission(bool IsAnonymous, TokenPolicy? Policy);
+    private sealed record Admission(bool IsAnonymous, TokenPolicy? Policy, string Audience);
 }
 
 internal static class GuardServices

@@ -14,7 +14,10 @@ namespace AuthMesh.Gateway;
 /// </summary>
 internal sealed partial class ListedOrigins(IOptions<GatewayOptions> gateway) : IConfigureOptions<CorsOptions>, IProxyConfigFilter
 {
-    private const string Policy = "listed-origins", AnyPolicy = "any-origin";
+    /// <summary>Every page may read the answers.</summary>
+    public const string AnyPolicy = "any-origin";
+
+    private const string Policy = "listed-origins";
 
     // Browsers cache a preflight answer for at most two hours. Ten minutes let a change take effect sooner.
     private static readonly TimeSpan PreflightLifetime = TimeSpan.FromMinutes(10);

@@ -2,6 +2,7 @@ using System.Globalization;
 using AuthMesh.Gateway.Concurrency;
 using AuthMesh.Gateway.Connections;
 using AuthMesh.Gateway.RateLimiting;
+using AuthMesh.Gateway.Resources;
 using AuthMesh.Gateway.Streams;
 using AuthMesh.Issuer;
 using AuthMesh.Settings;
@@ -136,7 +137,10 @@ internal sealed class PassedHeaders(IOptions<GatewayOptions> options, IOptions<A
     public void Apply(TransformBuilderContext context)
     {
         context.AddRequestHeadersAllowed(
-            [.. options.Value.RequestHeaders, .. Always, .. StreamingRoutes.IsStreaming(context.Route) ? StreamingRoutes.Headers : []]);
+            [
+                .. options.Value.RequestHeaders, .. Always, .. StreamingRoutes.IsStreaming(context.Route) ? StreamingRoutes.Headers : [],
+                .. RouteAudience.Of(context.Route) is null ? [] : RouteAudience.Headers,
+            ]);
         // These come last, so they override values that a route's own transforms derive from the caller's headers.
         context.UseDefaultForwarders = false;
         context.AddXForwardedFor(action: ForwardedTransformActions.Set);

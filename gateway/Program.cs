@@ -3,6 +3,7 @@ using AuthMesh.Gateway;
 using AuthMesh.Gateway.Concurrency;
 using AuthMesh.Gateway.Connections;
 using AuthMesh.Gateway.RateLimiting;
+using AuthMesh.Gateway.Resources;
 using AuthMesh.Gateway.Sessions;
 using AuthMesh.Gateway.Streams;
 using AuthMesh.Health;
@@ -30,6 +31,7 @@ app.UseTrustedProxies();
 // answered before anything counts, and a handshake is marked before anything refuses it.
 app.UseRouting();
 app.UseCors();
+app.UseMiddleware<ResourceChallenges>();
 app.UseMiddleware<MisplacedKeys>();
 app.UseMiddleware<StreamRequests>();
 app.UseRateLimits();
@@ -41,13 +43,17 @@ app.UseGuard();
 app.UseMiddleware<DirectForward>();
 app.UseTimeouts();
 
-return await app.RunOrRefuseAsync(gateway => RouteDemands.Add(gateway.MapReverseProxy(proxy =>
+return await app.RunOrRefuseAsync(gateway =>
 {
-    proxy.UseBodyLimit();
-    proxy.UseMiddleware<ForwardStreams>();
-    proxy.UseRetries();
-    proxy.UseAffinity();
-    proxy.UseMiddleware<DestinationsWithRoom>();
-    proxy.UseLoadBalancing();
-    proxy.UseMiddleware<ForwardInPlace>();
-})));
+    ResourceMetadata.Map(gateway);
+    RouteDemands.Add(gateway.MapReverseProxy(proxy =>
+    {
+        proxy.UseBodyLimit();
+        proxy.UseMiddleware<ForwardStreams>();
+        proxy.UseRetries();
+        proxy.UseAffinity();
+        proxy.UseMiddleware<DestinationsWithRoom>();
+        proxy.UseLoadBalancing();
+        proxy.UseMiddleware<ForwardInPlace>();
+    }));
+});

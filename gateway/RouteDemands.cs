@@ -2,6 +2,7 @@ using System.Globalization;
 using AuthMesh.Access;
 using AuthMesh.Errors;
 using AuthMesh.Gateway.RateLimiting;
+using AuthMesh.Gateway.Resources;
 using AuthMesh.Gateway.Streams;
 using Microsoft.AspNetCore.Authorization;
 using Yarp.ReverseProxy.Configuration;
@@ -28,6 +29,7 @@ internal static class RouteDemands
 
         RateClass.Add(endpoint, route);
         ScopedRoutes.AddDemand(endpoint, route);
+        RouteAudience.Add(endpoint, route);
         if (route.Metadata?.GetValueOrDefault(Errors) == OAuth)
         {
             endpoint.Metadata.Add(OAuthErrors.Protocol);

@@ -60,6 +60,10 @@ internal static class ScopedRoutes
     public static bool IsForApplications(RouteConfig route) =>
         route.Metadata?.GetValueOrDefault(Metadata) is { } policy && Find(policy) is (_, Application);
 
+    /// <returns>The scope that opens a completed route; null if none does.</returns>
+    public static string? FindScope(RouteConfig route) =>
+        route.Metadata?.GetValueOrDefault(Metadata) is { } policy ? Find(policy)?.Scope : null;
+
     private static (string Scope, string Prefix)? Find(string policy) =>
         Array.Find<string>([Scope, AdminOrScope, Application], known => policy.StartsWith(known, StringComparison.OrdinalIgnoreCase))
             is { } prefix ? (policy[prefix.Length..], prefix) : null;

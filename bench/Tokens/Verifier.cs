@@ -60,7 +60,7 @@ internal sealed class Verifier : IVerificationKeys, IDisposable
     public Task<TokenValidationResult> ValidateAsync(string token) => handler.ValidateTokenAsync(token, parameters);
 
     /// <summary>Asks the short path, which answers from the cache only.</summary>
-    public VerifiedToken? FindValid(string authorization) => ((AccessTokenHandler)handler).FindValid(authorization);
+    public VerifiedToken? FindValid(string authorization) => ((AccessTokenHandler)handler).FindValid(authorization, "authmesh");
 
     public ECDsaSecurityKey? Find(string keyId) => keys.GetValueOrDefault(keyId);
 

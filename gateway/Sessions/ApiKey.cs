@@ -19,8 +19,8 @@ internal sealed class ApiKey : Credential
 
     private static readonly Uri Path = new("/internal/keys/exchange", UriKind.Relative);
 
-    private ApiKey(string text)
-        : base(text)
+    private ApiKey(string text, string? audience)
+        : base(text, audience)
     {
     }
 
@@ -71,11 +71,12 @@ internal sealed class ApiKey : Credential
             : default;
 
     /// <returns>The key, or null if the identity service cannot have made this text.</returns>
-    public static ApiKey? TryParse(ReadOnlySpan<char> text) => KeyText.IsValid(text) ? new ApiKey(text.ToString()) : null;
+    public static ApiKey? TryParse(ReadOnlySpan<char> text, string? audience) =>
+        KeyText.IsValid(text) ? new ApiKey(text.ToString(), audience) : null;
 
     public override HttpRequestMessage ToExchange() => new(HttpMethod.Post, Path)
     {
-        Content = JsonContent.Create(new KeyExchangeRequest(Text), GatewayJson.Default.KeyExchangeRequest),
+        Content = JsonContent.Create(new KeyExchangeRequest(Text, Audience), GatewayJson.Default.KeyExchangeRequest),
     };
 
     private static bool IsInCredentials(ReadOnlySpan<char> header) =>

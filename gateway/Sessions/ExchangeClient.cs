@@ -6,14 +6,17 @@ using AuthMesh.Issuer;
 
 namespace AuthMesh.Gateway.Sessions;
 
-internal sealed record ExchangeRequest(string Cookie);
+/// <param name="Audience">Not sent for the mesh's own. An identity service that does not know it refuses the request.</param>
+internal sealed record ExchangeRequest(string Cookie, string? Audience);
 
-internal sealed record KeyExchangeRequest(string Key);
+/// <param name="Audience">As above.</param>
+internal sealed record KeyExchangeRequest(string Key, string? Audience);
 
 /// <summary>The token, or an error code.</summary>
 internal sealed record ExchangeAnswer(string? Token, string? Code);
 
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(ExchangeRequest))]
 [JsonSerializable(typeof(KeyExchangeRequest))]
 [JsonSerializable(typeof(ExchangeAnswer))]

@@ -1,4 +1,5 @@
 using AuthMesh.Errors;
+using AuthMesh.Gateway.Resources;
 using AuthMesh.Gateway.Streams;
 using AuthMesh.Tokens;
 
@@ -34,14 +35,16 @@ internal sealed partial class ExchangeKeys(
         }
 
         var text = ApiKey.Present(headers.Authorization);
-        if (text.Length == KeyText.Length && !StreamingRoutes.IsStreaming(endpoint) && tokens.FindHeld(TokenDigest.Of(text)) is { } token)
+        var audience = RouteAudience.Of(endpoint);
+        if (text.Length == KeyText.Length && !StreamingRoutes.IsStreaming(endpoint)
+            && tokens.FindHeld(new(TokenDigest.Of(text), audience)) is { } token)
         {
             metrics.CountRememberedKey();
             headers.Authorization = token.Authorization;
             return next(context);
         }
 
-        return ExchangeAsync(context, ApiKey.TryParse(text));
+        return ExchangeAsync(context, ApiKey.TryParse(text, audience));
     }
 
     private async Task ExchangeAsync(HttpContext context, ApiKey? key)

@@ -11,26 +11,26 @@ internal sealed class SessionCookie : Credential
 
     private static readonly Uri Path = new("/internal/exchange", UriKind.Relative);
 
-    private SessionCookie(string text)
-        : base(text)
+    private SessionCookie(string text, string? audience)
+        : base(text, audience)
     {
     }
 
     public override string RefusalCode => "invalid_session";
 
     /// <returns>The cookie, or null if the identity service cannot have set this text.</returns>
-    public static SessionCookie? TryParse(string text)
+    public static SessionCookie? TryParse(string text, string? audience)
     {
         Span<byte> secret = stackalloc byte[SecretBytes];
         return text.Length == Base64Url.GetEncodedLength(SecretBytes)
             // The decoder also rejects left-over bits, which would give one cookie several spellings.
             && Base64Url.DecodeFromChars(text, secret, out _, out var written) == OperationStatus.Done && written == SecretBytes
-                ? new SessionCookie(text)
+                ? new SessionCookie(text, audience)
                 : null;
     }
 
     public override HttpRequestMessage ToExchange() => new(HttpMethod.Post, Path)
     {
-        Content = JsonContent.Create(new ExchangeRequest(Text), GatewayJson.Default.ExchangeRequest),
+        Content = JsonContent.Create(new ExchangeRequest(Text, Audience), GatewayJson.Default.ExchangeRequest),
     };
 }

@@ -1,4 +1,5 @@
 using AuthMesh.Cookies;
+using AuthMesh.Gateway.Resources;
 using AuthMesh.Settings;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.Extensions.Options;
@@ -66,7 +67,7 @@ internal sealed partial class SessionCookies(
     private Task PassAsync(HttpContext context)
     {
         var values = CookieHeader.Find(context.Request.Headers.Cookie, name, MostPassed);
-        var cookies = values.Select(value => SessionCookie.TryParse(value!)).OfType<SessionCookie>().ToList();
+        var cookies = values.Select(value => SessionCookie.TryParse(value!, audience: null)).OfType<SessionCookie>().ToList();
         context.Features.Set(new PresentedCookies(cookies));
         context.Response.OnStarting(() => Complete(context.Response, cookies));
         return next(context);
@@ -75,7 +76,7 @@ internal sealed partial class SessionCookies(
     private async Task ExchangeAsync(HttpContext context, bool isOptional)
     {
         var values = CookieHeader.Find(context.Request.Headers.Cookie, name, limit: 2);
-        var cookie = values.Count == 1 ? SessionCookie.TryParse(values[0]!) : null;
+        var cookie = values.Count == 1 ? SessionCookie.TryParse(values[0]!, RouteAudience.Of(context.GetEndpoint())) : null;
         var (exchanged, isRefused) = values.Count == 0 ? default : await exchange.RunAsync(context, cookie);
         context.Response.OnStarting(() => Complete(context.Response, exchanged.Token is null || cookie is null ? [] : [cookie]));
         if (exchanged.Failure is { } failure)

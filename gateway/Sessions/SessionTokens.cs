@@ -11,10 +11,11 @@ namespace AuthMesh.Gateway.Sessions;
 /// causes one exchange at a time.
 /// </summary>
 internal sealed class SessionTokens(
-    ExchangeClient exchange, RevokedAccess revoked, SessionMetrics metrics, IOptions<GatewayOptions> options, TimeProvider clock)
+    ExchangeClient exchange, WantedAudiences audiences, RevokedAccess revoked, SessionMetrics metrics, IOptions<GatewayOptions> options,
+    TimeProvider clock)
 {
-    private readonly TwoGenerationCache<TokenDigest, SessionToken> held = new(options.Value.SessionTokens, clock);
-    private readonly Dictionary<TokenDigest, Flight> underWay = [];
+    private readonly TwoGenerationCache<HeldToken, SessionToken> held = new(options.Value.SessionTokens, clock);
+    private readonly Dictionary<HeldToken, Flight> underWay = [];
     private readonly Lock gate = new(); // guards underWay, and the step from underWay to held
 
     /// <param name="credential">The cookie or key whose token is wanted.</param>
@@ -32,8 +33,8 @@ internal sealed class SessionTokens(
     }
 
     /// <summary>Finds a usable cached token. An expired or revoked one stays until it is replaced or evicted.</summary>
-    public SessionToken? FindHeld(TokenDigest digest) =>
-        held.Find(digest) is { } token && token.UsableUntil > clock.GetUtcNow() && !IsRevoked(token) ? token : null;
+    public SessionToken? FindHeld(HeldToken key) =>
+        held.Find(key) is { } token && token.UsableUntil > clock.GetUtcNow() && !IsRevoked(token) ? token : null;
 
     /// <summary>
     /// Finds a token that has most of its life before it, for a stream. While the identity service is away, a cached token serves longer.
@@ -52,14 +53,19 @@ internal sealed class SessionTokens(
     }
 
     /// <summary>
-    /// Forgets a cookie whose session has just ended or got another cookie. The next request with it triggers a new exchange.
+    /// Forgets a cookie whose session has just ended or got another cookie, for every audience. The next request with it triggers a new
+    /// exchange.
     /// </summary>
     public void Forget(Credential credential)
     {
+        HeldToken[] keys = [.. audiences.Further.Prepend<string?>(null).Select(audience => credential.Held with { Audience = audience })];
         lock (gate)
         {
-            held.Remove(credential.Digest);
-            underWay.Remove(credential.Digest); // current waiters still get the answer, but it is not cached
+            foreach (var key in keys)
+            {
+                held.Remove(key);
+                underWay.Remove(key); // current waiters still get the answer, but it is not cached
+            }
         }
     }
 
@@ -80,14 +86,14 @@ internal sealed class SessionTokens(
                     return new Exchanged(token); // it has just arrived
                 }
 
-                if (!underWay.TryGetValue(credential.Digest, out flight))
+                if (!underWay.TryGetValue(credential.Held, out flight))
                 {
                     if (refuseToAsk?.Invoke() is { } refusal)
                     {
                         return new Exchanged(null, refusal);
                     }
 
-                    underWay[credential.Digest] = flight = new Flight();
+                    underWay[credential.Held] = flight = new Flight();
                     flight.Answer = RunAsync(credential, flight);
                 }
             }
@@ -117,19 +123,19 @@ internal sealed class SessionTokens(
         {
             lock (gate)
             {
-                if (underWay.GetValueOrDefault(credential.Digest) == flight)
+                if (underWay.GetValueOrDefault(credential.Held) == flight)
                 {
-                    underWay.Remove(credential.Digest);
+                    underWay.Remove(credential.Held);
                     if (exchanged.Token is { } token)
                     {
-                        held.Add(credential.Digest, token);
+                        held.Add(credential.Held, token);
                     }
                 }
             }
         }
     }
 
-    private SessionToken? FindHeld(Credential credential) => FindHeld(credential.Digest);
+    private SessionToken? FindHeld(Credential credential) => FindHeld(credential.Held);
 
     private bool IsRevoked(SessionToken token) => revoked.Covers(token.SessionId, token.UserId, token.Epoch, token.KeyId);
 

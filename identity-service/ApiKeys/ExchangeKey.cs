@@ -5,12 +5,18 @@ using AuthMesh.Identity.Platform.Database;
 using AuthMesh.Identity.Sessions;
 using AuthMesh.Identity.Tokens;
 using AuthMesh.Tokens;
+using AuthMesh.Settings;
 using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.Extensions.Options;
 using Npgsql;
 
 namespace AuthMesh.Identity.ApiKeys;
 
-public sealed record ExchangeKeyRequest([property: JsonConverter(typeof(AnyTextConverter))] string? Key = null);
+/// <param name="Key">The key.</param>
+/// <param name="Audience">The audience of the gateway's route; absent for the mesh's own.</param>
+public sealed record ExchangeKeyRequest(
+    [property: JsonConverter(typeof(AnyTextConverter))] string? Key = null,
+    [property: JsonConverter(typeof(AnyTextConverter))] string? Audience = null);
 
 /// <summary>
 /// Exchanges a key for an access token with the key's scopes. The gateway uses it to forward a script's request with a token.
@@ -37,11 +43,17 @@ internal static class ExchangeKey
     public static void Map(IEndpointRouteBuilder group) => group.MapPost("/keys/exchange", HandleAsync);
 
     private static async Task<Results<Ok<ExchangeResponse>, Failure>> HandleAsync(
-        ExchangeKeyRequest request, Primary database, AccessTokens tokens, TimeProvider clock, CancellationToken cancellationToken)
+        ExchangeKeyRequest request, Primary database, AccessTokens tokens, TimeProvider clock, IOptions<AuthMeshOptions> mesh,
+        CancellationToken cancellationToken)
     {
         if (request.Key is null)
         {
             return CommonFailures.InvalidRequest(new Dictionary<string, string[]> { ["key"] = ["is required"] });
+        }
+
+        if (ExchangeAudience.FindFault(request.Audience, mesh.Value) is { } fault)
+        {
+            return fault;
         }
 
         if (!KeyText.IsValid(request.Key)
@@ -50,7 +62,7 @@ internal static class ExchangeKey
             return InvalidKey;
         }
 
-        var token = tokens.Mint(session);
+        var token = tokens.Mint(session with { Audience = request.Audience });
         return TypedResults.Ok(new ExchangeResponse(token.Value, (int)token.Lifetime.TotalSeconds));
     }
 

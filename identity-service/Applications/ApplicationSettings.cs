@@ -75,9 +75,9 @@ internal sealed record ApplicationSettings(
     /// <summary>
     /// Whether tokens are out that these settings would not give. A service gets others at once, so any other scopes count.
     /// </summary>
-    public bool TakesAwayFrom(ApplicationSettings old) => Kind == ApplicationKind.Service
-        ? Differ(Scopes, old.Scopes)
-        : old.Scopes.Except(Scopes).Any() || old.Grants.Except(Grants).Any() || old.Audiences.Except(Audiences).Any();
+    public bool TakesAwayFrom(ApplicationSettings old) =>
+        (Kind == ApplicationKind.Service ? Differ(Scopes, old.Scopes) : old.Scopes.Except(Scopes).Any() || old.Grants.Except(Grants).Any())
+        || old.Audiences.Except(Audiences).Any();
 
     /// <returns>What is wrong with the settings, by the names on the wire.</returns>
     public Dictionary<string, string[]> FindFaults(bool isDevelopment)

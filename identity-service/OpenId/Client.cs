@@ -15,8 +15,10 @@ internal sealed record Client(
     /// <returns>The scopes, or null if the application does not have each of them.</returns>
     public string[]? ChooseScopes(string? requested)
     {
-        // Without a word for it, no session outlives the sign-in.
-        var scopes = requested?.Split(' ') ?? [.. Scopes.Where(scope => scope != StandardScope.OfflineAccess)];
+        // Without a word for it, no session outlives the sign-in. Some clients ask for it wherever the metadata lists it, so an application
+        // that may not have it gets the rest (OpenID Connect Core 1.0 §11).
+        var scopes = requested?.Split(' ').Where(scope => scope != StandardScope.OfflineAccess || Scopes.Contains(scope)).ToArray()
+            ?? [.. Scopes.Where(scope => scope != StandardScope.OfflineAccess)];
         return scopes.Length > 0 && scopes.Distinct(StringComparer.Ordinal).Count() == scopes.Length
             && !scopes.Except(Scopes, StringComparer.Ordinal).Any() ? scopes : null;
     }

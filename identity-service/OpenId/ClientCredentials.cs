@@ -3,15 +3,18 @@ using AuthMesh.Identity.Applications;
 using AuthMesh.Identity.Platform.Database;
 using AuthMesh.Identity.Sessions;
 using AuthMesh.Identity.Tokens;
+using AuthMesh.Settings;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Options;
 using Npgsql;
 
 namespace AuthMesh.Identity.OpenId;
 
 /// <summary>Gives an application a token in its own name (RFC 6749 §4.4).</summary>
 internal sealed class ClientCredentials(
-    IdentityDb db, Primary database, AccessTokens tokens, ClientAuthentication authentication, TimeProvider clock)
+    IdentityDb db, Primary database, AccessTokens tokens, ClientAuthentication authentication, TimeProvider clock,
+    IOptions<AuthMeshOptions> mesh)
 {
     // Replicas of an application that ask at once neither wait for each other nor write the row more than once a minute. The session of an
     // application that asks for nothing for a day expires, and is cleaned up like any other. In its last hour it gives no more tokens,
@@ -27,7 +30,7 @@ internal sealed class ClientCredentials(
                 SELECT s.id FROM sessions s, a
                 WHERE {IsUsable} AND s.last_used_at <= now() - interval '1 minute'
                 ORDER BY s.id LIMIT 1 FOR UPDATE OF s SKIP LOCKED))
-        SELECT a.id, a.scopes, s.id, s.expires_at - now(), s.created_at > now() - interval '15 minutes'
+        SELECT a.id, a.scopes, a.audiences, s.id, s.expires_at - now(), s.created_at > now() - interval '15 minutes'
         FROM a LEFT JOIN sessions s ON {IsUsable}
         ORDER BY s.id LIMIT 1
         """;
@@ -77,7 +80,14 @@ internal sealed class ClientCredentials(
             return OAuthError.InvalidScope;
         }
 
-        var token = tokens.Mint(new ApplicationSession(found.Id, clientId, sessionId, foundAt, remaining, scopes));
+        // 3. For the resource that it asks for (RFC 8707 §2), or the mesh.
+        var audience = request["resource"] is { } resource && resource != mesh.Value.Audience ? resource : null;
+        if (audience is not null && !found.Audiences.Contains(audience, StringComparer.Ordinal))
+        {
+            return OAuthError.InvalidTarget;
+        }
+
+        var token = tokens.Mint(new ApplicationSession(found.Id, clientId, sessionId, foundAt, remaining, scopes, audience));
         return TypedResults.Ok(new TokenResponse(token.Value, "Bearer", (int)token.Lifetime.TotalSeconds, string.Join(' ', scopes)));
     }
 
@@ -96,8 +106,8 @@ internal sealed class ClientCredentials(
             command.Parameters.AddRange((NpgsqlParameter[])[new("client_id", clientId), new("hash", hash)]);
             return await command.ReadCommittedRowAsync(
                 row => new Found(
-                    row.GetGuid(0), row.GetFieldValue<string[]>(1), row.IsDBNull(2) ? null : row.GetGuid(2),
-                    row.IsDBNull(3) ? null : row.GetTimeSpan(3), !row.IsDBNull(4) && row.GetBoolean(4)),
+                    row.GetGuid(0), row.GetFieldValue<string[]>(1), row.GetFieldValue<string[]>(2), row.IsDBNull(3) ? null : row.GetGuid(3),
+                    row.IsDBNull(4) ? null : row.GetTimeSpan(4), !row.IsDBNull(5) && row.GetBoolean(5)),
                 cancellationToken);
         }
     }
@@ -126,5 +136,5 @@ internal sealed class ClientCredentials(
         return started;
     }
 
-    private sealed record Found(Guid Id, string[] Scopes, Guid? SessionId, TimeSpan? Remaining, bool IsYoung);
+    private sealed record Found(Guid Id, string[] Scopes, string[] Audiences, Guid? SessionId, TimeSpan? Remaining, bool IsYoung);
 }

@@ -3,12 +3,19 @@ using AuthMesh.Errors;
 using AuthMesh.Identity.Platform;
 using AuthMesh.Identity.Platform.Database;
 using AuthMesh.Identity.Tokens;
+using AuthMesh.Settings;
+using AuthMesh.Tokens;
 using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.Extensions.Options;
 using Npgsql;
 
 namespace AuthMesh.Identity.Sessions;
 
-public sealed record ExchangeRequest([property: JsonConverter(typeof(AnyTextConverter))] string? Cookie = null);
+/// <param name="Cookie">The session cookie.</param>
+/// <param name="Audience">The audience of the gateway's route; absent for the mesh's own.</param>
+public sealed record ExchangeRequest(
+    [property: JsonConverter(typeof(AnyTextConverter))] string? Cookie = null,
+    [property: JsonConverter(typeof(AnyTextConverter))] string? Audience = null);
 
 public sealed record ExchangeResponse(string Token, [property: JsonPropertyName("expires_in")] int ExpiresInSeconds);
 
@@ -31,11 +38,17 @@ internal static class Exchange
     public static void Map(IEndpointRouteBuilder group) => group.MapPost("/exchange", HandleAsync);
 
     private static async Task<Results<Ok<ExchangeResponse>, Failure>> HandleAsync(
-        ExchangeRequest request, Primary database, AccessTokens tokens, TimeProvider clock, CancellationToken cancellationToken)
+        ExchangeRequest request, Primary database, AccessTokens tokens, TimeProvider clock, IOptions<AuthMeshOptions> mesh,
+        CancellationToken cancellationToken)
     {
         if (request.Cookie is null)
         {
             return CommonFailures.InvalidRequest(new Dictionary<string, string[]> { ["cookie"] = ["is required"] });
+        }
+
+        if (ExchangeAudience.FindFault(request.Audience, mesh.Value) is { } fault)
+        {
+            return fault;
         }
 
         if (SessionCookie.TryParse(request.Cookie) is not { } cookie
@@ -45,7 +58,19 @@ internal static class Exchange
             return InvalidSession;
         }
 
-        var token = tokens.Mint(session.ForToken);
+        var token = tokens.Mint(session.ForToken with { Audience = request.Audience });
         return TypedResults.Ok(new ExchangeResponse(token.Value, (int)token.Lifetime.TotalSeconds));
     }
+}
+
+/// <summary>
+/// The audience that the gateway names for a cookie or key: that of one of its routes, which the team wrote. It is always below the public
+/// origin, so nobody gets a user's token for another server here.
+/// </summary>
+internal static class ExchangeAudience
+{
+    public static Failure? FindFault(string? audience, AuthMeshOptions mesh) =>
+        audience is null || AudienceUrl.FindPath(audience, mesh.Issuer) is not null
+            ? null
+            : CommonFailures.InvalidRequest(new Dictionary<string, string[]> { ["audience"] = [AudienceUrl.Rule] });
 }

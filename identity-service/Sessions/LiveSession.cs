@@ -31,7 +31,8 @@ internal sealed record LiveSession(
     public TokenSession ForToken => new(UserId, Id, Epoch, Username, Email, Role, FoundAt, Remaining, Proof);
 
     /// <summary>The content of an access token of an application's session.</summary>
-    public TokenSession ForApplication(ApplicationGrant grant) => ForToken with { Scopes = grant.Scopes, Application = grant };
+    public TokenSession ForApplication(ApplicationGrant grant) =>
+        ForToken with { Scopes = grant.Scopes, Application = grant, Audience = grant.Audience };
 
     /// <summary>The limit for a session in constant use; then the user must give the password again.</summary>
     public static readonly TimeSpan LongestLifetime = TimeSpan.FromDays(90);

@@ -35,9 +35,10 @@ internal sealed record AccessToken(string Value, TimeSpan Lifetime);
 /// <param name="Proof">How the user proved who they are; null for a key, which proves nothing.</param>
 /// <param name="Scopes">What a key or an application may do; null for a sign-in.</param>
 /// <param name="Application">The application that acts for the user; null if none does.</param>
+/// <param name="Audience">The <c>aud</c> of the token; null for the mesh's own.</param>
 internal sealed record TokenSession(
     Guid UserId, Guid SessionId, int Epoch, string Username, string? Email, string Role, DateTimeOffset IssuedAt, TimeSpan Remaining,
-    SignInProof? Proof, string[]? Scopes = null, ApplicationGrant? Application = null)
+    SignInProof? Proof, string[]? Scopes = null, ApplicationGrant? Application = null, string? Audience = null)
 {
     /// <summary>
     /// The name for the claim. Anybody may register the name <c>ceo@example.com</c>, and services would show it as that person's address.
@@ -57,8 +58,9 @@ internal sealed record ApplicationGrant(string ClientId, int ClientEpoch, string
 /// <param name="IssuedAt">The time, by our clock, at which the session was read.</param>
 /// <param name="Remaining">How long the session still lives.</param>
 /// <param name="Scopes">What this token may do.</param>
+/// <param name="Audience">The <c>aud</c> of the token; null for the mesh's own.</param>
 internal sealed record ApplicationSession(
-    Guid ApplicationId, string ClientId, Guid SessionId, DateTimeOffset IssuedAt, TimeSpan Remaining, string[] Scopes);
+    Guid ApplicationId, string ClientId, Guid SessionId, DateTimeOffset IssuedAt, TimeSpan Remaining, string[] Scopes, string? Audience);
 
 /// <summary>Mints access tokens: JWTs in the profile of RFC 9068 §2, signed with the ring's signing key.</summary>
 internal sealed class AccessTokens(KeyRing ring, IOptions<AuthMeshOptions> mesh, IOptions<TokenOptions> options)
@@ -76,7 +78,7 @@ internal sealed class AccessTokens(KeyRing ring, IOptions<AuthMeshOptions> mesh,
         new TokenContent
         {
             Subject = session.UserId,
-            Audience = session.Application?.Audience,
+            Audience = session.Audience,
             ClientId = session.Application?.ClientId ?? options.Value.ClientId,
             ClientEpoch = session.Application?.ClientEpoch,
             SessionId = session.SessionId,
@@ -97,6 +99,7 @@ internal sealed class AccessTokens(KeyRing ring, IOptions<AuthMeshOptions> mesh,
         new TokenContent
         {
             Subject = session.ApplicationId,
+            Audience = session.Audience,
             ClientId = session.ClientId,
             SessionId = session.SessionId,
             Epoch = 0, // an application has no epoch: the end of its session ends its tokens

@@ -12,7 +12,8 @@ namespace AuthMesh.ShortPath;
 /// Authenticates a request with a cached token that passes every check now, without the handler, ticket and claims of the framework. It
 /// leaves everything else to the framework's own service: a refusal, a new token, another scheme, and every other act.
 /// </summary>
-internal sealed class BearerAuthentication(AccessTokenHandler tokens, FrameworkParts framework, IOptions<AuthenticationOptions> options)
+internal sealed class BearerAuthentication(
+    AccessTokenHandler tokens, WantedAudiences audiences, FrameworkParts framework, IOptions<AuthenticationOptions> options)
     : IAuthenticationService
 {
     private const string Scheme = JwtBearerDefaults.AuthenticationScheme;
@@ -33,7 +34,8 @@ internal sealed class BearerAuthentication(AccessTokenHandler tokens, FrameworkP
             return earlier.Result ?? Framework(context).AuthenticateAsync(context, scheme);
         }
 
-        if (framework.AreAlone && tokens.FindValid(context.Request.Headers.Authorization) is { } token)
+        if (framework.AreAlone
+            && tokens.FindValid(context.Request.Headers.Authorization, audiences.Of(context.GetEndpoint())) is { } token)
         {
             var verdict = new Verdict(new TokenPrincipal(token));
             token.SetFor(context);

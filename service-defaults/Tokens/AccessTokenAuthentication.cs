@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Authentication.JwtBearer;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 
@@ -59,7 +60,7 @@ internal sealed class AccessTokenAuthentication(AccessTokenHandler handler) : IC
         };
     }
 
-    private static JwtBearerEvents NewEvents() => new()
+    private JwtBearerEvents NewEvents() => new()
     {
         OnMessageReceived = RefuseDoubledHeader,
         OnTokenValidated = KeepToken,
@@ -76,9 +77,18 @@ internal sealed class AccessTokenAuthentication(AccessTokenHandler handler) : IC
         return Task.CompletedTask;
     }
 
-    private static Task KeepToken(TokenValidatedContext context)
+    private Task KeepToken(TokenValidatedContext context)
     {
-        ((VerifiedToken)context.SecurityToken).SetFor(context.HttpContext);
+        var token = (VerifiedToken)context.SecurityToken;
+        if (handler.FindAudienceFault(token, context.HttpContext.GetEndpoint()) is { } refusal)
+        {
+            context.Fail(refusal);
+        }
+        else
+        {
+            token.SetFor(context.HttpContext);
+        }
+
         return Task.CompletedTask;
     }
 
@@ -107,6 +117,7 @@ internal static class AccessTokenServices
     {
         services.AddSingleton<VerifiedTokens>();
         services.AddSingleton<TokenMetrics>();
+        services.AddSingleton<WantedAudiences>();
         services.AddSingleton<AccessTokenHandler>();
         services.AddSingleton(provider => new AccessTokenReader(provider.GetRequiredService<AccessTokenHandler>()));
         services.AddSingleton(TokenRefusal.Rule);

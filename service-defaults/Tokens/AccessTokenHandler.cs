@@ -5,6 +5,7 @@ using AuthMesh.Errors;
 using AuthMesh.Keys;
 using AuthMesh.Revocations;
 using AuthMesh.Settings;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Primitives;
@@ -17,11 +18,16 @@ namespace AuthMesh.Tokens;
 /// result, and checks expiry and revocation for every request.
 /// </summary>
 internal sealed partial class AccessTokenHandler(
-    IVerificationKeys keys, VerifiedTokens verifiedTokens, RevokedAccess revoked, IOptions<AuthMeshOptions> options, TimeProvider clock,
-    TokenMetrics metrics, ILogger<AccessTokenHandler> logger) : TokenHandler
+    IVerificationKeys keys, VerifiedTokens verifiedTokens, WantedAudiences audiences, RevokedAccess revoked,
+    IOptions<AuthMeshOptions> options, TimeProvider clock, TokenMetrics metrics, ILogger<AccessTokenHandler> logger) : TokenHandler
 {
     private const string Scheme = "Bearer "; // RFC 6750 §2.1
+    private const string WrongIssuerOrAudience = "from another issuer or for another audience";
 
+    /// <summary>
+    /// Accepts a token for any endpoint of this program. The audience that the request's endpoint wants is checked next, by
+    /// <see cref="FindAudienceFault"/>.
+    /// </summary>
     public override async Task<TokenValidationResult> ValidateTokenAsync(string token, TokenValidationParameters validationParameters)
     {
         // 1. Read the claims, and verify that a key of the issuer signed them.
@@ -59,12 +65,27 @@ internal sealed partial class AccessTokenHandler(
     /// <summary>
     /// Finds the cached token of a request that passes every check right now. Null says nothing about the token: validate it.
     /// </summary>
-    public VerifiedToken? FindValid(StringValues authorization) =>
+    /// <param name="authorization">The header Authorization.</param>
+    /// <param name="audience">The audience that the endpoint wants. Another endpoint may have cached the token.</param>
+    public VerifiedToken? FindValid(StringValues authorization, string audience) =>
         // The form in which JwtBearer takes a token from the header, without a copy of its text.
         authorization is [{ } header] && header.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)
-        && Recall(header.AsSpan(Scheme.Length).Trim()) is { } token && FindFault(token) is null
+        && Recall(header.AsSpan(Scheme.Length).Trim()) is { } token && token.Audience == audience && FindFault(token) is null
             ? token
             : null;
+
+    /// <summary>Refuses a token that is good at another endpoint of this program.</summary>
+    public TokenRefusal? FindAudienceFault(VerifiedToken token, Endpoint? endpoint)
+    {
+        if (token.Audience == audiences.Of(endpoint))
+        {
+            return null;
+        }
+
+        var refusal = TokenRefusal.Invalid(WrongIssuerOrAudience);
+        Note(refusal);
+        return refusal;
+    }
 
     /// <summary>
     /// Counts the token of a request that is authenticated without
@@ -82,7 +103,8 @@ internal sealed partial class AccessTokenHandler(
             : null;
 
     /// <summary>
-    /// Checks form, key, signature, issuer and audience: whether the token is the issuer's, not whether it is still valid.
+    /// Checks form, key, signature, issuer and audience: whether the token is the issuer's and for an endpoint of this program, not whether
+    /// it is still valid.
     /// </summary>
     internal async Task<(VerifiedToken? Token, TokenRefusal? Refusal)> VerifyAsync(string token, bool anyAudience = false)
     {
@@ -100,9 +122,9 @@ internal sealed partial class AccessTokenHandler(
 
         var mesh = options.Value;
         var isSigned = IsSignedBy(key.ECDsa, token);
-        if (!isSigned || content.Issuer != mesh.Issuer || (content.Audience != mesh.Audience && !anyAudience))
+        if (!isSigned || content.Issuer != mesh.Issuer || !(anyAudience || audiences.Include(content.Audience!)))
         {
-            return (null, TokenRefusal.Invalid(!isSigned ? "the signature does not match" : "from another issuer or for another audience"));
+            return (null, TokenRefusal.Invalid(!isSigned ? "the signature does not match" : WrongIssuerOrAudience));
         }
 
         return (new VerifiedToken(content, key, mesh), null);
@@ -138,9 +160,14 @@ internal sealed partial class AccessTokenHandler(
 
     private TokenValidationResult Refuse(TokenRefusal refusal)
     {
+        Note(refusal);
+        return new TokenValidationResult { IsValid = false, Exception = refusal };
+    }
+
+    private void Note(TokenRefusal refusal)
+    {
         metrics.CountRefused();
         LogRefused(refusal.Message);
-        return new TokenValidationResult { IsValid = false, Exception = refusal };
     }
 
     [LoggerMessage(LogLevel.Information, "Access token refused: {Reason}")]

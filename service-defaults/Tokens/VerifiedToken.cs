@@ -15,7 +15,7 @@ internal sealed class VerifiedToken : SecurityToken
 {
     private TokenContent content; // never changed; it is not readonly so that it can be passed by reference
 
-    /// <param name="content">The claims. Their issuer is the mesh, and so is their audience, unless the reader takes any.</param>
+    /// <param name="content">The claims. Their issuer is the mesh.</param>
     /// <param name="key">The key that signed it.</param>
     /// <param name="mesh">Its strings, and those of <see cref="Roles"/>, are shared by all tokens.</param>
     public VerifiedToken(TokenContent content, ECDsaSecurityKey key, AuthMeshOptions mesh)
@@ -37,6 +37,9 @@ internal sealed class VerifiedToken : SecurityToken
     public Guid SessionId => content.SessionId!.Value;
 
     public long Epoch => content.Epoch!.Value;
+
+    /// <summary>Not necessarily that of the endpoint at hand: another one may have cached the token.</summary>
+    public string Audience => content.Audience!;
 
     public string ClientId => content.ClientId!;
 

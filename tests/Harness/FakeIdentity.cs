@@ -222,11 +222,12 @@ internal sealed class FakeIdentity(FakeIdentity? replica = null) : IAsyncDisposa
 
     private async Task ExchangeAsync(HttpContext context, string member, string refusal)
     {
-        var cookie = (await JsonDocument.ParseAsync(context.Request.Body)).RootElement.GetProperty(member).GetString()!;
+        var asked = (await JsonDocument.ParseAsync(context.Request.Body)).RootElement;
+        var cookie = asked.GetProperty(member).GetString()!;
         serviceKeys.Add(context.Request.Headers["AuthMesh-Service-Key"].ToString());
         exchanges.AddOrUpdate(cookie, 1, (_, count) => count + 1);
         await (beforeAnswering?.Invoke(cookie) ?? Task.CompletedTask);
-        var token = sessions.TryGetValue(cookie, out var claims) ? Sign(claims) : null;
+        var token = sessions.TryGetValue(cookie, out var claims) ? Sign(For(claims, asked)) : null;
         await (afterMinting?.Invoke(cookie) ?? Task.CompletedTask);
 
         var (status, body) = instead ?? (token is null
@@ -234,6 +235,17 @@ internal sealed class FakeIdentity(FakeIdentity? replica = null) : IAsyncDisposa
             : (200, $$"""{"token":"{{token}}","expires_in":600}"""));
         context.Response.StatusCode = status;
         await context.Response.WriteAsync(body);
+    }
+
+    private static JsonObject For(JsonObject claims, JsonElement asked)
+    {
+        var wanted = claims.DeepClone().AsObject();
+        if (asked.TryGetProperty("audience", out var audience))
+        {
+            wanted["aud"] = audience.GetString();
+        }
+
+        return wanted;
     }
 
     private async Task FeedAsync(HttpContext context)

@@ -47,6 +47,7 @@ public sealed class RateLimitTests(RateLimitTests.Limited fixture) : IClassFixtu
         Assert.InRange(refusals, 1, int.MaxValue);
         await Gateway.UntilLoggedAsync("Gateway:RateLimits:Anonymous has refused");
         Assert.Equal(429, (await AskAsync("/open/x", full)).Status); // all routes of the class count together
+        Assert.Equal(429, (await AskAsync("/.well-known/oauth-protected-resource/x", full)).Status); // which the gateway answers itself
         Assert.Equal(200, (await AskAsync("/echo/x", other)).Status);
         Assert.Equal(200, (await AskAsync("/counted-as-sign-in", full)).Status); // a class of its own
     }

@@ -109,6 +109,14 @@ public sealed class RefusedSettingTests
         { "gateway", "ReverseProxy:Routes:totp:AuthorizationPolicy", "scope:mesh", "totp:AuthorizationPolicy is scope:mesh. A scope must" },
         { "gateway", "ReverseProxy:Routes:email:AuthorizationPolicy", "Route-Scope", "Routes:email uses the name route-scope" },
         { "gateway", "ReverseProxy:Routes:passkeys:Metadata:RouteScope", "scope:x", "Routes:passkeys uses the name route-scope" },
+        { "gateway", "ReverseProxy:Routes:admin:Metadata:Audience", "https://other.example/admin",
+            "Routes:admin:Metadata:Audience is https://other.example/admin. It must be AuthMesh:Issuer and a path" },
+        { "gateway", "ReverseProxy:Routes:events:Metadata:Audience", ProductionMesh.Issuer + "/events/",
+            "Routes:events:Metadata:Audience is https://auth.example.test/events/. It must be AuthMesh:Issuer and a path" },
+        { "gateway", "ReverseProxy:Routes:live:Metadata:Audience", ProductionMesh.Issuer + "/l",
+            "Routes:live:Match:Path is /live. The path must be /l or begin with /l/." },
+        { "gateway", "ReverseProxy:Routes:register:Metadata:Audience", ProductionMesh.Issuer + "/register",
+            "Metadata has Audience, and ReverseProxy:Routes:register:AuthorizationPolicy is anonymous" },
         { "gateway", "ReverseProxy:Routes:new:Match:Path", "/new", "ReverseProxy:Routes:new:AuthorizationPolicy is not set" },
         { "gateway", "ReverseProxy:Routes:login:ClusterId", "nowhere", "ReverseProxy:Routes:login:ClusterId names nowhere" },
         { "identity-service", "AuthMesh:Issuer", "http://auth.example.com", "must be https outside Development" },
@@ -239,6 +247,19 @@ public sealed class RefusedSettingTests
             new(folder.Settings("Gateway")) { ["urls"] = "https://127.0.0.1:0", ["AuthMesh:Issuer"] = "http://auth.example.test" });
 
         Assert.Contains("  - Gateway:Tls:CertificateFile needs an AuthMesh:Issuer that is https.", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_route_does_not_name_the_audience_that_every_route_has()
+    {
+        var output = await RefusedAsync("gateway", new()
+        {
+            ["AuthMesh:Audience"] = ProductionMesh.Issuer + "/protected",
+            ["ReverseProxy:Routes:protected:Metadata:Audience"] = ProductionMesh.Issuer + "/protected",
+        });
+
+        Assert.Contains(
+            "Metadata:Audience is https://auth.example.test/protected, as AuthMesh:Audience is.", output, StringComparison.Ordinal);
     }
 
     [Fact]

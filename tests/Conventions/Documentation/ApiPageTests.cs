@@ -16,7 +16,9 @@ public sealed class ApiPageTests(ProductionMesh mesh)
 
     [Fact]
     public void The_page_lists_exactly_the_gateway_routes() => Assert.Equal(
-        GatewayRoutes().Concat(["GET /health/live", "GET /health/ready"]).Order(StringComparer.Ordinal), Endpoints(Api));
+        GatewayRoutes().Concat(["GET /health/live", "GET /health/ready", "GET /.well-known/oauth-protected-resource/{path}"])
+            .Order(StringComparer.Ordinal),
+        Endpoints(Api));
 
     [Fact]
     public void The_feed_page_lists_exactly_the_internal_endpoints() => Assert.Equal(
