@@ -10,13 +10,18 @@ internal static class ApplicationsModule
 {
     public static readonly Module Instance = new("Applications")
     {
-        AddServices = services => services.AddScoped<LockApplication>(),
+        AddServices = services => services
+            .AddScoped<LockApplication>().AddScoped<StoreApplication>().AddScoped<ApplyDeclarations>()
+            .AddSingleton(
+                new PreparationStep(
+                    (provider, cancellationToken) => provider.GetRequiredService<ApplyDeclarations>().RunAsync(cancellationToken))),
         MapEndpoints = MapEndpoints,
         MapEntities = model =>
         {
             model.ApplyConfiguration<Application>(new ApplicationMapping()).ApplyConfiguration<ApplicationSecret>(new ApplicationMapping());
             model.Entity<Session>().HasOne<Application>().WithMany().HasForeignKey(s => s.ApplicationId).OnDelete(DeleteBehavior.Cascade);
         },
+        Settings = [typeof(ApplicationOptions)],
     };
 
     private static void MapEndpoints(IEndpointRouteBuilder app)

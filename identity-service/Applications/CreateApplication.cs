@@ -8,54 +8,38 @@ using AuthMesh.Identity.Tokens;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
-using Npgsql;
 
 namespace AuthMesh.Identity.Applications;
 
 /// <param name="ClientId">By which it is known. It never changes.</param>
 /// <param name="Kind">One of <see cref="ApplicationKind"/>; <c>service</c> unless given. It never changes.</param>
-public sealed record CreateApplicationRequest(
+public record CreateApplicationRequest(
     [property: JsonPropertyName("client_id")] string? ClientId = null, string? Kind = null) : ApplicationSettingsRequest;
 
-/// <param name="ClientSecret">The first secret, shown once; absent if the application keeps none.</param>
+/// <param name="ClientSecret">The first secret, shown once; absent if the application keeps none, or authenticates by a key.</param>
 public sealed record CreateApplicationResponse(
     string Status, string Message, ApplicationResponse Application,
     [property: JsonPropertyName("client_secret")]
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     string? ClientSecret);
 
-/// <summary>Creates an application, with its first secret if it can keep one.</summary>
+/// <summary>Creates an application, with its first secret if it can keep one and has no key.</summary>
 internal static class CreateApplication
 {
-    private const int Most = 1_000; // about: two admins at once may exceed it by one
+    public const int Most = 1_000; // about: two admins at once may exceed it by one
 
     private static readonly Failure
         Taken = new(StatusCodes.Status409Conflict, "client_id_taken", "Another application has this client_id"),
         TooMany = new(StatusCodes.Status409Conflict, "too_many_applications", "There are 1000 applications. Delete one first");
-
-    private const string Insert =
-        """
-        WITH added AS (
-            INSERT INTO applications (
-                id, client_id, kind, name, is_first_party, grants, scopes, redirect_uris, post_logout_redirect_uris, backchannel_logout_uri,
-                audiences, require_consent, require_pushed_requests, created_at)
-            VALUES (
-                @id, @client_id, @kind, @name, @is_first_party, @grants, @scopes, @redirect_uris, @post_logout_redirect_uris,
-                @backchannel_logout_uri, @audiences, @require_consent, @require_pushed_requests, now())
-            ON CONFLICT (client_id) DO NOTHING RETURNING id),
-        secret AS (
-            INSERT INTO application_secrets (id, application_id, hash, created_at)
-            SELECT @secret, id, @hash, now() FROM added WHERE @is_confidential)
-        SELECT id AS "Value" FROM added
-        """;
 
     private static readonly SearchValues<char> Characters = SearchValues.Create("abcdefghijklmnopqrstuvwxyz0123456789._-");
 
     public static void Map(IEndpointRouteBuilder applications) => applications.MapPost("", HandleAsync);
 
     private static async Task<Results<Created<CreateApplicationResponse>, Failure>> HandleAsync(
-        CreateApplicationRequest request, HttpContext context, IdentityDb db, LockApplication lockApplication, TimeProvider clock,
-        IOptions<TokenOptions> tokens, IHostEnvironment environment, SecurityEvents events, CancellationToken cancellationToken)
+        CreateApplicationRequest request, HttpContext context, IdentityDb db, LockApplication lockApplication, StoreApplication store,
+        TimeProvider clock, IOptions<TokenOptions> tokens, IHostEnvironment environment, SecurityEvents events,
+        CancellationToken cancellationToken)
     {
         if (FindFaults(request, tokens.Value, environment.IsDevelopment(), out var settings) is { Count: > 0 } faults)
         {
@@ -74,16 +58,18 @@ internal static class CreateApplication
         }
 
         var now = clock.GetUtcNow();
-        var (id, secret) = (Guid.CreateVersion7(now), NewSecret.Create(now));
-        var isConfidential = ApplicationKind.IsConfidential(settings.Kind);
-        NpgsqlParameter[] parameters =
-        [
-            .. settings.Parameters, new("id", id), new("client_id", request.ClientId!), new("secret", secret.Id), new("hash", secret.Hash),
-            new("is_confidential", isConfidential),
-        ];
-        if ((await db.Database.SqlQueryRaw<Guid>(Insert, parameters).ToListAsync(cancellationToken)).Count == 0)
+        var id = Guid.CreateVersion7(now);
+        if (!await store.AddAsync(id, request.ClientId!, settings, isDisabled: false, declaredVersion: null, cancellationToken))
         {
             return Taken;
+        }
+
+        var secret = ApplicationKind.IsConfidential(settings.Kind) && settings.Keys is null ? NewSecret.Create(now) : null;
+        if (secret is not null)
+        {
+            await db.Database.ExecuteSqlAsync(
+                $"INSERT INTO application_secrets (id, application_id, hash, created_at) VALUES ({secret.Id}, {id}, {secret.Hash}, now())",
+                cancellationToken);
         }
 
         var made = await ApplicationRows.ReadAsync(db, id, cancellationToken);
@@ -91,11 +77,12 @@ internal static class CreateApplication
         events.Write(SecurityEvent.ApplicationCreated(Caller.Of(context.User).UserId, id), context);
         return TypedResults.Created((string?)null, new CreateApplicationResponse(
             "success",
-            $"Application {made.ClientId} created{(isConfidential ? ". Copy the secret now: it is not shown again" : "")}",
-            made, isConfidential ? secret.Text : null));
+            $"Application {made.ClientId} created{(secret is not null ? ". Copy the secret now: it is not shown again" : "")}",
+            made, secret?.Text));
     }
 
-    private static Dictionary<string, string[]> FindFaults(
+    /// <returns>What is wrong with a new application, by the names on the wire.</returns>
+    public static Dictionary<string, string[]> FindFaults(
         CreateApplicationRequest request, TokenOptions tokens, bool isDevelopment, out ApplicationSettings settings)
     {
         var kind = request.Kind ?? ApplicationKind.Service;
