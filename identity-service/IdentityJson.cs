@@ -26,7 +26,6 @@ namespace AuthMesh.Identity;
 [JsonSerializable(typeof(AddSecretResponse))]
 [JsonSerializable(typeof(AllowedApplicationsResponse))]
 [JsonSerializable(typeof(AllowedApplicationResponse))]
-[JsonSerializable(typeof(ClientKeySet))]
 [JsonSerializable(typeof(TokenResponse))]
 [JsonSerializable(typeof(PushedResponse))]
 [JsonSerializable(typeof(UserInfoResponse))]

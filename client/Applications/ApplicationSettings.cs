@@ -84,7 +84,7 @@ internal static class SettingOptions
         var settings = Read(parsed);
         foreach (var option in parsed.GetValue(Clear) ?? [])
         {
-            var (name, clear) = Array.Find(Cleared, each => each.Option == option.TrimStart('-'));
+            var (name, clear) = Array.Find(Cleared, each => each.Option == option);
             settings = name is null
                 ? throw CommandFailure.Usage(
                     $"{option} cannot be cleared", $"--clear takes one of {string.Join(", ", Cleared.Select(each => each.Option))}")

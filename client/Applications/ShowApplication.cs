@@ -53,7 +53,7 @@ internal static class ShowApplication
         {
             foreach (var (i, line) in lines.OfType<string>().Index())
             {
-                invocation.Output.Line($"{(i == 0 ? title : ""),-13} {line}");
+                invocation.Output.Line($"{(i == 0 ? title : ""),-14} {line}");
             }
         }
 

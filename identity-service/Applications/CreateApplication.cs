@@ -13,7 +13,7 @@ namespace AuthMesh.Identity.Applications;
 
 /// <param name="ClientId">By which it is known. It never changes.</param>
 /// <param name="Kind">One of <see cref="ApplicationKind"/>; <c>service</c> unless given. It never changes.</param>
-public record CreateApplicationRequest(
+public sealed record CreateApplicationRequest(
     [property: JsonPropertyName("client_id")] string? ClientId = null, string? Kind = null) : ApplicationSettingsRequest;
 
 /// <param name="ClientSecret">The first secret, shown once; absent if the application keeps none, or authenticates by a key.</param>
@@ -41,7 +41,8 @@ internal static class CreateApplication
         TimeProvider clock, IOptions<TokenOptions> tokens, IHostEnvironment environment, SecurityEvents events,
         CancellationToken cancellationToken)
     {
-        if (FindFaults(request, tokens.Value, environment.IsDevelopment(), out var settings) is { Count: > 0 } faults)
+        var (settings, faults) = Check(request.ClientId, request.Kind, request, tokens.Value, environment.IsDevelopment());
+        if (faults.Count > 0)
         {
             return CommonFailures.InvalidRequest(faults);
         }
@@ -81,19 +82,17 @@ internal static class CreateApplication
             made, secret?.Text));
     }
 
-    /// <returns>What is wrong with a new application, by the names on the wire.</returns>
-    public static Dictionary<string, string[]> FindFaults(
-        CreateApplicationRequest request, TokenOptions tokens, bool isDevelopment, out ApplicationSettings settings)
+    /// <summary>Checks a new application, of a request or of a file.</summary>
+    /// <returns>Its settings, and what is wrong with it by the names on the wire.</returns>
+    public static (ApplicationSettings Settings, Dictionary<string, string[]> Faults) Check(
+        string? clientId, string? givenKind, ApplicationSettingsRequest request, TokenOptions tokens, bool isDevelopment)
     {
-        var kind = request.Kind ?? ApplicationKind.Service;
-        settings = ApplicationSettings.New(kind, request.ClientId is { Length: > 0 } id ? id : "unnamed", request);
-        if (!ApplicationKind.All.Contains(kind))
-        {
-            return new() { ["kind"] = [$"must be {string.Join(", ", ApplicationKind.All)}"] };
-        }
-
-        var faults = settings.FindFaults(isDevelopment);
-        if (request.ClientId is not { Length: >= 1 and <= ApplicationMapping.LongestClientId } clientId
+        var kind = givenKind ?? ApplicationKind.Service;
+        var settings = ApplicationSettings.New(kind, clientId is { Length: > 0 } ? clientId : "unnamed", request);
+        var faults = ApplicationKind.All.Contains(kind)
+            ? settings.FindFaults(isDevelopment)
+            : new() { ["kind"] = [$"must be {string.Join(", ", ApplicationKind.All)}"] };
+        if (clientId is not { Length: >= 1 and <= ApplicationMapping.LongestClientId }
             || clientId.AsSpan().ContainsAnyExcept(Characters) || !char.IsAsciiLetterOrDigit(clientId[0]))
         {
             faults["client_id"] = ["must be 1 to 64 of the characters a-z 0-9 . _ - and begin with a letter or digit"];
@@ -103,6 +102,6 @@ internal static class CreateApplication
             faults["client_id"] = ["must differ from the name in tokens of sign-ins"];
         }
 
-        return faults;
+        return (settings, faults);
     }
 }

@@ -11,10 +11,14 @@ namespace AuthMesh.Identity.Applications;
 /// <param name="Applications">All applications that the file declares. One that an earlier version declared is disabled.</param>
 internal sealed record DeclaredFile(int? Version = null, IReadOnlyList<DeclaredApplication?>? Applications = null);
 
-/// <summary>One application, with the members of <c>POST /applications</c>.</summary>
+/// <summary>One application, with the members of <see cref="CreateApplicationRequest"/>.</summary>
+/// <param name="ClientId">By which it is known.</param>
+/// <param name="Kind">See there. It never changes.</param>
 /// <param name="Disabled">Whether it gets no tokens. False unless given.</param>
 /// <param name="Secrets">At most 2. An application that can keep a secret has one, or a key in <c>jwks</c>.</param>
-internal sealed record DeclaredApplication(bool? Disabled = null, IReadOnlyList<DeclaredSecret?>? Secrets = null) : CreateApplicationRequest;
+internal sealed record DeclaredApplication(
+    [property: JsonPropertyName("client_id")] string? ClientId = null, string? Kind = null, bool? Disabled = null,
+    IReadOnlyList<DeclaredSecret?>? Secrets = null) : ApplicationSettingsRequest;
 
 /// <summary>A secret, by one of the two.</summary>
 /// <param name="SecretFile">A file with the secret. A line end after it does not belong to it.</param>

@@ -56,7 +56,7 @@ internal static class ReadDeclarations
                 continue;
             }
 
-            var faults = CreateApplication.FindFaults(application, tokens, isDevelopment, out var settings);
+            var (settings, faults) = CreateApplication.Check(application.ClientId, application.Kind, application, tokens, isDevelopment);
             var hashes = ReadSecrets(application, settings, faults);
             if (declarations.Exists(other => other.ClientId == application.ClientId))
             {
@@ -74,7 +74,8 @@ internal static class ReadDeclarations
 
         return problems.Count > 0 ? (null, problems) : (
             new Declarations(
-                file!.Version!.Value, SHA256.HashData([.. text, .. declarations.SelectMany(application => application.SecretHashes).SelectMany(hash => hash)]),
+                file!.Version!.Value,
+                SHA256.HashData([.. text, .. declarations.SelectMany(each => each.SecretHashes).SelectMany(hash => hash)]),
                 [.. declarations.OrderBy(application => application.ClientId, StringComparer.Ordinal)]),
             []);
 

@@ -34,7 +34,7 @@ internal sealed record ClientCredential(string? ClientId, string? Secret, string
         if ((assertion, type) is not ((null, null) or (not null, ClientAssertions.Type)))
         {
             return (null, CommonFailures.InvalidRequest(
-                $"client_assertion and client_assertion_type come together, and the type is {ClientAssertions.Type}"));
+                "client_assertion and client_assertion_type belong together, and the type must be jwt-bearer (RFC 7523 §2.2)"));
         }
 
         if (header.Count == 0)
