@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using System.Text.Json;
 using AuthMesh.Client.CommandLine;
 
@@ -29,7 +30,8 @@ internal static class SettingOptions
         PostLogoutRedirectUris = Many("--post-logout-redirect-uri", "URI", "Where a sign-out may lead back to"),
         Grants = Many(
             "--grant", "GRANT",
-            $"How it gets tokens: authorization_code, refresh_token, client_credentials, {DeviceCode} [default: those of the kind, but {DeviceCode}]"),
+            $"How it gets tokens: authorization_code, refresh_token, client_credentials, {DeviceCode} [default: those of the kind, without "
+                + $"{DeviceCode}]"),
         Audiences = Many("--audience", "URI", "For which audience it may ask, beside the mesh itself");
 
     private static readonly Option<bool>
@@ -69,8 +71,9 @@ internal static class SettingOptions
     public static ApplicationSettings Read(ParseResult parsed)
     {
         return new ApplicationSettings(
-            Name: parsed.GetValue(Name), FirstParty: parsed.GetValue(FirstParty) ? true : null, Grants: Several(Grants)?.Select(Full).ToArray(),
-            Scopes: Several(Scopes), RedirectUris: Several(RedirectUris), PostLogoutRedirectUris: Several(PostLogoutRedirectUris),
+            Name: parsed.GetValue(Name), FirstParty: parsed.GetValue(FirstParty) ? true : null,
+            Grants: Several(Grants)?.Select(Full).ToArray(), Scopes: Several(Scopes), RedirectUris: Several(RedirectUris),
+            PostLogoutRedirectUris: Several(PostLogoutRedirectUris),
             BackchannelLogoutUri: parsed.GetValue(BackchannelLogoutUri), Audiences: Several(Audiences),
             RequireConsent: parsed.GetValue(NoConsent) ? false : null, RequirePushedRequests: parsed.GetValue(PushedRequests) ? true : null,
             Jwks: parsed.GetValue(Jwks) is { } path ? ReadKeys(path) : null);
@@ -88,7 +91,7 @@ internal static class SettingOptions
             settings = name is null
                 ? throw CommandFailure.Usage(
                     $"{option} cannot be cleared", $"--clear takes one of {string.Join(", ", Cleared.Select(each => each.Option))}")
-                : parsed.GetResult("--" + name) is not null
+                : parsed.GetResult("--" + name) is OptionResult { Implicit: false }
                     ? throw CommandFailure.Usage($"--{name} and --clear {name} contradict each other", "give one of them")
                     : clear(settings);
         }
@@ -112,7 +115,8 @@ internal static class SettingOptions
     private static Option<string[]> Many(string name, string helpName, string description) =>
         new(name) { Description = description + "; repeat it for several", HelpName = helpName };
 
-    private static Option<bool> Flag(string name, string description) => new(name) { Description = description, Arity = ArgumentArity.Zero };
+    private static Option<bool> Flag(string name, string description) =>
+        new(name) { Description = description, Arity = ArgumentArity.Zero };
 
     private static string Full(string grant) => grant == DeviceCode ? "urn:ietf:params:oauth:grant-type:device_code" : grant;
 

@@ -21,7 +21,8 @@ internal static class CreateApplication
         {
             var settings = SettingOptions.Read(parsed) with
             {
-                ClientId = parsed.GetRequiredValue(ClientId), Kind = parsed.GetValue(SettingOptions.Kind),
+                ClientId = parsed.GetRequiredValue(ClientId),
+                Kind = parsed.GetValue(SettingOptions.Kind),
             };
             var request = new Request(HttpMethod.Post, "/applications").With(settings, ClientJson.Default.ApplicationSettings);
             return PrintSecret(invocation, await SignedInRequest.SendAsync(invocation, request, cancellation));

@@ -29,9 +29,9 @@ internal static class ListApplications
     {
         var command = new Command("applications", "List and change applications, which act for users or in their own name; for admins")
         {
-            ShowApplication.Define(), CreateApplication.Define(), ChangeApplication.Define(), ChangeApplication.DefineScopes(), ChangeApplication.DefineDisable(),
-            ChangeApplication.DefineEnable(), ApplicationSecrets.Define(), ApplicationSecrets.DefineAdd(),
-            ApplicationSecrets.DefineRemove(), DeleteApplication.Define(),
+            ShowApplication.Define(), CreateApplication.Define(), ChangeApplication.Define(), ChangeApplication.DefineScopes(),
+            ChangeApplication.DefineDisable(), ChangeApplication.DefineEnable(), ApplicationSecrets.Define(),
+            ApplicationSecrets.DefineAdd(), ApplicationSecrets.DefineRemove(), DeleteApplication.Define(),
         };
         Invocation.On(command, RunAsync);
         return command;

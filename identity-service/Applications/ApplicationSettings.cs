@@ -48,7 +48,8 @@ internal sealed record ApplicationSettings(
     /// <summary>The settings of a new application.</summary>
     public static ApplicationSettings New(string kind, string clientId, ApplicationSettingsRequest request) =>
         new ApplicationSettings(
-            kind, clientId, false, [.. GrantsOf(kind).Where(grant => grant != GrantType.DeviceCode)], [], [], [], null, [], true, false, null)
+            kind, clientId, false, [.. GrantsOf(kind).Where(grant => grant != GrantType.DeviceCode)], [], [], [], null, [], true, false,
+            null)
         .With(request);
 
     /// <summary>These settings with what a request changes.</summary>

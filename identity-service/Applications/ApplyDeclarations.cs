@@ -13,8 +13,8 @@ namespace AuthMesh.Identity.Applications;
 /// replica applied it. One transaction applies all of it, or nothing.
 /// </summary>
 internal sealed partial class ApplyDeclarations(
-    IdentityDb db, StoreApplication store, IOptions<ApplicationOptions> options, IOptions<TokenOptions> tokens, IHostEnvironment environment,
-    TimeProvider clock, SecurityEvents events, ILogger<ApplyDeclarations> logger)
+    IdentityDb db, StoreApplication store, IOptions<ApplicationOptions> options, IOptions<TokenOptions> tokens,
+    IHostEnvironment environment, TimeProvider clock, SecurityEvents events, ILogger<ApplyDeclarations> logger)
 {
     // The row of the version decides, and stays locked until the commit. It is needed besides the rows of the applications, because a file
     // may declare none.
@@ -103,7 +103,8 @@ internal sealed partial class ApplyDeclarations(
                     written.Add(SecurityEvent.ApplicationChanged(adminId: null, id, changes));
                 }
             }
-            else if (await store.AddAsync(id, declared.ClientId, declared.Settings, declared.IsDisabled, declarations.Version, cancellationToken))
+            else if (await store.AddAsync(
+                id, declared.ClientId, declared.Settings, declared.IsDisabled, declarations.Version, cancellationToken))
             {
                 written.Add(SecurityEvent.ApplicationCreated(adminId: null, id));
             }
@@ -114,7 +115,8 @@ internal sealed partial class ApplyDeclarations(
 
             await db.Database.ExecuteSqlRawAsync(
                 StoreSecrets,
-                [new NpgsqlParameter("application", id), new NpgsqlParameter("hashes", declared.SecretHashes.ToArray())], cancellationToken);
+                [new NpgsqlParameter("application", id), new NpgsqlParameter("hashes", declared.SecretHashes.ToArray())],
+                cancellationToken);
         }
 
         return written;

@@ -36,8 +36,8 @@ public sealed record ClientKeySet(IReadOnlyList<ClientKey?>? Keys = null)
             || !Keys.All(key => key!.Kid is { Length: >= 1 and <= LongestKeyId } id && id.All(c => c is > ' ' and <= '~'))
             || Keys.Select(key => key!.Kid).Distinct(StringComparer.Ordinal).Count() != Keys.Count)
         {
-            return $"must be {{\"keys\":[…]}} with 1 to {Most} public keys, each with a kid of its own of 1 to {LongestKeyId} visible ASCII "
-                + "characters";
+            return $"must be {{\"keys\":[…]}} with 1 to {Most} public keys, each with a kid of its own of 1 to {LongestKeyId} visible "
+                + "ASCII characters";
         }
 
         return Keys.Select(key => key!.FindFault()).FirstOrDefault(fault => fault is not null);

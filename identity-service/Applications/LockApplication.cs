@@ -25,7 +25,8 @@ internal sealed class LockApplication(IdentityDb db, IOptions<AdminOptions> opti
     public static readonly Failure
         NotFound = new(StatusCodes.Status404NotFound, "application_not_found", "There is no such application"),
         Declared = new(
-            StatusCodes.Status409Conflict, "declared_application", "A file of the identity service declares this application: change it there");
+            StatusCodes.Status409Conflict, "declared_application",
+            "A file of the identity service declares this application: change it there");
 
     private const string Columns =
         """
@@ -80,7 +81,7 @@ internal sealed class LockApplication(IdentityDb db, IOptions<AdminOptions> opti
         };
     }
 
-    /// <summary>Locks the applications with these names, and all that the file declared before. It is for the file, so nobody is asked.</summary>
+    /// <summary>Locks the applications with these names, and all that the file declared before. No caller is checked.</summary>
     public static async Task<IReadOnlyList<LockedApplication>> RunForFileAsync(
         IdentityDb db, string[] clientIds, CancellationToken cancellationToken) =>
         [.. (await db.Database.SqlQueryRaw<Row>(LockDeclared, new NpgsqlParameter("client_ids", clientIds)).ToListAsync(cancellationToken))

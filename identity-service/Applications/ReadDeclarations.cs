@@ -15,7 +15,9 @@ internal sealed record Declarations(int Version, byte[] Digest, IReadOnlyList<De
 /// <param name="SecretHashes">SHA-256 of each secret.</param>
 internal sealed record Declaration(string ClientId, ApplicationSettings Settings, bool IsDisabled, IReadOnlyList<byte[]> SecretHashes);
 
-/// <summary>Reads the file that declares applications, by the rules for requests. It finds every fault, so that one start shows them all.</summary>
+/// <summary>
+/// Reads the file that declares applications, by the rules for requests. It finds every fault, so that one start shows them all.
+/// </summary>
 internal static class ReadDeclarations
 {
     private const int MostSecrets = 2;
@@ -46,7 +48,9 @@ internal static class ReadDeclarations
 
         var problems = new List<string>();
         Unless(file?.Version is >= 1, "version must be a whole number from 1, greater than that of the file before");
-        Unless(file?.Applications is { Count: <= CreateApplication.Most }, $"applications must be an array of at most {CreateApplication.Most}");
+        Unless(
+            file?.Applications is { Count: <= CreateApplication.Most },
+            $"applications must be an array of at most {CreateApplication.Most}");
         List<Declaration> declarations = [];
         foreach (var (i, application) in (file?.Applications ?? []).Index())
         {

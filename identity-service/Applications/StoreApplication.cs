@@ -45,7 +45,8 @@ internal sealed class StoreApplication(IdentityDb db)
     /// <param name="cancellationToken">Cancels the statement.</param>
     /// <returns>Whether the client_id was free.</returns>
     public async Task<bool> AddAsync(
-        Guid id, string clientId, ApplicationSettings settings, bool isDisabled, int? declaredVersion, CancellationToken cancellationToken) =>
+        Guid id, string clientId, ApplicationSettings settings, bool isDisabled, int? declaredVersion,
+        CancellationToken cancellationToken) =>
         await db.Database.ExecuteSqlRawAsync(
             Insert, [.. ParametersOf(id, settings, isDisabled, declaredVersion), new NpgsqlParameter("client_id", clientId)],
             cancellationToken) > 0;
@@ -61,7 +62,8 @@ internal sealed class StoreApplication(IdentityDb db)
         CancellationToken cancellationToken)
     {
         await db.Database.ExecuteSqlRawAsync(
-            Change, ParametersOf(application.Id, settings, isDisabled, declaredVersion).Where(parameter => parameter.ParameterName != "kind"),
+            Change,
+            ParametersOf(application.Id, settings, isDisabled, declaredVersion).Where(parameter => parameter.ParameterName != "kind"),
             cancellationToken);
         if (isDisabled || settings.TakesAwayFrom(application.Settings))
         {
@@ -77,7 +79,8 @@ internal sealed class StoreApplication(IdentityDb db)
     }
 
     /// <summary>
-    /// Ends the tokens of a locked application. The triggers <c>application_epoch_raised</c> and <c>session_ended</c> notify every verifier.
+    /// Ends the tokens of a locked application. The triggers <c>application_epoch_raised</c> and <c>session_ended</c> notify every
+    /// verifier.
     /// </summary>
     public Task EndTokensAsync(Guid id, CancellationToken cancellationToken) =>
         db.Database.ExecuteSqlRawAsync(End, [new NpgsqlParameter("id", id)], cancellationToken);

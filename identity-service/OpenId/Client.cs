@@ -68,9 +68,8 @@ internal sealed class Clients(Primary database)
     {
         await using var command = database.CreateCommand(FindWithKeys);
         command.Parameters.AddWithValue("client_id", clientId);
-        return await command.ReadCommittedRowAsync(row => Tuple.Create(Read(row), row.GetString(12)), cancellationToken) is var (client, keys)
-            ? (client, ClientKeySet.Parse(keys)!)
-            : null;
+        var found = await command.ReadCommittedRowAsync(row => Tuple.Create(Read(row), row.GetString(12)), cancellationToken);
+        return found is var (client, keys) ? (client, ClientKeySet.Parse(keys)!) : null;
     }
 
     private static Client Read(NpgsqlDataReader row) => new(

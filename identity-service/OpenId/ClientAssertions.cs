@@ -37,8 +37,8 @@ internal sealed partial class ClientAssertions(
     // Somebody else's key may have the same kid, and a cached verifier would outlive the key's removal.
     private static readonly CryptoProviderFactory Uncached = new() { CacheSignatureProviders = false };
 
-    // One statement decides, on all replicas: the assertion counts if this is its first use, and if the application is still enabled and has
-    // the key. A row stays until no clock accepts the assertion any more.
+    // One statement decides, on all replicas: the assertion counts if this is its first use, and if the application is still enabled and
+    // has the key. A row stays until no clock accepts the assertion any more.
     private const string Use =
         """
         INSERT INTO used_assertions (application_id, id_hash, expires_at)
@@ -145,7 +145,8 @@ internal sealed partial class ClientAssertions(
             using var members = TokenShape.ReadObject(headerJson);
             // An extension that a header names as critical is one that nobody here knows (RFC 7515 §4.1.11).
             return members is not null && !members.RootElement.TryGetProperty("crit", out _)
-                && (!members.RootElement.TryGetProperty("typ", out var typ) || Types.Contains(AccessTokenClaim.ReadText(typ), StringComparer.OrdinalIgnoreCase))
+                && (!members.RootElement.TryGetProperty("typ", out var type)
+                    || Types.Contains(AccessTokenClaim.ReadText(type), StringComparer.OrdinalIgnoreCase))
                 && TextOf(members, "kid") is { } keyId && TextOf(members, "alg") is { } algorithm
                 && TokenShape.ReadObject(payloadJson) is { } claims
                     ? new Assertion(keyId, algorithm, claims)

@@ -61,7 +61,9 @@ internal sealed record ClientCredential(string? ClientId, string? Secret, string
     private static bool IsValue(string text) => text.Length <= LongestPart && !text.Contains('\0', StringComparison.Ordinal);
 }
 
-/// <summary>Authenticates the application that calls an endpoint of the protocol. One that keeps neither secret nor key only names itself.</summary>
+/// <summary>
+/// Authenticates the application that calls an endpoint of the protocol. One that keeps neither secret nor key only names itself.
+/// </summary>
 internal sealed class ClientAuthentication(Clients clients, ClientAssertions assertions)
 {
     /// <returns>The application, or the refusal.</returns>

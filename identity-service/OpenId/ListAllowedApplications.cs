@@ -25,7 +25,9 @@ public sealed record AllowedApplicationResponse(
     [property: JsonPropertyName("last_used_at")] DateTimeOffset? LastUsedAt,
     int Sessions, bool Offline);
 
-/// <summary>Lists the applications that may act for the caller, by name: those that the caller allowed, and those with a live session.</summary>
+/// <summary>
+/// Lists the applications that may act for the caller, by name: those that the caller allowed, and those with a live session.
+/// </summary>
 internal sealed class ListAllowedApplications(IdentityDb db)
 {
     private const string Find =
@@ -66,8 +68,8 @@ internal sealed class ListAllowedApplications(IdentityDb db)
                 row.Id!.Value, row.ClientId!, row.Name!, row.Scopes!, row.FirstParty!.Value, row.GrantedAt!.Value, row.LastUsedAt,
                 row.Sessions!.Value, row.Offline!.Value))];
         return TypedResults.Ok(new AllowedApplicationsResponse(
-            "success",
-            applications.Count == 1 ? "1 application may act for you" : $"{applications.Count} applications may act for you", applications));
+            "success", applications.Count == 1 ? "1 application may act for you" : $"{applications.Count} applications may act for you",
+            applications));
     }
 
     private sealed record Row(

@@ -46,8 +46,9 @@ internal static class PushedRequests
             return wrong;
         }
 
-        // Basic names the client, too.
-        var query = $"client_id={Uri.EscapeDataString(client.ClientId)}&{parameters.ToQuery(["client_id", .. ClientCredential.Parameters])}";
+        // Basic and an assertion name the client, too.
+        var query = $"client_id={Uri.EscapeDataString(client.ClientId)}&"
+            + parameters.ToQuery(["client_id", .. ClientCredential.Parameters]);
         var requestUri = await storedRequests.PushAsync(client, query, isPushed: true, cancellationToken);
         return TypedResults.Created((string?)null, new PushedResponse(requestUri, (int)StoredRequests.Lifetime.TotalSeconds));
     }

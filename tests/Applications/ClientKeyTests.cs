@@ -60,7 +60,8 @@ public sealed class ClientKeyTests(ProductionMesh mesh)
     {
         foreach (var key in (AssertionKey[])[Ec, Rsa])
         {
-            (await CreateAsync("service", Set(With(key, (member, "AQAB"))))).AssertError(400, "invalid_request", fields: $"jwks.keys[0].{member}");
+            (await CreateAsync("service", Set(With(key, (member, "AQAB")))))
+                .AssertError(400, "invalid_request", fields: $"jwks.keys[0].{member}");
         }
     }
 
@@ -99,7 +100,10 @@ public sealed class ClientKeyTests(ProductionMesh mesh)
     public void A_stored_set_equals_the_one_that_was_given()
     {
         var set = new ClientKeySet([new ClientKey("EC", "a", Crv: "P-256", X: "x", Y: "y"), new ClientKey("RSA", "b", N: "n", E: "AQAB")]);
-        var reordered = """{"keys": [{"x": "x", "y": "y", "crv": "P-256", "kid": "a", "kty": "EC"}, {"e": "AQAB", "n": "n", "kid": "b", "kty": "RSA"}]}""";
+        const string reordered =
+            """
+            {"keys": [{"y": "y", "x": "x", "crv": "P-256", "kid": "a", "kty": "EC"}, {"e": "AQAB", "n": "n", "kid": "b", "kty": "RSA"}]}
+            """;
 
         Assert.Equal(set.ToText(), ClientKeySet.Parse(reordered)!.ToText());
     }

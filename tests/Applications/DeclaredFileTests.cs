@@ -75,19 +75,22 @@ public sealed class DeclaredFileTests(ProductionMesh mesh)
             job["scopes"] = List("orders.read");
             job["secrets"] = new JsonArray(new JsonObject { ["sha256"] = Sha256 });
             await WriteAsync(own, 3, job, signer);
-            var shared = await own.Database.ScalarAsync<string>("SELECT string_agg(id::text, ',') FROM application_secrets WHERE hash = decode($1, 'hex')", Sha256);
+            const string ids = "SELECT string_agg(id::text, ',') FROM application_secrets WHERE hash = decode($1, 'hex')";
+            var shared = await own.Database.ScalarAsync<string>(ids, Sha256);
             await using (var second = await StartAsync(own))
             {
                 Assert.Equal(
-                    [$"{mine.ClientId} service False False 1", "job service True False 1", "shop spa False True 0", "signer service True False 0"],
+                    [
+                        $"{mine.ClientId} service False False 1", "job service True False 1", "shop spa False True 0",
+                        "signer service True False 0",
+                    ],
                     (await ListAsync(identity, admin)).Select(Describe));
                 Assert.True(await own.Database.IsRevokedAsync(new(token))); // other scopes
                 (await identity.TokenAsync(new MadeApplication(Guid.Empty, "job", Secret, Guid.Empty)))
                     .AssertProtocolError(401, "invalid_client");
                 Assert.Equal("orders.read", (await identity.TokenAsync(
                     new MadeApplication(Guid.Empty, "job", "another-" + Secret, Guid.Empty))).Member("scope"));
-                Assert.Equal(shared, await own.Database.ScalarAsync<string>(
-                    "SELECT string_agg(id::text, ',') FROM application_secrets WHERE hash = decode($1, 'hex')", Sha256)); // the same row
+                Assert.Equal(shared, await own.Database.ScalarAsync<string>(ids, Sha256)); // the same row
                 Assert.Contains("application_changed", second.Output, StringComparison.Ordinal);
 
                 // 5. The disabled one belongs to the admins now.
@@ -123,7 +126,10 @@ public sealed class DeclaredFileTests(ProductionMesh mesh)
             await using (var empty = await StartAsync(own))
             {
                 Assert.Equal(
-                    [$"{mine.ClientId} service False False 1", "job service False True 1", "shop spa False False 0", "signer service False True 0"],
+                    [
+                        $"{mine.ClientId} service False False 1", "job service False True 1", "shop spa False False 0",
+                        "signer service False True 0",
+                    ],
                     (await ListAsync(identity, admin)).Select(Describe));
             }
 
@@ -188,7 +194,8 @@ public sealed class DeclaredFileTests(ProductionMesh mesh)
     {
         await using var own = await OwnDatabase.CreateAsync(mesh);
         await WriteAsync(
-            own, 0, new() { ["client_id"] = "A B", ["kind"] = "robot" }, new() { ["client_id"] = "job", ["scopes"] = List(), ["grants"] = List("implicit") });
+            own, 0, new() { ["client_id"] = "A B", ["kind"] = "robot" },
+            new() { ["client_id"] = "job", ["scopes"] = List(), ["grants"] = List("implicit") });
 
         var refused = await own.RunAsync("Production");
 
@@ -300,7 +307,10 @@ public sealed class DeclaredFileTests(ProductionMesh mesh)
 
         Assert.Equal(
             "first disabled, second", await own.Database.ScalarAsync<string>(
-                "SELECT string_agg(client_id || CASE WHEN disabled_at IS NULL THEN '' ELSE ' disabled' END, ', ' ORDER BY client_id) FROM applications"));
+                """
+                SELECT string_agg(client_id || CASE WHEN disabled_at IS NULL THEN '' ELSE ' disabled' END, ', ' ORDER BY client_id)
+                FROM applications
+                """));
         foreach (var service in services)
         {
             await service.DisposeAsync();

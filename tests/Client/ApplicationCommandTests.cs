@@ -74,10 +74,11 @@ public sealed class ApplicationCommandTests(ProductionMesh mesh) : IDisposable
 
         // 2. Every setting of a site, which authenticates by a key.
         created = await RunAsync(
-            "create", site, "--kind", "web", "--scope", "openid", "--scope", "offline_access", "--redirect-uri", "https://a.example/callback",
-            "--redirect-uri", "https://b.example/callback", "--post-logout-redirect-uri", "https://a.example/", "--grant",
-            "authorization_code", "--grant", "refresh_token", "--audience", "https://api.example", "--backchannel-logout-uri",
-            "https://a.example/logout", "--require-pushed-requests", "--jwks", keys);
+            "create", site, "--kind", "web", "--scope", "openid", "--scope", "offline_access",
+            "--redirect-uri", "https://a.example/callback", "--redirect-uri", "https://b.example/callback",
+            "--post-logout-redirect-uri", "https://a.example/", "--grant", "authorization_code", "--grant", "refresh_token",
+            "--audience", "https://api.example", "--backchannel-logout-uri", "https://a.example/logout", "--require-pushed-requests",
+            "--jwks", keys);
         Assert.Equal((0, $"Application {site} created\n", ""), (created.ExitCode, created.Output, created.Errors));
         var shown = (await RunAsync("show", site)).Output.Split('\n').ToList();
         string[] lines =
@@ -105,8 +106,8 @@ public sealed class ApplicationCommandTests(ProductionMesh mesh) : IDisposable
 
         // 4. Clearing.
         Assert.Equal($"Application {site} changed\n", (await RunAsync(
-            "change", site, "--clear", "post-logout-redirect-uri", "--clear", "backchannel-logout-uri", "--clear", "audience", "--clear", "jwks",
-            "--clear", "first-party", "--clear", "no-consent", "--clear", "require-pushed-requests")).Output);
+            "change", site, "--clear", "post-logout-redirect-uri", "--clear", "backchannel-logout-uri", "--clear", "audience",
+            "--clear", "jwks", "--clear", "first-party", "--clear", "no-consent", "--clear", "require-pushed-requests")).Output);
         shown = [.. (await RunAsync("show", site)).Output.Split('\n')];
         Assert.Contains("kind           web", shown);
         Assert.Contains("consent        asked", shown);

@@ -115,7 +115,8 @@ public sealed class PruneTests(ProductionMesh mesh) : IAsyncLifetime
     {
         await database.ExecuteAsync(
             """
-            INSERT INTO applications (id, client_id, name, scopes, created_at) VALUES ('00000000-0000-0000-0000-000000000002', 'app', '', '{a}', now());
+            INSERT INTO applications (id, client_id, name, scopes, created_at)
+            VALUES ('00000000-0000-0000-0000-000000000002', 'app', '', '{a}', now());
             INSERT INTO used_assertions (application_id, id_hash, expires_at)
             SELECT '00000000-0000-0000-0000-000000000002', sha256(i::text::bytea),
                 now() - CASE WHEN i > 2500 THEN interval '59 minutes' ELSE interval '61 minutes' END

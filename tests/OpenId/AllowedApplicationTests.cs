@@ -16,7 +16,8 @@ public sealed class AllowedApplicationTests(ProductionMesh mesh)
     public async Task A_user_sees_what_was_allowed_and_what_has_a_session()
     {
         var admin = await mesh.AdminTokenAsync();
-        var (asking, silent) = (await AddAskingAsync("Bookshop"), await mesh.Gateway.AddClientAsync(admin, settings: new { name = "Calendar" }));
+        var asking = await AddAskingAsync("Bookshop");
+        var silent = await mesh.Gateway.AddClientAsync(admin, settings: new { name = "Calendar" });
         await mesh.Gateway.AddClientAsync(admin); // nobody used it
         var (visitor, user) = await SignUpAsync();
         Assert.Equal(("0 applications may act for you", 0), await ListAsync(user.Token));
@@ -36,7 +37,8 @@ public sealed class AllowedApplicationTests(ProductionMesh mesh)
             $"{asking.Id} {asking.ClientId} Bookshop [\"openid\",\"orders.read\"] False 0 False", Describe(listed[0]));
         Assert.Equal(JsonValueKind.Null, listed[0].GetProperty("last_used_at").ValueKind);
         Assert.Equal(
-            $"{silent.Id} {silent.ClientId} Calendar [\"mesh\",\"offline_access\",\"openid\",\"profile\"] True 2 True", Describe(listed[1]));
+            $"{silent.Id} {silent.ClientId} Calendar [\"mesh\",\"offline_access\",\"openid\",\"profile\"] True 2 True",
+            Describe(listed[1]));
         Assert.InRange(
             listed[1].GetProperty("granted_at").GetDateTimeOffset(), TimeProvider.System.GetUtcNow().AddMinutes(-5),
             listed[1].GetProperty("last_used_at").GetDateTimeOffset());

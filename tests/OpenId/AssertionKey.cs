@@ -7,7 +7,9 @@ using AuthMesh.Tests.Harness;
 
 namespace AuthMesh.Tests.OpenId;
 
-/// <summary>A key pair of an application, and what it signs. Everything can be changed, so that a test can send what no library writes.</summary>
+/// <summary>
+/// A key pair of an application, and what it signs. Everything can be changed, so that a test can send what no library writes.
+/// </summary>
 public sealed class AssertionKey(AsymmetricAlgorithm pair, string algorithm, string id) : IDisposable
 {
     public static AssertionKey Ec(string id = "key-1") => new(ECDsa.Create(ECCurve.NamedCurves.nistP256), "ES256", id);

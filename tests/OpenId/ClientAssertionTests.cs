@@ -103,7 +103,8 @@ public sealed class ClientAssertionTests(ProductionMesh mesh)
             claims["jti"] = "another";
             return $"{parts[0]}.{AssertionKey.Encode(Encoding.UTF8.GetBytes(Text(claims)))}.{parts[2]}";
         },
-        ["an issuer twice"] = (key, claims) => key.Sign(Header(), Text(claims).Replace("{", "{\"iss\":\"somebody\",", StringComparison.Ordinal)),
+        ["an issuer twice"] = (key, claims) => key.Sign(
+            Header(), Text(claims).Replace("{", "{\"iss\":\"somebody\",", StringComparison.Ordinal)),
         ["a kid twice"] = (key, claims) => key.Sign(Header().Replace("{", "{\"kid\":\"key-2\",", StringComparison.Ordinal), Text(claims)),
         ["two parts"] = (key, claims) => string.Join('.', key.Sign(claims).Split('.')[..2]),
         ["five parts"] = (key, claims) => key.Sign(claims) + ".a.b",
@@ -133,7 +134,10 @@ public sealed class ClientAssertionTests(ProductionMesh mesh)
     }
 
     public static TheoryData<string> Tolerated =>
-        ["no iat", "a clock behind", "a clock ahead", "an expiry with a fraction", "no typ", "the type of an assertion", "more members", "a long jti"];
+    [
+        "no iat", "a clock behind", "a clock ahead", "an expiry with a fraction", "no typ", "the type of an assertion", "more members",
+        "a long jti",
+    ];
 
     [Theory]
     [MemberData(nameof(Tolerated))]
@@ -152,7 +156,7 @@ public sealed class ClientAssertionTests(ProductionMesh mesh)
             "no typ" => key.Sign(claims, ("typ", null)),
             "the type of an assertion" => key.Sign(claims, ("typ", "client-authentication+jwt")),
             "more members" => key.Sign(
-                new Dictionary<string, object?>(claims) { ["custom"] = new { a = 1 } }, ("x5t", "abc"), ("jku", "https://elsewhere.example")),
+                new Dictionary<string, object?>(claims) { ["custom"] = new { a = 1 } }, ("x5t", "abc"), ("jku", "https://away.example")),
             _ => Claim("jti", new string('x', 1000))(key, claims),
         };
 
@@ -172,7 +176,8 @@ public sealed class ClientAssertionTests(ProductionMesh mesh)
 
         Assert.Equal(200, (await GrantAsync(assertion)).Status);
         (await GrantAsync(assertion)).AssertProtocolError(401, "invalid_client");
-        (await mesh.Gateway.FormAsync("/introspect", [("token", "x"), .. AssertionKey.Form(assertion)])).AssertProtocolError(401, "invalid_client");
+        (await mesh.Gateway.FormAsync("/introspect", [("token", "x"), .. AssertionKey.Form(assertion)]))
+            .AssertProtocolError(401, "invalid_client");
         claims["iat"] = AssertionKey.Now; // signed anew, with the same jti
         (await GrantAsync(key.Sign(claims))).AssertProtocolError(401, "invalid_client");
 
@@ -207,8 +212,8 @@ public sealed class ClientAssertionTests(ProductionMesh mesh)
         var both = new FormUrlEncodedContent(AssertionKey.Form(assertion.Item2).Append(("grant_type", "client_credentials"))
             .Select(field => KeyValuePair.Create(field.Item1, field.Item2)));
         var answer = await mesh.Gateway.SendAsync(
-            HttpMethod.Post, "/token", both,
-            request => request.Headers.Authorization = new("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"{clientId}:{secret}"))));
+            HttpMethod.Post, "/token", both, request => request.Headers.Authorization = new(
+                "Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"{clientId}:{secret}"))));
         answer.AssertProtocolError(400, "invalid_request");
         (await GrantAsync(assertion.Item2, ("client_id", "another"))).AssertProtocolError(401, "invalid_client");
 
