@@ -24,6 +24,8 @@ namespace AuthMesh.Identity;
 [JsonSerializable(typeof(ApplicationsResponse))]
 [JsonSerializable(typeof(SecretResponse))]
 [JsonSerializable(typeof(AddSecretResponse))]
+[JsonSerializable(typeof(AllowedApplicationsResponse))]
+[JsonSerializable(typeof(AllowedApplicationResponse))]
 [JsonSerializable(typeof(TokenResponse))]
 [JsonSerializable(typeof(PushedResponse))]
 [JsonSerializable(typeof(UserInfoResponse))]

@@ -1,6 +1,7 @@
 using AuthMesh.Identity.Accounts;
 using AuthMesh.Identity.Admin;
 using AuthMesh.Identity.ApiKeys;
+using AuthMesh.Identity.Applications;
 using AuthMesh.Identity.Keys;
 using AuthMesh.Identity.Mail;
 using AuthMesh.Identity.Operator;
@@ -32,6 +33,8 @@ public sealed class IdentityOptions : MasterKeyOptions
     public AdminOptions Admins { get; set; } = new();
 
     public ApiKeyOptions ApiKeys { get; set; } = new();
+
+    public ApplicationOptions Applications { get; set; } = new();
 
     public DatabaseOptions Database { get; set; } = new();
 
@@ -74,6 +77,7 @@ internal sealed class IdentityOptionsValidator(IHostEnvironment environment, Dat
 
         options.CheckMasterKeys(problems, isDevelopment);
         options.ApiKeys.Check(problems);
+        options.Applications.Check(problems, options.Tokens, isDevelopment);
         options.Keys.Check(problems);
         options.Hashing.Check(problems);
         options.SecondFactor.Check(problems);
@@ -119,6 +123,7 @@ internal static class IdentitySettings
             .AddPart(options => options.Accounts)
             .AddPart(options => options.Admins)
             .AddPart(options => options.ApiKeys)
+            .AddPart(options => options.Applications)
             .AddPart(options => options.Database)
             .AddPart(options => options.FirstAdmin)
             .AddPart(options => options.Hashing)

@@ -36,6 +36,11 @@ internal static class ShowUser
         invocation.Output.Line($"created   {ShownTime.Of(user.CreatedAt)}");
         invocation.Output.Line(
             $"sessions  {user.Sessions}{(user.LastUsedAt is { } lastUsed ? $", last used {ShownTime.Of(lastUsed)}" : "")}");
+        if (user.ApplicationSessions > 0)
+        {
+            invocation.Output.Line($"at applications  {user.ApplicationSessions}");
+        }
+
         return ExitCode.Ok;
     }
 }

@@ -2,7 +2,8 @@ namespace AuthMesh.Client.Users;
 
 internal sealed record ListedUser(
     string Id, string Username, string Role, bool Disabled, DateTimeOffset CreatedAt, int Sessions,
-    DateTimeOffset? DisabledAt = null, DateTimeOffset? LastUsedAt = null, bool Demo = false, string? Email = null);
+    DateTimeOffset? DisabledAt = null, DateTimeOffset? LastUsedAt = null, bool Demo = false, string? Email = null,
+    int ApplicationSessions = 0);
 
 internal sealed record UsersAnswer(IReadOnlyList<ListedUser?> Users, string? Next = null);
 

@@ -20,8 +20,10 @@ namespace AuthMesh.Identity.Applications;
 /// <param name="Audiences">For which audiences it may ask, beside the mesh itself.</param>
 /// <param name="RequireConsent">Whether users are asked before it acts for them.</param>
 /// <param name="RequirePushedRequests">Whether it must push its authorization requests.</param>
+/// <param name="Jwks">The keys by which it authenticates; null if it has none.</param>
+/// <param name="Declared">Whether a file declares it: see <see cref="ApplicationOptions.File"/>. Then no request changes it.</param>
 /// <param name="Disabled">Whether it gets no tokens.</param>
-/// <param name="CreatedAt">When an admin created it.</param>
+/// <param name="CreatedAt">When an admin or the file created it.</param>
 /// <param name="LastUsedAt">When it last got a token, to the minute; null if it has no session.</param>
 /// <param name="Secrets">Its secrets, oldest first.</param>
 public sealed record ApplicationResponse(
@@ -33,7 +35,7 @@ public sealed record ApplicationResponse(
     IReadOnlyList<string> Audiences,
     [property: JsonPropertyName("require_consent")] bool RequireConsent,
     [property: JsonPropertyName("require_pushed_requests")] bool RequirePushedRequests,
-    bool Disabled,
+    ClientKeySet? Jwks, bool Declared, bool Disabled,
     [property: JsonPropertyName("created_at")] DateTimeOffset CreatedAt,
     [property: JsonPropertyName("last_used_at")] DateTimeOffset? LastUsedAt, IReadOnlyList<SecretResponse> Secrets);
 
@@ -49,7 +51,8 @@ internal static class ApplicationRows
             a.grants AS "Grants", a.scopes AS "Scopes", a.redirect_uris AS "RedirectUris",
             a.post_logout_redirect_uris AS "PostLogoutRedirectUris", a.backchannel_logout_uri AS "BackchannelLogoutUri",
             a.audiences AS "Audiences", a.require_consent AS "RequireConsent", a.require_pushed_requests AS "RequirePushedRequests",
-            a.disabled_at IS NOT NULL AS "Disabled", a.created_at AS "CreatedAt",
+            a.jwks::text AS "Jwks", a.declared_version IS NOT NULL AS "Declared", a.disabled_at IS NOT NULL AS "Disabled",
+            a.created_at AS "CreatedAt",
             (SELECT max(s.last_used_at) FROM sessions s WHERE s.application_id = a.id AND s.ended_at IS NULL) AS "LastUsedAt"
         """;
 
@@ -88,11 +91,11 @@ internal static class ApplicationRows
     private sealed record Row(
         Guid Id, string ClientId, string Kind, string Name, bool FirstParty, string[] Grants, string[] Scopes, string[] RedirectUris,
         string[] PostLogoutRedirectUris, string? BackchannelLogoutUri, string[] Audiences, bool RequireConsent, bool RequirePushedRequests,
-        bool Disabled, DateTimeOffset CreatedAt, DateTimeOffset? LastUsedAt)
+        string? Jwks, bool Declared, bool Disabled, DateTimeOffset CreatedAt, DateTimeOffset? LastUsedAt)
     {
         public ApplicationResponse With(IEnumerable<SecretResponse> secrets) => new(
             Id, ClientId, Kind, Name, FirstParty, Grants, Scopes, RedirectUris, PostLogoutRedirectUris, BackchannelLogoutUri, Audiences,
-            RequireConsent, RequirePushedRequests, Disabled, CreatedAt, LastUsedAt, [.. secrets]);
+            RequireConsent, RequirePushedRequests, ClientKeySet.Parse(Jwks), Declared, Disabled, CreatedAt, LastUsedAt, [.. secrets]);
     }
 
     private sealed record SecretRow(Guid Id, Guid ApplicationId, DateTimeOffset CreatedAt);

@@ -16,6 +16,7 @@ namespace AuthMesh.Identity.Applications;
 /// <param name="Audiences">For which audiences it may ask, beside the mesh itself.</param>
 /// <param name="RequireConsent">Whether users are asked before it acts for them. True unless given.</param>
 /// <param name="RequirePushedRequests">Whether it must push its authorization requests (RFC 9126). False unless given.</param>
+/// <param name="Jwks">The keys by which it authenticates (RFC 7523 §2.2). A set without keys removes them.</param>
 public record ApplicationSettingsRequest(
     string? Name = null,
     [property: JsonPropertyName("first_party")] bool? FirstParty = null,
@@ -26,12 +27,13 @@ public record ApplicationSettingsRequest(
     [property: JsonPropertyName("backchannel_logout_uri")] string? BackchannelLogoutUri = null,
     IReadOnlyList<string>? Audiences = null,
     [property: JsonPropertyName("require_consent")] bool? RequireConsent = null,
-    [property: JsonPropertyName("require_pushed_requests")] bool? RequirePushedRequests = null);
+    [property: JsonPropertyName("require_pushed_requests")] bool? RequirePushedRequests = null,
+    ClientKeySet? Jwks = null);
 
 /// <summary>The complete settings of one application, stored or about to be.</summary>
 internal sealed record ApplicationSettings(
     string Kind, string Name, bool IsFirstParty, string[] Grants, string[] Scopes, string[] RedirectUris, string[] PostLogoutRedirectUris,
-    string? BackchannelLogoutUri, string[] Audiences, bool RequireConsent, bool RequirePushedRequests)
+    string? BackchannelLogoutUri, string[] Audiences, bool RequireConsent, bool RequirePushedRequests, ClientKeySet? Keys)
 {
     /// <summary>For an INSERT or UPDATE with these parameters.</summary>
     public NpgsqlParameter[] Parameters =>
@@ -40,12 +42,14 @@ internal sealed record ApplicationSettings(
         new("redirect_uris", RedirectUris), new("post_logout_redirect_uris", PostLogoutRedirectUris),
         new("backchannel_logout_uri", NpgsqlTypes.NpgsqlDbType.Text) { Value = (object?)BackchannelLogoutUri ?? DBNull.Value },
         new("audiences", Audiences), new("require_consent", RequireConsent), new("require_pushed_requests", RequirePushedRequests),
+        ClientKeySet.ParameterOf(Keys),
     ];
 
     /// <summary>The settings of a new application.</summary>
     public static ApplicationSettings New(string kind, string clientId, ApplicationSettingsRequest request) =>
         new ApplicationSettings(
-            kind, clientId, false, [.. GrantsOf(kind).Where(grant => grant != GrantType.DeviceCode)], [], [], [], null, [], true, false)
+            kind, clientId, false, [.. GrantsOf(kind).Where(grant => grant != GrantType.DeviceCode)], [], [], [], null, [], true, false,
+            null)
         .With(request);
 
     /// <summary>These settings with what a request changes.</summary>
@@ -55,7 +59,8 @@ internal sealed record ApplicationSettings(
         request.PostLogoutRedirectUris?.ToArray() ?? PostLogoutRedirectUris,
         request.BackchannelLogoutUri switch { null => BackchannelLogoutUri, "" => null, var uri => uri },
         request.Audiences?.ToArray() ?? Audiences, request.RequireConsent ?? RequireConsent,
-        request.RequirePushedRequests ?? RequirePushedRequests);
+        request.RequirePushedRequests ?? RequirePushedRequests,
+        request.Jwks switch { null => Keys, { Keys: [] } => null, var keys => keys });
 
     /// <summary>The names of the settings that differ, for the log.</summary>
     public IEnumerable<string> FindDifferences(ApplicationSettings other)
@@ -68,6 +73,7 @@ internal sealed record ApplicationSettings(
             ("backchannel_logout_uri", BackchannelLogoutUri != other.BackchannelLogoutUri),
             ("audiences", Differ(Audiences, other.Audiences)), ("require_consent", RequireConsent != other.RequireConsent),
             ("require_pushed_requests", RequirePushedRequests != other.RequirePushedRequests),
+            ("jwks", Keys?.ToText() != other.Keys?.ToText()),
         ];
         return settings.Where(setting => setting.Differs).Select(setting => setting.Name);
     }
@@ -101,6 +107,7 @@ internal sealed record ApplicationSettings(
         CheckUris("redirect_uris", RedirectUris, isDevelopment, faults);
         CheckUris("post_logout_redirect_uris", PostLogoutRedirectUris, isDevelopment, faults);
         CheckRest(isDevelopment, faults);
+        CheckKeys(faults);
         return faults;
     }
 
@@ -165,6 +172,18 @@ internal sealed record ApplicationSettings(
         if (!RequireConsent && !IsFirstParty && Kind != ApplicationKind.Service)
         {
             faults["require_consent"] = ["must be true, unless first_party is true"];
+        }
+    }
+
+    private void CheckKeys(Dictionary<string, string[]> faults)
+    {
+        if (Keys is not null && !ApplicationKind.IsConfidential(Kind))
+        {
+            faults["jwks"] = ["must be absent: an application in a browser or on a device keeps no key"];
+        }
+        else if (Keys?.FindFault() is { } fault)
+        {
+            faults["jwks"] = [fault];
         }
     }
 

@@ -10,15 +10,21 @@ internal static class ApplicationsModule
 {
     public static readonly Module Instance = new("Applications")
     {
-        AddServices = services => services.AddScoped<LockApplication>().AddScoped<DemoApplication>().AddSingleton(
-            new PreparationStep(
-                (provider, cancellationToken) => provider.GetRequiredService<DemoApplication>().RunAsync(cancellationToken))),
+        AddServices = services => services
+            .AddScoped<LockApplication>().AddScoped<StoreApplication>().AddScoped<ApplyDeclarations>().AddScoped<DemoApplication>()
+            .AddSingleton(
+                new PreparationStep(
+                    (provider, cancellationToken) => provider.GetRequiredService<ApplyDeclarations>().RunAsync(cancellationToken)))
+            .AddSingleton(
+                new PreparationStep(
+                    (provider, cancellationToken) => provider.GetRequiredService<DemoApplication>().RunAsync(cancellationToken))),
         MapEndpoints = MapEndpoints,
         MapEntities = model =>
         {
             model.ApplyConfiguration<Application>(new ApplicationMapping()).ApplyConfiguration<ApplicationSecret>(new ApplicationMapping());
             model.Entity<Session>().HasOne<Application>().WithMany().HasForeignKey(s => s.ApplicationId).OnDelete(DeleteBehavior.Cascade);
         },
+        Settings = [typeof(ApplicationOptions)],
     };
 
     private static void MapEndpoints(IEndpointRouteBuilder app)

@@ -3,8 +3,6 @@ using AuthMesh.Identity.Platform;
 using AuthMesh.Identity.Platform.Database;
 using AuthMesh.Identity.Sessions;
 using Microsoft.AspNetCore.Http.HttpResults;
-using Microsoft.EntityFrameworkCore;
-using Npgsql;
 
 namespace AuthMesh.Identity.Applications;
 
@@ -16,21 +14,11 @@ public sealed record ChangeApplicationRequest(bool? Disabled = null) : Applicati
 /// </summary>
 internal static class ChangeApplication
 {
-    private const string Change =
-        """
-        UPDATE applications SET name = @name, is_first_party = @is_first_party, grants = @grants, scopes = @scopes,
-            redirect_uris = @redirect_uris, post_logout_redirect_uris = @post_logout_redirect_uris,
-            backchannel_logout_uri = @backchannel_logout_uri, audiences = @audiences, require_consent = @require_consent,
-            require_pushed_requests = @require_pushed_requests,
-            disabled_at = CASE WHEN @disabled THEN coalesce(disabled_at, now()) END
-        WHERE id = @id
-        """;
-
     public static void Map(IEndpointRouteBuilder applications) => applications.MapPatch("/{id}", HandleAsync);
 
     private static async Task<Results<Ok<ShowApplicationResponse>, Failure>> HandleAsync(
         string id, ChangeApplicationRequest request, HttpContext context, IdentityDb db, LockApplication lockApplication,
-        IHostEnvironment environment, SecurityEvents events, CancellationToken cancellationToken)
+        StoreApplication store, IHostEnvironment environment, SecurityEvents events, CancellationToken cancellationToken)
     {
         if (request == new ChangeApplicationRequest())
         {
@@ -50,31 +38,11 @@ internal static class ChangeApplication
             return CommonFailures.InvalidRequest(faults);
         }
 
-        var isDisabled = request.Disabled ?? application.IsDisabled;
-        await db.Database.ExecuteSqlRawAsync(
-            Change,
-            [
-                .. settings.Parameters.Where(parameter => parameter.ParameterName != "kind"),
-                new NpgsqlParameter("id", application.Id), new NpgsqlParameter("disabled", isDisabled),
-            ],
-            cancellationToken);
-        if (isDisabled || settings.TakesAwayFrom(application.Settings))
-        {
-            await lockApplication.EndTokensAsync(application.Id, cancellationToken);
-        }
-
+        var changes = await store.ChangeAsync(
+            application, settings, request.Disabled ?? application.IsDisabled, declaredVersion: null, cancellationToken);
         var changed = await ApplicationRows.ReadAsync(db, application.Id, cancellationToken);
         await transaction.CommitAsync(cancellationToken);
-        events.Write(
-            SecurityEvent.ApplicationChanged(
-                Caller.Of(context.User).UserId, application.Id,
-                string.Join(
-                    ", ", (string[])
-                    [
-                        .. isDisabled == application.IsDisabled ? [] : (string[])[isDisabled ? "disabled" : "enabled"],
-                        .. settings.FindDifferences(application.Settings),
-                    ])),
-            context);
+        events.Write(SecurityEvent.ApplicationChanged(Caller.Of(context.User).UserId, application.Id, changes), context);
         return TypedResults.Ok(new ShowApplicationResponse("success", $"Application {changed.ClientId} changed", changed));
     }
 }

@@ -1,10 +1,7 @@
 using AuthMesh.Access;
 using AuthMesh.Identity.Operator;
-using AuthMesh.Identity.Platform.Database;
 using AuthMesh.Identity.Sessions;
-using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
-using Npgsql;
 
 namespace AuthMesh.Identity.Applications;
 
@@ -12,7 +9,7 @@ namespace AuthMesh.Identity.Applications;
 /// The console client as an application, so that <c>authmesh login --web</c> works after the quick start. It exists where the demo users
 /// do. An application of that name stays as it is.
 /// </summary>
-internal sealed class DemoApplication(IdentityDb db, IOptions<DemoUserOptions> options, TimeProvider clock)
+internal sealed class DemoApplication(StoreApplication store, IOptions<DemoUserOptions> options, TimeProvider clock)
 {
     private const string ClientId = "authmesh-cli";
 
@@ -26,15 +23,8 @@ internal sealed class DemoApplication(IdentityDb db, IOptions<DemoUserOptions> o
     {
         if (options.Value.AreWanted)
         {
-            var now = clock.GetUtcNow();
-            await db.Database.ExecuteSqlRawAsync(
-                CreateApplication.Insert,
-                [
-                    .. Settings.Parameters.Select(parameter => parameter.Clone()), new NpgsqlParameter("id", Guid.CreateVersion7(now)),
-                    new NpgsqlParameter("client_id", ClientId), new NpgsqlParameter("secret", Guid.Empty),
-                    new NpgsqlParameter("hash", Array.Empty<byte>()), new NpgsqlParameter("is_confidential", false),
-                ],
-                cancellationToken);
+            await store.AddAsync(
+                Guid.CreateVersion7(clock.GetUtcNow()), ClientId, Settings, isDisabled: false, declaredVersion: null, cancellationToken);
         }
     }
 }

@@ -20,8 +20,8 @@ internal static class RemoveSecret
     public static void Map(IEndpointRouteBuilder applications) => applications.MapDelete("/{id}/secrets/{secretId}", HandleAsync);
 
     private static async Task<Results<Ok<MessageResponse>, Failure>> HandleAsync(
-        string id, string secretId, HttpContext context, IdentityDb db, LockApplication lockApplication, SecurityEvents events,
-        CancellationToken cancellationToken)
+        string id, string secretId, HttpContext context, IdentityDb db, LockApplication lockApplication, StoreApplication store,
+        SecurityEvents events, CancellationToken cancellationToken)
     {
         if (!TryReadLeaked(context.Request.Query, out var isLeaked))
         {
@@ -41,7 +41,7 @@ internal static class RemoveSecret
             [new NpgsqlParameter("id", parsed), new NpgsqlParameter("application", application.Id)], cancellationToken) > 0;
         if (isLeaked) // also if an admin removed the secret earlier and did not say that it leaked
         {
-            await lockApplication.EndTokensAsync(application.Id, cancellationToken);
+            await store.EndTokensAsync(application.Id, cancellationToken);
         }
 
         await transaction.CommitAsync(cancellationToken); // with the lock, it waits for what an earlier call removed on one host only

@@ -109,9 +109,9 @@ internal sealed class ReadAuthorizationRequest(IOptions<AuthMeshOptions> mesh)
             return OAuthError.RegistrationNotSupported;
         }
 
-        if (parameters["client_secret"] is not null)
+        if (Array.Exists(ClientCredential.Parameters, name => parameters[name] is not null))
         {
-            return CommonFailures.InvalidRequest("A secret must never pass through a browser. Replace it now");
+            return CommonFailures.InvalidRequest("A secret or an assertion must never pass through a browser. Replace it now");
         }
 
         if (parameters["response_type"] is not { } type)

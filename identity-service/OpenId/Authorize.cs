@@ -229,6 +229,7 @@ internal sealed class Authorize(
 
         // 4. The code.
         await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
+        await UserLock.TakeAsync(db, found.Id, cancellationToken); // the code sees a consent that is withdrawn just now
         if (taken is not null && !await storedRequests.FinishAsync(taken.Id, cancellationToken))
         {
             return Over; // answered in another window
@@ -236,7 +237,7 @@ internal sealed class Authorize(
 
         if (await issueCode.RunAsync(request, Caller.Of(user), cancellationToken) is not { } code)
         {
-            return Error("login_required", "The sign-in has just ended");
+            return Error("login_required", "The sign-in or the consent has just ended");
         }
 
         await transaction.CommitAsync(cancellationToken);

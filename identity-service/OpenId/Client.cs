@@ -44,15 +44,18 @@ internal sealed class Clients(Primary database)
 {
     private const string Columns =
         """
-        SELECT a.id, a.client_id, a.kind, a.name, a.is_first_party, a.grants, a.scopes, a.redirect_uris, a.post_logout_redirect_uris,
-            a.audiences, a.require_consent, a.require_pushed_requests
-        FROM applications a
+        a.id, a.client_id, a.kind, a.name, a.is_first_party, a.grants, a.scopes, a.redirect_uris, a.post_logout_redirect_uris, a.audiences,
+            a.require_consent, a.require_pushed_requests
         """;
 
-    private const string Find = $"{Columns} WHERE a.client_id = @client_id AND a.disabled_at IS NULL";
+    private const string IsNamed = "a.client_id = @client_id AND a.disabled_at IS NULL";
+
+    private const string Find = $"SELECT {Columns} FROM applications a WHERE {IsNamed}";
 
     private const string FindBySecret =
         $"{Find} AND EXISTS (SELECT FROM application_secrets k WHERE k.application_id = a.id AND k.hash = @hash)";
+
+    private const string FindWithKeys = $"SELECT {Columns}, a.jwks::text FROM applications a WHERE {IsNamed} AND a.jwks IS NOT NULL";
 
     /// <returns>The application; null if none has the name, or if it is disabled.</returns>
     public Task<Client?> FindAsync(string? clientId, CancellationToken cancellationToken) =>
@@ -62,15 +65,24 @@ internal sealed class Clients(Primary database)
     public Task<Client?> FindBySecretAsync(string clientId, string secret, CancellationToken cancellationToken) => RunAsync(
         FindBySecret, cancellationToken, new NpgsqlParameter("client_id", clientId), new NpgsqlParameter("hash", NewSecret.HashOf(secret)));
 
+    /// <returns>The application with its keys; null also if it has none.</returns>
+    public async Task<(Client Client, ClientKeySet Keys)?> FindWithKeysAsync(string clientId, CancellationToken cancellationToken)
+    {
+        await using var command = database.CreateCommand(FindWithKeys);
+        command.Parameters.AddWithValue("client_id", clientId);
+        var found = await command.ReadCommittedRowAsync(row => Tuple.Create(Read(row), row.GetString(12)), cancellationToken);
+        return found is var (client, keys) ? (client, ClientKeySet.Parse(keys)!) : null;
+    }
+
+    private static Client Read(NpgsqlDataReader row) => new(
+        row.GetGuid(0), row.GetString(1), row.GetString(2), row.GetString(3), row.GetBoolean(4), row.GetFieldValue<string[]>(5),
+        row.GetFieldValue<string[]>(6), row.GetFieldValue<string[]>(7), row.GetFieldValue<string[]>(8), row.GetFieldValue<string[]>(9),
+        row.GetBoolean(10), row.GetBoolean(11));
+
     private async Task<Client?> RunAsync(string statement, CancellationToken cancellationToken, params NpgsqlParameter[] parameters)
     {
         await using var command = database.CreateCommand(statement);
         command.Parameters.AddRange(parameters);
-        return await command.ReadCommittedRowAsync(
-            row => new Client(
-                row.GetGuid(0), row.GetString(1), row.GetString(2), row.GetString(3), row.GetBoolean(4), row.GetFieldValue<string[]>(5),
-                row.GetFieldValue<string[]>(6), row.GetFieldValue<string[]>(7), row.GetFieldValue<string[]>(8),
-                row.GetFieldValue<string[]>(9), row.GetBoolean(10), row.GetBoolean(11)),
-            cancellationToken);
+        return await command.ReadCommittedRowAsync(Read, cancellationToken);
     }
 }

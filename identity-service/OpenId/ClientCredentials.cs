@@ -13,18 +13,14 @@ namespace AuthMesh.Identity.OpenId;
 
 /// <summary>Gives an application a token in its own name (RFC 6749 §4.4).</summary>
 internal sealed class ClientCredentials(
-    IdentityDb db, Primary database, AccessTokens tokens, ClientAuthentication authentication, TimeProvider clock,
-    IOptions<AuthMeshOptions> mesh)
+    IdentityDb db, Primary database, ClientAssertions assertions, AccessTokens tokens, ClientAuthentication authentication,
+    TimeProvider clock, IOptions<AuthMeshOptions> mesh)
 {
     // Replicas of an application that ask at once neither wait for each other nor write the row more than once a minute. The session of an
     // application that asks for nothing for a day expires, and is cleaned up like any other. In its last hour it gives no more tokens,
     // because they would end early: another session starts.
     private const string Use =
         $"""
-        WITH a AS (
-            SELECT a.* FROM applications a JOIN application_secrets k ON k.application_id = a.id
-            WHERE a.client_id = @client_id AND k.hash = @hash AND a.disabled_at IS NULL
-                AND '{GrantType.ClientCredentials}' = ANY (a.grants)),
         used AS (
             UPDATE sessions SET last_used_at = now(), expires_at = now() + interval '1 day' WHERE id = (
                 SELECT s.id FROM sessions s, a
@@ -34,6 +30,19 @@ internal sealed class ClientCredentials(
         FROM a LEFT JOIN sessions s ON {IsUsable}
         ORDER BY s.id LIMIT 1
         """;
+
+    private const string UseBySecret =
+        $"""
+        WITH a AS (
+            SELECT a.* FROM applications a JOIN application_secrets k ON k.application_id = a.id
+            WHERE {MayUse} AND k.hash = @hash), {Use}
+        """;
+
+    // The assertion is used up. This checks again that the application has the key, because the start of a session waits for an admin.
+    private const string UseByKey = $"WITH a AS (SELECT a.* FROM applications a WHERE {MayUse} AND a.jwks @> @key), {Use}";
+
+    private const string MayUse =
+        $"a.client_id = @client_id AND a.disabled_at IS NULL AND '{GrantType.ClientCredentials}' = ANY (a.grants)";
 
     private const string IsUsable = $"{LiveSession.IsLiveService} AND s.expires_at > now() + interval '1 hour'";
 
@@ -49,23 +58,29 @@ internal sealed class ClientCredentials(
         ProtocolParameters request, HttpRequest http, CancellationToken cancellationToken)
     {
         var (credential, refusal) = ClientCredential.Read(request, http);
-        if (credential is not { ClientId: var clientId, Secret: { } secret })
+        if (credential is null)
         {
-            return refusal ?? await RefuseAsync(request, http, cancellationToken);
+            return refusal!;
         }
 
         // 1. Authenticate the application, and find its session.
-        var hash = NewSecret.HashOf(secret);
+        if (await ProveAsync(credential, cancellationToken) is not { ClientId: var clientId } proof)
+        {
+            return credential.Assertion is null
+                ? await RefuseAsync(credential, request, http, cancellationToken)
+                : OAuthError.InvalidClient;
+        }
+
         var foundAt = clock.GetUtcNow();
-        var found = await FindAsync(database.CreateCommand(Use), clientId, hash, cancellationToken);
+        var found = await FindAsync(database.CreateCommand(proof.Use), proof, cancellationToken);
         if (found is { SessionId: null })
         {
-            (foundAt, found) = (clock.GetUtcNow(), await StartAsync(clientId, hash, cancellationToken));
+            (foundAt, found) = (clock.GetUtcNow(), await StartAsync(proof, cancellationToken));
         }
 
         if (found is not { SessionId: { } sessionId, Remaining: { } remaining })
         {
-            return await RefuseAsync(request, http, cancellationToken);
+            return await RefuseAsync(credential, request, http, cancellationToken);
         }
 
         if (found.IsYoung)
@@ -91,19 +106,30 @@ internal sealed class ClientCredentials(
         return TypedResults.Ok(new TokenResponse(token.Value, "Bearer", (int)token.Lifetime.TotalSeconds, string.Join(' ', scopes)));
     }
 
-    // The statement above finds nothing for two reasons.
-    private async Task<Failure> RefuseAsync(ProtocolParameters request, HttpRequest http, CancellationToken cancellationToken) =>
-        (await authentication.RunAsync(request, http, cancellationToken)).Client is null
-            ? OAuthError.InvalidClient
-            : OAuthError.UnauthorizedClient;
+    // The statement finds nothing for two reasons. An assertion is used up, and it was good.
+    private async Task<Failure> RefuseAsync(
+        ClientCredential credential, ProtocolParameters request, HttpRequest http, CancellationToken cancellationToken) =>
+        credential.Assertion is not null || (await authentication.RunAsync(request, http, cancellationToken)).Client is not null
+            ? OAuthError.UnauthorizedClient
+            : OAuthError.InvalidClient;
+
+    // A secret is checked by the statement that uses the session.
+    private async Task<Proof?> ProveAsync(ClientCredential credential, CancellationToken cancellationToken) => credential switch
+    {
+        { ClientId: { } clientId, Secret: { } secret } =>
+            new(clientId, UseBySecret, new NpgsqlParameter("hash", NewSecret.HashOf(secret))),
+        { Assertion: { } assertion } => await assertions.VerifyAsync(assertion, credential.ClientId, cancellationToken) is var (client, key)
+            ? new(client.ClientId, UseByKey, ClientKeySet.ParameterOf(key))
+            : null,
+        _ => null,
+    };
 
     // It bypasses Entity Framework, which would take longer to build the query than PostgreSQL takes to answer.
-    private static async Task<Found?> FindAsync(
-        NpgsqlCommand command, string clientId, byte[] hash, CancellationToken cancellationToken)
+    private static async Task<Found?> FindAsync(NpgsqlCommand command, Proof proof, CancellationToken cancellationToken)
     {
         await using (command)
         {
-            command.Parameters.AddRange((NpgsqlParameter[])[new("client_id", clientId), new("hash", hash)]);
+            command.Parameters.AddRange((NpgsqlParameter[])[new("client_id", proof.ClientId), proof.Parameter.Clone()]);
             return await command.ReadCommittedRowAsync(
                 row => new Found(
                     row.GetGuid(0), row.GetFieldValue<string[]>(1), row.GetFieldValue<string[]>(2), row.IsDBNull(3) ? null : row.GetGuid(3),
@@ -114,13 +140,14 @@ internal sealed class ClientCredentials(
 
     /// <summary>
     /// Starts a session, unless another replica did at this moment. It waits for an admin who disables the application, removes the secret
-    /// or ends the tokens, and sees what the admin did: the lock is a statement of its own.
+    /// or key, or ends the tokens, and sees what the admin did: the lock is a statement of its own.
     /// </summary>
-    private async Task<Found?> StartAsync(string clientId, byte[] hash, CancellationToken cancellationToken)
+    private async Task<Found?> StartAsync(Proof proof, CancellationToken cancellationToken)
     {
         await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
-        await db.Database.ExecuteSqlAsync($"SELECT 1 FROM applications WHERE client_id = {clientId} FOR NO KEY UPDATE", cancellationToken);
-        if (await FindAsync(db.CreateCommand(Use), clientId, hash, cancellationToken) is { SessionId: null, Id: var application })
+        await db.Database.ExecuteSqlAsync(
+            $"SELECT 1 FROM applications WHERE client_id = {proof.ClientId} FOR NO KEY UPDATE", cancellationToken);
+        if (await FindAsync(db.CreateCommand(proof.Use), proof, cancellationToken) is { SessionId: null, Id: var application })
         {
             await db.Database.ExecuteSqlRawAsync(
                 Start,
@@ -131,10 +158,15 @@ internal sealed class ClientCredentials(
                 cancellationToken);
         }
 
-        var started = await FindAsync(db.CreateCommand(Use), clientId, hash, cancellationToken);
+        var started = await FindAsync(db.CreateCommand(proof.Use), proof, cancellationToken);
         await transaction.CommitAsync(cancellationToken);
         return started;
     }
+
+    /// <param name="ClientId">The application that authenticates.</param>
+    /// <param name="Use">The statement that checks that it may, and uses its session.</param>
+    /// <param name="Parameter">Its parameter: the hash of the secret, or the key of the assertion.</param>
+    private sealed record Proof(string ClientId, string Use, NpgsqlParameter Parameter);
 
     private sealed record Found(Guid Id, string[] Scopes, string[] Audiences, Guid? SessionId, TimeSpan? Remaining, bool IsYoung);
 }

@@ -27,6 +27,11 @@ public sealed record DiscoveryResponse(
     [property: JsonPropertyName("token_endpoint_auth_methods_supported")] IReadOnlyList<string> AuthenticationMethods,
     [property: JsonPropertyName("revocation_endpoint_auth_methods_supported")] IReadOnlyList<string> RevocationMethods,
     [property: JsonPropertyName("introspection_endpoint_auth_methods_supported")] IReadOnlyList<string> IntrospectionMethods,
+    [property: JsonPropertyName("token_endpoint_auth_signing_alg_values_supported")] IReadOnlyList<string> AssertionAlgorithms,
+    [property: JsonPropertyName("revocation_endpoint_auth_signing_alg_values_supported")]
+    IReadOnlyList<string> RevocationAssertionAlgorithms,
+    [property: JsonPropertyName("introspection_endpoint_auth_signing_alg_values_supported")]
+    IReadOnlyList<string> IntrospectionAssertionAlgorithms,
     [property: JsonPropertyName("scopes_supported")] IReadOnlyList<string> Scopes,
     [property: JsonPropertyName("subject_types_supported")] IReadOnlyList<string> SubjectTypes,
     [property: JsonPropertyName("id_token_signing_alg_values_supported")] IReadOnlyList<string> SigningAlgorithms,
@@ -40,7 +45,7 @@ public sealed record DiscoveryResponse(
 
 internal static class Discovery
 {
-    private static readonly string[] Confidential = ["client_secret_basic", "client_secret_post"];
+    private static readonly string[] Confidential = ["client_secret_basic", "client_secret_post", "private_key_jwt"];
 
     public static void Map(IEndpointRouteBuilder app)
     {
@@ -59,6 +64,7 @@ internal static class Discovery
             ["code"], ["query", "form_post"],
             [GrantType.AuthorizationCode, GrantType.RefreshToken, GrantType.ClientCredentials, GrantType.DeviceCode], ["S256"],
             [.. Confidential, "none"], [.. Confidential, "none"], Confidential,
+            ClientKey.AllAlgorithms, ClientKey.AllAlgorithms, ClientKey.AllAlgorithms,
             [StandardScope.OpenId, StandardScope.Profile, StandardScope.Email, StandardScope.OfflineAccess, Scopes.Mesh],
             ["public"], ["ES256"], [Assurance.OneFactor, Assurance.TwoFactors],
             ["iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", "at_hash", "preferred_username", "email",

@@ -21,12 +21,15 @@ internal sealed class IssueCode(IdentityDb db)
             expires_at)
         SELECT @code, a.id, u.id, u.session_id, u.epoch, a.epoch, @redirect_uri, @challenge, @nonce, @scopes, @audience,
             now() + interval '60 seconds'
-        FROM caller u, applications a WHERE a.id = @application AND a.disabled_at IS NULL
+        FROM caller u, applications a
+        WHERE a.id = @application AND a.disabled_at IS NULL AND (NOT a.require_consent OR EXISTS (
+            SELECT FROM consents c WHERE c.user_id = u.id AND c.application_id = a.id AND c.scopes @> @scopes))
         """;
 
     public static byte[] HashOf(string code) => SHA256.HashData(Encoding.UTF8.GetBytes(code));
 
-    /// <returns>The code; null if the sign-in or the application ended meanwhile.</returns>
+    /// <summary>Call it in a transaction that has locked the user.</summary>
+    /// <returns>The code; null if the sign-in, the application or the user's consent ended meanwhile.</returns>
     public async Task<string?> RunAsync(AuthorizationRequest request, Caller caller, CancellationToken cancellationToken)
     {
         var code = Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(CodeBytes));

@@ -7,7 +7,8 @@ internal static class OAuthError
 {
     /// <summary>The application did not authenticate. What was wrong stays unsaid.</summary>
     public static readonly Failure InvalidClient = new(
-        StatusCodes.Status401Unauthorized, "invalid_client", "The client_id or the secret is wrong, or the application is disabled")
+        StatusCodes.Status401Unauthorized, "invalid_client",
+        "The client_id, the secret or the assertion is wrong, or the application is disabled")
     {
         Challenge = "Basic realm=\"authmesh\", charset=\"UTF-8\"", // RFC 7617 §2.1
     };

@@ -1,6 +1,7 @@
 using AuthMesh.Errors;
 using AuthMesh.Identity.Platform;
 using AuthMesh.Identity.Platform.Database;
+using AuthMesh.Identity.Sessions;
 
 namespace AuthMesh.Identity.OpenId;
 
@@ -13,17 +14,27 @@ internal static class OpenIdModule
         Expired("authorization codes", "authorization_codes", "code_hash", "1 day"),
         Expired("authorization requests", "authorization_requests", "id_hash", "0"),
         Expired("device authorizations", "device_authorizations", "device_code_hash", "1 hour"),
+
+        // An hour later, because a replica's clock may be behind PostgreSQL's.
+        new(
+            "used assertions",
+            """
+            DELETE FROM used_assertions u USING (
+                SELECT application_id, id_hash FROM used_assertions WHERE expires_at < now() - interval '1 hour'
+                LIMIT @batch FOR UPDATE SKIP LOCKED) old
+            WHERE u.application_id = old.application_id AND u.id_hash = old.id_hash
+            """),
     ];
 
     public static readonly Module Instance = new("OpenId")
     {
         AddServices = services =>
         {
-            services.AddSingleton<Clients>().AddSingleton<ClientAuthentication>().AddSingleton<ReadAuthorizationRequest>()
-                .AddSingleton<IdTokens>().AddSingleton<IssueApplicationTokens>()
+            services.AddSingleton<Clients>().AddSingleton<ClientAssertions>().AddSingleton<ClientAuthentication>()
+                .AddSingleton<ReadAuthorizationRequest>().AddSingleton<IdTokens>().AddSingleton<IssueApplicationTokens>()
                 .AddScoped<StoredRequests>().AddScoped<Authorize>().AddScoped<IssueCode>().AddScoped<EndSignIn>()
                 .AddScoped<ClientCredentials>().AddScoped<RedeemCode>().AddScoped<RefreshGrant>()
-                .AddScoped<DeviceGrant>().AddScoped<DecideDevice>();
+                .AddScoped<DeviceGrant>().AddScoped<DecideDevice>().AddScoped<ListAllowedApplications>().AddScoped<WithdrawApplication>();
             foreach (var statement in Over)
             {
                 services.AddSingleton(statement);
@@ -56,5 +67,9 @@ internal static class OpenIdModule
         RevokeToken.Map(protocol);
         IntrospectToken.Map(protocol);
         UserInfo.Map(protocol);
+
+        var own = app.MapNoStore().MapForSignIns("/account/applications");
+        ListAllowedApplications.Map(own);
+        WithdrawApplication.Map(own);
     }
 }

@@ -88,11 +88,11 @@ internal sealed class ProtocolParameters
         .Where(pair => pair.Value.Length > 0 && !without.Contains(pair.Key))
         .Select(pair => $"{Uri.EscapeDataString(pair.Key)}={Uri.EscapeDataString(pair.Value)}"));
 
-    /// <summary>The same parameters without one.</summary>
-    public ProtocolParameters Without(string name)
+    /// <summary>The same parameters without some.</summary>
+    public ProtocolParameters Without(params string[] names)
     {
         var rest = new ProtocolParameters { Fault = Fault };
-        foreach (var (each, value) in values.Where(pair => pair.Key != name))
+        foreach (var (each, value) in values.Where(pair => !names.Contains(pair.Key)))
         {
             rest.values.Add(each, value);
         }

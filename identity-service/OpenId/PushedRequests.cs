@@ -41,13 +41,14 @@ internal static class PushedRequests
             return CommonFailures.InvalidRequest("redirect_uri is not registered");
         }
 
-        if (readRequest.Run(client, leadsBack, parameters.Without("client_secret")).Refusal is { } wrong)
+        if (readRequest.Run(client, leadsBack, parameters.Without(ClientCredential.Parameters)).Refusal is { } wrong)
         {
             return wrong;
         }
 
-        // Basic names the client, too.
-        var query = $"client_id={Uri.EscapeDataString(client.ClientId)}&{parameters.ToQuery("client_id", "client_secret")}";
+        // Basic and an assertion name the client, too.
+        var query = $"client_id={Uri.EscapeDataString(client.ClientId)}&"
+            + parameters.ToQuery(["client_id", .. ClientCredential.Parameters]);
         var requestUri = await storedRequests.PushAsync(client, query, isPushed: true, cancellationToken);
         return TypedResults.Created((string?)null, new PushedResponse(requestUri, (int)StoredRequests.Lifetime.TotalSeconds));
     }

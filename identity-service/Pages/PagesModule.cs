@@ -35,6 +35,7 @@ internal static class PagesModule
         PasskeysPage.Map(pages);
         KeysPage.Map(pages);
         SessionsPage.Map(pages);
+        ApplicationsPage.Map(pages);
         DeletePage.Map(pages);
         DevicePage.Map(pages);
 

@@ -38,14 +38,16 @@ internal sealed record SecurityEvent
     /// <summary>How many sessions ended.</summary>
     public int? SessionCount { get; private init; }
 
-    public static SecurityEvent ApplicationCreated(Guid adminId, Guid applicationId) =>
+    /// <param name="adminId">The admin; null if a file declares the application.</param>
+    /// <param name="applicationId">The application.</param>
+    public static SecurityEvent ApplicationCreated(Guid? adminId, Guid applicationId) =>
         new("application_created") { AdminId = adminId, ApplicationId = applicationId };
 
-    /// <summary>An admin changed an application's settings, or disabled or enabled it.</summary>
-    /// <param name="adminId">The admin.</param>
+    /// <summary>An admin or a file changed an application's settings, or disabled or enabled it.</summary>
+    /// <param name="adminId">The admin; null if a file declares the application, or no longer does.</param>
     /// <param name="applicationId">The application.</param>
     /// <param name="changes">The names of the settings, or <c>disabled</c> or <c>enabled</c>, with commas between them.</param>
-    public static SecurityEvent ApplicationChanged(Guid adminId, Guid applicationId, string changes) =>
+    public static SecurityEvent ApplicationChanged(Guid? adminId, Guid applicationId, string changes) =>
         new("application_changed") { AdminId = adminId, ApplicationId = applicationId, Reason = changes };
 
     public static SecurityEvent ApplicationDeleted(Guid adminId, Guid applicationId) =>

@@ -5,16 +5,18 @@ namespace AuthMesh.Errors;
 /// <summary>Says which member of a body is wrong and why. It uses our own texts, because the parser's texts name our classes.</summary>
 internal static class JsonProblem
 {
-    public static Failure Describe(JsonException exception)
-    {
-        if (exception.InnerException is JsonException) // from the reader: the text is not JSON
-        {
-            return CommonFailures.InvalidRequest("The request body is not valid JSON");
-        }
+    public static Failure Describe(JsonException exception) =>
+        IsNoJson(exception) ? CommonFailures.InvalidRequest("The request body is not valid JSON")
+        : FindMember(exception) is var (member, problem)
+            ? CommonFailures.InvalidRequest(new Dictionary<string, string[]> { [member] = [problem] })
+        : CommonFailures.InvalidRequest("The request body must be a JSON object");
 
-        if (exception.Path is null or "$")
+    /// <returns>The wrong member and what is wrong with it; null if the whole text is wrong.</returns>
+    public static (string Member, string Problem)? FindMember(JsonException exception)
+    {
+        if (IsNoJson(exception) || exception.Path is null or "$")
         {
-            return CommonFailures.InvalidRequest("The request body must be a JSON object");
+            return null;
         }
 
         // "$.name", or "$['a name']" if the name is not a plain word.
@@ -29,6 +31,8 @@ internal static class JsonProblem
             var message when message.Contains("could not be mapped", StringComparison.Ordinal) => "is not a known member",
             _ => "has the wrong type",
         };
-        return CommonFailures.InvalidRequest(new Dictionary<string, string[]> { [member] = [text] });
+        return (member, text);
     }
+
+    private static bool IsNoJson(JsonException exception) => exception.InnerException is JsonException; // from the reader
 }

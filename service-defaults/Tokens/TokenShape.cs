@@ -65,7 +65,7 @@ internal static class TokenShape
         members.TryGetProperty(name, out var value) ? AccessTokenClaim.ReadText(value) : null;
 
     /// <summary>Decodes canonical base64url only: no padding, no white space, no leftover bits (RFC 4648 §3.5).</summary>
-    private static byte[]? Decode(ReadOnlySpan<char> part)
+    internal static byte[]? Decode(ReadOnlySpan<char> part)
     {
         if (part.Length == 0 || part.Length % 4 == 1)
         {
@@ -79,7 +79,8 @@ internal static class TokenShape
             && written == bytes.Length ? bytes : null;
     }
 
-    private static JsonDocument? ReadObject(byte[] json)
+    /// <summary>Reads a JSON object in UTF-8 that has no member twice.</summary>
+    internal static JsonDocument? ReadObject(byte[] json)
     {
         if (!Utf8.IsValid(json)) // the reader checks only the text that it unescapes
         {

@@ -26,8 +26,8 @@ public sealed class ApplicationTests(ProductionMesh mesh)
         Assert.Equal(
             [
                 "id", "client_id", "kind", "name", "first_party", "grants", "scopes", "redirect_uris", "post_logout_redirect_uris",
-                "backchannel_logout_uri", "audiences", "require_consent", "require_pushed_requests", "disabled", "created_at",
-                "last_used_at", "secrets",
+                "backchannel_logout_uri", "audiences", "require_consent", "require_pushed_requests", "jwks", "declared", "disabled",
+                "created_at", "last_used_at", "secrets",
             ],
             listed.EnumerateObject().Select(member => member.Name));
         Assert.Equal(System.Text.Json.JsonValueKind.Null, listed.GetProperty("last_used_at").ValueKind);

@@ -1,4 +1,5 @@
 using AuthMesh.Tests.Harness;
+using AuthMesh.Tests.OpenId;
 using AuthMesh.Tests.Sessions;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Npgsql;
@@ -61,6 +62,53 @@ public sealed class GrantRaceTests(TwoReplicas mesh)
         async Task RunAsync(string sql)
         {
             await using var command = new NpgsqlCommand(sql, holder) { Parameters = { new NpgsqlParameter { Value = made.Id } } };
+            await command.ExecuteNonQueryAsync(TestContext.Current.CancellationToken);
+        }
+    }
+
+    [Fact]
+    public async Task An_assertion_counts_once_on_two_replicas()
+    {
+        using var key = AssertionKey.Ec();
+        var client = await mesh.Replica(0).AddClientAsync(
+            await AdminTokenAsync(), settings: new { jwks = key.Jwks, require_consent = true, first_party = false }, scopes: ["openid"]);
+        for (var round = 0; round < 3; round++)
+        {
+            var assertion = AssertionKey.Form(key.Sign(client.ClientId));
+
+            var answers = await Together.RunAsync(100, i => mesh.Replica(i).FormAsync("/introspect", [("token", "x"), .. assertion]));
+
+            Assert.Single(answers, answer => answer.Status == 200);
+            Assert.Equal(99, answers.Count(answer => answer is { Status: 401, Code: "invalid_client" }));
+        }
+    }
+
+    [Fact]
+    public async Task A_first_token_by_a_key_sees_that_an_admin_removed_the_key()
+    {
+        using var key = AssertionKey.Ec();
+        var admin = await AdminTokenAsync();
+        var made = await mesh.Replica(0).CallAsync(
+            HttpMethod.Post, "/applications", admin,
+            new { client_id = "app-" + Guid.NewGuid().ToString("N")[..12], scopes = new[] { "orders.read" }, jwks = key.Jwks });
+        var application = made.Json.GetProperty("application");
+        var (id, clientId) = (application.GetProperty("id").GetGuid(), application.GetProperty("client_id").GetString()!);
+        await using var holder = new NpgsqlConnection(mesh.Database.ConnectionString);
+        await holder.OpenAsync(TestContext.Current.CancellationToken);
+        await using var transaction = await holder.BeginTransactionAsync(TestContext.Current.CancellationToken);
+        await RunAsync("SELECT 1 FROM applications WHERE id = $1 FOR NO KEY UPDATE");
+
+        var waiting = mesh.Replica(0).TokenAsync([("grant_type", "client_credentials"), .. AssertionKey.Form(key.Sign(clientId))]);
+        await mesh.Database.UntilOneWaitsAsync();
+        await RunAsync("UPDATE applications SET jwks = NULL WHERE id = $1");
+        await transaction.CommitAsync(TestContext.Current.CancellationToken);
+
+        (await waiting).AssertProtocolError(401, "invalid_client");
+        Assert.Equal(0, await mesh.Database.ScalarAsync<long>("SELECT count(*) FROM sessions WHERE application_id = $1", id));
+
+        async Task RunAsync(string sql)
+        {
+            await using var command = new NpgsqlCommand(sql, holder) { Parameters = { new NpgsqlParameter { Value = id } } };
             await command.ExecuteNonQueryAsync(TestContext.Current.CancellationToken);
         }
     }

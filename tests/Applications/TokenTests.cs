@@ -171,8 +171,8 @@ public sealed class TokenTests(ProductionMesh mesh)
             Assert.Equal(ProductionMesh.Issuer + "/token", answer.Member("token_endpoint"));
             Assert.Contains("\"client_credentials\"", answer.Member("grant_types_supported"), StringComparison.Ordinal);
             Assert.Contains(
-                "\"client_secret_basic\",\"client_secret_post\"", answer.Member("token_endpoint_auth_methods_supported"),
-                StringComparison.Ordinal);
+                "\"client_secret_basic\",\"client_secret_post\",\"private_key_jwt\"",
+                answer.Member("token_endpoint_auth_methods_supported"), StringComparison.Ordinal);
         }
     }
 

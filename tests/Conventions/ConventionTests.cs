@@ -48,7 +48,8 @@ public sealed class ConventionTests
         "/login/passkey/options",
         "/login/recovery-code", "/login/totp", "/logout", "/par", "/password/forgot", "/password/reset", "/password/reset/show",
         "/refresh", "/register", "/revoke", "/token", "/userinfo")]
-    [InlineData("signed-in", "/account", "/account/email", "/account/keys", "/account/keys/{id}", "/account/passkeys",
+    [InlineData("signed-in", "/account", "/account/applications", "/account/applications/{id}", "/account/email",
+        "/account/keys", "/account/keys/{id}", "/account/passkeys",
         "/account/passkeys/assertion-options",
         "/account/passkeys/options", "/account/passkeys/{id}", "/account/password", "/account/reauthenticate", "/account/recovery-codes",
         "/account/sessions", "/account/sessions/{id}", "/account/totp", "/account/totp/confirm", "/account/trusted-devices",

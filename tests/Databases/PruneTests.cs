@@ -111,6 +111,24 @@ public sealed class PruneTests(ProductionMesh mesh) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Pruning_deletes_used_assertions_an_hour_after_they_expired()
+    {
+        await database.ExecuteAsync(
+            """
+            INSERT INTO applications (id, client_id, name, scopes, created_at)
+            VALUES ('00000000-0000-0000-0000-000000000002', 'app', '', '{a}', now());
+            INSERT INTO used_assertions (application_id, id_hash, expires_at)
+            SELECT '00000000-0000-0000-0000-000000000002', sha256(i::text::bytea),
+                now() - CASE WHEN i > 2500 THEN interval '59 minutes' ELSE interval '61 minutes' END
+            FROM generate_series(1, 2502) i
+            """);
+
+        await PruneAsync();
+
+        Assert.Equal(2, await database.ScalarAsync<long>("SELECT count(*) FROM used_assertions"));
+    }
+
+    [Fact]
     public async Task Pruning_deletes_attempt_counts_whose_window_is_over()
     {
         const string add =

@@ -18,7 +18,7 @@ public sealed partial class FormTests(PagesMesh mesh)
         ("/verify-email", ["account", "password", "action"]), ("/me/email", ["email", "action"]), (SignOut, ["unknown"]),
         ("/me/security/passkeys", ["name", "passkey", "action"]), ("/me/security/recovery-codes", ["unknown"]),
         ("/me/security/password", ["current_password", "new_password"]), ("/me/delete", ["current_password"]),
-        ("/confirm", ["password", "code", "use", "proved", "return"]), ("/me/sessions", ["session"]),
+        ("/confirm", ["password", "code", "use", "proved", "return"]), ("/me/sessions", ["session"]), ("/me/applications", ["application"]),
         ("/me/security/authenticator", ["action", "code", "uri"]), ("/me/security", ["action"]),
     ];
 

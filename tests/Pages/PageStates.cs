@@ -75,6 +75,14 @@ internal static class PageStates
             await page.TakeCookiesAsync(mesh, visitor);
             await page.GotoAsync("/me/sessions");
         },
+        ["applications-none"] = SignedInAt("/me/applications"),
+        ["applications"] = ToApplicationsAsync,
+        ["applications-withdrawn"] = async (mesh, page) =>
+        {
+            await ToApplicationsAsync(mesh, page);
+            await page.GetByRole(AriaRole.Button, new() { Name = "Withdraw what The bookshop may do" }).ClickAsync();
+            await Assertions.Expect(page.GetByText("The application may no longer act for you.")).ToBeVisibleAsync();
+        },
         ["forgot"] = (_, page) => page.GotoAsync("/forgot"),
         ["forgot-sent"] = async (_, page) =>
         {
@@ -265,6 +273,15 @@ internal static class PageStates
     {
         await SignedInAt("/device")(mesh, page);
         await page.SendAsync(("Code on the device", await mesh.BeginDeviceAsync()));
+    }
+
+    private static async Task ToApplicationsAsync(PagesMesh mesh, IPage page)
+    {
+        var (visitor, name) = await mesh.SignUpAsync();
+        await mesh.AllowAsync(name, "The bookshop", isFirstParty: false, "openid", "profile", "orders.read");
+        await mesh.AllowAsync(name, "Team calendar", isFirstParty: true, "openid", "mesh", "offline_access");
+        await page.TakeCookiesAsync(mesh, visitor);
+        await page.GotoAsync("/me/applications");
     }
 
     private static async Task CreateKeyAsync(PagesMesh mesh, IPage page)

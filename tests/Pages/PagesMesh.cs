@@ -105,6 +105,24 @@ public sealed class PagesMesh(ProductionMesh production) : IAsyncLifetime
         """,
         username, count, daysAgo));
 
+    /// <summary>Lets an application act for an account: with a session if it is the team's own, and with a consent otherwise.</summary>
+    /// <returns>The application's id.</returns>
+    public Task<Guid> AllowAsync(string username, string application, bool isFirstParty, params string[] scopes) =>
+        Database.ScalarAsync<Guid>(
+            """
+            WITH a AS (
+                INSERT INTO applications (id, client_id, kind, name, is_first_party, scopes, created_at)
+                SELECT id, 'app-' || id, 'web', $2, $3, $4, now() FROM gen_random_uuid() id RETURNING *),
+            c AS (INSERT INTO consents SELECT u.id, a.id, a.scopes, now() FROM users u, a WHERE u.username = $1 AND NOT $3),
+            s AS (
+                INSERT INTO sessions (
+                    id, kind, user_id, application_id, epoch, client_epoch, scopes, created_at, last_used_at, expires_at, device)
+                SELECT gen_random_uuid(), 'application', u.id, a.id, u.epoch, a.epoch, a.scopes, now(), now(), now() + interval '1 day', ''
+                FROM users u, a WHERE u.username = $1 AND $3)
+            SELECT id FROM a
+            """,
+            username, application, isFirstParty, scopes);
+
     /// <summary>Lets as many wrong codes have come as block an account's authenticator app, or almost.</summary>
     public async Task BlockTotpAsync(string username, int wrongCodes = 50) => Assert.Equal(1, await Database.ExecuteAsync(
         "UPDATE totp_secrets SET wrong_codes = $2 FROM users u WHERE u.id = user_id AND u.username = $1", username, wrongCodes));

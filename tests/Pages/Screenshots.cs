@@ -15,7 +15,7 @@ internal static class Screenshots
     [
         "signin", "signin-refused", "signup", "second-factor", "confirm", "forgot", "reset", "invitation", "verify-email", "dead-link",
         "me", "email", "security-two-step", "password", "authenticator-qr", "recovery-codes-new", "passkeys", "keys", "sessions",
-        "delete", "device", "device-ask", "device-done",
+        "applications", "delete", "device", "device-ask", "device-done",
     ];
 
     private static readonly string[] Dark = ["signin", "security-two-step", "authenticator-qr", "sessions"];

@@ -33,7 +33,8 @@ public sealed class UserListTests(ProductionMesh mesh) : IAsyncLifetime
         Assert.Equal(JsonValueKind.Null, answer.Json.GetProperty("next").ValueKind);
         var row = Assert.Single(Users(answer));
         Assert.Equal(
-            ["id", "username", "email", "role", "disabled", "disabled_at", "demo", "created_at", "sessions", "last_used_at"],
+            ["id", "username", "email", "role", "disabled", "disabled_at", "demo", "created_at", "sessions", "application_sessions",
+                "last_used_at"],
             row.EnumerateObject().Select(member => member.Name));
         Assert.Equal(user.UserId, row.GetProperty("id").GetGuid());
         Assert.Equal("user", row.GetProperty("role").GetString());

@@ -12,6 +12,7 @@ public enum Section
     Profile,
     Security,
     Sessions,
+    Applications,
 }
 
 /// <summary>What a page shows.</summary>

@@ -382,6 +382,16 @@ namespace AuthMesh.Identity.Platform.Database.Migrations
                         ON DELETE CASCADE NOT VALID
                 """);
 
+            // The version of a file that was applied last, by any replica.
+            migrationBuilder.Sql(
+                """
+                CREATE TABLE declared_files (
+                    name text PRIMARY KEY,
+                    version integer NOT NULL,
+                    digest bytea NOT NULL,
+                    applied_at timestamp with time zone NOT NULL)
+                """);
+
             migrationBuilder.ApplySql("revocations.sql");
         }
 
@@ -412,6 +422,9 @@ namespace AuthMesh.Identity.Platform.Database.Migrations
 
             migrationBuilder.DropTable(
                 name: "consents");
+
+            migrationBuilder.DropTable(
+                name: "declared_files");
 
             migrationBuilder.DropTable(
                 name: "device_authorizations");
