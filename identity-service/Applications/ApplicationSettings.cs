@@ -116,8 +116,8 @@ internal sealed record ApplicationSettings(
     private static string[] GrantsOf(string kind) => kind switch
     {
         ApplicationKind.Service => [GrantType.ClientCredentials],
-        ApplicationKind.Native => [GrantType.AuthorizationCode, GrantType.RefreshToken, GrantType.DeviceCode],
-        _ => [GrantType.AuthorizationCode, GrantType.RefreshToken],
+        ApplicationKind.Spa => [GrantType.AuthorizationCode, GrantType.RefreshToken],
+        _ => [GrantType.AuthorizationCode, GrantType.RefreshToken, GrantType.DeviceCode],
     };
 
     private void CheckGrants(Dictionary<string, string[]> faults)
