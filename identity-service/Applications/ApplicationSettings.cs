@@ -158,7 +158,8 @@ internal sealed record ApplicationSettings(
         {
             if (Kind != ApplicationKind.Web)
             {
-                faults["backchannel_logout_uri"] = [$"must be left out, unless the kind is {ApplicationKind.Web}: other kinds have no server to tell"];
+                faults["backchannel_logout_uri"] =
+                    [$"must be left out, unless the kind is {ApplicationKind.Web}: other kinds have no server to tell"];
             }
             else if (LogoutUri.FindFault(uri, networks) is { } fault)
             {

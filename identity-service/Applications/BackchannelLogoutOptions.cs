@@ -6,8 +6,8 @@ namespace AuthMesh.Identity.Applications;
 public sealed class BackchannelLogoutOptions
 {
     /// <summary>
-    /// Addresses and networks of your own, such as <c>10.0.0.0/24</c>, in which applications may be told of the end of a session. Only there
-    /// http is allowed, too. In Development, this machine is always one of them.
+    /// Addresses and networks of your own, such as <c>10.0.0.0/24</c>, in which applications may be told of the end of a session. Only
+    /// there, http is allowed, too. In Development, this machine is always one of them.
     /// </summary>
     public IList<string> AllowedNetworks { get; } = [];
 

@@ -2,7 +2,7 @@ using AuthMesh.Tests.Harness;
 
 namespace AuthMesh.Tests.OpenId;
 
-/// <summary>The triggers of <c>logout_deliveries.sql</c>: each end of an application's session is told once, however it comes about.</summary>
+/// <summary>The triggers of <c>logout_deliveries.sql</c>: each end of an application's session is told once, whatever ends it.</summary>
 [Collection<OnLogoutDatabase>]
 public sealed class LogoutTriggerTests(LogoutDatabase logouts) : IAsyncLifetime
 {
@@ -165,7 +165,10 @@ public sealed class LogoutTriggerTests(LogoutDatabase logouts) : IAsyncLifetime
     {
         await logouts.AddDeliveriesAsync(3, new Uri("https://told.example/logout"));
         await logouts.Database.ExecuteAsync(
-            "UPDATE logout_deliveries SET created_at = now() - interval '25 hours' WHERE id <> (SELECT min(id::text)::uuid FROM logout_deliveries)");
+            """
+            UPDATE logout_deliveries SET created_at = now() - interval '25 hours'
+            WHERE id <> (SELECT min(id::text)::uuid FROM logout_deliveries)
+            """);
 
         await logouts.PruneAsync();
 

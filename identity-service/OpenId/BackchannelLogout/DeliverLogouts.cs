@@ -127,7 +127,8 @@ internal sealed partial class DeliverLogouts(
     [LoggerMessage(LogLevel.Debug, "The application {ClientId} knows of the end of the session {SessionId}, at try {Attempt}")]
     private partial void LogDelivered(string clientId, Guid sessionId, int attempt);
 
-    [LoggerMessage(LogLevel.Debug, "The application {ClientId} does not know of the end of the session {SessionId} yet, at try {Attempt}: {Reason}")]
+    [LoggerMessage(LogLevel.Debug,
+        "The application {ClientId} does not know of the end of the session {SessionId} yet, at try {Attempt}: {Reason}")]
     private partial void LogPostponed(string clientId, Guid sessionId, int attempt, string reason);
 
     [LoggerMessage(LogLevel.Error, "The end of the session {SessionId} cannot be sent to the application {ClientId}")]

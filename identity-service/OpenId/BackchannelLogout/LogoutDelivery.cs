@@ -21,7 +21,7 @@ internal sealed class LogoutDelivery
 
     public string Uri { get; private set; } = null!;
 
-    /// <summary>The host and the port of the address. Each host has its own bound of tries at a time: see <see cref="LogoutQueue"/>.</summary>
+    /// <summary>The host and the port of the address. Each has its own bound of tries at a time: see <see cref="LogoutQueue"/>.</summary>
     public string Host { get; private set; } = null!;
 
     public Guid SessionId { get; private set; }
