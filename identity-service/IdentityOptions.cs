@@ -36,6 +36,8 @@ public sealed class IdentityOptions : MasterKeyOptions
 
     public ApplicationOptions Applications { get; set; } = new();
 
+    public BackchannelLogoutOptions BackchannelLogout { get; set; } = new();
+
     public DatabaseOptions Database { get; set; } = new();
 
     public FirstAdminOptions FirstAdmin { get; set; } = new();
@@ -77,7 +79,8 @@ internal sealed class IdentityOptionsValidator(IHostEnvironment environment, Dat
 
         options.CheckMasterKeys(problems, isDevelopment);
         options.ApiKeys.Check(problems);
-        options.Applications.Check(problems, options.Tokens, isDevelopment);
+        options.Applications.Check(problems, options.Tokens, options.BackchannelLogout, isDevelopment);
+        options.BackchannelLogout.Check(problems);
         options.Keys.Check(problems);
         options.Hashing.Check(problems);
         options.SecondFactor.Check(problems);
@@ -124,6 +127,7 @@ internal static class IdentitySettings
             .AddPart(options => options.Admins)
             .AddPart(options => options.ApiKeys)
             .AddPart(options => options.Applications)
+            .AddPart(options => options.BackchannelLogout)
             .AddPart(options => options.Database)
             .AddPart(options => options.FirstAdmin)
             .AddPart(options => options.Hashing)

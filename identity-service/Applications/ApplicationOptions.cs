@@ -12,11 +12,11 @@ public sealed class ApplicationOptions
     /// </summary>
     public string File { get; set; } = "";
 
-    internal void Check(SettingProblems problems, TokenOptions tokens, bool isDevelopment)
+    internal void Check(SettingProblems problems, TokenOptions tokens, BackchannelLogoutOptions logout, bool isDevelopment)
     {
         if (File.Length > 0)
         {
-            foreach (var problem in ReadDeclarations.Read(File, tokens, isDevelopment).Problems)
+            foreach (var problem in ReadDeclarations.Read(File, tokens, isDevelopment, new LogoutNetworks(logout, isDevelopment)).Problems)
             {
                 problems.Unless(false, "Applications:File", problem);
             }

@@ -86,7 +86,7 @@ internal sealed record ApplicationSettings(
         || old.Audiences.Except(Audiences).Any();
 
     /// <returns>What is wrong with the settings, by the names on the wire.</returns>
-    public Dictionary<string, string[]> FindFaults(bool isDevelopment)
+    public Dictionary<string, string[]> FindFaults(bool isDevelopment, LogoutNetworks networks)
     {
         var faults = new Dictionary<string, string[]>();
         NameAndScopes.CheckName(Name, faults);
@@ -106,7 +106,7 @@ internal sealed record ApplicationSettings(
         CheckGrants(faults);
         CheckUris("redirect_uris", RedirectUris, isDevelopment, faults);
         CheckUris("post_logout_redirect_uris", PostLogoutRedirectUris, isDevelopment, faults);
-        CheckRest(isDevelopment, faults);
+        CheckRest(networks, faults);
         CheckKeys(faults);
         return faults;
     }
@@ -152,11 +152,19 @@ internal sealed record ApplicationSettings(
         }
     }
 
-    private void CheckRest(bool isDevelopment, Dictionary<string, string[]> faults)
+    private void CheckRest(LogoutNetworks networks, Dictionary<string, string[]> faults)
     {
-        if (BackchannelLogoutUri is { } uri && (Kind != ApplicationKind.Web || RedirectUri.FindFault(uri, Kind, isDevelopment) is not null))
+        if (BackchannelLogoutUri is { } uri)
         {
-            faults["backchannel_logout_uri"] = [$"must be an https address of an application of the kind {ApplicationKind.Web}"];
+            if (Kind != ApplicationKind.Web)
+            {
+                faults["backchannel_logout_uri"] =
+                    [$"must be left out, unless the kind is {ApplicationKind.Web}: other kinds have no server to tell"];
+            }
+            else if (LogoutUri.FindFault(uri, networks) is { } fault)
+            {
+                faults["backchannel_logout_uri"] = [fault];
+            }
         }
 
         if (Audiences.Length > RedirectUri.Most || Audiences.Distinct(StringComparer.Ordinal).Count() != Audiences.Length

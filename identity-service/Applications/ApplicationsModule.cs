@@ -3,6 +3,7 @@ using AuthMesh.Identity.Admin;
 using AuthMesh.Identity.Platform;
 using AuthMesh.Identity.Sessions;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Options;
 
 namespace AuthMesh.Identity.Applications;
 
@@ -12,6 +13,9 @@ internal static class ApplicationsModule
     {
         AddServices = services => services
             .AddScoped<LockApplication>().AddScoped<StoreApplication>().AddScoped<ApplyDeclarations>().AddScoped<DemoApplication>()
+            .AddSingleton(provider => new LogoutNetworks(
+                provider.GetRequiredService<IOptions<BackchannelLogoutOptions>>().Value,
+                provider.GetRequiredService<IHostEnvironment>().IsDevelopment()))
             .AddSingleton(
                 new PreparationStep(
                     (provider, cancellationToken) => provider.GetRequiredService<ApplyDeclarations>().RunAsync(cancellationToken)))
@@ -24,7 +28,7 @@ internal static class ApplicationsModule
             model.ApplyConfiguration<Application>(new ApplicationMapping()).ApplyConfiguration<ApplicationSecret>(new ApplicationMapping());
             model.Entity<Session>().HasOne<Application>().WithMany().HasForeignKey(s => s.ApplicationId).OnDelete(DeleteBehavior.Cascade);
         },
-        Settings = [typeof(ApplicationOptions)],
+        Settings = [typeof(ApplicationOptions), typeof(BackchannelLogoutOptions)],
     };
 
     private static void MapEndpoints(IEndpointRouteBuilder app)

@@ -14,7 +14,7 @@ namespace AuthMesh.Identity.Applications;
 /// </summary>
 internal sealed partial class ApplyDeclarations(
     IdentityDb db, StoreApplication store, IOptions<ApplicationOptions> options, IOptions<TokenOptions> tokens,
-    IHostEnvironment environment, TimeProvider clock, SecurityEvents events, ILogger<ApplyDeclarations> logger)
+    LogoutNetworks networks, IHostEnvironment environment, TimeProvider clock, SecurityEvents events, ILogger<ApplyDeclarations> logger)
 {
     // The row of the version decides, and stays locked until the commit. It is needed besides the rows of the applications, because a file
     // may declare none.
@@ -41,7 +41,7 @@ internal sealed partial class ApplyDeclarations(
             return;
         }
 
-        var (declarations, problems) = ReadDeclarations.Read(path, tokens.Value, environment.IsDevelopment());
+        var (declarations, problems) = ReadDeclarations.Read(path, tokens.Value, environment.IsDevelopment(), networks);
         if (declarations is null) // it changed after the settings were checked
         {
             throw Refuse(problems);

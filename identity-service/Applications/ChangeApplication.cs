@@ -18,7 +18,8 @@ internal static class ChangeApplication
 
     private static async Task<Results<Ok<ShowApplicationResponse>, Failure>> HandleAsync(
         string id, ChangeApplicationRequest request, HttpContext context, IdentityDb db, LockApplication lockApplication,
-        StoreApplication store, IHostEnvironment environment, SecurityEvents events, CancellationToken cancellationToken)
+        StoreApplication store, LogoutNetworks networks, IHostEnvironment environment, SecurityEvents events,
+        CancellationToken cancellationToken)
     {
         if (request == new ChangeApplicationRequest())
         {
@@ -33,7 +34,7 @@ internal static class ChangeApplication
         }
 
         var settings = application.Settings.With(request);
-        if (settings.FindFaults(environment.IsDevelopment()) is { Count: > 0 } faults)
+        if (settings.FindFaults(environment.IsDevelopment(), networks) is { Count: > 0 } faults)
         {
             return CommonFailures.InvalidRequest(faults);
         }

@@ -38,10 +38,10 @@ internal static class CreateApplication
 
     private static async Task<Results<Created<CreateApplicationResponse>, Failure>> HandleAsync(
         CreateApplicationRequest request, HttpContext context, IdentityDb db, LockApplication lockApplication, StoreApplication store,
-        TimeProvider clock, IOptions<TokenOptions> tokens, IHostEnvironment environment, SecurityEvents events,
+        TimeProvider clock, IOptions<TokenOptions> tokens, LogoutNetworks networks, IHostEnvironment environment, SecurityEvents events,
         CancellationToken cancellationToken)
     {
-        var (settings, faults) = Check(request.ClientId, request.Kind, request, tokens.Value, environment.IsDevelopment());
+        var (settings, faults) = Check(request.ClientId, request.Kind, request, tokens.Value, environment.IsDevelopment(), networks);
         if (faults.Count > 0)
         {
             return CommonFailures.InvalidRequest(faults);
@@ -85,12 +85,13 @@ internal static class CreateApplication
     /// <summary>Checks a new application, of a request or of a file.</summary>
     /// <returns>Its settings, and what is wrong with it by the names on the wire.</returns>
     public static (ApplicationSettings Settings, Dictionary<string, string[]> Faults) Check(
-        string? clientId, string? givenKind, ApplicationSettingsRequest request, TokenOptions tokens, bool isDevelopment)
+        string? clientId, string? givenKind, ApplicationSettingsRequest request, TokenOptions tokens, bool isDevelopment,
+        LogoutNetworks networks)
     {
         var kind = givenKind ?? ApplicationKind.Service;
         var settings = ApplicationSettings.New(kind, clientId is { Length: > 0 } ? clientId : "unnamed", request);
         var faults = ApplicationKind.All.Contains(kind)
-            ? settings.FindFaults(isDevelopment)
+            ? settings.FindFaults(isDevelopment, networks)
             : new() { ["kind"] = [$"must be {string.Join(", ", ApplicationKind.All)}"] };
         if (clientId is not { Length: >= 1 and <= ApplicationMapping.LongestClientId }
             || clientId.AsSpan().ContainsAnyExcept(Characters) || !char.IsAsciiLetterOrDigit(clientId[0]))

@@ -26,7 +26,8 @@ internal static class ReadDeclarations
     private const int ShortestSecret = 32;
 
     /// <returns>The declarations, or the problems of the file, each as the end of a sentence that begins with the setting.</returns>
-    public static (Declarations? Declarations, IReadOnlyList<string> Problems) Read(string path, TokenOptions tokens, bool isDevelopment)
+    public static (Declarations? Declarations, IReadOnlyList<string> Problems) Read(
+        string path, TokenOptions tokens, bool isDevelopment, LogoutNetworks networks)
     {
         byte[] text;
         DeclaredFile? file;
@@ -60,7 +61,8 @@ internal static class ReadDeclarations
                 continue;
             }
 
-            var (settings, faults) = CreateApplication.Check(application.ClientId, application.Kind, application, tokens, isDevelopment);
+            var (settings, faults) = CreateApplication.Check(
+                application.ClientId, application.Kind, application, tokens, isDevelopment, networks);
             var hashes = ReadSecrets(application, settings, faults);
             if (declarations.Exists(other => other.ClientId == application.ClientId))
             {

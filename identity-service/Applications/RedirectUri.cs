@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Diagnostics.CodeAnalysis;
 
 namespace AuthMesh.Identity.Applications;
 
@@ -22,8 +23,7 @@ internal static class RedirectUri
     /// <returns>Why an application of this kind must not register the address, as the end of a sentence; or null.</returns>
     public static string? FindFault(string? uri, string kind, bool isDevelopment)
     {
-        if (uri is not { Length: > 0 and <= Longest } || uri.AsSpan().ContainsAnyExcept(Characters)
-            || !Uri.TryCreate(uri, UriKind.Absolute, out var parsed) || parsed.AbsoluteUri != uri || parsed.UserInfo.Length > 0)
+        if (!TryParse(uri, out var parsed))
         {
             return Rule;
         }
@@ -40,6 +40,14 @@ internal static class RedirectUri
             _ when isDevelopment => $"{Rule}; in Development, also http://localhost:PORT/callback",
             _ => Rule,
         };
+    }
+
+    /// <summary>Reads an address in its shortest form, without fragment and user.</summary>
+    public static bool TryParse([NotNullWhen(true)] string? uri, [NotNullWhen(true)] out Uri? parsed)
+    {
+        parsed = null;
+        return uri is { Length: > 0 and <= Longest } && !uri.AsSpan().ContainsAnyExcept(Characters)
+            && Uri.TryCreate(uri, UriKind.Absolute, out parsed) && parsed.AbsoluteUri == uri && parsed.UserInfo.Length == 0;
     }
 
     /// <summary>Whether one of the registered addresses is the presented one.</summary>

@@ -41,7 +41,9 @@ public sealed record DiscoveryResponse(
     [property: JsonPropertyName("authorization_response_iss_parameter_supported")] bool HasIssuerInAnswers,
     [property: JsonPropertyName("claims_parameter_supported")] bool HasClaimsParameter,
     [property: JsonPropertyName("request_parameter_supported")] bool HasRequestParameter,
-    [property: JsonPropertyName("request_uri_parameter_supported")] bool HasRequestUriParameter);
+    [property: JsonPropertyName("request_uri_parameter_supported")] bool HasRequestUriParameter,
+    [property: JsonPropertyName("backchannel_logout_supported")] bool HasBackchannelLogout,
+    [property: JsonPropertyName("backchannel_logout_session_supported")] bool HasSessionInLogoutTokens);
 
 internal static class Discovery
 {
@@ -70,6 +72,7 @@ internal static class Discovery
             ["iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", "at_hash", "preferred_username", "email",
                 "email_verified"],
             ["none", "login", "consent", "select_account"],
-            HasIssuerInAnswers: true, HasClaimsParameter: false, HasRequestParameter: false, HasRequestUriParameter: false));
+            HasIssuerInAnswers: true, HasClaimsParameter: false, HasRequestParameter: false, HasRequestUriParameter: false,
+            HasBackchannelLogout: true, HasSessionInLogoutTokens: true));
     }
 }

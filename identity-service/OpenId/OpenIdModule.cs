@@ -1,4 +1,5 @@
 using AuthMesh.Errors;
+using AuthMesh.Identity.OpenId.BackchannelLogout;
 using AuthMesh.Identity.Platform;
 using AuthMesh.Identity.Platform.Database;
 using AuthMesh.Identity.Sessions;
@@ -34,7 +35,8 @@ internal static class OpenIdModule
                 .AddSingleton<ReadAuthorizationRequest>().AddSingleton<IdTokens>().AddSingleton<IssueApplicationTokens>()
                 .AddScoped<StoredRequests>().AddScoped<Authorize>().AddScoped<IssueCode>().AddScoped<EndSignIn>()
                 .AddScoped<ClientCredentials>().AddScoped<RedeemCode>().AddScoped<RefreshGrant>()
-                .AddScoped<DeviceGrant>().AddScoped<DecideDevice>().AddScoped<ListAllowedApplications>().AddScoped<WithdrawApplication>();
+                .AddScoped<DeviceGrant>().AddScoped<DecideDevice>().AddScoped<ListAllowedApplications>().AddScoped<WithdrawApplication>()
+                .AddBackchannelLogout();
             foreach (var statement in Over)
             {
                 services.AddSingleton(statement);

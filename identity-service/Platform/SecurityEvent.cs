@@ -86,6 +86,13 @@ internal sealed record SecurityEvent
     public static SecurityEvent ConsentWithdrawn(Guid userId, Guid sessionId, Guid applicationId) =>
         new("consent_withdrawn") { UserId = userId, SessionId = sessionId, ApplicationId = applicationId };
 
+    /// <summary>An application could not be told of the end of a session. Its own session for the user may go on.</summary>
+    /// <param name="userId">The user.</param>
+    /// <param name="sessionId">The session that ended.</param>
+    /// <param name="reason">The application's <c>client_id</c> and what failed.</param>
+    public static SecurityEvent LogoutUndelivered(Guid userId, Guid sessionId, string reason) =>
+        new("logout_undelivered", LogLevel.Warning) { UserId = userId, SessionId = sessionId, Reason = reason };
+
     public static SecurityEvent UserRegistered(Guid userId) => new("user_registered") { UserId = userId };
 
     public static SecurityEvent LoginSucceeded(Guid userId, Guid sessionId) =>
@@ -243,7 +250,7 @@ internal sealed class SecurityEvents
     internal static readonly string[] CountedFromZero =
     [
         "login_succeeded", "login_failed", "login_blocked", "second_factor_demanded", "refresh_reused", "passkey_counter_regressed",
-        "recovery_code_used", "key_reported", "signing_key_distrusted", "admin_recovered",
+        "recovery_code_used", "key_reported", "signing_key_distrusted", "admin_recovered", "logout_undelivered",
     ];
 
     private readonly CallerAddress callerAddress;

@@ -13,9 +13,11 @@ namespace AuthMesh.Identity.Revocations;
 /// </summary>
 internal sealed partial class FollowRevocations(
     Primary primary, RevocationLog log, RevocationLag lag, RevokedAccess revoked, VerifierRegister verifiers, KeyRing ring,
-    Preparation preparation, DatabaseHealth database,
+    Preparation preparation, DatabaseHealth database, IEnumerable<NotifiedWorker> notified,
     IServiceScopeFactory scopes, TimeProvider clock, ILogger<FollowRevocations> logger) : BackgroundService
 {
+    private const string Channel = "authmesh_revocations";
+
     private static readonly TimeSpan Beat = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(250);
 
@@ -38,16 +40,30 @@ internal sealed partial class FollowRevocations(
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
         listening = ending;
         await using var connection = await primary.OpenConnectionAsync(ending.Token);
-        connection.Notification += (_, _) => log.AskForConfirmation();
-        await using (var listen = new NpgsqlCommand("LISTEN authmesh_revocations", connection))
+        connection.Notification += (_, notification) => Wake(notification.Channel);
+        foreach (var channel in (string[])[Channel, .. notified.Select(worker => worker.Channel)])
         {
+            await using var listen = new NpgsqlCommand("LISTEN " + channel, connection);
             await listen.ExecuteNonQueryAsync(ending.Token);
+            Wake(channel); // for what was written before LISTEN
         }
 
-        log.AskForConfirmation(); // for entries that were written before LISTEN
         while (true)
         {
             await connection.WaitAsync(ending.Token);
+        }
+    }
+
+    private void Wake(string channel)
+    {
+        if (channel == Channel)
+        {
+            log.AskForConfirmation();
+        }
+
+        foreach (var worker in notified.Where(worker => worker.Channel == channel))
+        {
+            worker.Wake();
         }
     }
 
@@ -174,7 +190,7 @@ internal sealed partial class FollowRevocations(
     private async Task<(List<Revocation> Entries, DateTimeOffset DatabaseTime)> ReadFromAsync(
         NpgsqlConnection connection, long position, CancellationToken cancellationToken)
     {
-        // Without mail, an idle mesh sends only this statement. It also records the connected verifiers, every fourth second.
+        // Without mail, an idle mesh sends little else. It also records the connected verifiers, every fourth second.
         await using var command = new NpgsqlCommand(
             """
             WITH seen AS (

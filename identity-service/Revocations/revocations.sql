@@ -27,9 +27,11 @@ $$;
 
 CREATE OR REPLACE FUNCTION revoke_session() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    -- An application may have a million sessions. One entry refuses the tokens of them all: see revoke_application.
-    IF TG_OP = 'DELETE' AND OLD.kind = 'application' AND NOT EXISTS (
-        SELECT 1 FROM applications WHERE id = OLD.application_id AND epoch = OLD.client_epoch) THEN
+    -- An application may have a million sessions, and a user some dozens with applications. If an epoch ended them, its one entry refuses the
+    -- tokens of them all: see revoke_application and revoke_user.
+    IF OLD.kind = 'application' AND NOT EXISTS (
+        SELECT 1 FROM applications a, users u
+        WHERE a.id = OLD.application_id AND a.epoch = OLD.client_epoch AND u.id = OLD.user_id AND u.epoch = OLD.epoch) THEN
         RETURN NULL;
     END IF;
 

@@ -106,8 +106,10 @@ internal sealed class SessionMapping : IEntityTypeConfiguration<Session>
         session.Property(s => s.Kind).HasMaxLength(16).HasDefaultValue(SessionKind.SignIn);
         session.Property(s => s.Name).HasMaxLength(NameAndScopes.LongestName);
         session.HasIndex(s => s.KeyHash).IsUnique().HasFilter("key_hash IS NOT NULL").HasDatabaseName("ux_sessions_key_hash");
-        session.HasIndex(s => s.ApplicationId).HasFilter("application_id IS NOT NULL").HasDatabaseName("ix_sessions_application_id");
         session.Property(s => s.ClientEpoch).HasDefaultValue(0);
+        // With the epoch, to find the dead sessions of an application among a million live ones.
+        session.HasIndex(s => new { s.ApplicationId, s.ClientEpoch }).HasFilter("application_id IS NOT NULL")
+            .HasDatabaseName("ix_sessions_application_id");
         session.Property(s => s.Audience).HasMaxLength(LongestAudience);
         session.HasIndex(s => s.ParentId).HasFilter("parent_id IS NOT NULL").HasDatabaseName("ix_sessions_parent_id");
         session.HasOne<Session>().WithMany().HasForeignKey(s => s.ParentId).OnDelete(DeleteBehavior.Cascade);

@@ -52,6 +52,7 @@ public sealed class ProductionMesh : IAsyncLifetime
             ["Identity:MasterKey"] = Convert.ToBase64String(masterKey),
             ["Identity:FirstAdmin:PasswordFile"] = passwordFile,
             ["Identity:Hashing:WorkFactor"] = WorkFactor,
+            ["Identity:BackchannelLogout:AllowedNetworks:0"] = Loopback.Address.ToString(), // where the applications of tests are told
         };
         mesh = await Mesh.StartAsync(
             InProduction.On(await Postgres.CreateEmptyDatabaseAsync(), settings) with

@@ -81,7 +81,7 @@ public sealed class NetworkPolicyTests
                 .SelectMany(rule => rule.Ports).Select(port => port.Port.Value).ToList();
             string[] expected = pod.Component switch
             {
-                "identity-service" when example == "ingress.yaml" => ["5432", "587"],
+                "identity-service" when example == "ingress.yaml" => ["5432", "587", "443"],
                 "identity-service" or "migration" => ["5432"],
                 _ => [],
             };

@@ -29,6 +29,7 @@ public sealed class TwoReplicas(ProductionMesh production) : IAsyncLifetime
         own = await OwnDatabase.CreateAsync(production);
         // With a replica's usual number of connections.
         own.Settings["Identity:Database:ConnectionString"] = own.Database.ConnectionString;
+        own.Settings["Identity:BackchannelLogout:AllowedNetworks:0"] = Loopback.Address.ToString();
         mesh = await Mesh.StartAsync(InProduction.On(own.Database.ConnectionString, own.Settings) with
         {
             Start = WithinThisProcess.StartAsync,

@@ -256,6 +256,7 @@ namespace AuthMesh.Identity.Platform.Database.Migrations
                     id = table.Column<Guid>(type: "uuid", nullable: false),
                     client_id = table.Column<string>(type: "character varying(64)", maxLength: 64, nullable: false, collation: "C"),
                     uri = table.Column<string>(type: "character varying(1024)", maxLength: 1024, nullable: false),
+                    host = table.Column<string>(type: "text", nullable: false, computedColumnSql: "split_part(uri, '/', 3)", stored: true, collation: "C"),
                     session_id = table.Column<Guid>(type: "uuid", nullable: false),
                     user_id = table.Column<Guid>(type: "uuid", nullable: false),
                     created_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
@@ -285,6 +286,16 @@ namespace AuthMesh.Identity.Platform.Database.Migrations
                         principalColumn: "id",
                         onDelete: ReferentialAction.Cascade);
                 });
+
+            migrationBuilder.DropIndex(
+                name: "ix_sessions_application_id",
+                table: "sessions");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_sessions_application_id",
+                table: "sessions",
+                columns: new[] { "application_id", "client_epoch" },
+                filter: "application_id IS NOT NULL");
 
             migrationBuilder.CreateIndex(
                 name: "ix_sessions_parent_id",
@@ -354,9 +365,9 @@ namespace AuthMesh.Identity.Platform.Database.Migrations
                 unique: true);
 
             migrationBuilder.CreateIndex(
-                name: "IX_logout_deliveries_next_attempt_at",
+                name: "IX_logout_deliveries_host_next_attempt_at",
                 table: "logout_deliveries",
-                column: "next_attempt_at");
+                columns: new[] { "host", "next_attempt_at" });
 
             migrationBuilder.CreateIndex(
                 name: "IX_used_assertions_expires_at",
@@ -393,6 +404,7 @@ namespace AuthMesh.Identity.Platform.Database.Migrations
                 """);
 
             migrationBuilder.ApplySql("revocations.sql");
+            migrationBuilder.ApplySql("logout_deliveries.sql");
         }
 
         /// <inheritdoc />
@@ -401,7 +413,7 @@ namespace AuthMesh.Identity.Platform.Database.Migrations
             migrationBuilder.Sql(
                 """
                 DELETE FROM sessions WHERE kind = 'application';
-                DROP FUNCTION revoke_application() CASCADE;
+                DROP FUNCTION revoke_application(), tell_logout(), end_sessions_of_user(), delete_sessions_first(), ask_for_sweep() CASCADE;
                 CREATE OR REPLACE FUNCTION revoke_session() RETURNS trigger LANGUAGE plpgsql AS $$
                 BEGIN
                     PERFORM write_revocation('session-ended', OLD.id::text, NULL);
@@ -438,6 +450,16 @@ namespace AuthMesh.Identity.Platform.Database.Migrations
             migrationBuilder.DropIndex(
                 name: "ix_sessions_parent_id",
                 table: "sessions");
+
+            migrationBuilder.DropIndex(
+                name: "ix_sessions_application_id",
+                table: "sessions");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_sessions_application_id",
+                table: "sessions",
+                column: "application_id",
+                filter: "application_id IS NOT NULL");
 
             migrationBuilder.DropCheckConstraint(
                 name: "ck_sessions_kind",

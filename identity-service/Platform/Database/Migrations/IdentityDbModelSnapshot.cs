@@ -434,6 +434,62 @@ namespace AuthMesh.Identity.Platform.Database.Migrations
                     b.ToTable("authorization_codes", (string)null);
                 });
 
+            modelBuilder.Entity("AuthMesh.Identity.OpenId.BackchannelLogout.LogoutDelivery", b =>
+                {
+                    b.Property<Guid>("Id")
+                        .HasColumnType("uuid")
+                        .HasColumnName("id");
+
+                    b.Property<int>("Attempts")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("integer")
+                        .HasDefaultValue(0)
+                        .HasColumnName("attempts");
+
+                    b.Property<string>("ClientId")
+                        .IsRequired()
+                        .HasMaxLength(64)
+                        .HasColumnType("character varying(64)")
+                        .HasColumnName("client_id")
+                        .UseCollation("C");
+
+                    b.Property<DateTimeOffset>("CreatedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("created_at");
+
+                    b.Property<string>("Host")
+                        .IsRequired()
+                        .ValueGeneratedOnAddOrUpdate()
+                        .HasColumnType("text")
+                        .HasColumnName("host")
+                        .HasComputedColumnSql("split_part(uri, '/', 3)", true)
+                        .UseCollation("C");
+
+                    b.Property<DateTimeOffset>("NextAttemptAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("next_attempt_at");
+
+                    b.Property<Guid>("SessionId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("session_id");
+
+                    b.Property<string>("Uri")
+                        .IsRequired()
+                        .HasMaxLength(1024)
+                        .HasColumnType("character varying(1024)")
+                        .HasColumnName("uri");
+
+                    b.Property<Guid>("UserId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("user_id");
+
+                    b.HasKey("Id");
+
+                    b.HasIndex("Host", "NextAttemptAt");
+
+                    b.ToTable("logout_deliveries", (string)null);
+                });
+
             modelBuilder.Entity("AuthMesh.Identity.OpenId.Consent", b =>
                 {
                     b.Property<Guid>("UserId")
@@ -546,54 +602,6 @@ namespace AuthMesh.Identity.Platform.Database.Migrations
                     b.HasIndex("UserId");
 
                     b.ToTable("device_authorizations", (string)null);
-                });
-
-            modelBuilder.Entity("AuthMesh.Identity.OpenId.LogoutDelivery", b =>
-                {
-                    b.Property<Guid>("Id")
-                        .HasColumnType("uuid")
-                        .HasColumnName("id");
-
-                    b.Property<int>("Attempts")
-                        .ValueGeneratedOnAdd()
-                        .HasColumnType("integer")
-                        .HasDefaultValue(0)
-                        .HasColumnName("attempts");
-
-                    b.Property<string>("ClientId")
-                        .IsRequired()
-                        .HasMaxLength(64)
-                        .HasColumnType("character varying(64)")
-                        .HasColumnName("client_id")
-                        .UseCollation("C");
-
-                    b.Property<DateTimeOffset>("CreatedAt")
-                        .HasColumnType("timestamp with time zone")
-                        .HasColumnName("created_at");
-
-                    b.Property<DateTimeOffset>("NextAttemptAt")
-                        .HasColumnType("timestamp with time zone")
-                        .HasColumnName("next_attempt_at");
-
-                    b.Property<Guid>("SessionId")
-                        .HasColumnType("uuid")
-                        .HasColumnName("session_id");
-
-                    b.Property<string>("Uri")
-                        .IsRequired()
-                        .HasMaxLength(1024)
-                        .HasColumnType("character varying(1024)")
-                        .HasColumnName("uri");
-
-                    b.Property<Guid>("UserId")
-                        .HasColumnType("uuid")
-                        .HasColumnName("user_id");
-
-                    b.HasKey("Id");
-
-                    b.HasIndex("NextAttemptAt");
-
-                    b.ToTable("logout_deliveries", (string)null);
                 });
 
             modelBuilder.Entity("AuthMesh.Identity.OpenId.StoredRequest", b =>
@@ -944,10 +952,6 @@ namespace AuthMesh.Identity.Platform.Database.Migrations
 
                     b.HasKey("Id");
 
-                    b.HasIndex("ApplicationId")
-                        .HasDatabaseName("ix_sessions_application_id")
-                        .HasFilter("application_id IS NOT NULL");
-
                     b.HasIndex("CookieHash")
                         .IsUnique()
                         .HasDatabaseName("ux_sessions_cookie_hash")
@@ -963,6 +967,10 @@ namespace AuthMesh.Identity.Platform.Database.Migrations
                         .HasFilter("parent_id IS NOT NULL");
 
                     b.HasIndex("UserId");
+
+                    b.HasIndex("ApplicationId", "ClientEpoch")
+                        .HasDatabaseName("ix_sessions_application_id")
+                        .HasFilter("application_id IS NOT NULL");
 
                     b.ToTable("sessions", null, t =>
                         {

@@ -8,10 +8,13 @@ using Microsoft.EntityFrameworkCore.Migrations;
 
 namespace AuthMesh.Tests.Databases;
 
-/// <summary>A migrated database runs the text of <c>revocations.sql</c>, and each slice that relies on a trigger names it.</summary>
-public sealed class RevocationsSqlTests(ProductionMesh mesh)
+/// <summary>A migrated database runs the text of the modules' SQL files, and each slice that relies on a trigger names it.</summary>
+public sealed class SqlFileTests(ProductionMesh mesh)
 {
-    // Covers the whole schema, so that a function or trigger from another file shows too.
+    // In the order in which migrations apply them.
+    private static readonly string[] Files = ["revocations.sql", "logout_deliveries.sql"];
+
+    // Covers the whole schema, so that a function or trigger from elsewhere shows too.
     private const string Definitions =
         """
         SELECT string_agg(definition, E'\n' ORDER BY definition) FROM (
@@ -42,26 +45,27 @@ public sealed class RevocationsSqlTests(ProductionMesh mesh)
         """;
 
     private static readonly string[] Triggers =
-        [.. Regex.Matches(SqlFile.Read("revocations.sql"), @"CREATE CONSTRAINT TRIGGER (\w+)").Select(match => match.Groups[1].Value)];
+        [.. Files.SelectMany(file => Regex.Matches(SqlFile.Read(file), @"CREATE (?:CONSTRAINT )?TRIGGER (\w+)"))
+            .Select(match => match.Groups[1].Value)];
 
     [Fact]
-    public async Task A_migrated_database_holds_exactly_the_definitions_of_the_file()
+    public async Task A_migrated_database_holds_exactly_the_definitions_of_the_files()
     {
         var database = new Database(await mesh.Postgres.CreateEmptyDatabaseAsync());
         await MigrateAsync(database);
         var migrated = await DefinitionsAsync(database);
 
         await database.ExecuteAsync(DropAll);
-        await database.ExecuteAsync(SqlFile.Read("revocations.sql"));
+        await ApplyAsync(database);
 
         Assert.Equal(await DefinitionsAsync(database), migrated);
         Assert.All(Triggers, trigger => Assert.Contains($"TRIGGER {trigger} ", migrated, StringComparison.Ordinal));
-        await database.ExecuteAsync(SqlFile.Read("revocations.sql")); // the file can run twice
+        await ApplyAsync(database); // the files can run twice
         Assert.Equal(migrated, await DefinitionsAsync(database));
     }
 
     [Fact]
-    public async Task Migrating_an_older_database_with_rows_installs_the_definitions_of_the_file()
+    public async Task Migrating_an_older_database_with_rows_installs_the_definitions_of_the_files()
     {
         var fresh = new Database(await mesh.Postgres.CreateEmptyDatabaseAsync());
         var upgraded = new Database(await mesh.Postgres.CreateEmptyDatabaseAsync());
@@ -90,7 +94,7 @@ public sealed class RevocationsSqlTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public void The_file_writes_and_admits_exactly_the_kinds_of_the_table() => Assert.Equal(
+    public void Revocations_sql_writes_and_admits_exactly_the_kinds_of_the_table() => Assert.Equal(
         RevocationKind.All.Select(kind => kind.Name).Order(StringComparer.Ordinal),
         Regex.Matches(SqlFile.Read("revocations.sql"), "'([a-z]+(?:-[a-z]+)+)'").Select(match => match.Groups[1].Value)
             .Distinct().Order(StringComparer.Ordinal));
@@ -114,7 +118,7 @@ public sealed class RevocationsSqlTests(ProductionMesh mesh)
     }
 
     [Fact]
-    public void The_code_names_only_triggers_of_the_file() => Assert.All(
+    public void The_code_names_only_triggers_of_the_files() => Assert.All(
         Sources().SelectMany(file => Regex.Matches(file.Text, @"\btrigger (?:<c>)?(\w+_\w+)")
             .Select(match => (file.Name, Trigger: match.Groups[1].Value))),
         named => Assert.True(Triggers.Contains(named.Trigger), $"{named.Name} names {named.Trigger}"));
@@ -128,6 +132,14 @@ public sealed class RevocationsSqlTests(ProductionMesh mesh)
     {
         await using var db = database.Open();
         await db.GetService<IMigrator>().MigrateAsync(target, TestContext.Current.CancellationToken);
+    }
+
+    private static async Task ApplyAsync(Database database)
+    {
+        foreach (var file in Files)
+        {
+            await database.ExecuteAsync(SqlFile.Read(file));
+        }
     }
 
     private static Task<string> DefinitionsAsync(Database database) => database.ScalarAsync<string>(Definitions);
