@@ -11,7 +11,7 @@ internal static class DesktopBrowser
     // An opener that fails does so at once; one that is still running has become the browser.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
 
-    /// <summary>Whether a browser of this computer appears before the user's eyes. Over SSH it would appear elsewhere, or nowhere.</summary>
+    /// <summary>Whether a browser of this computer appears before the user. Over SSH it would appear elsewhere, or nowhere.</summary>
     public static bool IsAtHand => !Array.Exists(RemoteSigns, IsSet) && (
         OperatingSystem.IsWindows() ? Environment.UserInteractive
         : OperatingSystem.IsMacOS() ? FindOpener() is not null

@@ -76,8 +76,8 @@ internal static class LoopbackFlow
             return (await call.SendAsync(
                 ProtocolCall.Token,
                 [
-                    ("grant_type", "authorization_code"), ("code", back.GetValueOrDefault("code") ?? ""), ("redirect_uri", listener.Address),
-                    ("code_verifier", verifier),
+                    ("grant_type", "authorization_code"), ("code", back.GetValueOrDefault("code") ?? ""),
+                    ("redirect_uri", listener.Address), ("code_verifier", verifier),
                 ],
                 cancellation), sentAt);
         }

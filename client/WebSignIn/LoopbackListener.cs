@@ -19,8 +19,11 @@ internal sealed class LoopbackListener : IAsyncDisposable
 
     private readonly TcpListener listener;
     private readonly CancellationTokenSource stopping = new();
-    private readonly TaskCompletionSource<IReadOnlyDictionary<string, string>> found = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly List<Task> answers = [];
+
+    private readonly TaskCompletionSource<IReadOnlyDictionary<string, string>> found =
+        new(TaskCreationOptions.RunContinuationsAsynchronously);
+
     private Func<IReadOnlyDictionary<string, string>, bool> isExpected = _ => false;
     private Task accepting = Task.CompletedTask;
 

@@ -51,7 +51,8 @@ internal sealed class ProtocolCall(Invocation invocation, string clientId)
         "invalid_client" or "unauthorized_client" =>
             $"an admin registers {ClientId}: authmesh applications create {ClientId} --kind native --first-party"
             + " --grant authorization_code --grant refresh_token --grant urn:ietf:params:oauth:grant-type:device_code"
-            + $" --redirect-uri {LoopbackFlow.RegisteredUri} {string.Join(' ', WebLogin.DefaultScopes.Select(scope => $"--scope {scope}"))}",
+            + $" --redirect-uri {LoopbackFlow.RegisteredUri}"
+            + string.Concat(WebLogin.DefaultScopes.Select(scope => $" --scope {scope}")),
         "invalid_scope" => $"choose scopes that {ClientId} has: authmesh login --web --scope SCOPE",
         "not_found" => "this server offers no sign-in by a browser: authmesh login NAME",
         _ => null,

@@ -4,7 +4,9 @@ using AuthMesh.Client.Server;
 
 namespace AuthMesh.Client.WebSignIn;
 
-/// <summary>Signs in by a browser, where passkeys and every other way into the account work, and no password is typed into a terminal.</summary>
+/// <summary>
+/// Signs in by a browser. There, passkeys and every other way into the account work, and nobody types a password into a terminal.
+/// </summary>
 internal static class WebLogin
 {
     public const string DefaultClientId = "authmesh-cli";

@@ -9,8 +9,8 @@ using Npgsql;
 namespace AuthMesh.Identity.Applications;
 
 /// <summary>
-/// The console client as an application, so that <c>authmesh login --web</c> works after the quick start. It exists where the demo users do.
-/// An application of that name stays as it is.
+/// The console client as an application, so that <c>authmesh login --web</c> works after the quick start. It exists where the demo users
+/// do. An application of that name stays as it is.
 /// </summary>
 internal sealed class DemoApplication(IdentityDb db, IOptions<DemoUserOptions> options, TimeProvider clock)
 {

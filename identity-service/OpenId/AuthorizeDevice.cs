@@ -42,7 +42,8 @@ internal static class AuthorizeDevice
         INSERT INTO device_authorizations (
             device_code_hash, user_code, application_id, client_epoch, scopes, audience, network, device, expires_at, next_poll_at,
             interval_seconds)
-        SELECT @device_code, @user_code, a.id, a.epoch, @scopes, @audience, @network, @device, now() + interval '10 minutes', now(), @interval
+        SELECT
+            @device_code, @user_code, a.id, a.epoch, @scopes, @audience, @network, @device, now() + interval '10 minutes', now(), @interval
         FROM applications a WHERE a.id = @application AND a.disabled_at IS NULL
         ON CONFLICT (user_code) DO NOTHING
         """;
@@ -75,8 +76,8 @@ internal static class AuthorizeDevice
             return OAuthError.InvalidScope;
         }
 
-        var resource = parameters["resource"];
-        if (resource is not null && resource != mesh.Value.Audience && !client.MayReach(resource))
+        var audience = parameters["resource"] is { } resource && resource != mesh.Value.Audience ? resource : null;
+        if (audience is not null && !client.MayReach(audience))
         {
             return OAuthError.InvalidTarget;
         }
@@ -96,7 +97,7 @@ internal static class AuthorizeDevice
             [
                 new("device_code", DeviceGrant.HashOf(deviceCode)), new("user_code", userCode), new("application", client.Id),
                 new("scopes", scopes),
-                new("audience", NpgsqlDbType.Text) { Value = resource is null || resource == mesh.Value.Audience ? DBNull.Value : resource },
+                new("audience", NpgsqlDbType.Text) { Value = (object?)audience ?? DBNull.Value },
                 new("network", callerAddress.Of(context)),
                 new("device", StartSession.Describe(context.Request.Headers.UserAgent.ToString())),
                 new("interval", DeviceAuthorization.FirstIntervalSeconds),

@@ -117,6 +117,7 @@ internal sealed class DecideDevice(
         return (device, null);
     }
 
-    private async Task<WaitingDevice?> RunAsync(string statement, CancellationToken cancellationToken, params NpgsqlParameter[] parameters) =>
+    private async Task<WaitingDevice?> RunAsync(
+        string statement, CancellationToken cancellationToken, params NpgsqlParameter[] parameters) =>
         await db.Database.SqlQueryRaw<WaitingDevice>(statement, parameters).ToListAsync(cancellationToken) is [var device] ? device : null;
 }

@@ -12,7 +12,7 @@ internal sealed class DeviceAuthorization
     /// <summary>How long the user has to allow it.</summary>
     public static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(10);
 
-    /// <summary>How long the device must wait between two questions, at first and for each time that it asked too early (RFC 8628 §3.5).</summary>
+    /// <summary>How long the device must wait between two questions, until it asks too early (RFC 8628 §3.2).</summary>
     public const int FirstIntervalSeconds = 5;
 
     private DeviceAuthorization()

@@ -6,8 +6,8 @@ namespace AuthMesh.Identity.OpenId;
 
 internal static class OpenIdModule
 {
-    // A code that was spent stays for a day, so that a second use is noticed. A device code stays for an hour, so that the device hears that
-    // it expired.
+    // A code that was spent stays for a day, so that a second use is noticed. A device code stays for an hour, so that the device learns
+    // that it expired.
     private static readonly PruneStatement[] Over =
     [
         Expired("authorization codes", "authorization_codes", "code_hash", "1 day"),

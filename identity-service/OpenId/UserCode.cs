@@ -3,7 +3,8 @@ using System.Security.Cryptography;
 namespace AuthMesh.Identity.OpenId;
 
 /// <summary>
-/// What a user copies from a device: 8 of 20 letters. Without vowels they make no word, and none of them looks like a digit (RFC 8628 §6.1).
+/// What a user copies from a device: 8 of 20 letters. Without vowels they make no word, and none of them looks like a digit (RFC 8628
+/// §6.1).
 /// </summary>
 internal static class UserCode
 {

@@ -72,15 +72,15 @@ internal sealed class Budgets(KeyRing ring, IOptions<ThrottlingOptions> options)
     public Budget ForPasskey(string network) => new([Network(network)]);
 
     /// <summary>
-    /// The budget of a code that a signed-in user copies from a device. A right code does not count, and it resets nothing: an attacker would
-    /// type the code of a device of their own after every few guesses.
+    /// The budget of a code that a signed-in user copies from a device. A right code does not count, and it resets nothing: an attacker
+    /// would type the code of a device of their own after every few guesses.
     /// </summary>
     public Budget ForUserCode(Guid userId, string network) =>
         new([New("user codes", Limits.UserCodes, userId.ToString()), Network(network)]);
 
     /// <summary>
-    /// The budget of devices that ask for a code. It bounds how many codes wait at one moment, so that a guess hits none. Accepted weakness:
-    /// enough networks together can use up the count of an application, and then no device gets a code from it for some minutes.
+    /// The budget of devices that ask for a code. It bounds how many codes wait at one moment, so that a guess hits none. Accepted
+    /// weakness: enough networks together can use up the count of an application. Then no device gets a code of it for some minutes.
     /// </summary>
     public Budget ForDevice(Guid applicationId, string network) => new(
     [

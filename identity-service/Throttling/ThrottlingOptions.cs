@@ -36,8 +36,8 @@ public sealed class ThrottlingOptions
     public LimitOptions Codes { get; set; } = new() { Attempts = 5, Window = TimeSpan.FromMinutes(15) };
 
     /// <summary>
-    /// Wrong codes of devices that one signed-in user types. A person copies eight letters, and slips a few times. With 10,000 codes waiting
-    /// of 20^8, ten guesses hit one with a chance of 1 in 256,000, and whoever hits only connects somebody else's device to the own account.
+    /// Wrong codes of devices that one signed-in user types. A person copies eight letters, and slips a few times. If 10,000 of 20^8 codes
+    /// wait, ten guesses hit one with a chance of 1 in 256,000. A hit only connects somebody else's device to the guesser's own account.
     /// </summary>
     public LimitOptions UserCodes { get; set; } = new() { Attempts = 10, Window = TimeSpan.FromMinutes(15) };
 

@@ -8,7 +8,10 @@ namespace AuthMesh.Tests.Client;
 public sealed class WebLoginRequestTests : IDisposable
 {
     private const string Tokens =
-        """{"access_token":"access-1","token_type":"Bearer","expires_in":1800,"scope":"openid","refresh_token":"refresh-1","refresh_expires_in":1209600}""";
+        """
+        {"access_token":"access-1","token_type":"Bearer","expires_in":1800,"scope":"openid","refresh_token":"refresh-1",
+        "refresh_expires_in":1209600}
+        """;
 
     private readonly Authmesh authmesh = new();
 
@@ -16,7 +19,10 @@ public sealed class WebLoginRequestTests : IDisposable
     public async Task A_device_asks_no_sooner_than_it_was_told_and_five_seconds_later_after_a_slow_down()
     {
         var times = new ConcurrentQueue<long>();
-        await using var server = await StartAsync(new OddServer { Answers = [Error("slow_down"), Tokens], OnAsk = () => times.Enqueue(TimeProvider.System.GetTimestamp()) });
+        await using var server = await StartAsync(new OddServer
+        {
+            Answers = [Error("slow_down"), Tokens], OnAsk = () => times.Enqueue(TimeProvider.System.GetTimestamp()),
+        });
         var begunAt = TimeProvider.System.GetTimestamp();
 
         (await LoginAsync(server)).AssertExited(0);
@@ -33,7 +39,8 @@ public sealed class WebLoginRequestTests : IDisposable
             ],
             server.Recorded.Take(2).Select(request => request.Body));
         Assert.Equal("Bearer access-1", server.Recorded[3].Authorization);
-        Assert.Equal(("somebody", "authmesh-cli"), (authmesh.Session(server.Origin).Member("username"), authmesh.Session(server.Origin).Member("client_id")));
+        var session = authmesh.Session(server.Origin);
+        Assert.Equal(("somebody", "authmesh-cli"), (session.Member("username"), session.Member("client_id")));
     }
 
     [Fact]
@@ -124,7 +131,8 @@ public sealed class WebLoginRequestTests : IDisposable
         var back = new Uri(pushed["redirect_uri"]);
         using var listener = new Caller(new Uri(back.GetLeftPart(UriPartial.Authority)));
 
-        await listener.GetAsync($"/callback?code=c&state={pushed["state"]}{(issuer is null ? "" : "&iss=" + Uri.EscapeDataString(issuer))}");
+        var said = issuer is null ? "" : $"&iss={Uri.EscapeDataString(issuer)}";
+        await listener.GetAsync($"/callback?code=c&state={pushed["state"]}{said}");
 
         (await running.EndAsync()).AssertExited(5);
         Assert.DoesNotContain("POST /token", server.Requests);
@@ -139,7 +147,8 @@ public sealed class WebLoginRequestTests : IDisposable
         (await authmesh.RunAsync("protected")).AssertExited(0);
         Assert.Equal(["POST /token", "GET /protected"], server.Requests);
         Assert.Equal("grant_type=refresh_token&refresh_token=refresh-0&client_id=a-cli", server.Recorded[0].Body);
-        Assert.Equal(("refresh-1", "a-cli"), (authmesh.Session(server.Origin).Member("refresh_token"), authmesh.Session(server.Origin).Member("client_id")));
+        var session = authmesh.Session(server.Origin);
+        Assert.Equal(("refresh-1", "a-cli"), (session.Member("refresh_token"), session.Member("client_id")));
 
         Assert.Equal("Logged out successfully\n", (await authmesh.RunAsync("logout")).Output);
         Assert.Equal(("POST /revoke", "token=refresh-1&client_id=a-cli"), (server.Recorded[2].Line, server.Recorded[2].Body));
@@ -149,7 +158,8 @@ public sealed class WebLoginRequestTests : IDisposable
     [Fact]
     public async Task A_logout_that_the_server_does_not_confirm_keeps_the_session()
     {
-        await using var server = new RecordingServer((_, response) => response.RefuseAsync(503, "database_unavailable", "PostgreSQL is away"));
+        await using var server = new RecordingServer(
+            (_, response) => response.RefuseAsync(503, "database_unavailable", "PostgreSQL is away"));
         await server.StartAsync();
         authmesh.Keep(ApplicationFile(server.Origin));
         var kept = authmesh.Sessions;
@@ -179,10 +189,10 @@ public sealed class WebLoginRequestTests : IDisposable
     public void Dispose() => authmesh.Dispose();
 
     private static string Error(string code) =>
-        $$"""{"status":"error","message":"for a test","code":"{{code}}","traceId":"0","error":"{{code}}","error_description":"for a test"}""";
+        $$"""{"status":"error","message":"for a test","code":"{{code}}","traceId":"0","error":"{{code}}","error_description":"a test"}""";
 
-    private static string ApplicationFile(string server) =>
-        StrictIssuer.FileFor(server, validFor: -1).Replace("\"username\"", "\"client_id\":\"a-cli\",\"username\"", StringComparison.Ordinal);
+    private static string ApplicationFile(string server) => StrictIssuer.FileFor(server, validFor: -1)
+        .Replace("\"username\"", "\"client_id\":\"a-cli\",\"username\"", StringComparison.Ordinal);
 
     private static async Task<RecordingServer> StartAsync(OddServer odd)
     {
@@ -218,13 +228,19 @@ public sealed class WebLoginRequestTests : IDisposable
                 case "GET /.well-known/openid-configuration":
                     return response.SayAsync(
                         200,
-                        $$"""{"issuer":"{{origin}}","authorization_endpoint":"{{VerificationUri ?? origin + "/authorize"}}","pushed_authorization_request_endpoint":"{{origin}}/par"}""");
+                        $$"""
+                        {"issuer":"{{origin}}","authorization_endpoint":"{{VerificationUri ?? origin + "/authorize"}}",
+                        "pushed_authorization_request_endpoint":"{{origin}}/par"}
+                        """);
                 case "POST /par":
                     return response.SayAsync(201, """{"request_uri":"urn:x","expires_in":60}""");
                 case "POST /device_authorization":
                     return response.SayAsync(
                         200,
-                        $$"""{"device_code":"d-1","user_code":"WDJB-MJHT","verification_uri":"{{VerificationUri ?? origin + "/device"}}","expires_in":{{ExpiresIn}},"interval":1}""");
+                        $$"""
+                        {"device_code":"d-1","user_code":"WDJB-MJHT","verification_uri":"{{VerificationUri ?? origin + "/device"}}",
+                        "expires_in":{{ExpiresIn}},"interval":1}
+                        """);
                 case "POST /token":
                     OnAsk();
                     var answer = Answers[Math.Min(Interlocked.Increment(ref asked), Answers.Length - 1)];

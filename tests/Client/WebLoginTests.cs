@@ -33,7 +33,9 @@ public sealed class WebLoginTests(ProductionMesh mesh) : IDisposable
 
         // 2. The commands.
         Assert.Equal($"You are viewing protected content, {username}!\n", (await authmesh.RunAsync("protected")).Output);
-        Assert.Matches($"^name      {username}\nrole      user\nserver    [^\n]+\nexpires   [^\n]+ \\(in 14 days\\)\n$", (await authmesh.RunAsync("whoami")).Output);
+        Assert.Matches(
+            $"^name      {username}\nrole      user\nserver    [^\n]+\nexpires   [^\n]+ \\(in 14 days\\)\n$",
+            (await authmesh.RunAsync("whoami")).Output);
         (await authmesh.RunAsync("account")).AssertExited(0);
         (await authmesh.RunAsync("sessions")).AssertFailed(
             1, "The scopes of this token do not allow this", "sign in with a password for the rest: authmesh login NAME");
@@ -81,7 +83,9 @@ public sealed class WebLoginTests(ProductionMesh mesh) : IDisposable
         // 1. The browser opens, and the user allows it: another program could have opened it.
         using var running = Start(desktop.Environment, client, "--web");
         var opened = await desktop.OpenedAsync(running);
-        Assert.StartsWith($"{ProductionMesh.Issuer}/authorize?client_id={client.ClientId}&request_uri=urn", opened.OriginalString, StringComparison.Ordinal);
+        Assert.StartsWith(
+            $"{ProductionMesh.Issuer}/authorize?client_id={client.ClientId}&request_uri=urn", opened.OriginalString,
+            StringComparison.Ordinal);
         var asked = await visitor.GetAsync(opened.PathAndQuery);
         Assert.StartsWith("/consent?continue=", asked.Header("Location"), StringComparison.Ordinal);
         var page = await visitor.PostAsync("/consent", ("continue", asked.Header("Location")!.Split('=')[1]), ("decision", "allow"));
@@ -99,7 +103,8 @@ public sealed class WebLoginTests(ProductionMesh mesh) : IDisposable
         }
 
         Assert.Equal(400, (await listener.FormAsync(back.PathAndQuery)).Status);
-        Assert.Equal(400, (await listener.SendAsync(HttpMethod.Get, back.PathAndQuery, null, request => request.Headers.Host = "rebound.example")).Status);
+        Assert.Equal(400, (await listener.SendAsync(
+            HttpMethod.Get, back.PathAndQuery, null, request => request.Headers.Host = "rebound.example")).Status);
         using (var idle = new TcpClient(back.Host, back.Port)) // browsers open connections in advance
         {
             // 3. The browser comes back.
@@ -171,7 +176,8 @@ public sealed class WebLoginTests(ProductionMesh mesh) : IDisposable
         var document = (ended with { Errors = "" }).Document();
         Assert.Equal("account.read openid profile", document.Member("scope"));
         Assert.Equal(200, (await mesh.Gateway.GetAsync("/account", document.Member("access_token"))).Status);
-        (await authmesh.RunAsync("protected")).AssertFailed(1, "The scopes of this token do not allow this", "hint: a sign-in by a browser");
+        (await authmesh.RunAsync("protected")).AssertFailed(
+            1, "The scopes of this token do not allow this", "hint: a sign-in by a browser");
     }
 
     [Theory]

@@ -26,7 +26,8 @@ public sealed class ConventionTests
     public void Exactly_these_identity_endpoints_are_anonymous() => Assert.Equal(
         [
             "GET /.well-known/jwks.json", "GET /.well-known/oauth-authorization-server", "GET /.well-known/openid-configuration",
-            "GET /userinfo", "POST /email/disown", "POST /email/verify", "POST /email/verify/show", "POST /introspect",
+            "GET /userinfo", "POST /device_authorization",
+            "POST /email/disown", "POST /email/verify", "POST /email/verify/show", "POST /introspect",
             "POST /keys/report", "POST /login",
             "POST /login/passkey", "POST /login/passkey/options", "POST /login/recovery-code", "POST /login/totp", "POST /logout",
             "POST /par", "POST /password/forgot", "POST /password/reset", "POST /password/reset/show", "POST /refresh", "POST /register",
@@ -42,6 +43,7 @@ public sealed class ConventionTests
 
     [Theory]
     [InlineData("anonymous", "/.well-known/jwks.json", "/.well-known/oauth-authorization-server", "/.well-known/openid-configuration",
+        "/device_authorization",
         "/email/disown", "/email/verify", "/email/verify/show", "/introspect", "/keys/report", "/login", "/login/passkey",
         "/login/passkey/options",
         "/login/recovery-code", "/login/totp", "/logout", "/par", "/password/forgot", "/password/reset", "/password/reset/show",

@@ -173,8 +173,10 @@ public sealed class PruneTests(ProductionMesh mesh) : IAsyncLifetime
         const string add =
             """
             INSERT INTO device_authorizations (
-                device_code_hash, user_code, application_id, client_epoch, scopes, network, device, expires_at, next_poll_at, interval_seconds)
-            SELECT sha256($1::text::bytea || i::text::bytea), $1 || i, '00000000-0000-0000-0000-000000000002', 0, '{a}', '', '', $2, now(), 5
+                device_code_hash, user_code, application_id, client_epoch, scopes, network, device, expires_at, next_poll_at,
+                interval_seconds)
+            SELECT sha256($1::text::bytea || i::text::bytea), $1 || i, '00000000-0000-0000-0000-000000000002', 0, '{a}', '', '', $2,
+                now(), 5
             FROM generate_series(1, $3) i
             """;
         await database.ExecuteAsync(

@@ -57,7 +57,7 @@ public sealed class DemoUserTests(ProductionMesh mesh)
                 FROM applications WHERE client_id = 'authmesh-cli'
                 """));
         var client = new RegisteredClient(Guid.Empty, "authmesh-cli", null, "");
-        (await identity.AuthorizeDeviceAsync(client, "openid profile mesh offline_access account.read")).AssertOk(); // the client's defaults
+        (await identity.AuthorizeDeviceAsync(client, "openid profile mesh offline_access account.read")).AssertOk(); // its defaults
 
         await own.Database.ExecuteAsync("UPDATE applications SET name = 'Ours', disabled_at = now()");
         var before = await own.DumpAsync("applications");

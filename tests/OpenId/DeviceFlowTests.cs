@@ -21,7 +21,8 @@ public sealed class DeviceFlowTests(ProductionMesh mesh)
         Assert.Matches("^[BCDFGHJKLMNPQRSTVWXZ]{4}-[BCDFGHJKLMNPQRSTVWXZ]{4}$", begun.UserCode());
         Assert.Equal(
             (ProductionMesh.Issuer + "/device", $"{ProductionMesh.Issuer}/device?user_code={begun.UserCode()}", "600", "5"),
-            (begun.Member("verification_uri"), begun.Member("verification_uri_complete"), begun.Member("expires_in"), begun.Member("interval")));
+            (begun.Member("verification_uri"), begun.Member("verification_uri_complete"), begun.Member("expires_in"),
+                begun.Member("interval")));
         Assert.Equal(
             ["device_code", "user_code", "verification_uri", "verification_uri_complete", "expires_in", "interval"],
             begun.Json.EnumerateObject().Select(member => member.Name));
@@ -94,7 +95,8 @@ public sealed class DeviceFlowTests(ProductionMesh mesh)
         Assert.False(await mesh.Database.IsRevokedAsync(tokens[0]));
         Assert.Equal(
             "television/1, console/2", await mesh.Database.ScalarAsync<string>(
-                "SELECT string_agg(device, ', ' ORDER BY created_at) FROM sessions WHERE application_id = $1 AND ended_at IS NULL", client.Id));
+                "SELECT string_agg(device, ', ' ORDER BY created_at) FROM sessions WHERE application_id = $1 AND ended_at IS NULL",
+                client.Id));
     }
 
     [Fact]
@@ -119,7 +121,8 @@ public sealed class DeviceFlowTests(ProductionMesh mesh)
         (await mesh.Gateway.AskAsync(client, begun)).AssertOk();
 
         // The interval, and the wait that is left, rounded up.
-        async Task<(int, int)> PaceAsync() => (await ReadAsync("interval_seconds"), await ReadAsync("ceil(extract(epoch FROM next_poll_at - now()) / 5)::int * 5"));
+        async Task<(int, int)> PaceAsync() => (
+            await ReadAsync("interval_seconds"), await ReadAsync("ceil(extract(epoch FROM next_poll_at - now()) / 5)::int * 5"));
         Task<int> ReadAsync(string what) => mesh.Database.ScalarAsync<int>(
             $"SELECT {what} FROM device_authorizations WHERE device_code_hash = sha256($1::text::bytea)", begun.DeviceCode());
     }
@@ -261,7 +264,8 @@ public sealed class DeviceFlowTests(ProductionMesh mesh)
     {
         var client = await AddClientAsync();
 
-        (await mesh.Gateway.TokenAsync([("grant_type", DeviceCalls.Grant), .. client.Credentials])).AssertProtocolError(400, "invalid_request");
+        (await mesh.Gateway.TokenAsync([("grant_type", DeviceCalls.Grant), .. client.Credentials]))
+            .AssertProtocolError(400, "invalid_request");
         (await mesh.Gateway.TokenAsync([("grant_type", DeviceCalls.Grant), ("device_code", "invented"), .. client.Credentials]))
             .AssertProtocolError(400, "invalid_grant");
     }

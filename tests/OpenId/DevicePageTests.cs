@@ -159,7 +159,8 @@ public sealed class DevicePageTests(ProductionMesh mesh)
 
         Assert.Equal(expected, (await visitor.GetAsync($"/device?user_code={begun.UserCode()}")).Header("Location"));
         Assert.Equal(expected, (await visitor.DecideAsync(begun, "allow")).Header("Location"));
-        Assert.Equal("/signin?return=%2Fdevice", (await visitor.GetAsync("/device?user_code=" + new string('B', 2_000))).Header("Location"));
+        Assert.Equal(
+            "/signin?return=%2Fdevice", (await visitor.GetAsync("/device?user_code=" + new string('B', 2_000))).Header("Location"));
         var signedIn = await visitor.PostAsync(
             "/signin", ("username", username), ("password", password), ("return", $"/device?user_code={begun.UserCode()}"));
 

@@ -87,7 +87,7 @@ public sealed class PagesMesh(ProductionMesh production) : IAsyncLifetime
             DeviceCalls.Grant);
         var answer = await Gateway.SendAsync(
             HttpMethod.Post, "/device_authorization", new FormUrlEncodedContent([new("client_id", "films")]),
-            request => request.Headers.TryAddWithoutValidation("User-Agent", "Mozilla/5.0 (Linux; Android 12; TV) Chrome/120.0 Safari/537.36"));
+            request => request.Headers.TryAddWithoutValidation("User-Agent", "Mozilla/5.0 (Linux; Android 12) Chrome/120.0"));
         Assert.Equal(1, await Database.ExecuteAsync(
             "UPDATE device_authorizations SET network = '203.0.113.7' WHERE device_code_hash = sha256($1::text::bytea)",
             answer.DeviceCode()));

@@ -19,7 +19,7 @@ public sealed record DeviceModel(Visit Visit, Form Form, string? Prefilled) : Pa
 /// <param name="Device">Our own words for the device; null for one that we do not know. It chooses its name itself.</param>
 /// <param name="Network">The device's address; empty if unknown.</param>
 /// <param name="IsElsewhere">Whether this browser is in another network.</param>
-public sealed record DeviceRequestModel(
+public sealed record DeviceConsentModel(
     Visit Visit, string Code, string Application, string Username, IReadOnlyList<string> Scopes, string? Device, string Network,
     bool IsElsewhere, DateTimeOffset AskedAt) : PageModel(Visit, Form.Empty)
 {
@@ -92,7 +92,7 @@ internal static class DevicePage
         var (device, refusal) = await decideDevice.FindAsync(form[Code], visit.Context, cancellationToken);
         return device is null
             ? ShowRefusal(refusal!)
-            : visit.Show(DeviceRequest.Create(new DeviceRequestModel(
+            : visit.Show(DeviceConsent.Create(new DeviceConsentModel(
                 visit, UserCode.Show(device.Code), device.Application, account.Username, device.Scopes,
                 Sessions.Device.KnownName(device.Device), device.Network,
                 IPAddress.TryParse(device.Network, out var address)
