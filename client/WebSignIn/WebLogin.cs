@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using AuthMesh.Client.CommandLine;
 using AuthMesh.Client.Server;
 
@@ -48,18 +49,10 @@ internal static class WebLogin
     public static bool IsWanted(ParseResult parsed, params Symbol[] others)
     {
         var isWanted = parsed.GetValue(Web) || parsed.GetValue(Device);
-        foreach (var symbol in isWanted ? others : [NoBrowser, ClientId, Scopes])
-        {
-            if (parsed.GetResult(symbol) is { } result && result is not System.CommandLine.Parsing.OptionResult { Implicit: true }
-                && result.Tokens.Count + (result is System.CommandLine.Parsing.OptionResult ? 1 : 0) > 0)
-            {
-                throw CommandFailure.Usage(
-                    isWanted ? $"{symbol.Name} is only for a sign-in at the terminal" : $"{symbol.Name} needs --web or --device",
-                    "authmesh login --help");
-            }
-        }
-
-        return isWanted;
+        return Array.Find(isWanted ? others : [NoBrowser, ClientId, Scopes], symbol => IsGiven(parsed, symbol)) is { Name: var name }
+            ? throw CommandFailure.Usage(
+                isWanted ? $"{name} is only for a sign-in at the terminal" : $"{name} needs --web or --device", "authmesh login --help")
+            : isWanted;
     }
 
     public static async Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellation)
@@ -92,6 +85,13 @@ internal static class WebLogin
 
         return ExitCode.Ok;
     }
+
+    private static bool IsGiven(ParseResult parsed, Symbol symbol) => parsed.GetResult(symbol) switch
+    {
+        OptionResult option => !option.Implicit,
+        ArgumentResult argument => argument.Tokens.Count > 0,
+        _ => false,
+    };
 
     private static Option<bool> Flag(string name, string description) =>
         new(name) { Description = description, Arity = ArgumentArity.Zero };
