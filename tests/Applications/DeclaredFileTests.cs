@@ -255,6 +255,8 @@ public sealed class DeclaredFileTests(ProductionMesh mesh)
         },
     };
 
+    private static readonly LogoutNetworks NoNetworks = new(new BackchannelLogoutOptions(), isDevelopment: false);
+
     private static string Valid => $$"""{"client_id":"job","scopes":["a"],"secrets":[{"sha256":"{{Sha256}}"}]}""";
 
     [Theory]
@@ -264,19 +266,19 @@ public sealed class DeclaredFileTests(ProductionMesh mesh)
         var path = System.IO.Path.GetTempFileName();
         File.WriteAllText(path, content);
 
-        var (declarations, problems) = ReadDeclarations.Read(path, new TokenOptions(), isDevelopment: false);
+        var (declarations, problems) = ReadDeclarations.Read(path, new TokenOptions(), isDevelopment: false, NoNetworks);
 
         Assert.Null(declarations);
         Assert.Contains(problem, Assert.Single(problems), StringComparison.Ordinal);
         File.WriteAllText(path, $$"""{"version":1,"applications":[{{Valid}}]}""");
-        Assert.Empty(ReadDeclarations.Read(path, new TokenOptions(), isDevelopment: false).Problems);
+        Assert.Empty(ReadDeclarations.Read(path, new TokenOptions(), isDevelopment: false, NoNetworks).Problems);
         File.Delete(path);
     }
 
     [Fact]
     public void A_file_that_is_not_there_is_named() => Assert.StartsWith(
         "names a file that cannot be read: ",
-        Assert.Single(ReadDeclarations.Read("/nowhere/applications.json", new TokenOptions(), isDevelopment: false).Problems),
+        Assert.Single(ReadDeclarations.Read("/nowhere/applications.json", new TokenOptions(), isDevelopment: false, NoNetworks).Problems),
         StringComparison.Ordinal);
 
     [Fact]

@@ -1,7 +1,5 @@
 using System.Net;
 using AuthMesh.Identity.Applications;
-using Microsoft.Extensions.Hosting.Internal;
-using Microsoft.Extensions.Options;
 
 namespace AuthMesh.Tests.Applications;
 
@@ -135,8 +133,7 @@ public sealed class LogoutNetworkTests
     [InlineData("https://10.0.0.7/logout", false)]
     public void In_Development_also_http_on_this_machine(string uri, bool isGood) => Assert.Equal(
         isGood,
-        LogoutUri.FindFault(uri, new LogoutNetworks(
-            Options.Create(new BackchannelLogoutOptions()), new HostingEnvironment { EnvironmentName = "Development" })) is null);
+        LogoutUri.FindFault(uri, new LogoutNetworks(new BackchannelLogoutOptions(), isDevelopment: true)) is null);
 
     private static LogoutNetworks Networks(params string[] allowed)
     {
@@ -146,6 +143,6 @@ public sealed class LogoutNetworkTests
             options.AllowedNetworks.Add(network);
         }
 
-        return new LogoutNetworks(Options.Create(options), new HostingEnvironment { EnvironmentName = "Production" });
+        return new LogoutNetworks(options, isDevelopment: false);
     }
 }

@@ -47,7 +47,7 @@ public sealed class AuthorizeTests(ProductionMesh mesh)
         var tokens = await mesh.Gateway.TokenAsync(flow.Redemption(code));
         var provedAt = new JsonWebToken(tokens.Member("id_token")).GetClaim("auth_time").Value;
         Assert.InRange(
-            DateTimeOffset.UtcNow.ToUnixTimeSeconds() - long.Parse(provedAt, CultureInfo.InvariantCulture), -5, 60);
+            TimeProvider.System.GetUtcNow().ToUnixTimeSeconds() - long.Parse(provedAt, CultureInfo.InvariantCulture), -5, 60);
     }
 
     [Fact]

@@ -300,7 +300,7 @@ public sealed class BackchannelLogoutTests(ProductionMesh mesh) : IAsyncLifetime
         await WakeAsync();
     }
 
-    private Task WakeAsync() => mesh.Database.ExecuteAsync("SELECT pg_notify('authmesh_logouts', '')");
+    private Task<int> WakeAsync() => mesh.Database.ExecuteAsync("SELECT pg_notify('authmesh_logouts', '')");
 
     /// <summary>Waits until the outcome of a failed try is stored: the next one is due before a lease would end.</summary>
     private Task UntilTriedAsync(int tries) => Patience.UntilAsync(() => mesh.Database.ScalarAsync<bool>(

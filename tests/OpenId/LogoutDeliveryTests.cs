@@ -10,8 +10,6 @@ using AuthMesh.Tests.Harness;
 using AuthMesh.Tests.Tls;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Hosting.Internal;
-using Microsoft.Extensions.Options;
 
 namespace AuthMesh.Tests.OpenId;
 
@@ -338,7 +336,7 @@ public sealed class LogoutDeliveryTests(LogoutDatabase logouts) : IAsyncLifetime
             options.AllowedNetworks.Add(network);
         }
 
-        var networks = new LogoutNetworks(Options.Create(options), new HostingEnvironment { EnvironmentName = environment });
+        var networks = new LogoutNetworks(options, environment == "Development");
         var sender = new SendLogoutToken(
             logouts.Tokens(), new LogoutConnections(networks, resolve ?? Dns.GetHostAddressesAsync, trust), clock ?? TimeProvider.System);
         senders.Add(sender);

@@ -86,7 +86,8 @@ public sealed partial class OddRequestTests(ProductionMesh mesh)
                         audiences = (string[])["https://orders.example"],
                         grants = (string[])["authorization_code", "refresh_token", .. isPublic ? [] : (string[])[DeviceCalls.Grant]],
                     },
-                    ["openid", "profile", "email", "orders.read", "offline_access"])) with { ClientId = name };
+                    ["openid", "profile", "email", "orders.read", "offline_access"])) with
+                { ClientId = name };
         }
     }
 
@@ -261,7 +262,7 @@ public sealed partial class OddRequestTests(ProductionMesh mesh)
         return back.LedBackTo(client.RedirectUri)["code"];
     }
 
-    private string Describe(Answer answer)
+    private static string Describe(Answer answer)
     {
         var words = new List<string> { answer.Status == 303 ? "redirect" : $"{answer.Status}" };
         var isPage = answer.ContentHeaders.ContentType?.MediaType == "text/html";

@@ -19,7 +19,7 @@ public sealed partial class TextTests(PagesMesh mesh)
     [Fact]
     public void Every_text_is_used_and_every_key_in_a_page_has_a_text()
     {
-        var sources = SourceTree.Files.Where(path => 
+        var sources = SourceTree.Files.Where(path =>
             (path.StartsWith("identity-service/Pages/", StringComparison.Ordinal)
                 || path.EndsWith("/Authorize.cs", StringComparison.Ordinal))
             && (path.EndsWith(".cshtml", StringComparison.Ordinal) || path.EndsWith(".cs", StringComparison.Ordinal)))

@@ -358,7 +358,7 @@ public sealed class VerifiedTokensTests : IDisposable
         var complete = new TokenContent
         {
             Issuer = "a", Audience = "b", Subject = Guid.NewGuid(), ClientId = "c", Id = "d", SessionId = Guid.NewGuid(), Epoch = 0,
-            Username = "e", Email = "i", IsEmailVerified = true, Role = "f", Scope = "mesh", IssuedAt = 1, ExpiresAt = 2,
+            Username = "e", Email = "i", IsEmailVerified = true, Role = "f", Scope = "mesh", ClientEpoch = 0, IssuedAt = 1, ExpiresAt = 2,
             AuthenticatedAt = 1, Assurance = "g", Methods = ["h"],
         };
         Assert.Equal(AccessTokenClaims.All.Where(claim => claim.Source is not null).Select(claim => claim.Name), complete.Write().Keys);

@@ -21,7 +21,7 @@ using Microsoft.IdentityModel.Tokens;
 namespace AuthMesh.Tests.OpenId;
 
 /// <summary>The code of docs/applications.md: an application with a cookie of its own, which ends with the session of the mesh.</summary>
-public sealed class CookieApplicationTests(ProductionMesh mesh) : IAsyncLifetime
+public sealed class EndedSessionsTests(ProductionMesh mesh) : IAsyncLifetime
 {
     private WebApplication app = null!;
     private Caller caller = null!;
