@@ -8,6 +8,7 @@ using AuthMesh.Gateway.Sessions;
 using AuthMesh.Gateway.Streams;
 using AuthMesh.Health;
 using AuthMesh.Settings;
+using Microsoft.AspNetCore.Cors.Infrastructure;
 
 if ((await HealthProbe.RunAsync(args, Environment.GetEnvironmentVariable("Gateway__InnerUrl")) ?? HostLimits.Refuse()) is { } exitCode)
 {
@@ -30,7 +31,9 @@ app.UseTrustedProxies();
 // The order is explicit: the cross-site check and the exchange of keys and session cookies must come before authentication. A preflight is
 // answered before anything counts, and a handshake is marked before anything refuses it.
 app.UseRouting();
-app.UseCors();
+// Only for routes with a policy: the middleware allocates a table for every other request.
+app.UseWhen(
+    static context => context.GetEndpoint()?.Metadata.GetMetadata<ICorsMetadata>() is not null, static cors => cors.UseCors());
 app.UseMiddleware<ResourceChallenges>();
 app.UseMiddleware<MisplacedKeys>();
 app.UseMiddleware<StreamRequests>();

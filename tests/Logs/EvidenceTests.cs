@@ -88,13 +88,13 @@ public sealed class EvidenceTests(EvidenceTests.Verbose verbose) : IClassFixture
         var (_, claims) = lone.Identity.SignIn();
         var token = lone.Identity.Sign(claims);
 
-        lone.Identity.Tell("application-below-epoch", new { client_id = "an application", epoch = 2 });
+        lone.Identity.Tell("a-later-kind", new { subject = "something", epoch = 2 });
 
         var health = await Patience.UntilAsync(
             () => lone.Caller.GetAsync("/health/ready"), answer => answer.Text.Contains("degraded", StringComparison.Ordinal));
         Assert.Equal(200, health.Status);
-        Assert.Equal("Ready, but degraded: this version does not know revocations of the kind application-below-epoch", health.Message);
-        await lone.UntilLoggedAsync("Revocations of the kind application-below-epoch reach this service");
+        Assert.Equal("Ready, but degraded: this version does not know revocations of the kind a-later-kind", health.Message);
+        await lone.UntilLoggedAsync("Revocations of the kind a-later-kind reach this service");
         Assert.Equal(200, (await lone.Caller.GetAsync("/protected", token)).Status); // OnStale is Accept, which chooses availability
         lone.Identity.Tell("session-ended", new { sid = claims["sid"]!.ToString() }); // the feed still works
         await lone.UntilRefusedAsync(token);

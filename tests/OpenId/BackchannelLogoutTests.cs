@@ -74,8 +74,8 @@ public sealed class BackchannelLogoutTests(ProductionMesh mesh) : IAsyncLifetime
         Assert.Equal((401, "invalid_token"), (atUserInfo.Status, atUserInfo.Code));
         var again = await visitor.SignInAtAsync(mesh.Gateway, new CodeFlow(client));
         var path = "/end-session?post_logout_redirect_uri=" + Uri.EscapeDataString(RegisteredClient.SignedOut) + "&id_token_hint=";
-        Assert.Equal(200, (await visitor.GetAsync(path + again.Member("id_token"))).Status);
-        Assert.Equal(400, (await visitor.GetAsync(path + logoutToken)).Status); // it names no application
+        Assert.Contains("data-send", (await visitor.GetAsync(path + again.Member("id_token"))).Text, StringComparison.Ordinal);
+        Assert.DoesNotContain("data-send", (await visitor.GetAsync(path + logoutToken)).Text, StringComparison.Ordinal); // it is no hint
     }
 
     [Fact]
