@@ -106,10 +106,10 @@ internal sealed class ClientCredentials(
         return TypedResults.Ok(new TokenResponse(token.Value, "Bearer", (int)token.Lifetime.TotalSeconds, string.Join(' ', scopes)));
     }
 
-    // The statement finds nothing for two reasons. An assertion is used up, and it was good.
+    // The statement finds nothing for two reasons. An assertion is used up, so it cannot tell them apart.
     private async Task<Failure> RefuseAsync(
         ClientCredential credential, ProtocolParameters request, HttpRequest http, CancellationToken cancellationToken) =>
-        credential.Assertion is not null || (await authentication.RunAsync(request, http, cancellationToken)).Client is not null
+        credential.Assertion is null && (await authentication.RunAsync(request, http, cancellationToken)).Client is not null
             ? OAuthError.UnauthorizedClient
             : OAuthError.InvalidClient;
 
