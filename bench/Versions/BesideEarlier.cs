@@ -32,9 +32,17 @@ internal static class BesideEarlier
 
     private static async Task<int> RunAsync(string earlier, string now, CancellationToken cancellation)
     {
-        // 1. The earlier version, with a user who is signed in.
+        // 1. The earlier version, with a user who is signed in. It does not know the limits of devices.
+        var settings = InProduction.Options.IdentitySettings
+            .Where(setting => !setting.Key.Contains("UserCodes", StringComparison.Ordinal)
+                && !setting.Key.Contains("DevicesOf", StringComparison.Ordinal))
+            .ToDictionary(setting => setting.Key, setting => setting.Value);
         await using var before = await Mesh.StartAsync(
-            InProduction.Options with { PublishedServices = earlier, Http2Inside = false, AllowsLoopbackNames = false }, cancellation);
+            InProduction.Options with
+            {
+                PublishedServices = earlier, Http2Inside = false, AllowsLoopbackNames = false, IdentitySettings = settings,
+            },
+            cancellation);
         var problems = new Problems();
         using var old = new Caller(before.Identity.Address);
         using var oldService = new Caller(before.Resource.Address);
