@@ -40,7 +40,10 @@ internal static class BesideEarlier
         await using var before = await Mesh.StartAsync(
             InProduction.Options with
             {
-                PublishedServices = earlier, Http2Inside = false, AllowsLoopbackNames = false, IdentitySettings = settings,
+                PublishedServices = earlier,
+                Http2Inside = false,
+                AllowsLoopbackNames = false,
+                IdentitySettings = settings,
             },
             cancellation);
         var problems = new Problems();
