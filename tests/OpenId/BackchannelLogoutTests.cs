@@ -140,6 +140,20 @@ public sealed class BackchannelLogoutTests(ProductionMesh mesh) : IAsyncLifetime
         await endpoint.UntilReceivedAsync(20);
     }
 
+    /// <summary>Without a notification, an idle worker would look a minute after it last looked.</summary>
+    [Fact]
+    public async Task An_idle_worker_is_woken()
+    {
+        for (var i = 0; i < 2; i++)
+        {
+            var sessionId = await EndOneAsync();
+            var endedAt = TimeProvider.System.GetTimestamp();
+            await Patience.UntilAsync(() => endpoint.Sessions.Contains(sessionId));
+            await UntilNothingWaitsAsync();
+            Assert.InRange(TimeProvider.System.GetElapsedTime(endedAt), TimeSpan.Zero, TimeSpan.FromSeconds(10)); // on a busy machine
+        }
+    }
+
     [Fact]
     public async Task A_redirect_is_not_followed()
     {

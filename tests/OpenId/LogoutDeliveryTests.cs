@@ -194,6 +194,22 @@ public sealed class LogoutDeliveryTests(LogoutDatabase logouts) : IAsyncLifetime
         }
     }
 
+    [Theory]
+    [InlineData("nowhere")]
+    [InlineData("/logout")]
+    [InlineData("file:///etc/passwd")]
+    public async Task An_address_that_is_none_holds_up_nobody(string address)
+    {
+        await logouts.Database.ExecuteAsync("UPDATE applications SET backchannel_logout_uri = $1 WHERE client_id = 'told'", address);
+        await logouts.AddAsync();
+        await logouts.AddDeliveriesAsync(1, endpoint.Address);
+        await logouts.Database.ExecuteAsync("UPDATE sessions SET ended_at = now() WHERE kind = 'application'");
+        var leased = await LeaseAsync(new LogoutQueue(logouts.Primary));
+
+        Assert.Equal("it has no usable address", await Sender().RunAsync(leased.Single(logout => logout.Address == address)));
+        Assert.Null(await Sender().RunAsync(leased.Single(logout => logout.Address != address)));
+    }
+
     [Fact]
     public async Task An_endpoint_that_is_down_is_named()
     {
@@ -321,7 +337,7 @@ public sealed class LogoutDeliveryTests(LogoutDatabase logouts) : IAsyncLifetime
     }
 
     private static LeasedLogout Logout(Uri address) => new(
-        Guid.NewGuid(), "told", address, address.Authority, Guid.NewGuid(), Guid.NewGuid(), TimeProvider.System.GetUtcNow(), Attempt: 1);
+        Guid.NewGuid(), "told", address.AbsoluteUri, address.Authority, Guid.NewGuid(), Guid.NewGuid(), Attempt: 1);
 
     private static async Task<IReadOnlyList<LeasedLogout>> LeaseAsync(LogoutQueue queue, Dictionary<string, int>? busy = null) =>
         (await queue.LeaseAsync(busy ?? [], TestContext.Current.CancellationToken)).Logouts;

@@ -1,3 +1,5 @@
+using AuthMesh.LocalMesh;
+using AuthMesh.Tests.Faults;
 using AuthMesh.Tests.Harness;
 using AuthMesh.Tests.Sessions;
 
@@ -5,7 +7,7 @@ namespace AuthMesh.Tests.OpenId;
 
 /// <summary>Two replicas tell applications of the sessions that either of them ended.</summary>
 [Collection<OnTwoReplicas>]
-public sealed class LogoutReplicaTests(TwoReplicas replicas)
+public sealed class LogoutReplicaTests(TwoReplicas replicas, ProductionMesh mesh)
 {
     private const int Sessions = 40;
 
@@ -14,13 +16,7 @@ public sealed class LogoutReplicaTests(TwoReplicas replicas)
     {
         await using var endpoint = await LogoutEndpoint.StartAsync();
         var user = await replicas.Replica(0).SignUpAsync();
-        var (application, name) = (Guid.NewGuid(), ProductionMesh.NewName());
-        await replicas.Database.ExecuteAsync(
-            """
-            INSERT INTO applications (id, client_id, name, kind, grants, scopes, backchannel_logout_uri, created_at)
-            VALUES ($1, $2, $2, 'web', '{authorization_code}', '{openid}', $3, now())
-            """,
-            application, name, endpoint.Address.AbsoluteUri);
+        var (application, name) = await AddAsync(replicas.Database, endpoint);
         var signIns = await Together.RunAsync(Sessions, i => replicas.Replica(i).SignInAgainAsync(user));
         await replicas.Database.ExecuteAsync(
             """
@@ -42,5 +38,46 @@ public sealed class LogoutReplicaTests(TwoReplicas replicas)
         await Patience.UntilAsync(() => replicas.Database.ScalarAsync<bool>(
             "SELECT count(*) = 0 FROM logout_deliveries WHERE client_id = $1", name));
         await endpoint.UntilToldAsync([.. expected]);
+    }
+
+    [Fact]
+    public async Task A_replica_that_stops_finishes_the_tries_that_are_under_way()
+    {
+        await using var endpoint = await LogoutEndpoint.StartAsync();
+        var released = new TaskCompletionSource();
+        endpoint.Answer = _ => released.Task;
+        await using var own = await OwnDatabase.CreateAsync(mesh);
+        own.Settings["Identity:BackchannelLogout:AllowedNetworks:0"] = Loopback.Address.ToString();
+        own.Settings["AuthMesh:ShutdownGrace"] = "00:00:00";
+        await using var service = await own.StartAsync();
+        await service.WaitUntilReadyAsync(cancellation: TestContext.Current.CancellationToken);
+        await AddAsync(own.Database, endpoint);
+        await own.Database.ExecuteAsync(
+            """
+            INSERT INTO logout_deliveries (id, client_id, uri, session_id, user_id, created_at, next_attempt_at)
+            SELECT gen_random_uuid(), client_id, backchannel_logout_uri, gen_random_uuid(), gen_random_uuid(), now(), now()
+            FROM applications WHERE backchannel_logout_uri IS NOT NULL
+            """);
+        await own.Database.ExecuteAsync("SELECT pg_notify('authmesh_logouts', '')");
+        await endpoint.UntilReceivedAsync(1);
+
+        var stopping = service.StopAsync();
+        released.SetResult();
+        await stopping;
+
+        Assert.Equal(0, await own.Database.ScalarAsync<long>("SELECT count(*) FROM logout_deliveries"));
+        Assert.Single(endpoint.Received);
+    }
+
+    private static async Task<(Guid Id, string Name)> AddAsync(Database database, LogoutEndpoint endpoint)
+    {
+        var (id, name) = (Guid.NewGuid(), ProductionMesh.NewName());
+        await database.ExecuteAsync(
+            """
+            INSERT INTO applications (id, client_id, name, kind, grants, scopes, backchannel_logout_uri, created_at)
+            VALUES ($1, $2, $2, 'web', '{authorization_code}', '{openid}', $3, now())
+            """,
+            id, name, endpoint.Address.AbsoluteUri);
+        return (id, name);
     }
 }

@@ -6,7 +6,7 @@ namespace AuthMesh.Identity.OpenId.BackchannelLogout;
 /// <summary>An application that this worker is to tell. No other worker does before the lease ends.</summary>
 /// <param name="Attempt">The number of the try, from 1.</param>
 internal sealed record LeasedLogout(
-    Guid Id, string ClientId, Uri Address, string Host, Guid SessionId, Guid UserId, DateTimeOffset CreatedAt, int Attempt)
+    Guid Id, string ClientId, string Address, string Host, Guid SessionId, Guid UserId, int Attempt)
 {
     /// <summary>The application had its tries. They lie within a minute.</summary>
     public bool IsLast => Attempt >= LogoutQueue.MostAttempts;
@@ -47,7 +47,7 @@ internal sealed class LogoutQueue(Primary database)
             UPDATE logout_deliveries d SET next_attempt_at = now() + interval '30 seconds', attempts = d.attempts + 1
             WHERE d.id = ANY (ARRAY(SELECT id FROM due))
             RETURNING d.*)
-        SELECT any_left.exists, l.id, l.client_id, l.uri, l.host, l.session_id, l.user_id, l.created_at, l.attempts
+        SELECT any_left.exists, l.id, l.client_id, l.uri, l.host, l.session_id, l.user_id, l.attempts
         FROM (SELECT EXISTS (SELECT FROM logout_deliveries)) any_left LEFT JOIN leased l ON true
         """;
 
@@ -78,8 +78,8 @@ internal sealed class LogoutQueue(Primary database)
             if (!rows.IsDBNull(1))
             {
                 logouts.Add(new LeasedLogout(
-                    rows.GetGuid(1), rows.GetString(2), new Uri(rows.GetString(3)), rows.GetString(4), rows.GetGuid(5), rows.GetGuid(6),
-                    rows.GetFieldValue<DateTimeOffset>(7), rows.GetInt32(8)));
+                    rows.GetGuid(1), rows.GetString(2), rows.GetString(3), rows.GetString(4), rows.GetGuid(5), rows.GetGuid(6),
+                    rows.GetInt32(7)));
             }
         }
 

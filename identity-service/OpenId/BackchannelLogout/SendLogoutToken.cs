@@ -15,10 +15,16 @@ internal sealed class SendLogoutToken(LogoutTokens tokens, LogoutConnections con
     /// <returns>Why the application has not taken the token; null if it has.</returns>
     public async Task<string?> RunAsync(LeasedLogout logout)
     {
+        // The registry checked it, but an operator may have written another one into the table.
+        if (!Uri.TryCreate(logout.Address, UriKind.Absolute, out var address) || address.Scheme is not ("https" or "http"))
+        {
+            return "it has no usable address";
+        }
+
         using var limit = new CancellationTokenSource(LongestTry, clock);
         try
         {
-            using var request = new HttpRequestMessage(HttpMethod.Post, logout.Address)
+            using var request = new HttpRequestMessage(HttpMethod.Post, address)
             {
                 Content = new FormUrlEncodedContent([KeyValuePair.Create("logout_token", tokens.Mint(logout))]),
                 Headers = { CacheControl = new CacheControlHeaderValue { NoStore = true } },
