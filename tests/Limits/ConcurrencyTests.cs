@@ -64,18 +64,36 @@ public sealed class ConcurrencyTests(ConcurrencyTests.Narrow fixture) : IClassFi
     [InlineData("/piped")]
     public async Task A_client_who_leaves_the_queue_makes_room_in_it(string route)
     {
-        var held = new[] { SendAsync("GET", $"{route}/wait"), SendAsync("GET", $"{route}/wait") };
-        await Patience.UntilAsync(() => UnderWay == Most);
         var answered = fixture.Replicas.Sum(replica => replica.Answered);
+        var held = await FillAsync();
         var (leaver, leave) = (await QueueAsync())!.Value;
 
         await leave.CancelAsync();
 
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => leaver);
-        var next = await Patience.UntilAsync(QueueAsync, queued => queued is not null);
-        await ReleaseUntilAsync(() => held.All(request => request.IsCompleted) && next!.Value.Request.IsCompleted);
-        Assert.Equal(200, (await next!.Value.Request).Status);
-        Assert.Equal(answered + 3, fixture.Replicas.Sum(replica => replica.Answered)); // the leaver's request went nowhere
+        answered += Most; // the leaver's request goes nowhere
+        // The gateway notices a little later that the client has left. Until then it refuses both, and one of them looks like queued.
+        while ((await ReleaseAsync((await Patience.UntilAsync(QueueAsync, queued => queued is not null))!.Value.Request)).Status != 200)
+        {
+            held = await FillAsync();
+            answered += Most;
+        }
+
+        Assert.Equal(answered + 1, fixture.Replicas.Sum(replica => replica.Answered));
+
+        async Task<Task<Answer>[]> FillAsync()
+        {
+            var requests = new[] { SendAsync("GET", $"{route}/wait"), SendAsync("GET", $"{route}/wait") };
+            await Patience.UntilAsync(() => UnderWay == Most);
+            return requests;
+        }
+
+        async Task<Answer> ReleaseAsync(Task<Answer> next)
+        {
+            await ReleaseUntilAsync(() => held.All(request => request.IsCompleted) && next.IsCompleted);
+            Assert.All(await Task.WhenAll(held), answer => Assert.Equal(200, answer.Status));
+            return await next;
+        }
 
         // Of two requests at one moment, the queue takes one at most.
         async Task<(Task<Answer> Request, CancellationTokenSource Leave)?> QueueAsync()
