@@ -1,5 +1,6 @@
 using AuthMesh.Bench.Flood;
 using AuthMesh.Bench.Growth;
+using AuthMesh.Bench.OpenId;
 using AuthMesh.Bench.Pages;
 using AuthMesh.Bench.Passwords;
 using AuthMesh.Bench.Protected;
@@ -36,9 +37,10 @@ internal sealed record Group(string Name, string Title, IReadOnlyList<Benchmark>
             new("lone-caller", 1, plan => 15 + 2 * SecondsOf(plan), LoneCaller.MeasureAsync),
             new("first-sight", 1, plan => 2 * (plan.Rounds + 1), FirstSight.MeasureAsync),
         ]),
-        new("accounts", "Refreshes, logins and hashes",
+        new("accounts", "Refreshes, codes, logins and hashes",
         [
             new("refresh", 1, plan => 15 + plan.WarmUp.TotalSeconds + 14 * plan.Rounds, RefreshRate.MeasureAsync),
+            new("code", 1, plan => 15 + plan.WarmUp.TotalSeconds + 11 * plan.Rounds, CodeRate.MeasureAsync),
             new("login", 1, plan => 8 + (plan.IsSmoke ? 6 : 18 * plan.Rounds), LoginRate.MeasureAsync),
             new("hash", 1, plan => plan.Rounds, HashTime.MeasureAsync),
         ]),

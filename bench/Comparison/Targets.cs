@@ -17,6 +17,7 @@ internal static class Targets
     public static readonly Reach FirstSight = new Reach.AtMost(1.15);
 
     public static readonly Reach Refresh = new Reach.AtLeast(0.5);
+    public static readonly Reach Code = new Reach.AtLeast(0.5);
     public static readonly Reach Login = new Reach.AtLeast(0.85);
 
     public static readonly Limit FirstByte = new(10, "ms");

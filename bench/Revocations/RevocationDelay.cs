@@ -10,12 +10,14 @@ namespace AuthMesh.Bench.Revocations;
 /// <summary>
 /// Measures how long after the 200 of a revocation any replica still accepts the session. During the revocation, a watcher repeatedly calls
 /// every replica with the session's token, and the gateways with its cookie too. For a key, these are the token that the gateway would get
-/// for it, and the key itself. The figure ends with the last accepted request, so it includes that request's own time.
+/// for it, and the key itself. An application in its own name opens nothing at the identity service. The figure ends with the last
+/// accepted request, so it includes that request's own time.
 /// </summary>
 internal static class RevocationDelay
 {
     private const int Revocations = 1_000;
-    private const string DeletionOfKey = "deletion of a key";
+    private const string DeletionOfKey = "deletion of a key", EndOfApplication = "end of an application",
+        EndOfService = "end of a service", Withdrawal = "withdrawal by the user";
     private const string ServiceKey = "the-service-key-of-a-mesh-for-a-benchmark";
 
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(2); // between two requests to one replica
@@ -34,7 +36,14 @@ internal static class RevocationDelay
             new { current_password = victim.Password, new_password = victim.Password + " anew" })),
         (DeletionOfKey,
             (gateway, victim) => gateway.SendAsync(HttpMethod.Delete, $"/account/keys/{victim.SessionId}", victim.OtherToken)),
+        (EndOfApplication, DisableAsync),
+        (EndOfService, DisableAsync),
+        (Withdrawal,
+            (gateway, victim) => gateway.SendAsync(HttpMethod.Delete, $"/account/applications/{victim.ApplicationId}", victim.OtherToken)),
     ];
+
+    private static Task<HttpStatusCode> DisableAsync(Caller gateway, SignIn victim) =>
+        gateway.SendAsync(HttpMethod.Patch, $"/applications/{victim.ApplicationId}", victim.AdminToken, new { disabled = true });
 
     public static Command Define()
     {
@@ -100,16 +109,18 @@ internal static class RevocationDelay
                 IdentityReplicas = 2,
                 ResourceReplicas = 2,
                 GatewayReplicas = 2,
+                DemoUsers = true,
                 Settings = new Dictionary<string, string> { ["AuthMesh:ServiceKey"] = ServiceKey },
                 IdentitySettings = new Dictionary<string, string>(Unthrottled.Settings) { ["Identity:Hashing:WorkFactor"] = "4" },
             },
             cancellation);
+        using var applications = new ApplicationVictims(mesh.Gateway.Address, mesh.Identity);
         var gateways = mesh.Gateways.Select(service => new Caller(service.Address)).ToList();
-        var replicas = gateways.Select((caller, i) => new Replica($"gateway {i}", caller, "/protected", IsExchanged: false))
-            .Concat(gateways.Select((caller, i) => new Replica($"gateway {i}, by cookie or key", caller, "/protected", IsExchanged: true)))
+        var replicas = gateways.Select((caller, i) => new Replica($"gateway {i}", caller, null, IsExchanged: false))
+            .Concat(gateways.Select((caller, i) => new Replica($"gateway {i}, by cookie or key", caller, null, IsExchanged: true)))
             .Concat(
                 mesh.Resources.Select(
-                    (service, i) => new Replica($"resource {i}", new Caller(service.Address), "/protected", IsExchanged: false)))
+                    (service, i) => new Replica($"resource {i}", new Caller(service.Address), null, IsExchanged: false)))
             .Concat(
                 mesh.Identities.Select(
                     (service, i) => new Replica($"identity {i}", new Caller(service.Address), "/account", IsExchanged: false)))
@@ -122,10 +133,17 @@ internal static class RevocationDelay
             var gateway = gateways[i % gateways.Count];
             var kind = kinds[i % kinds.Length];
             var victim = await SignIn.CreateAsync(gateway);
-            victim = kind.Name == DeletionOfKey ? await victim.WithKeyAsync(gateway, mesh.Identity, ServiceKey) : victim;
+            victim = kind.Name switch
+            {
+                DeletionOfKey => await victim.WithKeyAsync(gateway, mesh.Identity, ServiceKey),
+                EndOfApplication or Withdrawal => await applications.SignInAsync(victim),
+                EndOfService => await applications.StartServiceAsync(victim),
+                _ => victim,
+            };
+            var watched = replicas.Where(replica => replica.Takes(victim)).ToList();
             var answered = new TaskCompletionSource<long>();
-            var accepted = replicas.Select(_ => new TaskCompletionSource()).ToList();
-            var watches = replicas.Zip(accepted, (replica, first) => WatchAsync(replica, victim, first, answered.Task)).ToList();
+            var accepted = watched.Select(_ => new TaskCompletionSource()).ToList();
+            var watches = watched.Zip(accepted, (replica, first) => WatchAsync(replica, victim, first, answered.Task)).ToList();
             await Task.WhenAny(Task.WhenAll(accepted.Select(first => first.Task)), Task.WhenAll(watches)); // or a watch has failed
             var status = await kind.RunAsync(gateway, victim);
             answered.SetResult(Stopwatch.GetTimestamp());
@@ -135,7 +153,7 @@ internal static class RevocationDelay
             }
 
             var delays = await Task.WhenAll(watches);
-            var last = delays.Zip(replicas).MaxBy(pair => pair.First);
+            var last = delays.Zip(watched).MaxBy(pair => pair.First);
             worst.Add((kind.Name, last.First, last.Second.Name));
         }
 
@@ -151,9 +169,9 @@ internal static class RevocationDelay
         while (deadline.Elapsed < Patience)
         {
             var isAfter = answered.IsCompleted;
-            var status = !replica.IsExchanged ? await replica.Caller.SendAsync(HttpMethod.Get, replica.Path, victim.Token)
-                : victim.Key is null ? await replica.Caller.SendAsync(HttpMethod.Get, replica.Path, null, null, victim.Cookie)
-                : await replica.Caller.SendAsync(HttpMethod.Get, replica.Path, victim.Key);
+            var status = !replica.IsExchanged ? await replica.Caller.SendAsync(HttpMethod.Get, replica.PathFor(victim), victim.Token)
+                : victim.Key is null ? await replica.Caller.SendAsync(HttpMethod.Get, replica.PathFor(victim), null, null, victim.Cookie)
+                : await replica.Caller.SendAsync(HttpMethod.Get, replica.PathFor(victim), victim.Key);
             if (status == HttpStatusCode.OK)
             {
                 lastAccepted = Stopwatch.GetTimestamp();
@@ -185,5 +203,13 @@ internal static class RevocationDelay
         Console.WriteLine($"{name,-26}{delays.Count,8}{At(0.5),8}{At(0.9),8}{At(0.99),8}{At(1),8}");
     }
 
-    private sealed record Replica(string Name, Caller Caller, string Path, bool IsExchanged);
+    /// <param name="Path">What the replica is asked for, or null for what the victim opens.</param>
+    private sealed record Replica(string Name, Caller Caller, string? Path, bool IsExchanged)
+    {
+        public string PathFor(SignIn victim) => Path ?? victim.Path;
+
+        /// <summary>An application has no cookie, and one in its own name opens nothing at the identity service.</summary>
+        public bool Takes(SignIn victim) =>
+            IsExchanged ? victim.Key is not null || victim.Cookie.Length > 0 : Path is null || victim.Path == "/protected";
+    }
 }

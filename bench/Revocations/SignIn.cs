@@ -6,10 +6,21 @@ using AuthMesh.LocalMesh;
 
 namespace AuthMesh.Bench.Revocations;
 
-/// <summary>A new user with the session to revoke and another session. With a key, that is the session to revoke.</summary>
+/// <summary>
+/// A new user with the session to revoke and another session. With a key or an application, that is the session to revoke.
+/// </summary>
 internal sealed record SignIn(
     string Password, string Token, string RefreshToken, string Cookie, string SessionId, string OtherToken, string? Key = null)
 {
+    /// <summary>What the token opens in the resource service.</summary>
+    public string Path { get; init; } = "/protected";
+
+    /// <summary>The application whose token this is.</summary>
+    public string? ApplicationId { get; init; }
+
+    /// <summary>The token of an admin who has just signed in, for an application.</summary>
+    public string? AdminToken { get; init; }
+
     public async Task<SignIn> WithKeyAsync(Caller gateway, ServiceProcess identity, string serviceKey)
     {
         var made = await gateway.ReadAsync(

@@ -52,7 +52,7 @@ internal sealed class Clients(Primary database)
 
     private const string Find = $"SELECT {Columns} FROM applications a WHERE {IsNamed}";
 
-    private const string FindBySecret =
+    internal const string FindBySecret =
         $"{Find} AND EXISTS (SELECT FROM application_secrets k WHERE k.application_id = a.id AND k.hash = @hash)";
 
     private const string FindWithKeys = $"SELECT {Columns}, a.jwks::text FROM applications a WHERE {IsNamed} AND a.jwks IS NOT NULL";

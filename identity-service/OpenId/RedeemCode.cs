@@ -25,17 +25,17 @@ internal sealed class RedeemCode(
     private const int ShortestVerifier = 43, LongestVerifier = 128; // RFC 7636 §4.1
 
     // The order of LiveSession: the user, then the sign-in. Whatever ends the sign-in waits for them, or is seen by the next statement.
-    private const string LockUser =
+    internal const string LockUser =
         "SELECT 1 FROM users WHERE id = (SELECT user_id FROM authorization_codes WHERE code_hash = @code) FOR NO KEY UPDATE";
 
-    private const string LockParent =
+    internal const string LockParent =
         "SELECT 1 FROM sessions WHERE id = (SELECT parent_id FROM authorization_codes WHERE code_hash = @code) FOR NO KEY UPDATE";
 
     private const string Fits =
         "c.code_hash = @code AND c.application_id = @application AND c.redirect_uri = @redirect_uri AND c.challenge = @challenge";
 
     // One statement spends the code and starts the session. Two requests with one code: the second one waits, and finds it spent.
-    private const string Redeem =
+    internal const string Redeem =
         $"""
         WITH code AS (
             UPDATE authorization_codes c SET spent_at = now(), session_id = @session

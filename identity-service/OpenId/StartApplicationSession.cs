@@ -37,7 +37,7 @@ internal static class StartApplicationSession
         """;
 
     // No person has as many applications. The trigger session_ended notifies every verifier.
-    private const string EndOldest =
+    internal const string EndOldest =
         $"""
         UPDATE sessions SET ended_at = now() WHERE id IN (
             SELECT s.id FROM sessions s, users u WHERE u.id = @user AND {LiveSession.IsLiveApplication}
