@@ -176,40 +176,6 @@ public sealed class AuthorizeTests(ProductionMesh mesh)
         Assert.Contains("form-action 'self' https://app.example;", page.Header("Content-Security-Policy"), StringComparison.Ordinal);
     }
 
-    [Theory]
-    [MemberData(nameof(WrongAddresses))]
-    public async Task No_other_spelling_of_a_redirect_uri_is_followed(string uri)
-    {
-        var client = await mesh.Gateway.AddClientAsync(await mesh.AdminTokenAsync());
-        var (visitor, _) = await mesh.VisitSignedInAsync();
-
-        var answer = await visitor.GetAsync(new CodeFlow(client).Path(("redirect_uri", uri)));
-
-        Assert.Equal(400, answer.Status);
-        Assert.Null(answer.Header("Location"));
-        Assert.DoesNotContain("http-equiv=\"refresh\"", answer.Text, StringComparison.Ordinal);
-    }
-
-    public static TheoryData<string> WrongAddresses =>
-    [
-        "https://app.example/callback/", "https://app.example/Callback", "https://APP.example/callback", "HTTPS://app.example/callback",
-        "http://app.example/callback", "https://app.example:443/callback", "https://app.example:8443/callback",
-        "https://app.example/callback?", "https://app.example/callback?a=b", "https://app.example/callback#",
-        "https://app.example/callback#a",
-        "https://app.example//callback", "https://app.example/./callback", "https://app.example/a/../callback",
-        "https://app.example/%63allback", "https://app.example/callback%2f", "https://app.example/callback%00",
-        "https://app.example/callback%0d%0aLocation:%20https://evil.example", "https://user@app.example/callback",
-        "https://app.example@evil.example/callback", "https://evil.example/callback", "https://app.example.evil.example/callback",
-        "https://evilapp.example/callback", "https://sub.app.example/callback", "https://app.example.:443/callback",
-        "https://app.example./callback", "https:/app.example/callback", "https:app.example/callback", "//app.example/callback",
-        "/callback", "callback", "https://app.example\\@evil.example/callback", "https://app.example\\callback",
-        "https://app.example/callback ", " https://app.example/callback", "https://app.example/callback\t", "https://app.example/call back",
-        "javascript:alert(1)//https://app.example/callback", "data:text/html,https://app.example/callback",
-        "https://app。example/callback", "https://аpp.example/callback", "https://xn--app-9ua.example/callback", "*", "https://*/callback",
-        "https://app.example/*", "https://[::1]/callback", "https://127.0.0.1/callback", "urn:ietf:wg:oauth:2.0:oob",
-        "https://app.example/callback;a=b", "https://app.example/callback/..", "https://app.example/callback/../callback",
-    ];
-
     private static async Task<string?> DecideAsync(Visitor visitor, CodeFlow flow, string decision)
     {
         var asked = await visitor.GetAsync(flow.Path());

@@ -125,7 +125,10 @@ internal static class SessionCalls
     public static Task<bool> IsRevokedAsync(this Database database, JsonWebToken token) => database.ScalarAsync<bool>(
         """
         SELECT EXISTS (SELECT 1 FROM revocations WHERE
-            kind = 'session-ended' AND subject = $1 OR kind = 'user-below-epoch' AND subject = $2 AND epoch > $3)
+            kind = 'session-ended' AND subject = $1 OR kind = 'user-below-epoch' AND subject = $2 AND epoch > $3
+            OR kind = 'application-below-epoch' AND subject = $4 AND epoch > $5)
         """,
-        token.SessionId().ToString(), token.Subject, token.Epoch());
+        token.SessionId().ToString(), token.Subject, token.Epoch(),
+        token.TryGetPayloadValue<string>("client_id", out var client) ? client : "",
+        token.TryGetPayloadValue<int>("client_epoch", out var epoch) ? epoch : 0);
 }
