@@ -9,9 +9,9 @@ using Microsoft.Extensions.Options;
 namespace AuthMesh.Gateway;
 
 /// <summary>
-/// Refuses requests for another host than the issuer's and <see cref="GatewayOptions.AllowedHosts"/>. A page of an attacker may let its own
-/// name lead to our address (DNS rebinding), and its browser then lets it read our answers. Only the Host header tells such a request.
-/// X-Forwarded-Host does not count, not even a proxy's: the page can set it. In Development, loopback names are allowed too.
+/// Refuses requests for another host than the issuer's, the pages' and <see cref="GatewayOptions.AllowedHosts"/>. A page of an attacker may
+/// let its own name lead to our address (DNS rebinding), and its browser then lets it read our answers. Only the Host header tells such a
+/// request. X-Forwarded-Host does not count, not even a proxy's: the page can set it. In Development, loopback names are allowed too.
 /// </summary>
 /// <remarks>The web server refuses a missing Host (RFC 9112 §3.2), two, malformed ones and one that contradicts the target.</remarks>
 internal sealed partial class AllowedHosts : IStartupFilter
@@ -31,7 +31,7 @@ internal sealed partial class AllowedHosts : IStartupFilter
         IOptions<AuthMeshOptions> mesh, IOptions<GatewayOptions> gateway, IHostEnvironment environment, Probes probes,
         ILogger<AllowedHosts> logger)
     {
-        IEnumerable<string> all = [new Uri(mesh.Value.Issuer).Host, .. gateway.Value.AllowedHosts];
+        IEnumerable<string> all = [new Uri(mesh.Value.Issuer).Host, new Uri(mesh.Value.OriginOfPages).Host, .. gateway.Value.AllowedHosts];
         hosts = all.Select(Normalize).ToFrozenSet(StringComparer.OrdinalIgnoreCase).GetAlternateLookup<ReadOnlySpan<char>>();
         allowsLoopback = environment.IsDevelopment();
         (this.probes, this.logger) = (probes, logger);

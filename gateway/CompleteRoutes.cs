@@ -62,6 +62,7 @@ internal sealed class CompleteRoutes(IOptions<AuthMeshOptions> mesh) : IProxyCon
         }
 
         PassCookies.Check(route, cluster, key);
+        PagesHost.Check(route, key);
         RouteDemands.Check(route, key);
         ProtocolRoutes.Check(route, key);
         RouteAudience.Check(route, key, mesh.Value);

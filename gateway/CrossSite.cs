@@ -7,7 +7,7 @@ namespace AuthMesh.Gateway;
 /// <summary>The kind of page that sent a request.</summary>
 internal enum RequestOrigin
 {
-    /// <summary>A page of our own origin, or no page: the address bar, or a program.</summary>
+    /// <summary>A page of the origin that the request is for, or no page: the address bar, or a program.</summary>
     Own,
 
     /// <summary>One of <see cref="GatewayOptions.CorsOrigins"/>.</summary>
@@ -20,9 +20,8 @@ internal enum RequestOrigin
 /// <summary>
 /// Finds the origin of a request. Browsers send it in headers that no page can set (Fetch Metadata, RFC 6454 §7).
 /// </summary>
-internal sealed class RequestOrigins(IOptions<AuthMeshOptions> mesh, IOptions<GatewayOptions> gateway)
+internal sealed class RequestOrigins(PagesHost pages, IOptions<GatewayOptions> gateway)
 {
-    private readonly string own = mesh.Value.Issuer;
     private readonly string[] listed = [.. gateway.Value.CorsOrigins];
 
     public RequestOrigin Of(HttpRequest request) => (request.Headers["Sec-Fetch-Site"], request.Headers.Origin) switch
@@ -30,7 +29,8 @@ internal sealed class RequestOrigins(IOptions<AuthMeshOptions> mesh, IOptions<Ga
         ({ Count: > 1 }, _) or (_, { Count: > 1 }) => RequestOrigin.Foreign, // no browser repeats these headers
         (["same-origin" or "none"], _) => RequestOrigin.Own,
         ([], []) => RequestOrigin.Own,
-        ([], [{ } origin]) when origin == own => RequestOrigin.Own, // old browsers, and all on plain http, send no Sec-Fetch-Site
+        // Old browsers, and all on plain http, send no Sec-Fetch-Site.
+        ([], [{ } origin]) when origin == pages.OriginOf(request) => RequestOrigin.Own,
         (_, [{ } origin]) when listed.Contains(origin) => RequestOrigin.Listed,
         _ => RequestOrigin.Foreign,
     };

@@ -68,6 +68,7 @@ internal static class GatewayBuilder
         services.AddSingleton<IConfigureOptions<CorsOptions>, ListedOrigins>();
         services.AddSingleton<IConfigureOptions<ForwardedHeadersOptions>, TrustedProxies>();
         services.AddSingleton<RequestOrigins>();
+        services.AddSingleton<PagesHost>().AddSingleton<MatcherPolicy, PagesHostPolicy>();
         services.AddSessionCookies();
         services.AddScopedRoutes();
         services.AddSingleton<RefusedRequests>().AddSingleton<RateLimits>().AddSingleton<DestinationPlaces>();
@@ -99,7 +100,11 @@ internal static class GatewayBuilder
         });
     }
 
-    private static (TlsOptions Options, string? Host) ReadTls(IServiceProvider services) => (
-        services.GetRequiredService<IOptions<GatewayOptions>>().Value.Tls,
-        new Uri(services.GetRequiredService<IOptions<AuthMeshOptions>>().Value.Issuer).IdnHost);
+    private static (TlsOptions Options, IReadOnlyList<string> Hosts) ReadTls(IServiceProvider services)
+    {
+        var mesh = services.GetRequiredService<IOptions<AuthMeshOptions>>().Value;
+        return (
+            services.GetRequiredService<IOptions<GatewayOptions>>().Value.Tls,
+            [.. new[] { mesh.Issuer, mesh.OriginOfPages }.Select(origin => new Uri(origin).IdnHost).Distinct()]);
+    }
 }

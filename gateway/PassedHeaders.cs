@@ -124,15 +124,13 @@ internal sealed class GatewayOptionsValidator(InnerEndpoint? inner = null, Https
 /// <summary>
 /// Forwards only listed request headers. A list of headers to strip would have to name every identity header that some service trusts
 /// (X-User-Id, X_Forwarded_For, X-Original-URL, …); the allow-list drops them all. The gateway sets X-Forwarded-For from the connection or
-/// from a trusted proxy's header. It sets X-Forwarded-Proto, -Host and -Port from the issuer, regardless of the caller and proxies. It
+/// from a trusted proxy's header. It sets X-Forwarded-Proto, -Host and -Port from the settings, regardless of the caller and proxies. It
 /// continues the trace context (traceparent, tracestate) instead of copying it, so callers choose it; SECURITY.md lists the consequences.
 /// </summary>
 internal sealed class PassedHeaders(IOptions<GatewayOptions> options, IOptions<AuthMeshOptions> mesh) : ITransformProvider
 {
     // Without these, a forwarded request would change its meaning: a compressed body, a part of a body, a range of another version.
     private static readonly string[] Always = [HeaderNames.ContentEncoding, HeaderNames.ContentRange, HeaderNames.IfRange];
-
-    private readonly Uri origin = new(mesh.Value.Issuer);
 
     public void Apply(TransformBuilderContext context)
     {
@@ -141,6 +139,7 @@ internal sealed class PassedHeaders(IOptions<GatewayOptions> options, IOptions<A
                 .. options.Value.RequestHeaders, .. Always, .. StreamingRoutes.IsStreaming(context.Route) ? StreamingRoutes.Headers : [],
                 .. RouteAudience.Of(context.Route) is null ? [] : RouteAudience.Headers,
             ]);
+        var origin = new Uri(PagesHost.IsForPagesAlone(context.Route) ? mesh.Value.OriginOfPages : mesh.Value.Issuer);
         // These come last, so they override values that a route's own transforms derive from the caller's headers.
         context.UseDefaultForwarders = false;
         context.AddXForwardedFor(action: ForwardedTransformActions.Set);

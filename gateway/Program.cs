@@ -31,6 +31,7 @@ app.UseTrustedProxies();
 // The order is explicit: the cross-site check and the exchange of keys and session cookies must come before authentication. A preflight is
 // answered before anything counts, and a handshake is marked before anything refuses it.
 app.UseRouting();
+app.UseMiddleware<LeadToPages>();
 // Only for routes with a policy: the middleware allocates a table for every other request.
 app.UseWhen(
     static context => context.GetEndpoint()?.Metadata.GetMetadata<ICorsMetadata>() is not null, static cors => cors.UseCors());

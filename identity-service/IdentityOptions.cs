@@ -113,8 +113,11 @@ internal static class IdentitySettings
 
         services.AddSettings<IdentityOptions, IdentityOptionsValidator>(IdentityOptions.Section)
             .BindConfiguration(IdentityOptions.Section, binder => binder.ErrorOnUnknownConfiguration = true)
-            .PostConfigure<IConfiguration>((options, configuration) =>
-                options.Passkeys.Issuer = configuration[$"{AuthMeshOptions.Section}:{nameof(AuthMeshOptions.Issuer)}"] ?? "")
+            .PostConfigure<IConfiguration>((options, configuration) => options.Passkeys.Origin = new AuthMeshOptions
+            {
+                Issuer = configuration[$"{AuthMeshOptions.Section}:{nameof(AuthMeshOptions.Issuer)}"] ?? "",
+                PagesOrigin = configuration[$"{AuthMeshOptions.Section}:{nameof(AuthMeshOptions.PagesOrigin)}"] ?? "",
+            }.OriginOfPages)
             .PostConfigure(options =>
             {
                 options.Passwords.RefuseCommon &= !options.DemoUsers; // demo users have common passwords

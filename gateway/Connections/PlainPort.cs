@@ -1,23 +1,20 @@
 using AuthMesh.Errors;
-using AuthMesh.Settings;
 using AuthMesh.Tls;
 using Microsoft.AspNetCore.Http.Extensions;
-using Microsoft.Extensions.Options;
 
 namespace AuthMesh.Gateway.Connections;
 
 /// <summary>
 /// Serves nothing on plain http once the gateway has https addresses of its own. A browser that opens an http address is sent to the
-/// issuer. Any other request is refused, because it has sent its secrets in clear text already, and its program must notice: also a GET
-/// that brings a token.
+/// issuer, or the pages. Any other request is refused, because it has sent its secrets in clear text already, and its program must notice:
+/// also a GET that brings a token.
 /// </summary>
-internal sealed class PlainPort(IOptions<AuthMeshOptions> mesh, Probes probes) : IStartupFilter
+internal sealed class PlainPort(PagesHost pages, Probes probes) : IStartupFilter
 {
     private static readonly Failure Refused = new(StatusCodes.Status403Forbidden, "https_required", "Use https: nothing is served here");
 
     public Action<IApplicationBuilder> Configure(Action<IApplicationBuilder> next) => app =>
     {
-        var issuer = mesh.Value.Issuer;
         app.Use((context, proceed) =>
         {
             var request = context.Request;
@@ -36,7 +33,7 @@ internal sealed class PlainPort(IOptions<AuthMeshOptions> mesh, Probes probes) :
 
             context.Response.StatusCode = StatusCodes.Status308PermanentRedirect;
             context.Response.Headers.CacheControl = "no-store"; // the port may serve something else one day
-            context.Response.Headers.Location = issuer + request.GetEncodedPathAndQuery(); // never the host of the request
+            context.Response.Headers.Location = pages.OriginOf(request) + request.GetEncodedPathAndQuery(); // never what the request says
             return Task.CompletedTask;
         });
         next(app);

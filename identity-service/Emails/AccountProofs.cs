@@ -86,8 +86,8 @@ internal sealed class AccountProofs(IdentityDb db, IOptions<AuthMeshOptions> mes
             await own.CommitAsync(cancellationToken);
         }
 
-        // From the issuer and never from a header, which an attacker could send (host header poisoning).
-        return inserted == 1 ? $"{mesh.Value.Issuer}{PathOf(purpose)}?token={token.Text}" : null;
+        // From the settings and never from a header, which an attacker could send (host header poisoning).
+        return inserted == 1 ? $"{mesh.Value.OriginOfPages}{PathOf(purpose)}?token={token.Text}" : null;
     }
 
     /// <param name="token">As typed.</param>

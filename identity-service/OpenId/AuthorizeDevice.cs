@@ -104,7 +104,7 @@ internal static class AuthorizeDevice
             ];
             if (await db.Database.ExecuteSqlRawAsync(Insert, values, cancellationToken) > 0)
             {
-                var (uri, shown) = (mesh.Value.Issuer + "/device", UserCode.Show(userCode));
+                var (uri, shown) = (mesh.Value.OriginOfPages + "/device", UserCode.Show(userCode));
                 return TypedResults.Ok(new DeviceAuthorizationResponse(
                     deviceCode, shown, uri, $"{uri}?user_code={shown}", (int)DeviceAuthorization.Lifetime.TotalSeconds,
                     DeviceAuthorization.FirstIntervalSeconds));

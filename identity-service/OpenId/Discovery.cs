@@ -58,10 +58,10 @@ internal static class Discovery
 
     private static Ok<DiscoveryResponse> Describe(IOptions<AuthMeshOptions> mesh)
     {
-        var issuer = mesh.Value.Issuer;
+        var (issuer, pages) = (mesh.Value.Issuer, mesh.Value.OriginOfPages);
         return TypedResults.Ok(new DiscoveryResponse(
-            issuer, issuer + "/.well-known/jwks.json", issuer + "/authorize", issuer + "/token", issuer + "/userinfo",
-            issuer + "/end-session", issuer + "/revoke", issuer + "/introspect", issuer + "/par",
+            issuer, issuer + "/.well-known/jwks.json", pages + "/authorize", issuer + "/token", issuer + "/userinfo",
+            pages + "/end-session", issuer + "/revoke", issuer + "/introspect", issuer + "/par",
             issuer + "/device_authorization",
             ["code"], ["query", "form_post"],
             [GrantType.AuthorizationCode, GrantType.RefreshToken, GrantType.ClientCredentials, GrantType.DeviceCode], ["S256"],

@@ -38,7 +38,7 @@ internal sealed partial class PasskeyCeremony(
             IsAllowedAlgorithm = algorithm => algorithm is -7 or -257, // ES256 and RS256 (RFC 9053 §2.1, RFC 8812 §2)
             // This replaces the handler's own check, including that of frames from other sites.
             ValidateOrigin = client => ValueTask.FromResult(
-                client.Origin == mesh.Issuer && !client.CrossOrigin && client.TopOrigin is null),
+                client.Origin == mesh.OriginOfPages && !client.CrossOrigin && client.TopOrigin is null),
         });
 
     public async Task<PasskeyOptionsResponse> OfferNewAsync(PasskeyAccount account, HttpContext context)

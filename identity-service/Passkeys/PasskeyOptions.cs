@@ -6,25 +6,26 @@ namespace AuthMesh.Identity.Passkeys;
 public sealed class PasskeyOptions
 {
     /// <summary>
-    /// The domain that passkeys belong to (the RP ID of WebAuthn §5.1.2): the issuer's host unless set, or a parent domain of it. Sites of
-    /// this domain can share passkeys. Changing it makes every existing passkey useless.
+    /// The domain that passkeys belong to (the RP ID of WebAuthn §5.1.2): the host of the pages unless set, or a parent domain of it. Sites
+    /// of this domain can share passkeys. Changing it makes every existing passkey useless.
     /// </summary>
     public string Domain { get; set; } = "";
 
-    /// <summary>The mesh's issuer, which another section holds.</summary>
-    internal string Issuer { get; set; } = "";
+    /// <summary>The origin of the pages, which another section holds.</summary>
+    internal string Origin { get; set; } = "";
 
     /// <summary>The domain in effect.</summary>
-    internal string EffectiveDomain => Domain.Length > 0 ? Domain : new Uri(Issuer).Host;
+    internal string EffectiveDomain => Domain.Length > 0 ? Domain : new Uri(Origin).Host;
 
     internal void Check(SettingProblems problems)
     {
-        // The check of the issuer itself reports an issuer that is no origin.
-        if (Domain.Length > 0 && Uri.TryCreate(Issuer, UriKind.Absolute, out var issuer))
+        // Another check reports a value that is no origin.
+        if (Domain.Length > 0 && Uri.TryCreate(Origin, UriKind.Absolute, out var origin))
         {
             problems.Unless(
-                Domain == issuer.Host || IsParent(Domain, issuer.Host), "Passkeys:Domain",
-                "must be the host of AuthMesh:Issuer or a parent domain of it, in lower case. Leave it out for the host.");
+                Domain == origin.Host || IsParent(Domain, origin.Host), "Passkeys:Domain",
+                "must be the host of the pages (AuthMesh:Issuer, or AuthMesh:PagesOrigin) or a parent domain of it, in lower case. Leave it "
+                + "out for the host.");
         }
     }
 

@@ -18,7 +18,7 @@ internal static class InnerAddresses
         builder.Services.AddSingleton(HttpsAddresses.Of(builder.Configuration));
         var http2 = Http2Endpoint.Add(builder);
         var servesTls = builder.AddServedCertificate(
-            AuthMeshOptions.Section, provider => (provider.GetRequiredService<IOptions<AuthMeshOptions>>().Value.Tls, null));
+            AuthMeshOptions.Section, provider => (provider.GetRequiredService<IOptions<AuthMeshOptions>>().Value.Tls, []));
         if (http2 is null && !servesTls)
         {
             return;

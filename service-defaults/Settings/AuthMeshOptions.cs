@@ -24,6 +24,12 @@ public sealed class AuthMeshOptions
     /// </summary>
     public string Issuer { get; set; } = "";
 
+    /// <summary>
+    /// The origin of the pages, if it is not the issuer: the same scheme and another host, for gateway and identity service. People sign in
+    /// there, and services behind the issuer's origin neither see that session cookie nor run scripts beside the pages.
+    /// </summary>
+    public string PagesOrigin { get; set; } = "";
+
     /// <summary>The <c>aud</c> that tokens must carry (RFC 9068 §4).</summary>
     public string Audience { get; set; } = "authmesh";
 
@@ -89,6 +95,9 @@ public sealed class AuthMeshOptions
     /// about 400 bytes once a client has sent it. 0 verifies every token anew.
     /// </summary>
     public int VerifiedTokens { get; set; } = 200_000;
+
+    /// <summary>The origin at which the pages stand.</summary>
+    internal string OriginOfPages => PagesOrigin.Length > 0 ? PagesOrigin : Issuer;
 
     /// <summary>The single addresses of <see cref="IdentityUrl"/>.</summary>
     internal IReadOnlyList<string> IdentityOrigins =>
@@ -156,6 +165,10 @@ internal sealed class AuthMeshOptionsValidator(
             environment.IsDevelopment() || !options.Issuer.StartsWith("http://", StringComparison.Ordinal), nameof(options.Issuer),
             "must be https outside Development. Give the gateway's public https origin, or set ASPNETCORE_ENVIRONMENT=Development.");
         problems.Unless(
+            options.PagesOrigin.Length == 0 || IsOtherHost(options.PagesOrigin, options.Issuer), nameof(options.PagesOrigin),
+            "must be an origin of its own for the pages, with the issuer's scheme and another host, for example "
+            + "https://accounts.example.com. Leave it out for the issuer.");
+        problems.Unless(
             !string.IsNullOrWhiteSpace(options.Audience), nameof(options.Audience), "must not be empty. Leave it out for \"authmesh\".");
         problems.Unless(
             options.ClockSkew >= TimeSpan.Zero && options.ClockSkew <= AuthMeshOptions.MaximumClockSkew, nameof(options.ClockSkew),
@@ -188,6 +201,11 @@ internal sealed class AuthMeshOptionsValidator(
         CheckClient(options.Client, problems);
         return problems.Result;
     }
+
+    // Browsers share cookies between the ports of a host.
+    private static bool IsOtherHost(string origin, string issuer) =>
+        AuthMeshOptions.IsOrigin(origin) && Uri.TryCreate(issuer, UriKind.Absolute, out var own) && new Uri(origin) is var other
+        && other.Scheme == own.Scheme && other.Host != own.Host;
 
     private void CheckClient(ClientOptions client, SettingProblems problems)
     {

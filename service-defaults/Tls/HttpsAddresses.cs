@@ -18,10 +18,11 @@ internal static class TlsServices
     /// <summary>Registers a <see cref="ServedCertificate"/> if a section names one for the https addresses of this program.</summary>
     /// <param name="builder">The program.</param>
     /// <param name="section">The section above <c>Tls</c>.</param>
-    /// <param name="read">Reads the checked settings, and the name that clients expect.</param>
+    /// <param name="read">Reads the checked settings, and the names that clients expect.</param>
     /// <returns>Whether it is registered.</returns>
     public static bool AddServedCertificate(
-        this IHostApplicationBuilder builder, string section, Func<IServiceProvider, (TlsOptions Options, string? Host)> read)
+        this IHostApplicationBuilder builder, string section,
+        Func<IServiceProvider, (TlsOptions Options, IReadOnlyList<string> Hosts)> read)
     {
         var addresses = HttpsAddresses.Of(builder.Configuration);
         var file = builder.Configuration[$"{section}:Tls:{nameof(TlsOptions.CertificateFile)}"];
@@ -32,9 +33,9 @@ internal static class TlsServices
 
         builder.Services.AddSingleton(provider =>
         {
-            var (options, host) = read(provider);
+            var (options, hosts) = read(provider);
             return new ServedCertificate(
-                addresses, options, host, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<IMeterFactory>(),
+                addresses, options, hosts, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<IMeterFactory>(),
                 provider.GetRequiredService<ILogger<ServedCertificate>>());
         });
         builder.Services.AddHostedService(provider => provider.GetRequiredService<ServedCertificate>());

@@ -26,7 +26,7 @@ internal sealed partial class ServedCertificate : BackgroundService
 
     private readonly HttpsAddresses addresses;
     private readonly TlsOptions options;
-    private readonly string? host;
+    private readonly IReadOnlyList<string> hosts;
     private readonly TimeProvider clock;
     private readonly ILogger<ServedCertificate> logger;
     private volatile CertificatePair served;
@@ -34,16 +34,16 @@ internal sealed partial class ServedCertificate : BackgroundService
 
     /// <param name="addresses">Where to serve it.</param>
     /// <param name="options">The files, which were checked before.</param>
-    /// <param name="host">The name that clients expect; null if they may expect any.</param>
+    /// <param name="hosts">The names that clients expect; none if they may expect any.</param>
     /// <param name="clock">The time.</param>
     /// <param name="meters">Makes the meter.</param>
     /// <param name="logger">Gets each new certificate, and each problem once.</param>
     /// <exception cref="IOException">The files have become unusable since they were checked.</exception>
     public ServedCertificate(
-        HttpsAddresses addresses, TlsOptions options, string? host, TimeProvider clock, IMeterFactory meters,
+        HttpsAddresses addresses, TlsOptions options, IReadOnlyList<string> hosts, TimeProvider clock, IMeterFactory meters,
         ILogger<ServedCertificate> logger)
     {
-        (this.addresses, this.options, this.host, this.clock, this.logger) = (addresses, options, host, clock, logger);
+        (this.addresses, this.options, this.hosts, this.clock, this.logger) = (addresses, options, hosts, clock, logger);
         try
         {
             served = CertificatePair.Read(options);
@@ -111,13 +111,17 @@ internal sealed partial class ServedCertificate : BackgroundService
     private string? FindFault(X509Certificate2 certificate) =>
         clock.GetUtcNow() >= End(certificate) ? "holds a certificate that has expired."
         : clock.GetUtcNow() < Begin(certificate) ? "holds a certificate that is not good yet."
-        : host is not null && !certificate.MatchesHostname(host, allowCommonName: false) ? $"holds a certificate that does not name {host}."
+        : Missing(certificate) is { } host ? $"holds a certificate that does not name {host}."
         : null;
+
+    // Browsers ignore the common name.
+    private string? Missing(X509Certificate2 certificate) =>
+        hosts.FirstOrDefault(host => !certificate.MatchesHostname(host, allowCommonName: false));
 
     private void Report(CertificatePair pair)
     {
         LogServed(string.Join(", ", Names(pair.Certificate)), End(pair.Certificate));
-        if (host is not null && !pair.Certificate.MatchesHostname(host, allowCommonName: false)) // browsers ignore the common name
+        if (Missing(pair.Certificate) is { } host)
         {
             LogOfAnotherHost(host);
         }
@@ -174,7 +178,7 @@ internal sealed partial class ServedCertificate : BackgroundService
     [LoggerMessage(LogLevel.Information, "The files of the certificate can be used again. The certificate is good until {Until:u}")]
     private partial void LogUsable(DateTimeOffset until);
 
-    [LoggerMessage(LogLevel.Warning, "The certificate does not name {Host}, the issuer's host, so clients refuse it")]
+    [LoggerMessage(LogLevel.Warning, "The certificate does not name {Host}, a public host of the mesh, so clients refuse it")]
     private partial void LogOfAnotherHost(string host);
 
     [LoggerMessage(LogLevel.Warning,

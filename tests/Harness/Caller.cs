@@ -6,7 +6,9 @@ using System.Text;
 namespace AuthMesh.Tests.Harness;
 
 /// <summary>A client of one address, over a real socket. It stores no cookies, follows no redirects and sends requests unchanged.</summary>
-public sealed class Caller(Uri address) : IDisposable
+/// <param name="address">The address.</param>
+/// <param name="host">The host that each request names, unless the address'.</param>
+public sealed class Caller(Uri address, string? host = null) : IDisposable
 {
     private readonly HttpClient http = new(new SocketsHttpHandler { UseCookies = false, AllowAutoRedirect = false, UseProxy = false })
     {
@@ -30,6 +32,7 @@ public sealed class Caller(Uri address) : IDisposable
         HttpMethod method, string path, HttpContent? content = null, Action<HttpRequestMessage>? change = null)
     {
         using var request = new HttpRequestMessage(method, path) { Content = content };
+        request.Headers.Host = host;
         change?.Invoke(request);
         try
         {

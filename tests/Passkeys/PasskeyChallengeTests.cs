@@ -77,7 +77,7 @@ public sealed class PasskeyChallengeTests(ProductionMesh mesh) : IAsyncLifetime
     {
         var problems = new SettingProblems("Identity");
 
-        new PasskeyOptions { Domain = domain, Issuer = issuer }.Check(problems);
+        new PasskeyOptions { Domain = domain, Origin = issuer }.Check(problems);
 
         Assert.Equal(isFine, problems.Result.Succeeded);
         Assert.True(isFine || problems.Result.FailureMessage!.StartsWith("Identity:Passkeys:Domain ", StringComparison.Ordinal));

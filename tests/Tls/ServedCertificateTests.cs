@@ -186,7 +186,8 @@ public sealed class ServedCertificateTests : IDisposable
     private async Task StartAsync(TlsOptions? options = null, string? host = null)
     {
         certificate = new ServedCertificate(
-            new HttpsAddresses([443]), options ?? new() { CertificateFile = folder.CertificateFile, KeyFile = folder.KeyFile }, host, clock,
+            new HttpsAddresses([443]), options ?? new() { CertificateFile = folder.CertificateFile, KeyFile = folder.KeyFile },
+            host is null ? [] : [host], clock,
             services.GetRequiredService<IMeterFactory>(), log);
         await certificate.StartAsync(TestContext.Current.CancellationToken);
         await UntilLookedAsync();

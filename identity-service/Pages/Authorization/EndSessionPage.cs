@@ -67,7 +67,7 @@ internal static class EndSessionPage
             return AuthorizePage.Refuse(visit, "authorize.unreadable");
         }
 
-        if (!PageGuard.IsOfOurPage(visit.Context.Request.Headers, mesh.Value.Issuer))
+        if (!PageGuard.IsOfOurPage(visit.Context.Request.Headers, mesh.Value.OriginOfPages))
         {
             return Visit.To($"{Path}?{parameters.ToQuery()}"); // with the cookies that another site's form does not bring
         }

@@ -68,7 +68,7 @@ internal sealed class PageGuard(IOptions<AuthMeshOptions> mesh, IOptions<PageOpt
         headers.CacheControl = "no-store";
         return !HttpMethods.IsPost(context.Request.Method) ? null
             : !IsForm(context.Request) ? NotAForm
-            : !takesForeignForms && !IsOfOurPage(context.Request.Headers, mesh.Value.Issuer) ? Refused
+            : !takesForeignForms && !IsOfOurPage(context.Request.Headers, mesh.Value.OriginOfPages) ? Refused
             : null;
     }
 
@@ -80,13 +80,13 @@ internal sealed class PageGuard(IOptions<AuthMeshOptions> mesh, IOptions<PageOpt
     /// The cross-site rule of the gateway (0016), for forms. A browser always says where a form comes from, so a request that does not say
     /// it is refused as well. Scripts of services on this origin post with another mode, and frames with another destination.
     /// </summary>
-    internal static bool IsOfOurPage(IHeaderDictionary headers, string issuer)
+    internal static bool IsOfOurPage(IHeaderDictionary headers, string own)
     {
         var (site, origin, mode, destination) =
             (headers["Sec-Fetch-Site"], headers.Origin, headers["Sec-Fetch-Mode"], headers["Sec-Fetch-Dest"]);
         return (site, origin) switch
         {
-            ([], [{ } only]) => only == issuer, // old browsers, and all on plain http, send no Sec-Fetch-Site
+            ([], [{ } only]) => only == own, // old browsers, and all on plain http, send no Sec-Fetch-Site
             (["same-origin" or "none"], { Count: <= 1 }) => true,
             _ => false,
         }
