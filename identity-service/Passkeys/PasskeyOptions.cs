@@ -24,8 +24,8 @@ public sealed class PasskeyOptions
         {
             problems.Unless(
                 Domain == origin.Host || IsParent(Domain, origin.Host), "Passkeys:Domain",
-                "must be the host of the pages (AuthMesh:Issuer, or AuthMesh:PagesOrigin) or a parent domain of it, in lower case. Leave it "
-                + "out for the host.");
+                "must be the host of the pages (AuthMesh:Issuer, or AuthMesh:PagesOrigin) or a parent domain of it, in lower case. Leave "
+                + "it out for the host.");
         }
     }
 

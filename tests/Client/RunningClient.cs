@@ -49,6 +49,7 @@ internal sealed class RunningClient : IDisposable
     {
         using var kill = Process.Start("kill", ["-INT", $"{process.Id}"]);
         await kill.WaitForExitAsync(TestContext.Current.CancellationToken);
+        Assert.Equal(0, kill.ExitCode);
     }
 
     public async Task<Finished> EndAsync()

@@ -90,7 +90,8 @@ public sealed class WebLoginRequestTests : IDisposable
 
         await running.InterruptAsync();
 
-        Assert.Equal((130, ""), ((await running.EndAsync()).ExitCode, (await running.EndAsync()).Output));
+        var ended = await running.EndAsync();
+        Assert.Equal((130, ""), (ended.ExitCode, ended.Output));
         Assert.Equal(kept, authmesh.Sessions);
     }
 
