@@ -5,7 +5,6 @@ using AuthMesh.Identity.Sessions;
 using AuthMesh.Identity.Tokens;
 using AuthMesh.Settings;
 using Microsoft.AspNetCore.Http.HttpResults;
-using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
 using Npgsql;
 
@@ -13,7 +12,7 @@ namespace AuthMesh.Identity.OpenId;
 
 /// <summary>Gives an application a token in its own name (RFC 6749 §4.4).</summary>
 internal sealed class ClientCredentials(
-    IdentityDb db, Primary database, ClientAssertions assertions, AccessTokens tokens, ClientAuthentication authentication,
+    Primary database, ClientAssertions assertions, AccessTokens tokens, ClientAuthentication authentication,
     TimeProvider clock, IOptions<AuthMeshOptions> mesh)
 {
     // Replicas of an application that ask at once neither wait for each other nor write the row more than once a minute. The session of an
@@ -47,11 +46,11 @@ internal sealed class ClientCredentials(
     private const string IsUsable = $"{LiveSession.IsLiveService} AND s.expires_at > now() + interval '1 hour'";
 
     private const string Start =
-        $$"""
+        $"""
         INSERT INTO sessions (
             id, kind, application_id, epoch, created_at, last_used_at, expires_at, device, network, methods)
         VALUES (
-            @session, '{{SessionKind.Service}}', @application, 0, now(), now(), now() + interval '1 day', '', '', jsonb_build_object())
+            @session, '{SessionKind.Service}', @application, 0, now(), now(), now() + interval '1 day', '', '', jsonb_build_object())
         """;
 
     public async Task<Results<Ok<TokenResponse>, Failure>> RunAsync(
@@ -144,22 +143,25 @@ internal sealed class ClientCredentials(
     /// </summary>
     private async Task<Found?> StartAsync(Proof proof, CancellationToken cancellationToken)
     {
-        await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
-        await db.Database.ExecuteSqlAsync(
-            $"SELECT 1 FROM applications WHERE client_id = {proof.ClientId} FOR NO KEY UPDATE", cancellationToken);
-        if (await FindAsync(db.CreateCommand(proof.Use), proof, cancellationToken) is { SessionId: null, Id: var application })
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+        await using (var @lock = new NpgsqlCommand("SELECT 1 FROM applications WHERE client_id = $1 FOR NO KEY UPDATE", connection))
         {
-            await db.Database.ExecuteSqlRawAsync(
-                Start,
-                [
-                    new NpgsqlParameter("session", Guid.CreateVersion7(clock.GetUtcNow())),
-                    new NpgsqlParameter("application", application),
-                ],
-                cancellationToken);
+            @lock.Parameters.Add(new NpgsqlParameter<string> { TypedValue = proof.ClientId });
+            await @lock.ExecuteNonQueryAsync(cancellationToken);
         }
 
-        var started = await FindAsync(db.CreateCommand(proof.Use), proof, cancellationToken);
+        if (await FindAsync(new(proof.Use, connection), proof, cancellationToken) is { SessionId: null, Id: var application })
+        {
+            await using var start = new NpgsqlCommand(Start, connection);
+            start.Parameters.AddWithValue("session", Guid.CreateVersion7(clock.GetUtcNow()));
+            start.Parameters.AddWithValue("application", application);
+            await start.ExecuteNonQueryAsync(cancellationToken);
+        }
+
+        var started = await FindAsync(new(proof.Use, connection), proof, cancellationToken);
         await transaction.CommitAsync(cancellationToken);
+        UnconfirmedCommit.ThrowIfAny(connection);
         return started;
     }
 

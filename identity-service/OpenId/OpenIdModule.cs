@@ -33,8 +33,9 @@ internal static class OpenIdModule
         {
             services.AddSingleton<Clients>().AddSingleton<ClientAssertions>().AddSingleton<ClientAuthentication>()
                 .AddSingleton<ReadAuthorizationRequest>().AddSingleton<IdTokens>().AddSingleton<IssueApplicationTokens>()
+                .AddSingleton<ClientCredentials>()
                 .AddScoped<StoredRequests>().AddScoped<Authorize>().AddScoped<IssueCode>().AddScoped<EndSignIn>()
-                .AddScoped<ClientCredentials>().AddScoped<RedeemCode>().AddScoped<RefreshGrant>()
+                .AddScoped<RedeemCode>().AddScoped<RefreshGrant>()
                 .AddScoped<DeviceGrant>().AddScoped<DecideDevice>().AddScoped<ListAllowedApplications>().AddScoped<WithdrawApplication>()
                 .AddBackchannelLogout();
             foreach (var statement in Over)

@@ -37,10 +37,12 @@ internal static class TokenEndpoint
 {
     public static void Map(IEndpointRouteBuilder app) => app.MapPost("/token", HandleAsync).AllowAnonymous();
 
-    private static async Task<Results<Ok<TokenResponse>, Failure>> HandleAsync(
-        HttpContext context, ClientAuthentication authentication, ClientCredentials clientCredentials, RedeemCode redeemCode,
-        RefreshGrant refresh, DeviceGrant device, CancellationToken cancellationToken)
+    // Each grant is made when a request needs it. To make them all, with their context of the database, takes longer than a signature.
+    private static async Task<Results<Ok<TokenResponse>, Failure>> HandleAsync(HttpContext context, CancellationToken cancellationToken)
     {
+        T The<T>()
+            where T : notnull => context.RequestServices.GetRequiredService<T>();
+
         var (request, refusal) = await ProtocolParameters.ReadFormAsync(context.Request);
         if (request is null)
         {
@@ -54,7 +56,7 @@ internal static class TokenEndpoint
 
         if (grant == GrantType.ClientCredentials)
         {
-            return await clientCredentials.RunAsync(request, context.Request, cancellationToken);
+            return await The<ClientCredentials>().RunAsync(request, context.Request, cancellationToken);
         }
 
         if (!GrantType.All.Contains(grant))
@@ -62,10 +64,10 @@ internal static class TokenEndpoint
             return OAuthError.UnsupportedGrant;
         }
 
-        (var client, refusal) = await authentication.RunAsync(request, context.Request, cancellationToken);
+        (var client, refusal) = await The<ClientAuthentication>().RunAsync(request, context.Request, cancellationToken);
         return client is null ? refusal!
-            : grant == GrantType.AuthorizationCode ? await redeemCode.RunAsync(client, request, context, cancellationToken)
-            : grant == GrantType.RefreshToken ? await refresh.RunAsync(client, request, context, cancellationToken)
-            : await device.RunAsync(client, request, context, cancellationToken);
+            : grant == GrantType.AuthorizationCode ? await The<RedeemCode>().RunAsync(client, request, context, cancellationToken)
+            : grant == GrantType.RefreshToken ? await The<RefreshGrant>().RunAsync(client, request, context, cancellationToken)
+            : await The<DeviceGrant>().RunAsync(client, request, context, cancellationToken);
     }
 }
