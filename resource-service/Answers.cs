@@ -6,7 +6,10 @@ public sealed record ProtectedResponse(string Status, string Message, string Rol
 
 public sealed record AdminResponse(string Status, string Message);
 
+public sealed record StockResponse(string Status, string Message, [property: JsonPropertyName("client_id")] string ClientId);
+
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
 [JsonSerializable(typeof(ProtectedResponse))]
 [JsonSerializable(typeof(AdminResponse))]
+[JsonSerializable(typeof(StockResponse))]
 internal sealed partial class ResourceJson : JsonSerializerContext;

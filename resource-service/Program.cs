@@ -24,6 +24,10 @@ app.MapGet("/protected", (ClaimsPrincipal user) =>
 app.MapGet("/admin", (ClaimsPrincipal user) => new AdminResponse("success", $"Welcome to the admin panel, {user.Username}!"))
     .RequireAuthorization(Policies.Admin);
 
+app.MapGet("/stock", (ClaimsPrincipal caller) =>
+        new StockResponse("success", $"You are viewing the stock, {caller.ApplicationId}!", caller.ApplicationId!))
+    .RequireApplication("stock.read");
+
 app.MapEvents();
 app.MapLive();
 

@@ -59,6 +59,7 @@ public sealed class ConventionTests
         "/users/{id}/sessions")]
     [InlineData("scope:account.read", "/account", "/account/keys")]
     [InlineData("admin-or-scope:users.read", "/users", "/users/{id}")]
+    [InlineData("application:stock.read", "/stock")]
     public void Exactly_these_gateway_routes_have_the_policy(string policy, params string[] paths) => Assert.Equal(
         paths, ApiRoutes().Where(route => Text(route, "AuthorizationPolicy") == policy).Select(PathOf).Order(StringComparer.Ordinal));
 
@@ -68,7 +69,7 @@ public sealed class ConventionTests
         {
             Assert.Contains(Text(route, "AuthorizationPolicy"), new[]
             {
-                "anonymous", "signed-in", "admin", "scope:account.read", "admin-or-scope:users.read",
+                "anonymous", "signed-in", "admin", "scope:account.read", "admin-or-scope:users.read", "application:stock.read",
             });
             Assert.NotEmpty(route.GetProperty("Match").GetProperty("Methods").EnumerateArray());
             Assert.DoesNotContain("{*", PathOf(route), StringComparison.Ordinal); // no catch-all

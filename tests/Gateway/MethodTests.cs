@@ -1,4 +1,5 @@
 using System.Net.Http.Headers;
+using AuthMesh.Tests.Applications;
 using AuthMesh.Tests.Harness;
 
 namespace AuthMesh.Tests.Gateway;
@@ -15,6 +16,8 @@ public sealed class MethodTests(ProductionMesh mesh)
     [InlineData("/protected", 401, "nobody")]
     [InlineData("/admin", 200, "admin")]
     [InlineData("/admin", 403)]
+    [InlineData("/stock", 200, "application")]
+    [InlineData("/stock", 403)]
     [InlineData("/account", 200)]
     [InlineData("/account/sessions", 200)]
     [InlineData("/users?limit=1", 200, "admin")]
@@ -24,10 +27,17 @@ public sealed class MethodTests(ProductionMesh mesh)
     [InlineData("/login", 405)]
     public async Task HEAD_answers_like_GET_without_the_body(string path, int status, string who = "user")
     {
-        var token = who switch { "admin" => await mesh.AdminTokenAsync(), "user" => (await mesh.SignUpAsync()).Token, _ => null };
+        var token = who switch
+        {
+            "admin" => await mesh.AdminTokenAsync(),
+            "user" => (await mesh.SignUpAsync()).Token,
+            "application" => await mesh.Gateway.ServiceTokenAsync(
+                await mesh.Gateway.AddApplicationAsync(await mesh.AdminTokenAsync(), "stock.read")),
+            _ => null,
+        };
         Caller[] places = path.Split('?')[0] switch
         {
-            "/protected" or "/admin" => [mesh.Gateway, mesh.Resource],
+            "/protected" or "/admin" or "/stock" => [mesh.Gateway, mesh.Resource],
             "/account" or "/account/sessions" or "/users" or "/login" or "/.well-known/jwks.json" or "/.well-known/openid-configuration" =>
                 [mesh.Gateway, mesh.Identity],
             "/health/live" or "/health/ready" or "/nothing" => [mesh.Gateway, mesh.Identity, mesh.Resource],

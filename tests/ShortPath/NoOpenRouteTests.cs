@@ -54,6 +54,12 @@ public sealed class NoOpenRouteTests(ProductionMesh mesh)
                 await ExpectAsync(403, "of a role that only looks like admin", Changed("role", "Admin"));
             }
 
+            if (policy.StartsWith("application:", StringComparison.Ordinal))
+            {
+                await ExpectAsync(403, "a user's", good);
+                await ExpectAsync(403, "a user's, again", good);
+            }
+
             async Task ExpectAsync(int status, string kind, string? token)
             {
                 var answer = await mesh.Gateway.SendAsync(new HttpMethod(method), path, change: request =>
