@@ -68,10 +68,8 @@ public static class AuthMeshBuilder
     {
         var services = builder.Services;
         services.TryAddSingleton(TimeProvider.System);
-        services.AddSettings<AuthMeshOptions, AuthMeshOptionsValidator>(AuthMeshOptions.Section)
-            .Configure<IHostEnvironment>((options, environment) =>
-                options.ShutdownGrace = environment.IsDevelopment() ? TimeSpan.Zero : options.ShutdownGrace)
-            .BindConfiguration(AuthMeshOptions.Section, binder => binder.ErrorOnUnknownConfiguration = true);
+        services.AddMeshSettings();
+        services.AddSingleton<MeshMember>();
         services.AddSingleton<PendingRefusal>();
         services.AddShutdownGrace();
         services.AddErrors();

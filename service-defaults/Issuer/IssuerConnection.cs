@@ -11,7 +11,7 @@ namespace AuthMesh.Issuer;
 
 /// <summary>
 /// Reaches the identity service at its inner addresses, with the credential that the services share. It never calls another address,
-/// even if a token or the issuer's metadata names one.
+/// even if a token or the issuer's metadata names one. A program outside of the mesh has no such credential, and asks at the public origin.
 /// </summary>
 public sealed class IssuerConnection : IDisposable
 {
@@ -25,17 +25,23 @@ public sealed class IssuerConnection : IDisposable
     private static readonly TimeSpan AttemptTimeout = TimeSpan.FromSeconds(3);
 
     private readonly Uri[] origins;
-    private readonly NameAddresses names;
+    private readonly NameAddresses? names;
     private readonly HttpClient http;
     private volatile KnownReplicas known;
     private volatile Replica? first; // the one that answered last
 
     /// <summary>Create one instance per process.</summary>
-    internal IssuerConnection(IOptions<AuthMeshOptions> options, NameAddresses names)
+    /// <param name="options">The settings.</param>
+    /// <param name="names">
+    /// Follows names inside the mesh. Null in a program outside: the addresses behind a public name change often, and are no replicas.
+    /// </param>
+    internal IssuerConnection(IOptions<AuthMeshOptions> options, NameAddresses? names)
     {
         var mesh = options.Value;
         this.names = names;
-        origins = [.. mesh.IdentityOrigins.Select(origin => new Uri(origin))];
+        var isOutside = names is null;
+        IReadOnlyList<string> configured = isOutside && mesh.IdentityUrl.Length == 0 ? [mesh.Issuer] : mesh.IdentityOrigins;
+        origins = [.. configured.Select(origin => new Uri(origin))];
         known = FindReplicas(); // begins to follow the names
         var handler = new SocketsHttpHandler
         {
@@ -51,7 +57,10 @@ public sealed class IssuerConnection : IDisposable
             Timeout = Timeout.InfiniteTimeSpan, // each call sets its own limit: the feed never ends
             MaxResponseContentBufferSize = 256 * 1024, // 400 keys: 70 minutes of rotation every 10 s
         };
-        http.DefaultRequestHeaders.Add(ServiceKeyHeader, Secret.Read(mesh.ServiceKey, mesh.ServiceKeyFile));
+        if (!isOutside)
+        {
+            http.DefaultRequestHeaders.Add(ServiceKeyHeader, Secret.Read(mesh.ServiceKey, mesh.ServiceKeyFile));
+        }
     }
 
     /// <summary>
@@ -71,7 +80,7 @@ public sealed class IssuerConnection : IDisposable
     }
 
     /// <summary>Canceled when <see cref="Replicas"/> may have changed. Read it before them.</summary>
-    internal CancellationToken ReplicasChanged => names.Changed;
+    internal CancellationToken ReplicasChanged => names?.Changed ?? CancellationToken.None;
 
     /// <summary>
     /// Sends the request to one replica, and to the next one, at most two more, if that does not answer or answers 5xx. Use it only for
@@ -148,12 +157,12 @@ public sealed class IssuerConnection : IDisposable
 
     private KnownReplicas FindReplicas()
     {
-        var until = names.Changed;
+        var until = ReplicasChanged;
         return new([.. origins.SelectMany(FindReplicas)], until);
     }
 
     private IEnumerable<Replica> FindReplicas(Uri origin) =>
-        NameAddresses.NameIn(origin) is { } name && names.Find(name) is { Count: > 0 } addresses
+        NameAddresses.NameIn(origin) is { } name && names?.Find(name) is { Count: > 0 } addresses
             ? addresses.Select(address => Replica.At(origin, address))
             : [new Replica(origin, null)];
 

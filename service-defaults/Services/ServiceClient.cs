@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Headers;
 using AuthMesh.Access;
+using AuthMesh.Issuer;
 using AuthMesh.Settings;
 using AuthMesh.Tls;
 using Microsoft.Extensions.DependencyInjection;
@@ -10,26 +11,27 @@ using Microsoft.Extensions.Options;
 
 namespace AuthMesh.Services;
 
-/// <summary>Lets a service call other services of the mesh in its own name.</summary>
+/// <summary>Lets a service, or any other .NET program, call services of the mesh in its own name.</summary>
 public static class ServiceClient
 {
     /// <summary>
-    /// Adds an access token of this service to each request of the client: <c>services.AddHttpClient&lt;Orders&gt;(http =&gt;
+    /// Adds an access token of this program to each request of the client: <c>services.AddHttpClient&lt;Orders&gt;(http =&gt;
     /// http.BaseAddress = …).AddAuthMeshToken("orders.read")</c>. The called endpoint demands <c>RequireApplication("orders.read")</c>.
     /// </summary>
     /// <remarks>
     /// <para>
-    /// Needs <c>AddAuthMesh()</c>, and the settings <c>AuthMesh:Client:Id</c> and <c>AuthMesh:Client:SecretFile</c> of an application that
-    /// has the scopes. The token stays in memory and is renewed from two thirds of its life on. If none can be had, the request fails with
-    /// <see cref="HttpRequestException"/>.
+    /// Needs the settings <c>AuthMesh:Client:Id</c> and <c>AuthMesh:Client:SecretFile</c> of an application that has the scopes. In a
+    /// program without <c>AddAuthMesh()</c>, such as a worker, it also needs <c>AuthMesh:Issuer</c>, where it gets the tokens, or
+    /// <c>AuthMesh:IdentityUrl</c> if it reaches the mesh elsewhere. The token stays in memory and is renewed from two thirds of its life
+    /// on. If none can be had, the request fails with <see cref="HttpRequestException"/>.
     /// </para>
     /// <para>
     /// After a 401, a request is sent once more with a new token if it has no body, or one of known length up to 1 MB, which is kept in
     /// memory. A token that is younger than a second is not replaced. The synchronous <c>Send</c> is not supported.
     /// </para>
     /// <para>
-    /// The client trusts the mesh's inner certificates, follows no redirects and uses no proxy. A primary handler that you configure after
-    /// this call takes its place, and must not follow redirects either.
+    /// The client trusts the mesh's inner certificates, follows no redirects and uses no proxy. You may keep it: its connections are made
+    /// anew each minute. A primary handler that you configure after this call takes its place, and must not follow redirects either.
     /// </para>
     /// </remarks>
     /// <param name="client">The client, configured with a base address. A request to another origin fails.</param>
@@ -43,13 +45,23 @@ public static class ServiceClient
             throw new ArgumentException($"Give scopes, each of which {ScopeDemand.Rule}.", nameof(scopes));
         }
 
+        client.Services.AddMeshSettings();
+        client.Services.TryAddSingleton(TimeProvider.System);
+        client.Services.TryAddSingleton(provider => // AddAuthMesh() adds its own, in any order
+            new IssuerConnection(provider.GetRequiredService<IOptions<AuthMeshOptions>>(), names: null));
         client.Services.TryAddSingleton<ServiceTokens>();
         client.Services.TryAddSingleton<CallsServices>();
         var wanted = string.Join(' ', scopes);
         return client
             .ConfigurePrimaryHttpMessageHandler(provider =>
             {
-                var handler = new SocketsHttpHandler { AllowAutoRedirect = false, UseProxy = false, UseCookies = false };
+                var handler = new SocketsHttpHandler
+                {
+                    AllowAutoRedirect = false,
+                    UseProxy = false,
+                    UseCookies = false,
+                    PooledConnectionLifetime = TimeSpan.FromMinutes(1), // for a client that is kept: a service may move
+                };
                 var mesh = provider.GetRequiredService<IOptions<AuthMeshOptions>>().Value;
                 new InnerTrust(mesh.Tls.RootCertificateFile).ApplyTo(handler.SslOptions);
                 return handler;

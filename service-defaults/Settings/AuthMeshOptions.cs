@@ -4,6 +4,7 @@ using AuthMesh.Requests;
 using AuthMesh.Services;
 using AuthMesh.Tls;
 using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
 
@@ -36,7 +37,8 @@ public sealed class AuthMeshOptions
     /// <summary>
     /// The address at which this service reaches the identity service for its keys. It is an inner address, not the issuer. The service
     /// never follows the <c>jwks_uri</c> of the issuer's metadata, so a container's address and a browser's may differ. If replicas have
-    /// addresses of their own, separate them with commas, or give a name that has all of them: this service then listens to each.
+    /// addresses of their own, separate them with commas, or give a name that has all of them: this service then listens to each. A program
+    /// that only calls services gets its tokens there, and from the <see cref="Issuer"/> unless it is set.
     /// </summary>
     public string IdentityUrl { get; set; } = "";
 
@@ -136,6 +138,26 @@ public sealed class RevocationOptions
     public OnStale OnStale { get; set; }
 }
 
+/// <summary>Marks a service of the mesh, which verifies tokens and has the service key. A program that only calls has none.</summary>
+internal sealed class MeshMember;
+
+internal static class MeshSettings
+{
+    /// <summary>Reads and checks the settings. A service may need them for several reasons, and reports a problem once.</summary>
+    public static void AddMeshSettings(this IServiceCollection services)
+    {
+        if (services.Any(service => service.ImplementationInstance is CheckedSettings { Section: AuthMeshOptions.Section }))
+        {
+            return;
+        }
+
+        services.AddSettings<AuthMeshOptions, AuthMeshOptionsValidator>(AuthMeshOptions.Section)
+            .Configure<IHostEnvironment>((options, environment) =>
+                options.ShutdownGrace = environment.IsDevelopment() ? TimeSpan.Zero : options.ShutdownGrace)
+            .BindConfiguration(AuthMeshOptions.Section, binder => binder.ErrorOnUnknownConfiguration = true);
+    }
+}
+
 /// <summary>The choice between availability and certainty while revocations may be missing.</summary>
 public enum OnStale
 {
@@ -148,7 +170,7 @@ public enum OnStale
 
 internal sealed class AuthMeshOptionsValidator(
     IHostEnvironment environment, Http2Endpoint? http2 = null, MetricsEndpoint? metrics = null, HttpsAddresses? https = null,
-    CallsServices? calls = null)
+    CallsServices? calls = null, MeshMember? member = null)
     : IValidateOptions<AuthMeshOptions>
 {
     private const int MinimumServiceKeyLength = 32; // characters; openssl rand -base64 32 prints 44
@@ -163,7 +185,8 @@ internal sealed class AuthMeshOptionsValidator(
             + "https://auth.example.com.");
         problems.Unless(
             environment.IsDevelopment() || !options.Issuer.StartsWith("http://", StringComparison.Ordinal), nameof(options.Issuer),
-            "must be https outside Development. Give the gateway's public https origin, or set ASPNETCORE_ENVIRONMENT=Development.");
+            "must be https outside Development. Give the gateway's public https origin, or set "
+            + $"{(member is null ? "DOTNET" : "ASPNETCORE")}_ENVIRONMENT=Development.");
         problems.Unless(
             options.PagesOrigin.Length == 0 || IsOtherHost(options.PagesOrigin, options.Issuer), nameof(options.PagesOrigin),
             "must be an origin of its own for the pages, with the issuer's scheme and another host, for example "
@@ -197,7 +220,17 @@ internal sealed class AuthMeshOptionsValidator(
             "must be http, an address, and a port that no other address of this service uses, for example http://+:9464.");
         options.Tls.Check(problems, https);
         options.Tls.CheckRoots(problems);
-        CheckServiceKey(options, problems);
+        if (member is not null)
+        {
+            CheckServiceKey(options, problems);
+        }
+        else
+        {
+            problems.Unless(
+                options.IdentityUrl.Length == 0 || options.IdentityOrigins.All(AuthMeshOptions.IsOrigin), nameof(options.IdentityUrl),
+                "must be the address at which this program reaches the mesh, without a path. Leave it out for the issuer.");
+        }
+
         CheckClient(options.Client, problems);
         return problems.Result;
     }
@@ -222,6 +255,9 @@ internal sealed class AuthMeshOptionsValidator(
         if (Secret.TryRead(client.Secret, client.SecretFile, Key, problems) is { } secret)
         {
             problems.Unless(secret.Length > 0, Key, "(or Client:SecretFile) must be a secret of the application.");
+            problems.Unless(
+                environment.IsDevelopment() || !secret.StartsWith(Secret.PresetPrefix, StringComparison.Ordinal), Key,
+                "is that of a sample, which is public. Make one of your own: POST /applications answers it.");
         }
     }
 
