@@ -50,7 +50,8 @@ public sealed partial class LinkTests
     private static partial Regex Link();
 
     [GeneratedRegex(
-        @"`((?:gateway|identity-service|resource-service|service-defaults|client|local-mesh|tests|test-mesh|bench|docs)/[\w./-]*)`")]
+        @"`((?:gateway|identity-service|resource-service|service-defaults|client|local-mesh|samples|tests|test-mesh|bench|docs)"
+        + @"/[\w./-]*)`")]
     private static partial Regex Named();
 
     [GeneratedRegex(@"docs/[a-z0-9/-]+\.md")]
