@@ -1,13 +1,18 @@
 #!/usr/bin/env bash
 # Makes sure that the tests of OpenID Connect find the clients of others: two packages of npm, Apache with mod_auth_openidc, and authlib for
-# Python. npm installs its packages into tests/OpenId/Clients/node_modules, in the versions of package-lock.json. As root on Debian or
-# Ubuntu, the script installs the rest, and npm if it needs it. With --packages, it looks after the packages of npm alone.
+# Python. npm installs its packages into node_modules beside each package-lock.json, in the versions that it lists: one for a program of the
+# tests, one for the sample that they open. As root on Debian or Ubuntu, the script installs the rest, and npm if it needs it. With
+# --packages, it looks after the packages of npm alone.
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/OpenId/Clients"
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+folders=(tests/OpenId/Clients samples/spa)
 wanted=${1:-}
 
 has() { command -v "$1" >/dev/null; }
-has_packages() { cmp --silent package-lock.json node_modules/.installed; }
+has_packages() {
+  local folder
+  for folder in "${folders[@]}"; do cmp --silent "$folder"/package-lock.json "$folder"/node_modules/.installed || return; done
+}
 has_programs() {
   [ "$wanted" = --packages ] || {
     [ -x /usr/sbin/apache2 ] && [ -f /usr/lib/apache2/modules/mod_auth_openidc.so ] &&
@@ -31,8 +36,10 @@ if [ ${#missing[@]} != 0 ] && [ "$(id -u)" = 0 ] && has apt-get; then
 fi
 
 if ! has_packages && has npm; then
-  npm ci --silent --ignore-scripts
-  cp package-lock.json node_modules/.installed
+  for folder in "${folders[@]}"; do
+    npm ci --prefix "$folder" --silent --ignore-scripts
+    cp "$folder"/package-lock.json "$folder"/node_modules/.installed
+  done
 fi
 
 if ! has_packages || ! has_programs; then
