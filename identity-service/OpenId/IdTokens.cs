@@ -6,6 +6,7 @@ using AuthMesh.Identity.Sessions;
 using AuthMesh.Identity.Tokens;
 using AuthMesh.Keys;
 using AuthMesh.Settings;
+using AuthMesh.Tokens;
 using Microsoft.Extensions.Options;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
@@ -79,8 +80,7 @@ internal sealed class IdTokens(KeyRing ring, IVerificationKeys keys, IOptions<Au
     /// <returns>What it says; null unless a key that verifiers still trust signed it.</returns>
     public async Task<IdTokenHint?> ReadAsync(string text)
     {
-        if (!Handler.CanReadToken(text) || new JsonWebToken(text) is not { Kid: { Length: > 0 } keyId }
-            || (await keys.FindAsync(keyId, CancellationToken.None)).Key is not { } key)
+        if (FindKeyId(text) is not { } keyId || (await keys.FindAsync(keyId, CancellationToken.None)).Key is not { } key)
         {
             return null;
         }
@@ -99,6 +99,18 @@ internal sealed class IdTokens(KeyRing ring, IVerificationKeys keys, IOptions<Au
                 ? new IdTokenHint(
                     userId, clientId, token.TryGetPayloadValue<string>("sid", out var sid) && Guid.TryParse(sid, out var id) ? id : null)
                 : null;
+    }
+
+    // Anybody writes hints, and JsonWebToken throws several exceptions for what is no JWT.
+    private static string? FindKeyId(string text)
+    {
+        if (text.Split('.') is not [var header, _, _] || TokenShape.Decode(header) is not { } json)
+        {
+            return null;
+        }
+
+        using var members = TokenShape.ReadObject(json);
+        return members is not null && members.RootElement.TryGetProperty("kid", out var keyId) ? AccessTokenClaim.ReadText(keyId) : null;
     }
 }
 

@@ -1,3 +1,5 @@
+using System.Buffers.Text;
+using System.Text;
 using AuthMesh.Tests.Applications;
 using AuthMesh.Tests.Harness;
 using AuthMesh.Tests.Pages;
@@ -93,6 +95,50 @@ public sealed class ProtocolEndpointTests(ProductionMesh mesh)
         Task<Answer> AskAsync(RegisteredClient asks, string token) =>
             mesh.Gateway.FormAsync("/introspect", [("token", tokens.Member(token)!), .. asks.Credentials]);
     }
+
+    /// <summary>Hints that are no id_token of this server, by what is wrong with them. The three parts are those of a good one.</summary>
+    private static readonly Dictionary<string, Func<string, string, string, string>> WrongHints = new()
+    {
+        ["a text"] = (_, _, _) => "garbage",
+        ["three letters"] = (_, _, _) => "a.b.c",
+        ["three parts of nothing"] = (_, _, _) => "AAAA.AAAA.AAAA",
+        ["five parts"] = (header, claims, signature) => $"{header}.{claims}.{signature}.a.b",
+        ["a header that is a list"] = (_, claims, signature) => $"{Encode("[]")}.{claims}.{signature}",
+        ["a header that is no text"] = (_, claims, signature) => $"_____w.{claims}.{signature}",
+        ["a kid that is a number"] = (_, claims, signature) =>
+            $"{Encode("{\"alg\":\"ES256\",\"typ\":\"JWT\",\"kid\":7}")}.{claims}.{signature}",
+        ["a kid that is half a character"] = (_, claims, signature) =>
+            $"{Encode("{\"alg\":\"ES256\",\"typ\":\"JWT\",\"kid\":\"\\ud800\"}")}.{claims}.{signature}",
+        ["claims that are no JSON"] = (header, _, signature) => $"{header}.AAAA.{signature}",
+        ["claims that are a list"] = (header, _, signature) => $"{header}.{Encode("[]")}.{signature}",
+        ["deep claims"] = (header, _, signature) => $"{header}.{Encode(new string('[', 2000))}.{signature}",
+        ["times that are no numbers"] = (header, _, signature) => $"{header}.{Encode("{\"exp\":\"x\",\"iat\":1e999}")}.{signature}",
+        ["no signature"] = (header, claims, _) => $"{header}.{claims}.",
+        ["another signature"] = (header, claims, _) => $"{header}.{claims}.AAAA",
+    };
+
+    public static TheoryData<string> Hints => [.. WrongHints.Keys];
+
+    [Theory]
+    [MemberData(nameof(Hints))]
+    public async Task A_hint_that_is_no_id_token_names_nobody(string what)
+    {
+        var client = await mesh.Gateway.AddClientAsync(await mesh.AdminTokenAsync());
+        var (visitor, _) = await mesh.VisitSignedInAsync();
+        var flow = new CodeFlow(client);
+        var good = (await visitor.SignInAtAsync(mesh.Gateway, flow)).Member("id_token")!;
+        var hint = good.Split('.') is [var header, var claims, var signature] ? WrongHints[what](header, claims, signature) : "";
+
+        Assert.Equal(
+            "login_required", (await visitor.GetAsync(flow.Path(("id_token_hint", hint)))).LedBackTo(client.RedirectUri)["error"]);
+        var asks = await visitor.GetAsync("/end-session?" + CodeFlow.Query([("id_token_hint", hint)]));
+        Assert.True(asks.Status == 200, asks.ToString());
+        Assert.DoesNotContain("data-send", asks.Text, StringComparison.Ordinal);
+        Assert.Contains("code", (await visitor.GetAsync(flow.Path(("id_token_hint", good)))).LedBackTo(client.RedirectUri));
+        Assert.Equal(303, (await visitor.PostAsync("/end-session", ("id_token_hint", hint))).Status); // the page's own form signs out
+    }
+
+    private static string Encode(string json) => Base64Url.EncodeToString(Encoding.UTF8.GetBytes(json));
 
     [Fact]
     public async Task A_sign_out_for_an_application_asks_unless_the_hint_names_a_session_of_this_sign_in()
