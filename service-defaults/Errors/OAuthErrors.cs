@@ -24,6 +24,7 @@ internal static class OAuthErrors
         {
             StatusCodes.Status503ServiceUnavailable or StatusCodes.Status429TooManyRequests => "temporarily_unavailable",
             StatusCodes.Status500InternalServerError => "server_error",
+            _ when failure.Code == "missing_token" => "invalid_token", // no word of OAuth says that there is none
             _ when Known.Contains(failure.Code) => failure.Code,
             _ => "invalid_request",
         },

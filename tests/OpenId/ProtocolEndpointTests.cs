@@ -35,6 +35,28 @@ public sealed class ProtocolEndpointTests(ProductionMesh mesh)
     }
 
     [Theory]
+    [InlineData("Bearer a.b.c", true)]
+    [InlineData("bearer x y", true)]
+    [InlineData("Bearer x, Bearer y", true)]
+    [InlineData(null, false)]
+    [InlineData("Basic eDp5", false)]
+    [InlineData("Bearer", false)]
+    public async Task Userinfo_calls_every_bad_token_invalid(string? authorization, bool isPresented)
+    {
+        foreach (var caller in (Caller[])[mesh.Gateway, mesh.Identity])
+        {
+            var answer = await caller.SendAsync(
+                HttpMethod.Get, "/userinfo", null,
+                request => request.Headers.TryAddWithoutValidation("Authorization", authorization is null ? [] : [authorization]));
+
+            answer.AssertErrorWith(["error", "error_description"], 401, isPresented ? "invalid_token" : "missing_token");
+            Assert.Equal("invalid_token", answer.Member("error"));
+            // RFC 6750 §3.1: without an error if the request presents no token
+            Assert.Equal(isPresented, answer.Header("WWW-Authenticate")!.Contains("error=\"invalid_token\"", StringComparison.Ordinal));
+        }
+    }
+
+    [Theory]
     [InlineData("access_token")]
     [InlineData("refresh_token")]
     public async Task A_revocation_ends_the_session_behind_a_token_of_the_client_that_asks(string token)
