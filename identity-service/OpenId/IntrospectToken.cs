@@ -64,7 +64,7 @@ internal static class IntrospectToken
 {
     private const string Find =
         $"""
-        SELECT {LiveSession.ColumnsOfApplication}, a.client_id, s.refresh_counter FROM sessions s, users u, applications a
+        SELECT {LiveSession.ColumnsOfApplication}, a.client_id FROM sessions s, users u, applications a
         WHERE s.id = @session AND a.id = s.application_id AND {LiveSession.IsLiveApplication}
         """;
 
@@ -144,7 +144,7 @@ internal static class IntrospectToken
         long? Number(string claim) => Text(claim) is { } number ? long.Parse(number, CultureInfo.InvariantCulture) : null;
     }
 
-    // The token that the next refresh would take: the current one, or the one before it for 30 s.
+    // The newest token alone. The one before it is still exchanged for 30 s, but nobody should keep it.
     private static async Task<IntrospectTokenResponse?> DescribeAsync(
         RefreshToken token, Client client, Primary database, TimeProvider clock, AuthMeshOptions mesh, CancellationToken cancellationToken)
     {

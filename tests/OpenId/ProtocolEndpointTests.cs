@@ -110,6 +110,10 @@ public sealed class ProtocolEndpointTests(ProductionMesh mesh)
         Assert.Equal("""{"active":false}""", (await AskAsync(other, "refresh_token")).Text);
         (await AskAsync(browser, "access_token")).AssertProtocolError(401, "invalid_client");
 
+        var newer = await mesh.Gateway.RefreshAtAsync(client, tokens.Member("refresh_token")!);
+        Assert.Equal("""{"active":false}""", (await AskAsync(client, "refresh_token")).Text); // a newer one replaces it
+        Assert.Equal("True", (await mesh.Gateway.FormAsync(
+            "/introspect", [("token", newer.Member("refresh_token")!), .. client.Credentials])).Member("active"));
         await mesh.Gateway.FormAsync("/revoke", [("token", tokens.Member("refresh_token")!), .. client.Credentials]);
         Assert.Equal("""{"active":false}""", (await AskAsync(client, "access_token")).Text); // at once
         Assert.Equal("""{"active":false}""", (await AskAsync(client, "refresh_token")).Text);
