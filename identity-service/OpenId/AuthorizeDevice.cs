@@ -44,7 +44,7 @@ internal static class AuthorizeDevice
             interval_seconds)
         SELECT
             @device_code, @user_code, a.id, a.epoch, @scopes, @audience, @network, @device, now() + interval '10 minutes', now(), @interval
-        FROM applications a WHERE a.id = @application AND a.disabled_at IS NULL
+        FROM applications a WHERE a.id = @application AND a.epoch = @client_epoch AND a.disabled_at IS NULL
         ON CONFLICT (user_code) DO NOTHING
         """;
 
@@ -96,7 +96,7 @@ internal static class AuthorizeDevice
             NpgsqlParameter[] values =
             [
                 new("device_code", DeviceGrant.HashOf(deviceCode)), new("user_code", userCode), new("application", client.Id),
-                new("scopes", scopes),
+                new("client_epoch", client.Epoch), new("scopes", scopes),
                 new("audience", NpgsqlDbType.Text) { Value = (object?)audience ?? DBNull.Value },
                 new("network", callerAddress.Of(context)),
                 new("device", StartSession.Describe(context.Request.Headers.UserAgent.ToString())),
@@ -111,6 +111,6 @@ internal static class AuthorizeDevice
             }
         }
 
-        return OAuthError.InvalidClient; // disabled at this moment
+        return OAuthError.InvalidClient; // disabled at this moment, or it may do less
     }
 }

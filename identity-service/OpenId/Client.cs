@@ -5,9 +5,12 @@ using Npgsql;
 namespace AuthMesh.Identity.OpenId;
 
 /// <summary>An application as the protocol sees it. It is not disabled.</summary>
+/// <param name="Epoch">
+/// What a statement stores for the application later, it stores only in this epoch: an admin may take away what was chosen from here.
+/// </param>
 internal sealed record Client(
     Guid Id, string ClientId, string Kind, string Name, bool IsFirstParty, string[] Grants, string[] Scopes, string[] RedirectUris,
-    string[] PostLogoutRedirectUris, string[] Audiences, bool RequireConsent, bool RequirePushedRequests)
+    string[] PostLogoutRedirectUris, string[] Audiences, bool RequireConsent, bool RequirePushedRequests, int Epoch)
 {
     public bool MayUse(string grant) => Grants.Contains(grant);
 
@@ -45,7 +48,7 @@ internal sealed class Clients(Primary database)
     private const string Columns =
         """
         a.id, a.client_id, a.kind, a.name, a.is_first_party, a.grants, a.scopes, a.redirect_uris, a.post_logout_redirect_uris, a.audiences,
-            a.require_consent, a.require_pushed_requests
+            a.require_consent, a.require_pushed_requests, a.epoch
         """;
 
     private const string IsNamed = "a.client_id = @client_id AND a.disabled_at IS NULL";
@@ -70,14 +73,14 @@ internal sealed class Clients(Primary database)
     {
         await using var command = database.CreateCommand(FindWithKeys);
         command.Parameters.AddWithValue("client_id", clientId);
-        var found = await command.ReadCommittedRowAsync(row => Tuple.Create(Read(row), row.GetString(12)), cancellationToken);
+        var found = await command.ReadCommittedRowAsync(row => Tuple.Create(Read(row), row.GetString(13)), cancellationToken);
         return found is var (client, keys) ? (client, ClientKeySet.Parse(keys)!) : null;
     }
 
     private static Client Read(NpgsqlDataReader row) => new(
         row.GetGuid(0), row.GetString(1), row.GetString(2), row.GetString(3), row.GetBoolean(4), row.GetFieldValue<string[]>(5),
         row.GetFieldValue<string[]>(6), row.GetFieldValue<string[]>(7), row.GetFieldValue<string[]>(8), row.GetFieldValue<string[]>(9),
-        row.GetBoolean(10), row.GetBoolean(11));
+        row.GetBoolean(10), row.GetBoolean(11), row.GetInt32(12));
 
     private async Task<Client?> RunAsync(string statement, CancellationToken cancellationToken, params NpgsqlParameter[] parameters)
     {
