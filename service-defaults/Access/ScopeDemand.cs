@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Security.Claims;
 using AuthMesh.Tokens;
 using Microsoft.AspNetCore.Authentication;
@@ -5,6 +6,7 @@ using Microsoft.AspNetCore.Authentication.JwtBearer;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.SignalR;
 
 namespace AuthMesh.Access;
 
@@ -130,18 +132,25 @@ internal sealed class ScopeDemand : AuthorizationHandler<ScopeDemand>, IAuthoriz
 
         // Code asks by itself, or for a method of a hub. Only the mesh's identity counts: a service may have a second scheme, whose claims
         // have the same names.
-        var caller = context.User.Identities.FirstOrDefault(
-            identity => identity.AuthenticationType == JwtBearerDefaults.AuthenticationScheme);
-        if (caller is not null && TryFindScopes(caller, out var scopes)
-            && requirement.Admits(
-                scopes, caller.FindFirst(AccessTokenClaims.Role)?.Value,
-                isOfApplication: !caller.HasClaim(claim => claim.Type == AccessTokenClaims.PreferredUsername)))
+        if (FindOfMesh(context.User) is { } caller && requirement.Admits(caller))
         {
             context.Succeed(requirement);
         }
 
         return Task.CompletedTask;
     }
+
+    /// <returns>The identity that a token of the mesh gave the caller, or null.</returns>
+    public static ClaimsIdentity? FindOfMesh(ClaimsPrincipal user) =>
+        user.Identities.FirstOrDefault(identity => identity.AuthenticationType == JwtBearerDefaults.AuthenticationScheme);
+
+    /// <summary>The same by the claims, for code that has no request.</summary>
+    /// <param name="caller">The caller's identity of the mesh.</param>
+    public bool Admits(ClaimsIdentity caller) =>
+        TryFindScopes(caller, out var scopes)
+        && Admits(
+            scopes, caller.FindFirst(AccessTokenClaims.Role)?.Value,
+            isOfApplication: !caller.HasClaim(claim => claim.Type == AccessTokenClaims.PreferredUsername));
 
     private static bool TryFindScopes(ClaimsIdentity caller, out string[]? scopes)
     {
@@ -161,13 +170,22 @@ internal sealed class LimitedTokens : IAuthorizationHandler
     public Task HandleAsync(AuthorizationHandlerContext context)
     {
         // Code that asks for a policy inside an endpoint judges a caller whom the endpoint has admitted.
-        if (context.Resource is HttpContext http && IsLimited(http) && !ScopeDemand.IsNamedBy(context.Requirements))
+        var isLimited = context.Resource is HttpContext http ? IsLimited(http) : context.Resource is not null && IsLimitedCall(context);
+        if (isLimited && !ScopeDemand.IsNamedBy(context.Requirements))
         {
             context.Fail();
         }
 
         return Task.CompletedTask;
     }
+
+    // A hub for everybody has admitted nobody, so its methods are like endpoints. Long polling keeps no token, only its claims. In a
+    // method of its own: services without hubs do not load SignalR.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static bool IsLimitedCall(AuthorizationHandlerContext context) =>
+        context.Resource is HubInvocationContext call
+        && call.Context.GetHttpContext()?.GetEndpoint()?.Metadata.GetMetadata<IAllowAnonymous>() is not null
+        && ScopeDemand.FindOfMesh(context.User) is { } caller && !ScopeDemand.ActsAsUser.Admits(caller);
 
     /// <summary>
     /// Whether the policy judges a limited token of the mesh. The request may have one and be judged by another scheme of the service. The

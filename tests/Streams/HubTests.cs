@@ -1,9 +1,11 @@
 using System.Collections.Concurrent;
+using AuthMesh.Access;
 using AuthMesh.LocalMesh;
 using AuthMesh.LocalMesh.Processes;
 using AuthMesh.Streams;
 using AuthMesh.Tests.Gateway;
 using AuthMesh.Tests.Harness;
+using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http.Connections;
 using Microsoft.AspNetCore.SignalR;
@@ -74,12 +76,42 @@ public sealed class HubTests(HubTests.Mesh mesh) : IClassFixture<HubTests.Mesh>
         await Assert.ThrowsAnyAsync<Exception>(() => hub.InvokeAsync<string>("Where", StreamCalls.Soon()));
     }
 
-    private static async Task<HubConnection> ConnectAsync(Uri address, string token, HttpTransportType transport)
+    /// <summary>Nobody has judged the caller of a hub for everybody, so its methods judge a token as endpoints do.</summary>
+    [Theory]
+    [MemberData(nameof(Transports))]
+    public async Task A_hub_for_everybody_lets_a_limited_token_call_only_what_everybody_may(HttpTransportType transport)
     {
-        var connection = new HubConnectionBuilder().WithUrl(new Uri(address, "/chat"), options =>
+        string[] guarded = [nameof(Open.SignedIn), nameof(Open.Own), nameof(Open.OwnRole), nameof(Open.Admin)];
+        var limited = mesh.SignIn("orders.read").Token;
+        foreach (var token in (string?[])[null, limited, mesh.SignInApplication("orders.read")])
+        {
+            await using var hub = await ConnectAsync(mesh.Replica, token, transport, "/open");
+            Assert.Equal("yes", await hub.InvokeAsync<string>(nameof(Open.Free), StreamCalls.Soon()));
+            foreach (var method in guarded)
+            {
+                await Assert.ThrowsAsync<HubException>(() => hub.InvokeAsync<string>(method, StreamCalls.Soon()));
+            }
+        }
+
+        foreach (var token in (string[])[mesh.SignIn().Token, mesh.SignIn("mesh orders.read").Token])
+        {
+            await using var hub = await ConnectAsync(mesh.Replica, token, transport, "/open");
+            Assert.Equal("yes", await hub.InvokeAsync<string>(nameof(Open.SignedIn), StreamCalls.Soon()));
+            Assert.Equal("yes", await hub.InvokeAsync<string>(nameof(Open.Own), StreamCalls.Soon()));
+            await Assert.ThrowsAsync<HubException>(() => hub.InvokeAsync<string>(nameof(Open.Admin), StreamCalls.Soon()));
+        }
+
+        // An endpoint that names the scope has admitted the caller.
+        await using var scoped = await ConnectAsync(mesh.Replica, limited, transport, "/scoped");
+        Assert.Equal("yes", await scoped.InvokeAsync<string>(nameof(Open.Own), StreamCalls.Soon()));
+    }
+
+    private static async Task<HubConnection> ConnectAsync(Uri address, string? token, HttpTransportType transport, string path = "/chat")
+    {
+        var connection = new HubConnectionBuilder().WithUrl(new Uri(address, path), options =>
         {
             options.Transports = transport;
-            options.AccessTokenProvider = () => Task.FromResult<string?>(token);
+            options.AccessTokenProvider = () => Task.FromResult(token);
             options.UseDefaultCredentials = false;
             options.Proxy = null;
         }).Build();
@@ -128,16 +160,32 @@ public sealed class HubTests(HubTests.Mesh mesh) : IClassFixture<HubTests.Mesh>
             await gateway.DisposeAsync();
         }
 
-        public (Guid Id, string Token) SignIn()
+        /// <summary>Signs a user in, or lets a key act for one with these scopes.</summary>
+        public (Guid Id, string Token) SignIn(string? scope = null)
         {
-            var claims = gateway.Identity.SignIn().Claims;
+            var claims = scope is null ? gateway.Identity.SignIn().Claims : gateway.Identity.AddKey(scope).Claims;
             return (Guid.Parse(claims["sid"]!.GetValue<string>()), gateway.Identity.Sign(claims));
         }
 
+        /// <summary>The token of an application in its own name.</summary>
+        public string SignInApplication(string scope)
+        {
+            var claims = gateway.Identity.AddKey(scope).Claims;
+            claims.Remove("preferred_username");
+            return gateway.Identity.Sign(claims);
+        }
+
         private Task<MeshService> StartAsync(string name, int port) => MeshService.StartAsync(
-            port, gateway.Identity, app => app.MapHub<Chat>("/chat"), builder =>
+            port, gateway.Identity, app =>
+            {
+                app.MapHub<Chat>("/chat");
+                app.MapHub<Open>("/open").AllowAnonymous();
+                app.MapHub<Open>("/scoped").RequireScope("orders.read");
+            },
+            builder =>
             {
                 builder.Services.AddSignalR();
+                builder.Services.AddAuthorizationBuilder().AddPolicy("own", policy => policy.RequireAuthenticatedUser());
                 builder.Services.AddSingleton(new ReplicaName(name));
             });
 
@@ -161,5 +209,22 @@ public sealed class HubTests(HubTests.Mesh mesh) : IClassFixture<HubTests.Mesh>
         public string Where() => replica.Name;
 
         public void Watch(Guid session) => Context.GetHttpContext()!.SessionEnded.Register(() => Ended[session] = true);
+    }
+
+    private sealed class Open : Hub
+    {
+        public string Free() => "yes";
+
+        [Authorize]
+        public string SignedIn() => "yes";
+
+        [Authorize("own")]
+        public string Own() => "yes";
+
+        [Authorize("own", Roles = "admin")]
+        public string OwnRole() => "yes";
+
+        [Authorize(Policies.Admin)]
+        public string Admin() => "yes";
     }
 }
