@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Text;
 using AuthMesh.Access;
 
 namespace AuthMesh.Identity.Sessions;
@@ -7,13 +9,22 @@ internal static class NameAndScopes
 {
     public const int LongestName = 64;
 
+    private const int ZeroWidthNonJoiner = 0x200C, ZeroWidthJoiner = 0x200D;
+
     public static void CheckName(string? name, Dictionary<string, string[]> faults)
     {
-        if (name?.Trim() is not { Length: >= 1 and <= LongestName } trimmed || trimmed.Any(char.IsControl))
+        if (name?.Trim() is not { Length: >= 1 and <= LongestName } trimmed || !trimmed.EnumerateRunes().All(IsShown))
         {
-            faults["name"] = [$"must be 1 to {LongestName} characters without control characters"];
+            faults["name"] = [$"must be 1 to {LongestName} characters, none of them a control character or invisible"];
         }
     }
+
+    // An invisible character makes two names look alike, or turns around the sentence in which a page shows the name (Unicode TR36 §2.10.2).
+    // Some scripts need two of them within words.
+    private static bool IsShown(Rune character) =>
+        character.Value is ZeroWidthNonJoiner or ZeroWidthJoiner
+        || Rune.GetUnicodeCategory(character) is not (UnicodeCategory.Control or UnicodeCategory.Format
+            or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator);
 
     /// <param name="scopes">What was given.</param>
     /// <param name="isAllowed">Whether a scope may be given.</param>

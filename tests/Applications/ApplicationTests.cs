@@ -51,6 +51,14 @@ public sealed class ApplicationTests(ProductionMesh mesh)
     [InlineData("""{"client_id":"x","scopes":["a","a"]}""", "scopes")]
     [InlineData("""{"client_id":"x","scopes":["a b"]}""", "scopes")]
     [InlineData("""{"client_id":"x","scopes":["a"],"name":" "}""", "name")]
+    [InlineData("""{"client_id":"x","scopes":["a"],"name":"Notes\u0007"}""", "name")]
+    [InlineData("""{"client_id":"x","scopes":["a"],"name":"Notes \u202Eseton"}""", "name")] // turned around
+    [InlineData("""{"client_id":"x","scopes":["a"],"name":"\u2066Notes"}""", "name")]
+    [InlineData("""{"client_id":"x","scopes":["a"],"name":"No\u200Btes"}""", "name")] // invisible
+    [InlineData("""{"client_id":"x","scopes":["a"],"name":"No\u00ADtes"}""", "name")]
+    [InlineData("""{"client_id":"x","scopes":["a"],"name":"\uFEFF"}""", "name")]
+    [InlineData("""{"client_id":"x","scopes":["a"],"name":"Notes\u2028now"}""", "name")] // another line
+    [InlineData("""{"client_id":"x","scopes":["a"],"name":"Notes\uDB40\uDC41"}""", "name")] // a tag
     [InlineData("""{"client_id":"x","scopes":["a"],"secret":"mine"}""", "secret")]
     public async Task A_malformed_application_names_the_wrong_member(string body, string member)
     {
@@ -61,6 +69,20 @@ public sealed class ApplicationTests(ProductionMesh mesh)
             request => request.Headers.Authorization = new("Bearer", admin));
 
         answer.AssertError(400, "invalid_request", fields: member);
+    }
+
+    [Theory]
+    [InlineData("ノート <b> & \"co\"")]
+    [InlineData("مذكرات")]
+    [InlineData("می\u200Cخواهم")] // Persian needs the joiners
+    [InlineData("👩\u200D💻")]
+    public async Task A_name_may_be_of_every_script(string name)
+    {
+        var answer = await mesh.Gateway.CallAsync(
+            HttpMethod.Post, "/applications", await mesh.AdminTokenAsync(),
+            new { client_id = "app-" + Guid.NewGuid().ToString("N")[..12], name, scopes = (string[])["orders.read"] });
+
+        Assert.Equal((201, name), (answer.Status, answer.Json.GetProperty("application").GetProperty("name").GetString()));
     }
 
     [Fact]
