@@ -13,6 +13,7 @@ internal static class OpenIdModule
     private static readonly PruneStatement[] Over =
     [
         Expired("authorization codes", "authorization_codes", "code_hash", "1 day"),
+        Expired("unused authorization codes", "authorization_codes", "code_hash", "0", "AND spent_at IS NULL"),
         Expired("authorization requests", "authorization_requests", "id_hash", "0"),
         Expired("device authorizations", "device_authorizations", "device_code_hash", "1 hour"),
 
@@ -53,11 +54,11 @@ internal static class OpenIdModule
         MapEndpoints = MapEndpoints,
     };
 
-    private static PruneStatement Expired(string rows, string table, string key, string after) => new(
+    private static PruneStatement Expired(string rows, string table, string key, string after, string and = "") => new(
         rows,
         $"""
         DELETE FROM {table} WHERE {key} = ANY (ARRAY(
-            SELECT {key} FROM {table} WHERE expires_at < now() - interval '{after}' LIMIT @batch FOR UPDATE SKIP LOCKED))
+            SELECT {key} FROM {table} WHERE expires_at < now() - interval '{after}' {and} LIMIT @batch FOR UPDATE SKIP LOCKED))
         """);
 
     private static void MapEndpoints(IEndpointRouteBuilder app)

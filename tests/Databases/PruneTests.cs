@@ -212,6 +212,35 @@ public sealed class PruneTests(ProductionMesh mesh) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Pruning_deletes_authorization_codes_that_nobody_used_at_once_and_used_ones_after_a_day()
+    {
+        const string add =
+            """
+            INSERT INTO authorization_codes (
+                code_hash, application_id, user_id, parent_id, epoch, client_epoch, challenge, scopes, expires_at, spent_at)
+            SELECT sha256($1::text::bytea || i::text::bytea), '00000000-0000-0000-0000-000000000003',
+                '00000000-0000-0000-0000-000000000001', (SELECT id FROM sessions LIMIT 1), 0, 0, '', '{a}', $2,
+                CASE WHEN $3 THEN now() END
+            FROM generate_series(1, $4) i
+            """;
+        await database.ExecuteAsync(
+            """
+            INSERT INTO applications (id, client_id, name, scopes, created_at)
+            VALUES ('00000000-0000-0000-0000-000000000003', 'another-application', '', '{a}', now())
+            """);
+        await AddAsync(1);
+        var now = TimeProvider.System.GetUtcNow();
+        await database.ExecuteAsync(add, "unused", now.AddMinutes(-1), false, 1_200);
+        await database.ExecuteAsync(add, "waiting", now.AddMinutes(1), false, 3);
+        await database.ExecuteAsync(add, "used", now.AddHours(-23), true, 4);
+        await database.ExecuteAsync(add, "used long ago", now.AddHours(-25), true, 1_200);
+
+        await PruneAsync();
+
+        Assert.Equal(7, await database.ScalarAsync<long>("SELECT count(*) FROM authorization_codes"));
+    }
+
+    [Fact]
     public async Task Pruning_runs_every_hour_and_survives_an_outage()
     {
         await AddAsync(2, ended: "now()");
