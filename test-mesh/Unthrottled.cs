@@ -17,6 +17,7 @@ public static class Unthrottled
         ["Identity:Throttling:UserCodes:Attempts"] = Attempts,
         ["Identity:Throttling:DevicesOfNetwork:Attempts"] = Attempts,
         ["Identity:Throttling:DevicesOfApplication:Attempts"] = Attempts,
+        ["Identity:Throttling:AuthorizationRequests:Attempts"] = Attempts,
         ["Identity:Throttling:Registrations:Attempts"] = Attempts,
         ["Identity:Throttling:MailTo:Attempts"] = Attempts,
         ["Identity:Throttling:MailFrom:Attempts"] = Attempts,

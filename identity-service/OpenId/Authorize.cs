@@ -56,6 +56,8 @@ internal sealed class Authorize(
             scopes = ARRAY(SELECT DISTINCT unnest(c.scopes || excluded.scopes))
         """;
 
+    private const string Busy = "temporarily_unavailable"; // RFC 6749 §4.1.2.1
+
     private static readonly AuthorizationStep
         Unreadable = new AuthorizationStep.Refused("authorize.unreadable"),
         UnknownClient = new AuthorizationStep.Refused("authorize.unknown-client"),
@@ -63,9 +65,9 @@ internal sealed class Authorize(
         Over = new AuthorizationStep.Refused("authorize.over");
 
     /// <summary>A request as the browser brings it.</summary>
-    public async Task<AuthorizationStep> BeginAsync(QueryString query, ClaimsPrincipal user, CancellationToken cancellationToken)
+    public async Task<AuthorizationStep> BeginAsync(HttpContext context, CancellationToken cancellationToken)
     {
-        if (ProtocolParameters.TryParse(query) is not { } parameters)
+        if (ProtocolParameters.TryParse(context.Request.QueryString) is not { } parameters)
         {
             return Unreadable;
         }
@@ -79,16 +81,16 @@ internal sealed class Authorize(
         if (parameters["request_uri"] is { } uri && uri.StartsWith(StoredRequests.UriPrefix, StringComparison.Ordinal))
         {
             taken = await storedRequests.TakeAsync(uri, client, cancellationToken);
-            return taken is null ? Over : await ContinueAsync(taken, client, user, mayAsk: true, isDirect: true, cancellationToken);
+            return taken is null ? Over : await ContinueAsync(taken, client, context, mayAsk: true, isDirect: true, cancellationToken);
         }
 
-        return await NextAsync(client, parameters, taken, parameters.ToQuery(), user, mayAsk: true, isDirect: true, cancellationToken);
+        return await NextAsync(client, parameters, taken, parameters.ToQuery(), context, mayAsk: true, isDirect: true, cancellationToken);
     }
 
     /// <summary>Stores a request that another site's form sent. The browser comes back with its address, and with its cookies.</summary>
     /// <returns>The query of that address, or the refusal.</returns>
     public async Task<(string? Query, AuthorizationStep? Refusal)> StoreAsync(
-        ProtocolParameters? parameters, CancellationToken cancellationToken)
+        ProtocolParameters? parameters, HttpContext context, CancellationToken cancellationToken)
     {
         if (parameters is null)
         {
@@ -110,17 +112,22 @@ internal sealed class Authorize(
             return (null, Back(leadsBack.Error(refusal, mesh.Value.Issuer), isDirect: true));
         }
 
-        var requestUri = await storedRequests.PushAsync(client, parameters.ToQuery(), isPushed: false, cancellationToken);
+        var (requestUri, busy) = await storedRequests.PushAsync(client, parameters.ToQuery(), isPushed: false, context, cancellationToken);
+        if (requestUri is null)
+        {
+            return (null, Back(leadsBack.Error(Busy, busy!.Message, mesh.Value.Issuer), isDirect: true));
+        }
+
         return ($"?client_id={Uri.EscapeDataString(client.ClientId)}&request_uri={Uri.EscapeDataString(requestUri)}", null);
     }
 
     /// <summary>Goes on with a request after a page of ours.</summary>
     /// <param name="id">The request.</param>
-    /// <param name="user">The signed-in user.</param>
+    /// <param name="context">The request of the signed-in user.</param>
     /// <param name="cancellationToken">Cancels the statements.</param>
-    public async Task<AuthorizationStep> ContinueAsync(string? id, ClaimsPrincipal user, CancellationToken cancellationToken) =>
+    public async Task<AuthorizationStep> ContinueAsync(string? id, HttpContext context, CancellationToken cancellationToken) =>
         await FindAsync(id, cancellationToken) is var (taken, client)
-            ? await ContinueAsync(taken, client, user, mayAsk: true, isDirect: false, cancellationToken)
+            ? await ContinueAsync(taken, client, context, mayAsk: true, isDirect: false, cancellationToken)
             : Over;
 
     /// <summary>Goes on with what the user decided.</summary>
@@ -132,7 +139,7 @@ internal sealed class Authorize(
             return Over;
         }
 
-        var step = await ContinueAsync(taken, client, context.User, mayAsk: true, isDirect: false, cancellationToken);
+        var step = await ContinueAsync(taken, client, context, mayAsk: true, isDirect: false, cancellationToken);
         if (step is not AuthorizationStep.Ask { Request: var request })
         {
             return step; // a sign-in comes first, or nothing is left to ask
@@ -154,7 +161,7 @@ internal sealed class Authorize(
             ],
             cancellationToken);
         events.Write(SecurityEvent.ConsentGiven(caller.UserId, caller.SessionId, client.Id), context);
-        return await ContinueAsync(taken, client, context.User, mayAsk: false, isDirect: false, cancellationToken);
+        return await ContinueAsync(taken, client, context, mayAsk: false, isDirect: false, cancellationToken);
     }
 
     private static AuthorizationStep.Return Back(AuthorizationAnswer answer, bool isDirect) => new(answer, isDirect);
@@ -167,11 +174,11 @@ internal sealed class Authorize(
             : null;
 
     private Task<AuthorizationStep> ContinueAsync(
-        TakenRequest taken, Client client, ClaimsPrincipal user, bool mayAsk, bool isDirect, CancellationToken cancellationToken) =>
-        NextAsync(client, taken.Read()!, taken, taken.Parameters, user, mayAsk, isDirect, cancellationToken);
+        TakenRequest taken, Client client, HttpContext context, bool mayAsk, bool isDirect, CancellationToken cancellationToken) =>
+        NextAsync(client, taken.Read()!, taken, taken.Parameters, context, mayAsk, isDirect, cancellationToken);
 
     private async Task<AuthorizationStep> NextAsync(
-        Client client, ProtocolParameters parameters, TakenRequest? taken, string query, ClaimsPrincipal user, bool mayAsk, bool isDirect,
+        Client client, ProtocolParameters parameters, TakenRequest? taken, string query, HttpContext context, bool mayAsk, bool isDirect,
         CancellationToken cancellationToken)
     {
         // 1. The request.
@@ -198,7 +205,7 @@ internal sealed class Authorize(
 
         // 2. The user.
         var isSilent = request.Prompts("none");
-        var found = await FindUserAsync(user, client, cancellationToken);
+        var found = await FindUserAsync(context.User, client, cancellationToken);
         if (request.Hint is { } hint
             && (await idTokens.ReadAsync(hint) is not { } hinted || (found is not null && hinted.UserId != found.Id)))
         {
@@ -209,20 +216,20 @@ internal sealed class Authorize(
         {
             return isSilent
                 ? Error("login_required", "Nobody is signed in")
-                : new AuthorizationStep.SignIn(await KeepAsync(), request.LoginHint);
+                : await KeepForAsync(id => new AuthorizationStep.SignIn(id, request.LoginHint));
         }
 
         if (NeedsProof(request, found, taken))
         {
             return isSilent
                 ? Error("login_required", "The sign-in is too old or too weak")
-                : new AuthorizationStep.Confirm(await KeepAsync());
+                : await KeepForAsync(id => new AuthorizationStep.Confirm(id));
         }
 
         // 3. Consent.
         if (mayAsk && NeedsConsent(request, found))
         {
-            return !isSilent ? new AuthorizationStep.Ask(await KeepAsync(), request, found.Username)
+            return !isSilent ? await KeepForAsync(id => new AuthorizationStep.Ask(id, request, found.Username))
                 : request.IsAlwaysAsked ? Error("interaction_required", "The user is asked each time")
                 : Error("consent_required", "The user has not allowed this yet");
         }
@@ -235,7 +242,7 @@ internal sealed class Authorize(
             return Over; // answered in another window
         }
 
-        if (await issueCode.RunAsync(request, Caller.Of(user), cancellationToken) is not { } code)
+        if (await issueCode.RunAsync(request, Caller.Of(context.User), cancellationToken) is not { } code)
         {
             return Error("login_required", "The sign-in or the consent has just ended");
         }
@@ -245,7 +252,11 @@ internal sealed class Authorize(
 
         AuthorizationStep Error(string error, string description) =>
             Back(leadsBack.Error(error, description, mesh.Value.Issuer), isDirect);
-        async Task<string> KeepAsync() => (taken ??= await storedRequests.KeepAsync(client, query, cancellationToken)).Id;
+        async Task<AuthorizationStep> KeepForAsync(Func<string, AuthorizationStep> page)
+        {
+            (taken, var busy) = taken is null ? await storedRequests.KeepAsync(client, query, context, cancellationToken) : (taken, null);
+            return taken is null ? Error(Busy, busy!.Message) : page(taken.Id);
+        }
     }
 
     private async Task<FoundUser?> FindUserAsync(ClaimsPrincipal user, Client client, CancellationToken cancellationToken) =>

@@ -49,7 +49,7 @@ internal static class PushedRequests
         // Basic and an assertion name the client, too.
         var query = $"client_id={Uri.EscapeDataString(client.ClientId)}&"
             + parameters.ToQuery(["client_id", .. ClientCredential.Parameters]);
-        var requestUri = await storedRequests.PushAsync(client, query, isPushed: true, cancellationToken);
-        return TypedResults.Created((string?)null, new PushedResponse(requestUri, (int)StoredRequests.Lifetime.TotalSeconds));
+        (var requestUri, refusal) = await storedRequests.PushAsync(client, query, isPushed: true, context, cancellationToken);
+        return requestUri is null ? refusal! : TypedResults.Created((string?)null, new PushedResponse(requestUri, (int)StoredRequests.Lifetime.TotalSeconds));
     }
 }

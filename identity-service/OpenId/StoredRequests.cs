@@ -1,8 +1,11 @@
 using System.Buffers.Text;
 using System.Security.Cryptography;
 using System.Text;
+using AuthMesh.Errors;
+using AuthMesh.Identity.Applications;
 using AuthMesh.Identity.Platform;
 using AuthMesh.Identity.Platform.Database;
+using AuthMesh.Identity.Throttling;
 using Microsoft.EntityFrameworkCore;
 using Npgsql;
 
@@ -16,8 +19,12 @@ internal sealed record TakenRequest(string Id, Guid ApplicationId, string Parame
     public ProtocolParameters? Read() => ProtocolParameters.TryParse(Encoding.UTF8.GetBytes(Parameters));
 }
 
-/// <summary>Keeps authorization requests while they wait: see <see cref="StoredRequest"/>.</summary>
-internal sealed class StoredRequests(IdentityDb db, Primary database)
+/// <summary>
+/// Keeps authorization requests while they wait: see <see cref="StoredRequest"/>. Anybody may send one, so those of one network count
+/// (<see cref="Budgets.ForAuthorizationRequest"/>), unless the application authenticated.
+/// </summary>
+internal sealed class StoredRequests(
+    IdentityDb db, Primary database, Budgets budgets, Throttle throttle, CallerAddress callerAddress)
 {
     /// <summary>The <c>request_uri</c> of a stored request is this and its id (RFC 9126 §2.2).</summary>
     public const string UriPrefix = "urn:ietf:params:oauth:request_uri:";
@@ -49,14 +56,26 @@ internal sealed class StoredRequests(IdentityDb db, Primary database)
         """;
 
     /// <summary>Stores a request that the application sent before the browser comes.</summary>
-    /// <returns>Its <c>request_uri</c>.</returns>
-    public async Task<string> PushAsync(
-        Client client, string parameters, bool isPushed, CancellationToken cancellationToken) =>
-        UriPrefix + await InsertAsync(client, parameters, isPushed, isTaken: false, cancellationToken);
+    /// <returns>Its <c>request_uri</c>, or the refusal of a network that has sent too many.</returns>
+    public async Task<(string? RequestUri, Failure? Refusal)> PushAsync(
+        Client client, string parameters, bool isPushed, HttpContext context, CancellationToken cancellationToken) =>
+        !(isPushed && ApplicationKind.IsConfidential(client.Kind)) && await RefuseAsync(context, cancellationToken) is { } refusal
+            ? (null, refusal)
+            : (UriPrefix + await InsertAsync(client, parameters, isPushed, isTaken: false, cancellationToken), null);
 
     /// <summary>Stores the request of a browser, whose user signs in or decides.</summary>
-    public async Task<TakenRequest> KeepAsync(Client client, string parameters, CancellationToken cancellationToken) =>
-        (await FindAsync(await InsertAsync(client, parameters, isPushed: false, isTaken: true, cancellationToken), cancellationToken))!;
+    /// <returns>The request, or the refusal of a network that has sent too many.</returns>
+    public async Task<(TakenRequest? Request, Failure? Refusal)> KeepAsync(
+        Client client, string parameters, HttpContext context, CancellationToken cancellationToken)
+    {
+        if (await RefuseAsync(context, cancellationToken) is { } refusal)
+        {
+            return (null, refusal);
+        }
+
+        var id = await InsertAsync(client, parameters, isPushed: false, isTaken: true, cancellationToken);
+        return (await FindAsync(id, cancellationToken), null);
+    }
 
     /// <summary>Finds the request of a <c>request_uri</c>. It counts once.</summary>
     public Task<TakenRequest?> TakeAsync(string requestUri, Client client, CancellationToken cancellationToken) =>
@@ -71,6 +90,9 @@ internal sealed class StoredRequests(IdentityDb db, Primary database)
     public async Task<bool> FinishAsync(string id, CancellationToken cancellationToken) =>
         HashOf(id) is { } hash && await db.Database.ExecuteSqlAsync(
             $"DELETE FROM authorization_requests WHERE id_hash = {hash} AND expires_at > now()", cancellationToken) > 0;
+
+    private async Task<Failure?> RefuseAsync(HttpContext context, CancellationToken cancellationToken) =>
+        (await throttle.ReserveAsync(budgets.ForAuthorizationRequest(callerAddress.NetworkOf(context)), cancellationToken)).Refusal;
 
     private static byte[]? HashOf(string id) =>
         CanonicalBase64Url.TryDecode(id, stackalloc byte[IdBytes]) ? SHA256.HashData(Encoding.ASCII.GetBytes(id)) : null;

@@ -88,6 +88,10 @@ internal sealed class Budgets(KeyRing ring, IOptions<ThrottlingOptions> options)
         New("devices of an application", Limits.DevicesOfApplication, applicationId.ToString()),
     ]);
 
+    /// <summary>The budget of authorization requests that are stored for a browser, or for an application that keeps no secret.</summary>
+    public Budget ForAuthorizationRequest(string network) =>
+        new([New("authorization requests", Limits.AuthorizationRequests, network)]);
+
     public Budget ForRegistration(string network) => new([New("registrations", Limits.Registrations, network)]);
 
     /// <summary>

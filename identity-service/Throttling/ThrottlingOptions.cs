@@ -48,6 +48,12 @@ public sealed class ThrottlingOptions
     public LimitOptions DevicesOfApplication { get; set; } = new() { Attempts = 10_000, Window = TimeSpan.FromMinutes(10) };
 
     /// <summary>
+    /// Authorization requests of one network that wait for their user: an office whose people all sign in within minutes. A row has up to
+    /// 16 KB and waits for an hour, so without a limit one network could store gigabytes.
+    /// </summary>
+    public LimitOptions AuthorizationRequests { get; set; } = new() { Attempts = 2_000, Window = TimeSpan.FromMinutes(10) };
+
+    /// <summary>
     /// Registrations from one network, including those that reveal a taken name. The limit suits a class that signs up together and stops
     /// the probing of a list of names.
     /// </summary>
@@ -78,6 +84,7 @@ public sealed class ThrottlingOptions
         UserCodes.Check(problems, nameof(UserCodes));
         DevicesOfNetwork.Check(problems, nameof(DevicesOfNetwork));
         DevicesOfApplication.Check(problems, nameof(DevicesOfApplication));
+        AuthorizationRequests.Check(problems, nameof(AuthorizationRequests));
         Registrations.Check(problems, nameof(Registrations));
         MailTo.Check(problems, nameof(MailTo));
         MailFrom.Check(problems, nameof(MailFrom));

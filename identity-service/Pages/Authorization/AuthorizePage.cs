@@ -50,15 +50,15 @@ internal static class AuthorizePage
     {
         var request = visit.Context.Request;
         return Render(visit, request.Query.Count == 1 && request.Query[Continue] is [{ } id]
-            ? await authorize.ContinueAsync(id, visit.Context.User, cancellationToken)
-            : await authorize.BeginAsync(request.QueryString, visit.Context.User, cancellationToken));
+            ? await authorize.ContinueAsync(id, visit.Context, cancellationToken)
+            : await authorize.BeginAsync(visit.Context, cancellationToken));
     }
 
     // Another site's form brings no cookie of ours. The address of the stored request does.
     private static async Task<IResult> StoreAsync(Visit visit, Authorize authorize, CancellationToken cancellationToken)
     {
         var parameters = await ProtocolParameters.ReadFormOrNullAsync(visit.Context.Request);
-        var (query, refusal) = await authorize.StoreAsync(parameters, cancellationToken);
+        var (query, refusal) = await authorize.StoreAsync(parameters, visit.Context, cancellationToken);
         return query is null ? Render(visit, refusal!) : Visit.To(Path + query);
     }
 }

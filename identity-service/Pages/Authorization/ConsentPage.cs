@@ -32,7 +32,7 @@ internal static class ConsentPage
     {
         var id = visit.Context.Request.Query[AuthorizePage.Continue];
         return await RenderAsync(
-            visit, Form.Empty, await authorize.ContinueAsync(id.Count == 1 ? id[0] : null, visit.Context.User, cancellationToken),
+            visit, Form.Empty, await authorize.ContinueAsync(id.Count == 1 ? id[0] : null, visit.Context, cancellationToken),
             cancellationToken);
     }
 
@@ -44,7 +44,7 @@ internal static class ConsentPage
                 visit, await authorize.DecideAsync(
                     form[AuthorizePage.Continue], form["decision"] == Allow, visit.Context, cancellationToken))
             : await RenderAsync(
-                visit, form, await authorize.ContinueAsync(form[AuthorizePage.Continue], visit.Context.User, cancellationToken),
+                visit, form, await authorize.ContinueAsync(form[AuthorizePage.Continue], visit.Context, cancellationToken),
                 cancellationToken);
     }
 
