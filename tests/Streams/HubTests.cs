@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics.CodeAnalysis;
 using AuthMesh.Access;
 using AuthMesh.LocalMesh;
 using AuthMesh.LocalMesh.Processes;
@@ -211,6 +212,7 @@ public sealed class HubTests(HubTests.Mesh mesh) : IClassFixture<HubTests.Mesh>
         public void Watch(Guid session) => Context.GetHttpContext()!.SessionEnded.Register(() => Ended[session] = true);
     }
 
+    [SuppressMessage("Performance", "CA1822", Justification = "SignalR calls methods of an instance.")]
     private sealed class Open : Hub
     {
         public string Free() => "yes";
