@@ -37,7 +37,10 @@ internal sealed class ApplicationVictims(Uri gateway, ServiceProcess identity) :
             ("code_verifier", Verifier), ("client_id", clientId), ("client_secret", secret));
         return user with
         {
-            Token = tokens.GetProperty("access_token").GetString()!, Cookie = "", AdminToken = admin, ApplicationId = id,
+            Token = tokens.GetProperty("access_token").GetString()!,
+            Cookie = "",
+            AdminToken = admin,
+            ApplicationId = id,
         };
     }
 
@@ -49,7 +52,11 @@ internal sealed class ApplicationVictims(Uri gateway, ServiceProcess identity) :
         var tokens = await TokenAsync(("grant_type", "client_credentials"), ("client_id", clientId), ("client_secret", secret));
         return user with
         {
-            Token = tokens.GetProperty("access_token").GetString()!, Cookie = "", AdminToken = admin, ApplicationId = id, Path = "/stock",
+            Token = tokens.GetProperty("access_token").GetString()!,
+            Cookie = "",
+            AdminToken = admin,
+            ApplicationId = id,
+            Path = "/stock",
         };
     }
 
