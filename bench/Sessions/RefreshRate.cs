@@ -58,7 +58,7 @@ internal static class RefreshRate
     }
 
     /// <returns>Null if PostgreSQL runs in a container, where its processes are invisible.</returns>
-    private static async Task<int?> FindPostmasterAsync(NpgsqlDataSource database)
+    internal static async Task<int?> FindPostmasterAsync(NpgsqlDataSource database)
     {
         await using var command = database.CreateCommand("SELECT pg_backend_pid()");
         var stat = $"/proc/{await command.ExecuteScalarAsync()}/stat";
@@ -79,7 +79,7 @@ internal static class RefreshRate
         {
             await sessions.AgeAsync(cancellation);
             var (steps, identityBefore, postgresBefore) =
-                (await sessions.CountStepsAsync(cancellation), SecondsOf(identity), SecondsOf(postmaster));
+                (await sessions.CountStepsAsync(cancellation), CpuTime.OfChanging(identity), CpuTime.OfChanging(postmaster));
             var (turn, next) = (Stopwatch.StartNew(), -1);
             await Task.WhenAll(Enumerable.Range(0, Callers).Select(caller => Task.Run(
                 async () =>
@@ -102,8 +102,8 @@ internal static class RefreshRate
             {
                 perSecond.Add(count / turn.Elapsed.TotalSeconds);
                 done += count;
-                identitySeconds += SecondsOf(identity) - identityBefore;
-                postgresSeconds += SecondsOf(postmaster) - postgresBefore;
+                identitySeconds += CpuTime.OfChanging(identity) - identityBefore;
+                postgresSeconds += CpuTime.OfChanging(postmaster) - postgresBefore;
             }
         }
 
@@ -113,23 +113,6 @@ internal static class RefreshRate
                 id is null ? "" : FormattableString.Invariant($", {process} {seconds / done * 10_000:0.0} CPU s per 10,000");
             return FormattableString.Invariant($"{name} {Row.Median(perSecond):0}/s")
                 + Cpu("identity service", identity, identitySeconds) + Cpu("PostgreSQL", postmaster, postgresSeconds);
-        }
-
-        private static double SecondsOf(int? process)
-        {
-            while (process is { } id)
-            {
-                try
-                {
-                    return CpuTime.Of(id);
-                }
-                catch (IOException) when (Directory.Exists($"/proc/{id}"))
-                {
-                    // A child ended just now. The next read finds its time at its parent.
-                }
-            }
-
-            return 0;
         }
     }
 }

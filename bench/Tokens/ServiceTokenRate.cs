@@ -1,5 +1,7 @@
 using System.CommandLine;
 using AuthMesh.Bench.Comparison;
+using AuthMesh.Bench.Servers;
+using AuthMesh.Bench.Sessions;
 using AuthMesh.Bench.Versions;
 using AuthMesh.LocalMesh;
 using AuthMesh.TestMesh;
@@ -12,6 +14,8 @@ namespace AuthMesh.Bench.Tokens;
 internal static class ServiceTokenRate
 {
     private const int Callers = 16, Target = 4_000;
+
+    private static readonly TimeSpan Turn = TimeSpan.FromSeconds(5);
 
     public static Command Define()
     {
@@ -40,12 +44,17 @@ internal static class ServiceTokenRate
         var load = new PostLoad(
             mesh.Identity.Address, "/token", mesh.Identity.ProcessId!.Value, [.. bodies], contentType: "application/x-www-form-urlencoded");
         await load.RunAsync(Plan.Full.WarmUp, cancellation);
+        await using var database = Npgsql.NpgsqlDataSource.Create(mesh.ConnectionString);
+        var postmaster = await RefreshRate.FindPostmasterAsync(database);
         var perCoreSecond = new List<double>();
         for (var round = 0; round < rounds; round++)
         {
-            var (perSecond, cpu) = await load.RunAsync(TimeSpan.FromSeconds(5), cancellation);
+            var before = CpuTime.OfChanging(postmaster);
+            var (perSecond, cpu) = await load.RunAsync(Turn, cancellation);
             perCoreSecond.Add(1 / cpu);
-            Console.WriteLine(FormattableString.Invariant($"{perSecond:0} tokens a second, {cpu * 1e6:0} us of processor time each"));
+            var ofPostgres = (CpuTime.OfChanging(postmaster) - before) / (perSecond * Turn.TotalSeconds);
+            Console.WriteLine(FormattableString.Invariant($"{perSecond:0} tokens a second, {cpu * 1e6:0} us of processor time each, ")
+                + (postmaster is null ? "PostgreSQL unknown" : FormattableString.Invariant($"PostgreSQL {ofPostgres * 1e6:0} us")));
         }
 
         Console.WriteLine(FormattableString.Invariant(

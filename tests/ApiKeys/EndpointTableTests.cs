@@ -1,5 +1,7 @@
+using AuthMesh.Tests.Applications;
 using AuthMesh.Tests.Conventions;
 using AuthMesh.Tests.Harness;
+using AuthMesh.Tests.OpenId;
 using AuthMesh.Tests.Sessions;
 using Microsoft.AspNetCore.Authorization;
 
@@ -48,9 +50,48 @@ public sealed class EndpointTableTests(ProductionMesh mesh)
     {
         var owner = isAdmin ? await mesh.Gateway.SignInAsync("admin", ProductionMesh.AdminPassword) : await mesh.Gateway.SignUpAsync();
         var key = await mesh.Gateway.AddKeyAsync(owner.Token, scopes);
-        var token = await mesh.Identity.KeyTokenAsync(key.Key);
-        Assert.NotEmpty(Endpoints);
+        await AssertOpensAsync(await mesh.Identity.KeyTokenAsync(key.Key), key.Key, owner, isAdmin, scopes);
+        Assert.Equal(200, (await mesh.Gateway.DeleteKeyAsync(owner.Token, key.Id)).Status);
+    }
 
+    [Theory]
+    [InlineData(false, Limited)]
+    [InlineData(false, AccountRead, UsersRead)]
+    [InlineData(false, Mesh)]
+    [InlineData(true, UsersRead)]
+    [InlineData(true, Mesh)]
+    [InlineData(true, AccountRead, UsersRead, Mesh)]
+    public async Task An_application_that_acts_for_a_user_opens_the_same_endpoints_as_a_key(bool isAdmin, params string[] scopes)
+    {
+        var owner = isAdmin ? await mesh.Gateway.SignInAsync("admin", ProductionMesh.AdminPassword) : await mesh.Gateway.SignUpAsync();
+        var client = await mesh.Gateway.AddClientAsync(await mesh.AdminTokenAsync(), scopes: scopes);
+        var flow = new CodeFlow(client, string.Join(' ', scopes));
+        var code = (await mesh.Identity.GetAsync(flow.Path(), owner.Token)).LedBackTo(client.RedirectUri)["code"];
+        var token = (await mesh.Gateway.TokenAsync(flow.Redemption(code))).Member("access_token")!;
+
+        await AssertOpensAsync(token, token, owner, isAdmin, scopes);
+    }
+
+    [Fact]
+    public async Task An_application_in_its_own_name_opens_none()
+    {
+        var admin = await mesh.Gateway.SignInAsync("admin", ProductionMesh.AdminPassword);
+        var application = await mesh.Gateway.AddApplicationAsync(admin.Token, AccountRead, UsersRead);
+        var token = await mesh.Gateway.ServiceTokenAsync(application);
+
+        foreach (var endpoint in Endpoints)
+        {
+            foreach (var caller in (Caller[])[mesh.Identity, mesh.Gateway])
+            {
+                var answer = await CallAsync(caller, endpoint, token, admin);
+                Assert.True(answer.Status == 403, $"{endpoint}: {answer}");
+            }
+        }
+    }
+
+    private async Task AssertOpensAsync(string token, string credential, SignedIn owner, bool isAdmin, string[] scopes)
+    {
+        Assert.NotEmpty(Endpoints);
         foreach (var endpoint in Endpoints)
         {
             var expected = !Opened.TryGetValue(endpoint, out var opened) || !scopes.Contains(opened.Scope) ? "403 insufficient_scope"
@@ -60,13 +101,11 @@ public sealed class EndpointTableTests(ProductionMesh mesh)
             Assert.True(Describe(atIdentity) == expected, $"{endpoint}: {expected} expected, {atIdentity}");
 
             // Role and scope are the gateway's first line: it answers the same, or leaves the answer to the identity service.
-            var atGateway = await CallAsync(mesh.Gateway, endpoint, key.Key, owner);
+            var atGateway = await CallAsync(mesh.Gateway, endpoint, credential, owner);
             Assert.True(
                 Describe(atGateway) == expected || (atGateway.Status == 403 && expected.StartsWith("403", StringComparison.Ordinal)),
                 $"{endpoint} at the gateway: {expected} expected, {atGateway}");
         }
-
-        Assert.Equal(200, (await mesh.Gateway.DeleteKeyAsync(owner.Token, key.Id)).Status);
     }
 
     [Fact]

@@ -45,12 +45,8 @@ public sealed class CodeRaceTests(TwoReplicas mesh)
             var signIn = await mesh.Gateway.SignInAgainAsync(user);
             var code = await CodeAsync(flow, signIn, round);
 
-            var answers = await Together.RunAsync(
-                async () =>
-                {
-                    await Task.Delay(round % 8, TestContext.Current.CancellationToken); // the end falls on each part of the start
-                    return await ends[round % ends.Length](mesh.Replica(round), signIn);
-                },
+            var answers = await RaceAsync(
+                round, () => ends[round % ends.Length](mesh.Replica(round), signIn),
                 () => mesh.Replica(round + 1).TokenAsync(flow.Redemption(code)));
 
             Assert.Equal(200, answers[0].Status);
@@ -80,12 +76,8 @@ public sealed class CodeRaceTests(TwoReplicas mesh)
         {
             var code = await CodeAsync(flow, user, round);
 
-            var answers = await Together.RunAsync(
-                async () =>
-                {
-                    await Task.Delay(round % 8, TestContext.Current.CancellationToken);
-                    return await mesh.Replica(round).ChangeApplicationAsync(admin.Token, flow.Client.Id, new { disabled = true });
-                },
+            var answers = await RaceAsync(
+                round, () => mesh.Replica(round).ChangeApplicationAsync(admin.Token, flow.Client.Id, new { disabled = true }),
                 () => mesh.Replica(round + 1).TokenAsync(flow.Redemption(code)));
 
             Assert.Equal(200, answers[0].Status);
@@ -99,6 +91,18 @@ public sealed class CodeRaceTests(TwoReplicas mesh)
         }
 
         Assert.InRange(started, 1, (Rounds / 4) - 1);
+    }
+
+    /// <summary>Runs both, one of them up to 32 ms after the other, so that each falls on every part of the other.</summary>
+    private static Task<Answer[]> RaceAsync(int round, params Func<Task<Answer>>[] works)
+    {
+        const int Steps = 8, StepInMilliseconds = 4;
+        var lead = ((round % ((2 * Steps) + 1)) - Steps) * StepInMilliseconds;
+        return Together.RunAsync(works.Select((work, i) => (Func<Task<Answer>>)(async () =>
+        {
+            await Task.Delay(i == 0 ? Math.Max(lead, 0) : Math.Max(-lead, 0), TestContext.Current.CancellationToken);
+            return await work();
+        })).ToArray());
     }
 
     private async Task AssertNothingIsUsableAsync(RegisteredClient client, Answer tokens)
