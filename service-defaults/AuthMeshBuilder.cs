@@ -46,12 +46,14 @@ public static class AuthMeshBuilder
         services.AddSingleton(provider => new IssuerConnection(
             provider.GetRequiredService<IOptions<AuthMeshOptions>>(), provider.GetRequiredService<NameAddresses>()));
         services.AddSingleton<IssuerClocks>();
+        var first = services.Count;
         services.AddSingleton<IssuerKeys>();
         services.AddSingleton<IVerificationKeys>(provider => provider.GetRequiredService<IssuerKeys>());
         services.AddHostedService(provider => provider.GetRequiredService<IssuerKeys>());
         services.AddSingleton<VerifierReport>();
         services.AddHostedService(provider => provider.GetRequiredService<VerifierReport>());
         services.AddHostedService<RevocationFeed>();
+        services.AddSingleton(new IssuerServices([.. services.Skip(first)]));
         services.AddStreams();
         services.AddOptions<AuthMeshOptions>().Validate(
             options => options.IdentityOrigins.All(AuthMeshOptions.IsOrigin),
