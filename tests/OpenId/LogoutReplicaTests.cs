@@ -62,6 +62,9 @@ public sealed class LogoutReplicaTests(TwoReplicas replicas, ProductionMesh mesh
         await endpoint.UntilReceivedAsync(1);
 
         var stopping = service.StopAsync();
+        // Nothing else holds it up. Released at once, the try could end before the workers stop.
+        await Task.WhenAny(stopping, Task.Delay(TimeSpan.FromSeconds(1), TestContext.Current.CancellationToken));
+        Assert.False(stopping.IsCompleted);
         released.SetResult();
         await stopping;
 
