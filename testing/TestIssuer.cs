@@ -107,8 +107,8 @@ public sealed class TestIssuer : IAsyncDisposable, IDisposable
     }
 
     /// <summary>
-    /// Distrusts the signing key, as an operator does when it was stolen. The service refuses every token issued so far. A new key signs the
-    /// next ones.
+    /// Distrusts the signing key, as an operator does when it was stolen. The service refuses every token issued so far. A new key signs
+    /// the next ones.
     /// </summary>
     public void DistrustKey() => Revoked.Distrust(keys.Rotate());
 

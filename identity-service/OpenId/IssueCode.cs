@@ -36,7 +36,8 @@ internal sealed class IssueCode(IdentityDb db)
         NpgsqlParameter[] parameters =
         [
             .. caller.Parameters, new("code", HashOf(code)), new("application", request.Client.Id),
-            new("client_epoch", request.Client.Epoch), new("redirect_uri", request.Return.RedirectUri), new("challenge", request.Challenge), Optional("nonce", request.Nonce),
+            new("client_epoch", request.Client.Epoch), new("redirect_uri", request.Return.RedirectUri), new("challenge", request.Challenge),
+            Optional("nonce", request.Nonce),
             new("scopes", request.Scopes), Optional("audience", request.Audience),
         ];
         await using var command = db.CreateCommand(Insert);

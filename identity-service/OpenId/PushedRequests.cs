@@ -50,6 +50,8 @@ internal static class PushedRequests
         var query = $"client_id={Uri.EscapeDataString(client.ClientId)}&"
             + parameters.ToQuery(["client_id", .. ClientCredential.Parameters]);
         (var requestUri, refusal) = await storedRequests.PushAsync(client, query, isPushed: true, context, cancellationToken);
-        return requestUri is null ? refusal! : TypedResults.Created((string?)null, new PushedResponse(requestUri, (int)StoredRequests.Lifetime.TotalSeconds));
+        return requestUri is null
+            ? refusal!
+            : TypedResults.Created((string?)null, new PushedResponse(requestUri, (int)StoredRequests.Lifetime.TotalSeconds));
     }
 }

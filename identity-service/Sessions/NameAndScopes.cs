@@ -19,8 +19,8 @@ internal static class NameAndScopes
         }
     }
 
-    // An invisible character makes two names look alike, or turns around the sentence in which a page shows the name (Unicode TR36 §2.10.2).
-    // Some scripts need two of them within words.
+    // An invisible character makes two names look alike, or turns around the sentence in which a page shows the name (Unicode TR36
+    // §2.10.2). Some scripts need two of them within words.
     private static bool IsShown(Rune character) =>
         character.Value is ZeroWidthNonJoiner or ZeroWidthJoiner
         || Rune.GetUnicodeCategory(character) is not (UnicodeCategory.Control or UnicodeCategory.Format

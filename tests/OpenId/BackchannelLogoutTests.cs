@@ -129,13 +129,11 @@ public sealed class BackchannelLogoutTests(ProductionMesh mesh) : IAsyncLifetime
         await AddDeliveriesAsync(20);
         await endpoint.UntilReceivedAsync(8);
 
-        var endedAt = TimeProvider.System.GetTimestamp();
         await EndAsync(sessionId);
         await other.UntilToldAsync(sessionId);
 
-        // A try at the one that hangs takes 5 s.
-        Assert.InRange(TimeProvider.System.GetElapsedTime(endedAt), TimeSpan.Zero, TimeSpan.FromSeconds(4));
-        Assert.Equal(8, endpoint.Received.Count); // and it gets no more than 8 at a time
+        // It gets no more than 8 at a time, and none of these tries is over yet: then the next one would have come.
+        Assert.Equal(8, endpoint.Received.Count);
         released.SetResult();
         await endpoint.UntilReceivedAsync(20);
     }

@@ -75,7 +75,10 @@ public sealed class StoredRequestThrottlingTests(ProductionMesh production)
             """,
             clientId, kind, RegisteredClient.Callback);
         await database.ExecuteAsync(
-            "INSERT INTO application_secrets (id, application_id, hash, created_at) SELECT gen_random_uuid(), $1, $2, now() WHERE $3 = 'web'",
+            """
+            INSERT INTO application_secrets (id, application_id, hash, created_at)
+            SELECT gen_random_uuid(), $1, $2, now() WHERE $3 = 'web'
+            """,
             id, NewSecret.HashOf(clientId), kind);
         return new(id, clientId, kind == "web" ? clientId : null, RegisteredClient.Callback);
     }
