@@ -102,6 +102,25 @@ public sealed class AuthorizeTests(ProductionMesh mesh)
     }
 
     [Fact]
+    public async Task A_consent_counts_for_nobody_but_whom_the_page_asked()
+    {
+        var client = await mesh.Gateway.AddClientAsync(
+            await mesh.AdminTokenAsync(), "web", new { first_party = false, require_consent = true }, ["openid"]);
+        var (visitor, asked) = await mesh.VisitSignedInAsync();
+        var flow = new CodeFlow(client, "openid");
+        var id = (await visitor.GetAsync(flow.Path())).Header("Location")!.Split('=')[1];
+        var other = await visitor.BecomeAnotherAsync();
+
+        var again = await visitor.PostAsync("/consent", ("continue", id), ("account", asked), ("decision", "allow"));
+        Assert.Equal(200, again.Status);
+        Assert.Contains($"name=\"account\" value=\"{other}\"", again.Text, StringComparison.Ordinal);
+        Assert.Equal(0, await mesh.Database.ScalarAsync<long>("SELECT count(*) FROM consents WHERE application_id = $1", client.Id));
+
+        var allowed = await visitor.PostAsync("/consent", ("continue", id), ("account", other), ("decision", "allow"));
+        Assert.True(allowed.LedBackTo(client.RedirectUri).ContainsKey("code"));
+    }
+
+    [Fact]
     public async Task A_form_of_another_site_brings_no_cookie_and_comes_back_by_its_address()
     {
         var client = await mesh.Gateway.AddClientAsync(await mesh.AdminTokenAsync());

@@ -51,6 +51,23 @@ public sealed class DevicePageTests(ProductionMesh mesh)
     }
 
     [Fact]
+    public async Task A_decision_counts_for_nobody_but_whom_the_page_asked()
+    {
+        var client = await AddClientAsync();
+        var (visitor, asked) = await mesh.VisitSignedInAsync();
+        var begun = await mesh.Gateway.BeginDeviceAsync(client);
+        Assert.Contains(
+            $"name=\"account\" value=\"{asked}\"", (await visitor.TypeCodeAsync(begun.UserCode())).Text, StringComparison.Ordinal);
+        var other = await visitor.BecomeAnotherAsync();
+
+        var again = await visitor.PostAsync("/device", ("user_code", begun.UserCode()), ("account", asked), ("decision", "allow"));
+
+        Assert.Equal(200, again.Status);
+        Assert.Contains($"name=\"account\" value=\"{other}\"", again.Text, StringComparison.Ordinal);
+        (await mesh.Gateway.AskAsync(client, begun)).AssertProtocolError(400, "authorization_pending");
+    }
+
+    [Fact]
     public async Task A_link_fills_in_the_code_and_does_nothing_else()
     {
         var client = await AddClientAsync();

@@ -94,6 +94,16 @@ internal static class OpenIdCalls
         return (visitor, username);
     }
 
+    /// <summary>Signs the person out and somebody else up, in the same browser.</summary>
+    /// <returns>Who is signed in now.</returns>
+    public static async Task<string> BecomeAnotherAsync(this Visitor visitor)
+    {
+        var username = ProductionMesh.NewName();
+        Assert.Equal(303, (await visitor.PostAsync("/signout")).Status);
+        Assert.Equal(303, (await visitor.PostAsync("/signup", ("username", username), ("password", PagesMesh.Password))).Status);
+        return username;
+    }
+
     /// <summary>The parameters of a redirect or of a page that goes on, which must lead to the address.</summary>
     public static Dictionary<string, string> LedBackTo(this Answer answer, string redirectUri)
     {

@@ -18,6 +18,9 @@ public sealed record ConsentModel(
 /// <summary>Asks the user whether an application may act for them.</summary>
 internal static class ConsentPage
 {
+    /// <summary>The field that says whom the page asked: meanwhile somebody else may have signed in at this browser.</summary>
+    internal const string Account = "account";
+
     private const string Path = "/consent", Allow = "allow";
 
     public static void Map(IEndpointRouteBuilder pages)
@@ -38,8 +41,8 @@ internal static class ConsentPage
 
     private static async Task<IResult> DecideAsync(Visit visit, Authorize authorize, CancellationToken cancellationToken)
     {
-        var form = await visit.ReadFormAsync(AuthorizePage.Continue, "decision");
-        return form.IsFine && form["decision"] is Allow or "refuse"
+        var form = await visit.ReadFormAsync(AuthorizePage.Continue, "decision", Account);
+        return form.IsFine && form["decision"] is Allow or "refuse" && IsOf(await visit.FindAccountAsync(cancellationToken), form)
             ? AuthorizePage.Render(
                 visit, await authorize.DecideAsync(
                     form[AuthorizePage.Continue], form["decision"] == Allow, visit.Context, cancellationToken))
@@ -47,6 +50,10 @@ internal static class ConsentPage
                 visit, form, await authorize.ContinueAsync(form[AuthorizePage.Continue], visit.Context, cancellationToken),
                 cancellationToken);
     }
+
+    /// <summary>Whether the page that sent the form asked this account.</summary>
+    internal static bool IsOf(OwnAccount? account, Form form) =>
+        form[Account] is not { } asked || account is null || asked == account.Username;
 
     private static async Task<IResult> RenderAsync(
         Visit visit, Form form, AuthorizationStep step, CancellationToken cancellationToken)

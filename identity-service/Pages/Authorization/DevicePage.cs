@@ -62,7 +62,7 @@ internal static class DevicePage
     private static async Task<IResult> AnswerAsync(
         Visit visit, DecideDevice decideDevice, CallerAddress callerAddress, CancellationToken cancellationToken)
     {
-        var form = await visit.ReadFormAsync(Code, Decision);
+        var form = await visit.ReadFormAsync(Code, Decision, ConsentPage.Account);
         if (await visit.FindAccountAsync(cancellationToken) is not { } account)
         {
             return ToSignIn(visit, UserCode.TryParse(form[Code]));
@@ -83,7 +83,7 @@ internal static class DevicePage
             return ShowRefusal(CommonFailures.InvalidRequest(new Dictionary<string, string[]> { [Code] = ["is required"] }));
         }
 
-        if (form[Decision] is { } decision)
+        if (form[Decision] is { } decision && ConsentPage.IsOf(account, form))
         {
             var (decided, failure) = await decideDevice.RunAsync(form[Code], decision == Allow, visit.Context, cancellationToken);
             return decided is null ? ShowRefusal(failure!) : Visit.To(Path, decision == Allow ? Allowed : Refused);
