@@ -38,7 +38,7 @@ public sealed class KeyTests(PagesMesh mesh)
     }
 
     [Theory]
-    [InlineData("", "mesh", "90", "Name must be 1 to 64 characters long.")]
+    [InlineData("", "mesh", "90", "Name must be 1 to 64 characters long, all of them visible.")]
     [InlineData("x", "", "90", "Enter 1 to 16 scopes.")]
     [InlineData("x", "a,b", "90", "A scope has 1 to 64 letters, digits or . _ - : / and begins with a letter or digit.")]
     [InlineData("x", "mesh mesh", "90", "Enter each scope once.")]
