@@ -76,14 +76,14 @@ internal sealed class SmtpServer : IAsyncDisposable
     {
         try
         {
-            while (true)
+            while (!ending.IsCancellationRequested) // a stopped listener may not be asked again
             {
                 var client = await listener.AcceptTcpClientAsync(ending.Token);
                 Connections++;
                 conversations.Add(ServeAsync(client));
             }
         }
-        catch (Exception exception) when (exception is OperationCanceledException or SocketException)
+        catch (Exception exception) when (exception is OperationCanceledException or SocketException or InvalidOperationException)
         {
             // The test is over.
         }

@@ -1,5 +1,6 @@
 using AuthMesh.Identity.OpenId;
 using AuthMesh.Identity.Pages.Frame;
+using AuthMesh.Identity.Sessions;
 
 namespace AuthMesh.Identity.Pages.Authorization;
 
