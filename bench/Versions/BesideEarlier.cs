@@ -32,10 +32,10 @@ internal static class BesideEarlier
 
     private static async Task<int> RunAsync(string earlier, string now, CancellationToken cancellation)
     {
-        // 1. The earlier version, with a user who is signed in. It does not know the limits of devices.
+        // 1. The earlier version, with a user who is signed in. It gets only limits that every version knows.
+        string[] known = [":WorkFactor", ":AccountAndNetwork:Attempts", ":Account:Attempts", ":Network:Attempts", ":Registrations:Attempts"];
         var settings = InProduction.Options.IdentitySettings
-            .Where(setting => !setting.Key.Contains("UserCodes", StringComparison.Ordinal)
-                && !setting.Key.Contains("DevicesOf", StringComparison.Ordinal))
+            .Where(setting => known.Any(name => setting.Key.EndsWith(name, StringComparison.Ordinal)))
             .ToDictionary(setting => setting.Key, setting => setting.Value);
         await using var before = await Mesh.StartAsync(
             InProduction.Options with
