@@ -155,6 +155,10 @@ internal static class RevocationDelay
             var delays = await Task.WhenAll(watches);
             var last = delays.Zip(watched).MaxBy(pair => pair.First);
             worst.Add((kind.Name, last.First, last.Second.Name));
+            if (victim.ApplicationId is { } application)
+            {
+                await gateway.SendAsync(HttpMethod.Delete, $"/applications/{application}", victim.AdminToken); // there may be 1,000 at most
+            }
         }
 
         replicas.ForEach(replica => replica.Caller.Dispose());
