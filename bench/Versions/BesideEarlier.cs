@@ -33,7 +33,8 @@ internal static class BesideEarlier
     private static async Task<int> RunAsync(string earlier, string now, CancellationToken cancellation)
     {
         // 1. The earlier version, with a user who is signed in. It gets only limits that every version knows.
-        string[] known = [":WorkFactor", ":AccountAndNetwork:Attempts", ":Account:Attempts", ":Network:Attempts", ":Registrations:Attempts"];
+        string[] known =
+            [":WorkFactor", ":AccountAndNetwork:Attempts", ":Account:Attempts", ":Network:Attempts", ":Registrations:Attempts"];
         var settings = InProduction.Options.IdentitySettings
             .Where(setting => known.Any(name => setting.Key.EndsWith(name, StringComparison.Ordinal)))
             .ToDictionary(setting => setting.Key, setting => setting.Value);
