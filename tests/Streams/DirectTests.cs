@@ -103,6 +103,7 @@ public sealed class DirectTests : IClassFixture<DirectTests.Mesh>
         var (token, over, open) = (Identity.Sign(claims), Guid.NewGuid().ToString(), Guid.NewGuid().ToString());
         using var stays = await EventReader.OpenAsync(direct, token, $"/watch/{open}?stay");
         Assert.Equal(200, (await direct.GetAsync($"/watch/{over}", token)).Status);
+        await Patience.UntilAsync(() => MeshService.Over.Contains(over));
 
         Identity.Tell("session-ended", new { sid = claims["sid"]!.GetValue<string>() });
 

@@ -20,6 +20,9 @@ internal sealed class MeshService : IAsyncDisposable
     /// <summary>The requests of /watch that were told of the end of their session.</summary>
     public static ConcurrentQueue<string> Told { get; } = new();
 
+    /// <summary>The names of requests to <c>/watch</c> that are over: a client has its answer a little earlier.</summary>
+    public static ConcurrentQueue<string> Over { get; } = new();
+
     /// <param name="port">Where it listens.</param>
     /// <param name="identity">Whose tokens it accepts.</param>
     /// <param name="map">Its endpoints.</param>
@@ -76,6 +79,11 @@ internal sealed class MeshService : IAsyncDisposable
         });
         app.MapGet("/watch/{name}", (HttpContext context, string name) =>
         {
+            context.Response.OnCompleted(() => // the last to be called, because it is the first to be registered
+            {
+                Over.Enqueue(name);
+                return Task.CompletedTask;
+            });
             context.SessionEnded.Register(() => Told.Enqueue(name));
             return context.Request.Query.ContainsKey("stay") ? TellAsync(context) : Task.CompletedTask;
         });
