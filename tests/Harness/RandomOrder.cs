@@ -17,9 +17,9 @@ public sealed class RandomOrder : XunitTestFramework, ITestCollectionOrderer, IT
     /// <summary>These take longest, so they start first: otherwise one of them would run at the end, alone on two cores.</summary>
     private static readonly Type[] Longest =
     [
-        typeof(Pages.OnPages), typeof(Keys.RotationTests), typeof(Faults.RevocationFaultTests), typeof(Faults.OnOwnMesh),
-        typeof(Sessions.OnTwoReplicas), typeof(Promise.OneLineTests), typeof(Throttling.OnThrottledMesh),
-        typeof(LocalMesh.MeshProgramTests), typeof(Keys.RotateCommandTests),
+        typeof(Pages.OnPages), typeof(Sessions.OnTwoReplicas), typeof(Throttling.OnThrottledMesh), typeof(Faults.OnOwnMesh),
+        typeof(Keys.RotationTests), typeof(Faults.RevocationFaultTests), typeof(Client.WebLoginTests), typeof(Keys.RotateCommandTests),
+        typeof(LocalMesh.MeshProgramTests), typeof(Client.SessionCommandTests), typeof(Promise.OneLineTests),
     ];
 
     public IReadOnlyCollection<TTestCollection> OrderTestCollections<TTestCollection>(IReadOnlyCollection<TTestCollection> testCollections)
@@ -44,9 +44,49 @@ public sealed class RandomOrder : XunitTestFramework, ITestCollectionOrderer, IT
     /// <summary>Runs the classes of one collection in the order of their tests.</summary>
     private sealed class Executor(IXunitTestAssembly assembly) : XunitTestFrameworkExecutor(assembly)
     {
-        public override ValueTask RunTestCases(
+        public override async ValueTask RunTestCases(
             IReadOnlyCollection<IXunitTestCase> testCases, IMessageSink executionMessageSink,
-            ITestFrameworkExecutionOptions executionOptions, CancellationToken cancellationToken) => base.RunTestCases(
-                [.. testCases.OrderBy(test => Place(test.UniqueID))], executionMessageSink, executionOptions, cancellationToken);
+            ITestFrameworkExecutionOptions executionOptions, CancellationToken cancellationToken) => await new Runner().Run(
+                TestAssembly, [.. testCases.OrderBy(test => Place(test.UniqueID))], executionMessageSink, executionOptions,
+                cancellationToken);
+    }
+
+    /// <summary>
+    /// Lets collections ask for one of the parallel places in their order. The base class gives each to the thread pool, whose threads ask
+    /// in any order: one of the longest would get its place last.
+    /// </summary>
+    private sealed class Runner : XunitTestAssemblyRunner
+    {
+        protected override ValueTask<RunSummary> RunTestCollections(XunitTestAssemblyRunnerContext ctxt, Exception? exception)
+        {
+            var before = SynchronizationContext.Current;
+            SynchronizationContext.SetSynchronizationContext(new InOrder());
+            try
+            {
+                return base.RunTestCollections(ctxt, exception);
+            }
+            finally
+            {
+                SynchronizationContext.SetSynchronizationContext(before);
+            }
+        }
+    }
+
+    /// <summary>Starts what it gets at once, up to its first wait. What follows goes to the thread pool, as without a context.</summary>
+    private sealed class InOrder : SynchronizationContext
+    {
+        public override void Post(SendOrPostCallback d, object? state)
+        {
+            var before = Current;
+            SetSynchronizationContext(null);
+            try
+            {
+                d(state);
+            }
+            finally
+            {
+                SetSynchronizationContext(before);
+            }
+        }
     }
 }
