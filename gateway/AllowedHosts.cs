@@ -79,7 +79,7 @@ internal sealed partial class AllowedHosts : IStartupFilter
         || (IPAddress.TryParse(name is ['[', .. var address, ']'] ? address : name, out var parsed) && IPAddress.IsLoopback(parsed));
 
     /// <summary>The host without its port, and without the dot that may end a full name (RFC 1034 §3.1).</summary>
-    private static ReadOnlySpan<char> NameIn(ReadOnlySpan<char> host)
+    public static ReadOnlySpan<char> NameIn(ReadOnlySpan<char> host)
     {
         var end = host.LastIndexOf(':');
         var name = end > host.LastIndexOf(']') ? host[..end] : host; // an IPv6 address has colons within brackets

@@ -37,7 +37,7 @@ internal sealed class PagesHost(IOptions<AuthMeshOptions> mesh)
 
     /// <summary>Whether the request names the host of the pages, and services do not stand there too.</summary>
     public bool IsFor(HttpRequest request) =>
-        IsSeparate && request.Host.Host.TrimEnd('.').Equals(name, StringComparison.OrdinalIgnoreCase);
+        IsSeparate && AllowedHosts.NameIn(request.Host.Value).Equals(name, StringComparison.OrdinalIgnoreCase);
 
     /// <summary>Whether the gateway serves this route at the host of the pages.</summary>
     public static bool IsServedThere(Endpoint endpoint) =>
