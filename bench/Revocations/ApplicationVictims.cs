@@ -1,8 +1,7 @@
 using System.Net;
 using System.Net.Http.Json;
-using System.Security.Cryptography;
-using System.Text;
 using System.Text.Json;
+using AuthMesh.Bench.OpenId;
 using AuthMesh.LocalMesh;
 
 namespace AuthMesh.Bench.Revocations;
@@ -10,7 +9,7 @@ namespace AuthMesh.Bench.Revocations;
 /// <summary>Makes applications whose tokens are revoked: each one's own, so that an end of the application ends one victim.</summary>
 internal sealed class ApplicationVictims(Uri gateway, ServiceProcess identity) : IDisposable
 {
-    private const string Redirect = "https://app.example/callback", Verifier = "a-verifier-that-is-as-long-as-a-random-one1";
+    private const string Redirect = "https://app.example/callback";
 
     private readonly HttpClient http = new(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, UseProxy = false });
 
@@ -22,11 +21,10 @@ internal sealed class ApplicationVictims(Uri gateway, ServiceProcess identity) :
             client_id = NewName(), kind = "web", first_party = true, require_consent = false,
             scopes = (string[])["openid", "mesh", "account.read"], redirect_uris = (string[])[Redirect],
         });
-        var challenge = System.Buffers.Text.Base64Url.EncodeToString(SHA256.HashData(Encoding.ASCII.GetBytes(Verifier)));
         using var ask = new HttpRequestMessage(
             HttpMethod.Get,
             new Uri(identity.Address, $"/authorize?response_type=code&client_id={clientId}&redirect_uri={Uri.EscapeDataString(Redirect)}"
-                + $"&scope=openid%20mesh%20account.read&code_challenge={challenge}&code_challenge_method=S256&state=s"));
+                + $"&scope=openid%20mesh%20account.read&code_challenge={Pkce.Challenge}&code_challenge_method=S256&state=s"));
         ask.Headers.Authorization = new("Bearer", user.OtherToken); // as the gateway passes a session cookie on
         using var answer = await http.SendAsync(ask);
         var code = answer.Headers.Location?.Query.TrimStart('?').Split('&')
@@ -34,7 +32,7 @@ internal sealed class ApplicationVictims(Uri gateway, ServiceProcess identity) :
             ?? throw new InvalidOperationException($"/authorize answered {(int)answer.StatusCode} and no code.");
         var tokens = await TokenAsync(
             ("grant_type", "authorization_code"), ("code", Uri.UnescapeDataString(code["code=".Length..])), ("redirect_uri", Redirect),
-            ("code_verifier", Verifier), ("client_id", clientId), ("client_secret", secret));
+            ("code_verifier", Pkce.Verifier), ("client_id", clientId), ("client_secret", secret));
         return user with
         {
             Token = tokens.GetProperty("access_token").GetString()!,

@@ -13,17 +13,6 @@ namespace AuthMesh.Bench.Sessions;
 /// <summary>Sessions, one per user, written directly to the tables, and their refresh tokens under the mesh's own key.</summary>
 internal sealed class Rotatable(NpgsqlDataSource database, KeyRing ring, IReadOnlyList<Guid> ids)
 {
-    private const string Seed =
-        """
-        WITH made AS (
-            INSERT INTO users (id, username, normalized_username, password_hash, role, epoch, is_demo, created_at)
-            SELECT gen_random_uuid(), 'rotatable-' || n, 'rotatable-' || n, '', 'user', 0, false, now() FROM generate_series(1, $1) n
-            RETURNING id)
-        INSERT INTO sessions (id, user_id, epoch, created_at, last_used_at, expires_at, device)
-        SELECT gen_random_uuid(), id, 0, now(), now(), now() + interval '14 days', '' FROM made
-        RETURNING id
-        """;
-
     private readonly RefreshToken[] tokens = [.. ids.Select(id => new RefreshToken(ring.CurrentMacKey.Id, id, Epoch: 0, Counter: 0))];
 
     public IReadOnlyList<Guid> Ids => ids;
@@ -41,19 +30,7 @@ internal sealed class Rotatable(NpgsqlDataSource database, KeyRing ring, IReadOn
         NpgsqlDataSource database, string connectionString, byte[] masterKey, int count, CancellationToken cancellation)
     {
         var ring = await MeshKeys.OpenAsync(connectionString, masterKey, cancellation);
-        var ids = new List<Guid>(count);
-        await using (var seed = database.CreateCommand(Seed))
-        {
-            seed.CommandTimeout = 300; // inserting a million rows exceeds the usual timeout
-            seed.Parameters.Add(new NpgsqlParameter<int> { TypedValue = count });
-            await using var rows = await seed.ExecuteReaderAsync(cancellation);
-            while (await rows.ReadAsync(cancellation))
-            {
-                ids.Add(rows.GetGuid(0));
-            }
-        }
-
-        await ExecuteAsync(database, "ANALYZE users, sessions", cancellation);
+        var ids = await StoredSignIns.CreateAsync(database, "rotatable", count, cancellation);
         return new Rotatable(database, ring, ids);
     }
 
