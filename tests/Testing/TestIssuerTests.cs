@@ -5,6 +5,7 @@ using AuthMesh.Tests.Harness;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Mvc.Testing;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using Notes;
 
 namespace AuthMesh.Tests.Testing;
@@ -133,7 +134,7 @@ public sealed class TestIssuerTests(TestIssuerTests.Service service) : IClassFix
     [Fact]
     public void A_service_that_is_not_behind_the_mesh_says_so()
     {
-        using var factory = new WebApplicationFactory<Note>();
+        using var factory = Quiet();
         using var bare = factory.WithWebHostBuilder(host => host.ConfigureServices(services =>
         {
             foreach (var own in services.Where(own => own.ServiceType.Name == "IssuerServices").ToList())
@@ -144,6 +145,10 @@ public sealed class TestIssuerTests(TestIssuerTests.Service service) : IClassFix
         var fault = Assert.ThrowsAny<InvalidOperationException>(() => bare.WithAuthMesh().Client());
         Assert.Contains("does not call AddAuthMesh()", fault.ToString(), StringComparison.Ordinal);
     }
+
+    /// <summary>Starts the service without its log, which would stand between the lines of the test runner.</summary>
+    private static WebApplicationFactory<Note> Quiet() =>
+        new WebApplicationFactory<Note>().WithWebHostBuilder(host => host.ConfigureLogging(log => log.ClearProviders()));
 
     private static async Task<int> StatusAsync(HttpClient client, string path)
     {
@@ -159,7 +164,7 @@ public sealed class TestIssuerTests(TestIssuerTests.Service service) : IClassFix
 
     public sealed class Service : IDisposable
     {
-        private readonly WebApplicationFactory<Note> factory = new();
+        private readonly WebApplicationFactory<Note> factory = Quiet();
 
         public Service() => Mesh = factory.WithAuthMesh();
 
