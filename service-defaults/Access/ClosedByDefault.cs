@@ -1,5 +1,6 @@
 using AuthMesh.Errors;
 using AuthMesh.Tokens;
+using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.JwtBearer;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Authorization.Infrastructure;
@@ -23,7 +24,8 @@ internal sealed class ClosedByDefault : IAuthorizationMiddlewareResultHandler
         if (authorizeResult.Succeeded)
         {
             // LimitedTokens has failed such a policy already, unless the service has told the framework to pass it the endpoint alone.
-            return IsOfMesh(policy) && VerifiedToken.Of(context) is { IsLimited: true } && !ScopeDemand.IsNamedBy(policy.Requirements)
+            return VerifiedToken.Of(context) is { IsLimited: true } && OthersSchemes.IncludeMesh(context, policy)
+                && !ScopeDemand.IsNamedBy(policy.Requirements)
                 ? CommonFailures.MissingScope(scope: null).ExecuteAsync(context)
                 : next(context);
         }
@@ -67,14 +69,30 @@ internal sealed class ClosedByDefault : IAuthorizationMiddlewareResultHandler
             return refusal.ExecuteAsync(context);
         }
 
-        return defaultHandler.HandleAsync(next, context, policy, authorizeResult);
+        return policy.AuthenticationSchemes is { Count: > 1 } schemes && schemes.Contains(JwtBearerDefaults.AuthenticationScheme)
+            ? ChallengeMeshLastAsync(context, schemes)
+            : defaultHandler.HandleAsync(next, context, policy, authorizeResult);
+    }
+
+    // The mesh's challenge writes the answer, and other schemes could then set neither status nor header.
+    private static async Task ChallengeMeshLastAsync(HttpContext context, IEnumerable<string> schemes)
+    {
+        foreach (var other in schemes.Where(scheme => scheme != JwtBearerDefaults.AuthenticationScheme))
+        {
+            await context.ChallengeAsync(other);
+        }
+
+        if (!context.Response.HasStarted)
+        {
+            await context.ChallengeAsync(JwtBearerDefaults.AuthenticationScheme);
+        }
     }
 
     /// <returns>The answer to a key whose scopes are the cause, or null.</returns>
     private static Failure? FindScopeRefusal(
         HttpContext context, AuthorizationPolicy policy, IEnumerable<IAuthorizationRequirement> failed)
     {
-        if (VerifiedToken.Of(context) is not { } key || !IsOfMesh(policy))
+        if (VerifiedToken.Of(context) is not { } key || !OthersSchemes.IncludeMesh(context, policy))
         {
             return null;
         }
@@ -97,11 +115,6 @@ internal sealed class ClosedByDefault : IAuthorizationMiddlewareResultHandler
             or ScopeDemand { IsForAdmins: false } or ScopeDemand { IsMeshEnough: false });
         return isCause ? CommonFailures.MissingScope(ScopeDemand.FindMissing(policy, failed, scopes)) : null;
     }
-
-    // The request may have a token of the mesh and be judged by another scheme of the service. The identities of the caller do not tell:
-    // a service may transform them.
-    private static bool IsOfMesh(AuthorizationPolicy policy) =>
-        policy.AuthenticationSchemes.Count == 0 || policy.AuthenticationSchemes.Contains(JwtBearerDefaults.AuthenticationScheme);
 }
 
 internal static class ClosedByDefaultServices

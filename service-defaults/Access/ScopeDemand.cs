@@ -194,5 +194,6 @@ internal sealed class LimitedTokens : IAuthorizationHandler
     private static bool IsLimited(HttpContext context) =>
         VerifiedToken.Of(context) is { IsLimited: true }
         && context.Features.Get<IAuthenticateResultFeature>()?.AuthenticateResult?.Ticket?.AuthenticationScheme is var schemes
-        && (schemes is null || schemes.Split(';').Contains(JwtBearerDefaults.AuthenticationScheme)); // the framework joins them so
+        && (schemes is null || schemes.Split(';').Contains(JwtBearerDefaults.AuthenticationScheme) // the framework joins them so
+            || OthersSchemes.HaveAskedMesh(context));
 }

@@ -1,4 +1,5 @@
 using System.Security.Claims;
+using AuthMesh.Access;
 using AuthMesh.Tokens;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.JwtBearer;
@@ -26,6 +27,8 @@ internal sealed class BearerAuthentication(
         {
             return Framework(context).AuthenticateAsync(context, scheme);
         }
+
+        OthersSchemes.TellThatMeshIsAsked(context);
 
         // Authorization asks again. The first verdict counts for the whole request, whichever way it came about: code between the two may
         // have changed the caller's claims. A token that the framework has just validated is in the cache, and would get a new caller.

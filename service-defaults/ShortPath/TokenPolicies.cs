@@ -23,7 +23,7 @@ internal sealed class TokenPolicies(StepUpJudge stepUp, FrameworkParts framework
         context.Features.Get<BearerAuthentication.Verdict>() is { Caller: { } caller, Result: { } result }
         && ReferenceEquals(context.User, caller) && Find(policy) is not null
             ? result
-            : Framework(context).AuthenticateAsync(policy, context);
+            : OthersSchemes.Follow(policy, context, Framework(context));
 
     public Task<PolicyAuthorizationResult> AuthorizeAsync(
         AuthorizationPolicy policy, AuthenticateResult authenticationResult, HttpContext context, object? resource) =>

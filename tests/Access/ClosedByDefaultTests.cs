@@ -145,7 +145,8 @@ public sealed class ClosedByDefaultTests(ProductionMesh mesh) : IAsyncLifetime
         builder.Configuration["Authentication:Schemes:Bearer:ValidateAudience"] = "false";
         builder.Configuration["Authentication:Schemes:Bearer:ValidIssuer"] = "https://elsewhere.example";
         builder.AddAuthMesh();
-        builder.Services.AddAuthentication("Anybody").AddScheme<AuthenticationSchemeOptions, Anybody>("Anybody", null);
+        builder.Services.AddAuthentication("Anybody").AddScheme<AuthenticationSchemeOptions, Anybody>("Anybody", null)
+            .AddScheme<AuthenticationSchemeOptions, Nobody>("Nobody", null);
         app = builder.Build();
         app.Urls.Add(Loopback.Origin(0));
         app.Use(
@@ -161,10 +162,19 @@ public sealed class ClosedByDefaultTests(ProductionMesh mesh) : IAsyncLifetime
         app.MapPost("/numbers", (int[] numbers) => numbers.Length).AllowAnonymous();
         app.MapGet("/other", () => "by the other scheme")
             .RequireAuthorization(policy => policy.AddAuthenticationSchemes("Anybody").RequireAuthenticatedUser());
+        app.MapGet("/both", () => "by both")
+            .RequireAuthorization(policy => policy.AddAuthenticationSchemes("Bearer", "Nobody").RequireAuthenticatedUser());
         app.MapGet("/broken", string () => throw new InvalidOperationException("on purpose"));
         await app.StartAsync();
         caller = new Caller(new Uri(app.Urls.First()));
         await Patience.UntilAsync(async () => (await caller.GetAsync("/health/ready")).Status == 200);
+    }
+
+    [Fact]
+    public async Task A_policy_of_two_schemes_gives_the_meshs_refusal()
+    {
+        (await caller.GetAsync("/both")).AssertError(401, "missing_token");
+        Assert.Equal(200, (await caller.GetAsync("/both", (await mesh.SignUpAsync()).Token)).Status);
     }
 
     public async ValueTask DisposeAsync()
@@ -172,6 +182,20 @@ public sealed class ClosedByDefaultTests(ProductionMesh mesh) : IAsyncLifetime
         caller.Dispose();
         await app.StopAsync();
         await app.DisposeAsync();
+    }
+
+    /// <summary>Signs nobody in. Its challenge sets the status and a header.</summary>
+    private sealed class Nobody(IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory logger, UrlEncoder encoder)
+        : AuthenticationHandler<AuthenticationSchemeOptions>(options, logger, encoder)
+    {
+        protected override Task<AuthenticateResult> HandleAuthenticateAsync() => Task.FromResult(AuthenticateResult.NoResult());
+
+        protected override Task HandleChallengeAsync(AuthenticationProperties properties)
+        {
+            Response.Headers.Location = "/signin";
+            Response.StatusCode = StatusCodes.Status302Found;
+            return Task.CompletedTask;
+        }
     }
 
     /// <summary>Signs everybody in as an admin.</summary>

@@ -162,6 +162,49 @@ public sealed class ScopeTests(ScopeTests.Services services) : IClassFixture<Sco
         Assert.Equal(200, (await caller.GetAsync("/second", Token(Orders))).Status);
     }
 
+    [Theory]
+    [InlineData("")]
+    [InlineData("a result handler")]
+    public async Task A_scheme_that_forwards_to_the_meshs_opens_nothing_to_a_limited_token(string part)
+    {
+        await using var service = await TestService.StartAsync(
+            after: builder =>
+            {
+                AddPolicies(builder);
+                builder.Services.AddAuthentication()
+                    .AddPolicyScheme("Either", null, either => either.ForwardDefaultSelector = context =>
+                        context.Request.Headers.ContainsKey("X-Other") ? "Other" : "Bearer")
+                    .AddScheme<AuthenticationSchemeOptions, AlwaysSomebody>("Other", null);
+                if (part == "a result handler")
+                {
+                    builder.Services.AddSingleton<IAuthorizationMiddlewareResultHandler, AuthorizationMiddlewareResultHandler>();
+                }
+            },
+            use: app =>
+            {
+                app.MapGet("/either", () => "ok").RequireAuthorization(
+                    new AuthorizationPolicyBuilder("Either").RequireAuthenticatedUser().Build());
+                app.MapGet("/either/orders", () => "ok").RequireAuthorization(
+                    new AuthorizationPolicyBuilder("Either").RequireAuthenticatedUser().Build()).RequireScope("orders.read");
+            });
+        using var caller = new Caller(service.Address);
+
+        foreach (var repeat in (int[])[1, 2]) // the second time, the token is remembered
+        {
+            Assert.True((await caller.GetAsync("/either", Token(Orders))).Status == 403, $"{repeat}");
+            Assert.True((await caller.GetAsync("/either", Token(SignIn))).Status == 200, $"{repeat}");
+            Assert.True((await caller.GetAsync("/either/orders", Token(Orders))).Status == 200, $"{repeat}");
+        }
+
+        Assert.Equal(403, (await caller.GetAsync("/either/orders", Token(Other))).Status);
+        var byOther = await caller.SendAsync(HttpMethod.Get, "/either", change: request =>
+        {
+            request.Headers.Authorization = new("Bearer", Token(Orders));
+            request.Headers.Add("X-Other", "1");
+        });
+        Assert.Equal(200, byOther.Status);
+    }
+
     public static TheoryData<string> OwnParts =>
     [
         "a handler", "a result handler", "another identity", "another identity, a result handler", "the claims without the scope",
