@@ -4,6 +4,7 @@ using AuthMesh.Client.Accounts;
 using AuthMesh.Client.ApiKeys;
 using AuthMesh.Client.Applications;
 using AuthMesh.Client.CommandLine;
+using AuthMesh.Client.Completion;
 using AuthMesh.Client.Guarded;
 using AuthMesh.Client.Passkeys;
 using AuthMesh.Client.SecondFactor;
@@ -33,6 +34,7 @@ var root = new RootCommand("Signs you in to an AuthMesh server and shows what yo
     ListUsers.Define(),
     ListApplications.Define(),
     TakeTour.Define(),
+    PrintCompletion.Define(),
 };
 HelpFooter.AddTo(root);
 

@@ -14,6 +14,8 @@ var data = Described(new Option<string>("--data"), "DIR", "Folder for the databa
 data.DefaultValueFactory = _ => ".authmesh";
 var services = Described(
     new Option<string?>("--services"), "DIR", "Run the services published to DIR/SERVICE instead of this checkout's last build");
+var settingsFile = Described(
+    new Option<string?>("--settings"), "FILE", "JSON with settings for the services, as in their appsettings.json");
 var noDemo = new Option<bool>("--no-demo") { Description = "Create no demo users (alice, bob and admin, with public passwords)" };
 var postgres = new Option<PostgresSource>("--postgres") { Description = "Source of PostgreSQL; default: binaries, else a container" };
 var identityPort = Described(new Option<int>("--identity-port"), "PORT", "Inner port of the identity service; 0 takes a free one");
@@ -27,11 +29,11 @@ var command = new RootCommand("""
     Starts AuthMesh on this machine without containers: PostgreSQL, the identity service, the resource service and the gateway,
     all on loopback. Ctrl-C stops them all.
 
-    The services get settings from the environment, such as Identity__Hashing__WorkFactor=10. If
+    The services get settings from the file, and from the environment, such as Identity__Hashing__WorkFactor=10. If
     Identity__Database__ConnectionString is set, the mesh uses that PostgreSQL and starts none.
     """)
 {
-    port, data, services, noDemo, postgres, identityPort, resourcePort, postgresPort, detach, stop, check,
+    port, data, services, settingsFile, noDemo, postgres, identityPort, resourcePort, postgresPort, detach, stop, check,
 };
 
 command.SetAction(async parsed =>
@@ -43,7 +45,8 @@ command.SetAction(async parsed =>
         if (parsed.GetValue(stop)) return await Background.StopAsync(folder);
         if (parsed.GetValue(detach)) return await Background.StartAsync(folder, args, interruption.Token);
 
-        var settings = SettingsInEnvironment();
+        var settings = parsed.GetValue(settingsFile) is { } file ? SettingsFile.Read(file) : [];
+        foreach (var (key, value) in SettingsInEnvironment()) settings[key] = value;
         var connectionString = settings.GetValueOrDefault("Identity:Database:ConnectionString");
         if (parsed.GetValue(check))
         {

@@ -12,10 +12,17 @@ internal static class ServiceOutput
     private static readonly string Configuration =
         typeof(ServiceOutput).Assembly.GetCustomAttribute<AssemblyConfigurationAttribute>()?.Configuration ?? "Debug";
 
-    /// <summary>The output of the last build, or the program published to the folder AUTHMESH_SERVICES, which test.sh sets.</summary>
+    // Where the package of this program holds those of the services.
+    private static readonly string Packed = Path.Combine(AppContext.BaseDirectory, "services");
+
+    /// <summary>
+    /// The program of the same package, or else the output of the last build. AUTHMESH_SERVICES, which test.sh sets, names a folder of
+    /// published programs instead.
+    /// </summary>
     internal static string Dll(string service)
     {
         if (Environment.GetEnvironmentVariable("AUTHMESH_SERVICES") is { Length: > 0 } published) return Published(published, service);
+        if (Directory.Exists(Packed)) return Published(Packed, service);
 
         var dll = Path.Combine(Root(), service, "bin", Configuration, "net10.0", $"{service}.dll");
         return File.Exists(dll)
