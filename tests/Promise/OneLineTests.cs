@@ -7,47 +7,21 @@ using AuthMesh.Tests.Sessions;
 namespace AuthMesh.Tests.Promise;
 
 /// <summary>
-/// Checks the promise of docs/your-own-service.md: the package, one line, three settings and one route put a team's own service
-/// behind the gateway.
+/// Checks the promise of docs/your-own-service.md: the template makes a service with one line and tests that need no mesh, and three
+/// settings and one route put it behind the gateway.
 /// </summary>
 public sealed class OneLineTests(ProductionMesh mesh) : IDisposable
 {
-    private const string Program = """
-        using System.Security.Claims;
-        using AuthMesh;
-        using AuthMesh.Access;
-        using AuthMesh.Tokens;
+    // What a team adds to the program of the template.
+    private const string More = """
+        app.MapDelete("/notes", () => new About(2)).RequireRecentSignIn(TimeSpan.FromMinutes(10));
+        app.MapDelete("/notes/all", () => new About(3)).RequireRecentSignIn(TimeSpan.FromMinutes(10)).RequireTwoFactors();
 
-        var builder = WebApplication.CreateBuilder(args);
-        builder.AddAuthMesh();
-
-        var app = builder.Build();
-        app.MapGet("/notes", (ClaimsPrincipal user) => new Note("success", $"The notes of {user.Username}"));
-        app.MapGet("/notes/admin", () => new Note("success", "Everybody's notes")).RequireAuthorization(Policies.Admin);
-        app.MapDelete("/notes", () => new Note("success", "Deleted")).RequireRecentSignIn(TimeSpan.FromMinutes(10));
-        app.MapDelete("/notes/all", () => new Note("success", "Deleted")).RequireRecentSignIn(TimeSpan.FromMinutes(10)).RequireTwoFactors();
-        app.Run();
-
-        public sealed record Note(string Status, string Message);
-        """;
-
-    private const string Project = """
-        <Project Sdk="Microsoft.NET.Sdk.Web">
-          <PropertyGroup>
-            <TargetFramework>net10.0</TargetFramework>
-            <Nullable>enable</Nullable>
-            <ImplicitUsings>enable</ImplicitUsings>
-            <TreatWarningsAsErrors>true</TreatWarningsAsErrors>
-          </PropertyGroup>
-          <ItemGroup>
-            <PackageReference Include="AuthMesh.ServiceDefaults" Version="VERSION" />
-          </ItemGroup>
-        </Project>
         """;
 
     // Adds to the package sources that this machine has.
     private const string Sources =
-        """<configuration><packageSources><add key="packages" value="../packages" /></packageSources></configuration>""";
+        """<configuration><packageSources><add key="packages" value="packages" /></packageSources></configuration>""";
 
     // A build server would outlive the build and keep its output open.
     private static readonly string[] WithoutServers = ["-nodeReuse:false", "-p:UseSharedCompilation=false"];
@@ -60,7 +34,7 @@ public sealed class OneLineTests(ProductionMesh mesh) : IDisposable
     public async Task One_line_guards_a_new_service_and_one_route_exposes_it()
     {
         await PackAsync();
-        var dll = await BuildAsync();
+        var dll = await MakeAsync();
         await using var notes = await ServiceProcess.StartAsync(
             "notes",
             new Dictionary<string, string>
@@ -79,7 +53,8 @@ public sealed class OneLineTests(ProductionMesh mesh) : IDisposable
                 ["ReverseProxy:Routes:notes:Match:Path"] = "/notes/{**rest}",
                 ["ReverseProxy:Routes:notes:Match:Methods:0"] = "GET",
                 ["ReverseProxy:Routes:notes:Match:Methods:1"] = "DELETE",
-                ["ReverseProxy:Routes:notes:AuthorizationPolicy"] = "signed-in",
+                ["ReverseProxy:Routes:notes:AuthorizationPolicy"] = "anonymous",
+                ["ReverseProxy:Routes:notes:Metadata:SessionCookie"] = "IfUsable",
                 ["ReverseProxy:Clusters:notes:Destinations:one:Address"] = notes.Address.GetLeftPart(UriPartial.Authority),
             },
             "Production");
@@ -93,14 +68,15 @@ public sealed class OneLineTests(ProductionMesh mesh) : IDisposable
         {
             using var caller = new Caller(address);
             var own = await caller.GetAsync("/notes", token);
-            Assert.Equal((200, $"The notes of {name}"), (own.Status, own.Message));
+            Assert.Equal((200, $"Hello, {name}"), (own.Status, own.Member("text")));
             Assert.Equal(200, (await caller.GetAsync("/notes", admin)).Status);
+            Assert.Equal(200, (await caller.GetAsync("/notes/about")).Status);
             (await caller.GetAsync("/notes")).AssertError(401, "missing_token", "Missing or invalid token");
             (await caller.GetAsync("/notes", token[..^8] + "AAAAAAAA")).AssertError(401, "invalid_token", "Invalid or expired token");
-            (await caller.GetAsync("/notes/admin", token)).AssertError(403, "forbidden", "Admin access required");
-            (await caller.GetAsync("/notes/admin")).AssertError(401, "missing_token");
-            var everybodys = await caller.GetAsync("/notes/admin", admin);
-            Assert.Equal((200, "Everybody's notes"), (everybodys.Status, everybodys.Message));
+            (await caller.GetAsync("/notes/everybody", token)).AssertError(403, "forbidden", "Admin access required");
+            (await caller.GetAsync("/notes/everybody")).AssertError(401, "missing_token");
+            var everybodys = await caller.GetAsync("/notes/everybody", admin);
+            Assert.Equal((200, "Hello, admin"), (everybodys.Status, everybodys.Member("text")));
             (await caller.GetAsync("/notes/nothing", token)).AssertError(404, "not_found");
             await AssertStepUpAsync(caller);
         }
@@ -131,10 +107,13 @@ public sealed class OneLineTests(ProductionMesh mesh) : IDisposable
     {
         foreach (var packages in GlobalPackages())
         {
-            var ours = Path.Combine(packages, "authmesh.servicedefaults", version);
-            if (Directory.Exists(ours))
+            foreach (var package in (string[])["authmesh.servicedefaults", "authmesh.testing"])
             {
-                Directory.Delete(ours, recursive: true);
+                var ours = Path.Combine(packages, package, version);
+                if (Directory.Exists(ours))
+                {
+                    Directory.Delete(ours, recursive: true);
+                }
             }
         }
 
@@ -144,34 +123,47 @@ public sealed class OneLineTests(ProductionMesh mesh) : IDisposable
     private async Task PackAsync()
     {
         // Packs what the build of the tests made. Everything that this writes lies in our folder.
-        var packed = await Finished.RunAsync(
-            [
-                Checkout.DotNet, "pack", Path.Combine(Checkout.Root, "service-defaults"), "--no-build", "--nologo",
-                "--configuration", Checkout.Configuration, "-p:Version=" + version,
-                "-p:NuspecOutputPath=" + Path.Combine(folder, "artifacts"), "--output", Path.Combine(folder, "packages"), WithoutServers[0],
-            ],
-            folder: Checkout.Root, isBuild: true);
-        Assert.True(packed.ExitCode == 0, packed.ToString());
+        foreach (var project in (string[])["service-defaults", "testing", "templates"])
+        {
+            await RunAsync(
+                Checkout.Root, "pack", Path.Combine(Checkout.Root, project), "--no-build", "--nologo", "--configuration",
+                Checkout.Configuration, "-p:Version=" + version, "-p:NuspecOutputPath=" + Path.Combine(folder, "artifacts"),
+                "--output", Path.Combine(folder, "packages"), WithoutServers[0]);
+        }
     }
 
-    private async Task<string> BuildAsync()
+    private async Task<string> MakeAsync()
     {
-        var project = Directory.CreateDirectory(Path.Combine(folder, "notes")).FullName;
-        await File.WriteAllTextAsync(Path.Combine(project, "Program.cs"), Program, TestContext.Current.CancellationToken);
-        await File.WriteAllTextAsync(Path.Combine(project, "nuget.config"), Sources, TestContext.Current.CancellationToken);
+        var hive = Path.Combine(folder, "hive"); // not that of this user
+        await File.WriteAllTextAsync(Path.Combine(folder, "nuget.config"), Sources, TestContext.Current.CancellationToken);
+        await RunAsync(
+            folder, "new", "install", Path.Combine(folder, "packages", $"AuthMesh.Templates.{version}.nupkg"), "--debug:custom-hive", hive);
+        await RunAsync(
+            folder, "new", "authmesh-service", "--name", "Notes", "--output", Path.Combine(folder, "Notes"), "--debug:custom-hive", hive);
+        var program = Path.Combine(folder, "Notes", "Notes", "Program.cs");
+        var text = await File.ReadAllTextAsync(program, TestContext.Current.CancellationToken);
+        Assert.Contains("return await app.RunOrRefuseAsync()", text, StringComparison.Ordinal);
         await File.WriteAllTextAsync(
-            Path.Combine(project, "notes.csproj"), Project.Replace("VERSION", version, StringComparison.Ordinal),
+            program, text.Replace("return await app", More + "return await app", StringComparison.Ordinal),
             TestContext.Current.CancellationToken);
-        var built = await Finished.RunAsync(
-            [Checkout.DotNet, "build", project, "--nologo", "--output", Path.Combine(folder, "output"), .. WithoutServers], folder: project,
-            isBuild: true);
-        Assert.True(built.ExitCode == 0, built.ToString());
-        return Path.Combine(folder, "output", "notes.dll");
+
+        await RunAsync(Path.Combine(folder, "Notes"), ["build", "--nologo", "-p:TreatWarningsAsErrors=true", .. WithoutServers]);
+        var output = Path.Combine(folder, "Notes", "Notes.Tests", "bin", "Debug", "net10.0");
+        var tested = await RunAsync(folder, Path.Combine(output, "Notes.Tests.dll"));
+        Assert.Matches(@"succeeded: 3\b", tested.Output);
+        return Path.Combine(folder, "Notes", "Notes", "bin", "Debug", "net10.0", "Notes.dll");
+    }
+
+    private static async Task<Finished> RunAsync(string from, params string[] arguments)
+    {
+        var finished = await Finished.RunAsync([Checkout.DotNet, .. arguments], folder: from, isBuild: true);
+        Assert.True(finished.ExitCode == 0, finished.ToString());
+        return finished;
     }
 
     private List<string> GlobalPackages()
     {
-        var assets = Path.Combine(folder, "notes", "obj", "project.assets.json");
+        var assets = Path.Combine(folder, "Notes", "Notes", "obj", "project.assets.json");
         return File.Exists(assets)
             ? JsonElement.Parse(File.ReadAllText(assets)).GetProperty("packageFolders").EnumerateObject()
             .Select(packages => packages.Name).ToList()
