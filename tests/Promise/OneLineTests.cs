@@ -148,8 +148,7 @@ public sealed class OneLineTests(ProductionMesh mesh) : IDisposable
             TestContext.Current.CancellationToken);
 
         await RunAsync(Path.Combine(folder, "Notes"), ["build", "--nologo", "-p:TreatWarningsAsErrors=true", .. WithoutServers]);
-        var output = Path.Combine(folder, "Notes", "Notes.Tests", "bin", "Debug", "net10.0");
-        var tested = await RunAsync(folder, Path.Combine(output, "Notes.Tests.dll"));
+        var tested = await RunAsync(Path.Combine(folder, "Notes"), "test", "--no-build");
         Assert.Matches(@"succeeded: 3\b", tested.Output);
         return Path.Combine(folder, "Notes", "Notes", "bin", "Debug", "net10.0", "Notes.dll");
     }
