@@ -7,7 +7,7 @@ namespace AuthMesh.Tests.Pages;
 /// </summary>
 internal static class Screenshots
 {
-    private const int LargestFile = 60_000;
+    private const int LargestFile = 80_000;
 
     private static readonly string? Folder = Environment.GetEnvironmentVariable("AUTHMESH_SCREENSHOTS");
 
