@@ -15,7 +15,7 @@ RUN if [ "$NATIVE" = true ]; then \
 # The files that determine the packages come first, so that a code change does not repeat the restore. The packages themselves are
 # part of this layer; only the downloads are in a cache mount, which may be empty.
 COPY global.json Directory.Build.props Directory.Packages.props ./
-COPY packaging/package.props packaging/
+COPY packaging/*.props packaging/
 COPY service-defaults/service-defaults.csproj service-defaults/service.props service-defaults/packages.lock.json service-defaults/
 COPY identity-service/identity-service.csproj identity-service/packages.lock.json identity-service/
 COPY resource-service/resource-service.csproj resource-service/packages.lock.json resource-service/
