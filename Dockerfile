@@ -1,12 +1,11 @@
 # All images of the mesh: docker build --target identity-service|resource-service|gateway|client .
 # The target mail is the quick start's mail catcher, which is not part of the mesh.
-# One stage builds everything once. The final images contain no shell, no package manager and no SDK.
+# The stage build builds everything once. The final images contain no shell, no package manager and no SDK.
 # --build-arg NATIVE=true builds the gateway and the resource service as native programs. See docs/decisions/0023-ahead-of-time.md.
 
 # Runs on the builder's own architecture for any target, so the compiler needs no emulation.
-FROM --platform=$BUILDPLATFORM mcr.microsoft.com/dotnet/sdk:10.0 AS build
+FROM --platform=$BUILDPLATFORM mcr.microsoft.com/dotnet/sdk:10.0 AS restore
 WORKDIR /source
-ARG TARGETARCH
 ARG NATIVE=false
 RUN if [ "$NATIVE" = true ]; then \
       apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev zlib1g-dev; \
@@ -27,6 +26,10 @@ RUN --mount=type=cache,target=/root/.local/share/NuGet \
       dotnet restore $project -p:AheadOfTime=true -p:Native=$NATIVE $([ "$NATIVE" = true ] || echo --locked-mode) || exit; \
     done
 
+
+FROM restore AS build
+ARG TARGETARCH
+ARG NATIVE=false
 COPY . .
 # Analyzers run in every other build and would take half of this one. The compilation ahead of time uses one processor for each program.
 RUN options="--no-restore --configuration Release --arch $TARGETARCH -p:AheadOfTime=true -p:Native=$NATIVE -p:RunAnalyzers=false"; \
