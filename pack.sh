@@ -54,7 +54,7 @@ if command -v gcc >/dev/null || command -v clang >/dev/null; then
   compiler=$(command -v clang >/dev/null && echo clang || echo gcc)
   # Its compiler is a package of the SDK's own version, which the lock file does not list.
   dotnet publish client "${options[@]}" --runtime "linux-$architecture" -p:PublishAot=true -p:CppCompilerAndLinker="$compiler" \
-    -p:RestoreLockedMode=false -p:RestorePackagesWithLockFile=false --output artifacts/programs/client
+    -p:RestoreLockedMode=false -p:NuGetLockFilePath=obj/native.lock.json --output artifacts/programs/client
   tar --create --gzip --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner --directory=artifacts/programs/client \
     --file="artifacts/programs/authmesh-$version-linux-$architecture.tar.gz" authmesh
   rm -rf artifacts/programs/client
