@@ -19,6 +19,7 @@ public sealed class Race
         var start = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var (one, other) = (AfterAsync(start.Task, headStart, first), AfterAsync(start.Task, -headStart, second));
         start.SetResult();
+        await Task.WhenAll(one, other);
         var (answer, answerToSecond) = (await one, await other);
         headStart = Math.Clamp(
             headStart + (hasWon(answerToSecond) ? -StepInMilliseconds : StepInMilliseconds), -LongestInMilliseconds, LongestInMilliseconds);

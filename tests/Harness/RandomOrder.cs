@@ -72,7 +72,9 @@ public sealed class RandomOrder : XunitTestFramework, ITestCollectionOrderer, IT
         }
     }
 
-    /// <summary>Starts what it gets at once, up to its first wait. What follows goes to the thread pool, as without a context.</summary>
+    /// <summary>
+    /// Runs each callback at once, on the thread that posts it, until its first await. The rest of the callback runs on the thread pool.
+    /// </summary>
     private sealed class InOrder : SynchronizationContext
     {
         public override void Post(SendOrPostCallback d, object? state)
