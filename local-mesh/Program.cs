@@ -45,7 +45,7 @@ command.SetAction(async parsed =>
         if (parsed.GetValue(stop)) return await Background.StopAsync(folder);
         if (parsed.GetValue(detach)) return await Background.StartAsync(folder, args, interruption.Token);
 
-        var settings = parsed.GetValue(settingsFile) is { } file ? SettingsFile.Read(file) : [];
+        var settings = parsed.GetValue(settingsFile) is { } file ? SettingsFile.Read(file) : new(StringComparer.OrdinalIgnoreCase);
         foreach (var (key, value) in SettingsInEnvironment()) settings[key] = value;
         var connectionString = settings.GetValueOrDefault("Identity:Database:ConnectionString");
         if (parsed.GetValue(check))

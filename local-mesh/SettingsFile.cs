@@ -1,49 +1,24 @@
 using System.Text.Json;
+using Microsoft.Extensions.Configuration;
 
 namespace AuthMesh.LocalMesh;
 
-/// <summary>Settings for the services in JSON, as in appsettings.json, with comments and trailing commas.</summary>
+/// <summary>Settings for the services in JSON, read as the services read their appsettings.json.</summary>
 internal static class SettingsFile
 {
-    private static readonly JsonDocumentOptions AsInSettings = new()
-    {
-        CommentHandling = JsonCommentHandling.Skip,
-        AllowTrailingCommas = true,
-    };
-
     /// <exception cref="MeshException">The file cannot be read, or is not a JSON object.</exception>
     internal static Dictionary<string, string> Read(string file)
     {
         try
         {
-            using var document = JsonDocument.Parse(File.ReadAllBytes(file), AsInSettings);
-            if (document.RootElement.ValueKind != JsonValueKind.Object) throw new MeshException($"{file} is not a JSON object");
-
-            var settings = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
-            Add(settings, "", document.RootElement);
-            return settings;
+            using var text = File.OpenRead(file);
+            return new ConfigurationBuilder().AddJsonStream(text).Build().AsEnumerable()
+                .Where(setting => setting.Value is not null) // an object or an array has none of its own
+                .ToDictionary(setting => setting.Key, setting => setting.Value!, StringComparer.OrdinalIgnoreCase);
         }
-        catch (Exception problem) when (problem is IOException or UnauthorizedAccessException or JsonException)
+        catch (Exception problem) when (problem is IOException or UnauthorizedAccessException or FormatException or JsonException)
         {
             throw new MeshException($"{file} cannot be read: {problem.Message}");
         }
     }
-
-    private static void Add(Dictionary<string, string> settings, string key, JsonElement value)
-    {
-        switch (value.ValueKind)
-        {
-            case JsonValueKind.Object:
-                foreach (var member in value.EnumerateObject()) Add(settings, Below(key, member.Name), member.Value);
-                break;
-            case JsonValueKind.Array:
-                foreach (var (place, item) in value.EnumerateArray().Index()) Add(settings, Below(key, $"{place}"), item);
-                break;
-            default:
-                settings[key] = value.ToString();
-                break;
-        }
-    }
-
-    private static string Below(string key, string name) => key.Length == 0 ? name : $"{key}:{name}";
 }

@@ -47,15 +47,16 @@ public sealed class OneLineTests(ProductionMesh mesh) : IDisposable
             "Production", program: dll);
         await using var gateway = await ServiceProcess.StartAsync(
             "gateway",
-            new Dictionary<string, string>(mesh.Mesh.Gateway.Settings)
+            new Dictionary<string, string>(
+                [.. mesh.Mesh.Gateway.Settings, .. SettingsFile.Read(Path.Combine(folder, "Notes", "gateway-route.json"))])
             {
-                ["ReverseProxy:Routes:notes:ClusterId"] = "notes",
-                ["ReverseProxy:Routes:notes:Match:Path"] = "/notes/{**rest}",
-                ["ReverseProxy:Routes:notes:Match:Methods:0"] = "GET",
                 ["ReverseProxy:Routes:notes:Match:Methods:1"] = "DELETE",
-                ["ReverseProxy:Routes:notes:AuthorizationPolicy"] = "anonymous",
-                ["ReverseProxy:Routes:notes:Metadata:SessionCookie"] = "IfUsable",
                 ["ReverseProxy:Clusters:notes:Destinations:one:Address"] = notes.Address.GetLeftPart(UriPartial.Authority),
+                // And a route at which the gateway refuses by itself.
+                ["ReverseProxy:Routes:everybody:ClusterId"] = "notes",
+                ["ReverseProxy:Routes:everybody:Match:Path"] = "/notes/everybody",
+                ["ReverseProxy:Routes:everybody:Match:Methods:0"] = "GET",
+                ["ReverseProxy:Routes:everybody:AuthorizationPolicy"] = "signed-in",
             },
             "Production");
         await notes.WaitUntilReadyAsync(cancellation: TestContext.Current.CancellationToken);
