@@ -141,15 +141,18 @@ public sealed class ServiceProcess : IAsyncDisposable
 
     private static async Task<IRunningProgram> StartChildAsync(ServiceStart start)
     {
-        string[] command =
+        string[] program =
             start.Program.EndsWith(".dll", StringComparison.Ordinal) ? [ServiceOutput.DotNet, start.Program] : [start.Program];
+        // Shells drop variables such as ReverseProxy__Routes__my-notes__ClusterId, and a shell starts the process.
+        var isForEnvironment = start.Settings.ToLookup(setting => setting.Key.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or ':'));
+        string[] command = [.. program, .. isForEnvironment[false].Select(setting => $"--{setting.Key}={setting.Value}")];
         return await ChildProcess.StartAsync(new ChildCommand(start.Name, command, Path.GetDirectoryName(start.Program)!, start.LogFile)
         {
-            Environment = EnvironmentVariables(start.Settings),
+            Environment = EnvironmentVariables(isForEnvironment[true]),
         });
     }
 
-    private static Dictionary<string, string> EnvironmentVariables(IReadOnlyDictionary<string, string> settings)
+    private static Dictionary<string, string> EnvironmentVariables(IEnumerable<KeyValuePair<string, string>> settings)
     {
         // A double underscore separates configuration keys. Such variables of the current shell must not influence a service.
         var variables = System.Environment.GetEnvironmentVariables().Cast<DictionaryEntry>()
