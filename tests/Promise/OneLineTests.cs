@@ -12,10 +12,13 @@ namespace AuthMesh.Tests.Promise;
 /// </summary>
 public sealed class OneLineTests(ProductionMesh mesh) : IDisposable
 {
+    // Neither a namespace nor a path may have a space.
+    private const string Name = "Our Notes";
+
     // What a team adds to the program of the template.
     private const string More = """
-        app.MapDelete("/notes", () => new About(2)).RequireRecentSignIn(TimeSpan.FromMinutes(10));
-        app.MapDelete("/notes/all", () => new About(3)).RequireRecentSignIn(TimeSpan.FromMinutes(10)).RequireTwoFactors();
+        app.MapDelete("/our-notes", () => new About(2)).RequireRecentSignIn(TimeSpan.FromMinutes(10));
+        app.MapDelete("/our-notes/all", () => new About(3)).RequireRecentSignIn(TimeSpan.FromMinutes(10)).RequireTwoFactors();
 
         """;
 
@@ -50,11 +53,11 @@ public sealed class OneLineTests(ProductionMesh mesh) : IDisposable
             new Dictionary<string, string>(
                 [.. mesh.Mesh.Gateway.Settings, .. SettingsFile.Read(Path.Combine(folder, "Notes", "gateway-route.json"))])
             {
-                ["ReverseProxy:Routes:notes:Match:Methods:1"] = "DELETE",
-                ["ReverseProxy:Clusters:notes:Destinations:one:Address"] = notes.Address.GetLeftPart(UriPartial.Authority),
+                ["ReverseProxy:Routes:our-notes-service:Match:Methods:1"] = "DELETE",
+                ["ReverseProxy:Clusters:our-notes-service:Destinations:one:Address"] = notes.Address.GetLeftPart(UriPartial.Authority),
                 // And a route at which the gateway refuses by itself.
-                ["ReverseProxy:Routes:everybody:ClusterId"] = "notes",
-                ["ReverseProxy:Routes:everybody:Match:Path"] = "/notes/everybody",
+                ["ReverseProxy:Routes:everybody:ClusterId"] = "our-notes-service",
+                ["ReverseProxy:Routes:everybody:Match:Path"] = "/our-notes/everybody",
                 ["ReverseProxy:Routes:everybody:Match:Methods:0"] = "GET",
                 ["ReverseProxy:Routes:everybody:AuthorizationPolicy"] = "signed-in",
             },
@@ -68,17 +71,17 @@ public sealed class OneLineTests(ProductionMesh mesh) : IDisposable
         foreach (var address in new[] { gateway.Address, notes.Address })
         {
             using var caller = new Caller(address);
-            var own = await caller.GetAsync("/notes", token);
+            var own = await caller.GetAsync("/our-notes", token);
             Assert.Equal((200, $"Hello, {name}"), (own.Status, own.Member("text")));
-            Assert.Equal(200, (await caller.GetAsync("/notes", admin)).Status);
-            Assert.Equal(200, (await caller.GetAsync("/notes/about")).Status);
-            (await caller.GetAsync("/notes")).AssertError(401, "missing_token", "Missing or invalid token");
-            (await caller.GetAsync("/notes", token[..^8] + "AAAAAAAA")).AssertError(401, "invalid_token", "Invalid or expired token");
-            (await caller.GetAsync("/notes/everybody", token)).AssertError(403, "forbidden", "Admin access required");
-            (await caller.GetAsync("/notes/everybody")).AssertError(401, "missing_token");
-            var everybodys = await caller.GetAsync("/notes/everybody", admin);
+            Assert.Equal(200, (await caller.GetAsync("/our-notes", admin)).Status);
+            Assert.Equal(200, (await caller.GetAsync("/our-notes/about")).Status);
+            (await caller.GetAsync("/our-notes")).AssertError(401, "missing_token", "Missing or invalid token");
+            (await caller.GetAsync("/our-notes", token[..^8] + "AAAAAAAA")).AssertError(401, "invalid_token", "Invalid or expired token");
+            (await caller.GetAsync("/our-notes/everybody", token)).AssertError(403, "forbidden", "Admin access required");
+            (await caller.GetAsync("/our-notes/everybody")).AssertError(401, "missing_token");
+            var everybodys = await caller.GetAsync("/our-notes/everybody", admin);
             Assert.Equal((200, "Hello, admin"), (everybodys.Status, everybodys.Member("text")));
-            (await caller.GetAsync("/notes/nothing", token)).AssertError(404, "not_found");
+            (await caller.GetAsync("/our-notes/nothing", token)).AssertError(404, "not_found");
             await AssertStepUpAsync(caller);
         }
     }
@@ -86,22 +89,22 @@ public sealed class OneLineTests(ProductionMesh mesh) : IDisposable
     private async Task AssertStepUpAsync(Caller caller)
     {
         var user = await mesh.Gateway.SignUpAsync();
-        Assert.Equal(200, (await caller.CallAsync(HttpMethod.Delete, "/notes", user.Token)).Status);
+        Assert.Equal(200, (await caller.CallAsync(HttpMethod.Delete, "/our-notes", user.Token)).Status);
 
         await mesh.Database.AgeProofAsync(user.SessionId, TimeSpan.FromMinutes(11));
         var refreshed = await mesh.Gateway.RefreshAsync(user.RefreshToken);
-        (await caller.CallAsync(HttpMethod.Delete, "/notes", refreshed.Token))
+        (await caller.CallAsync(HttpMethod.Delete, "/our-notes", refreshed.Token))
             .AssertError(401, "insufficient_user_authentication", "Confirm again that it is you");
         var proved = (await mesh.Gateway.ReauthenticateAsync(refreshed.Token, user.Password)).Token;
-        Assert.Equal(200, (await caller.CallAsync(HttpMethod.Delete, "/notes", proved)).Status);
+        Assert.Equal(200, (await caller.CallAsync(HttpMethod.Delete, "/our-notes", proved)).Status);
 
-        (await caller.CallAsync(HttpMethod.Delete, "/notes/all", proved))
+        (await caller.CallAsync(HttpMethod.Delete, "/our-notes/all", proved))
             .AssertError(401, "insufficient_user_authentication", "Confirm that it is you with a second factor");
         await mesh.Database.ExecuteAsync(
             "UPDATE sessions SET methods = methods || jsonb_build_object('otp', methods -> 'pwd') WHERE id = $1", user.SessionId);
         var two = (await mesh.Gateway.RefreshAsync(refreshed.RefreshToken())).Token;
-        Assert.Equal(200, (await caller.CallAsync(HttpMethod.Delete, "/notes/all", two)).Status);
-        (await caller.CallAsync(HttpMethod.Delete, "/notes/all", token: null)).AssertError(401, "missing_token");
+        Assert.Equal(200, (await caller.CallAsync(HttpMethod.Delete, "/our-notes/all", two)).Status);
+        (await caller.CallAsync(HttpMethod.Delete, "/our-notes/all", token: null)).AssertError(401, "missing_token");
     }
 
     public void Dispose()
@@ -140,8 +143,8 @@ public sealed class OneLineTests(ProductionMesh mesh) : IDisposable
         await RunAsync(
             folder, "new", "install", Path.Combine(folder, "packages", $"AuthMesh.Templates.{version}.nupkg"), "--debug:custom-hive", hive);
         await RunAsync(
-            folder, "new", "authmesh-service", "--name", "Notes", "--output", Path.Combine(folder, "Notes"), "--debug:custom-hive", hive);
-        var program = Path.Combine(folder, "Notes", "Notes", "Program.cs");
+            folder, "new", "authmesh-service", "--name", Name, "--output", Path.Combine(folder, "Notes"), "--debug:custom-hive", hive);
+        var program = Path.Combine(folder, "Notes", Name, "Program.cs");
         var text = await File.ReadAllTextAsync(program, TestContext.Current.CancellationToken);
         Assert.Contains("return await app.RunOrRefuseAsync()", text, StringComparison.Ordinal);
         await File.WriteAllTextAsync(
@@ -151,7 +154,7 @@ public sealed class OneLineTests(ProductionMesh mesh) : IDisposable
         await RunAsync(Path.Combine(folder, "Notes"), ["build", "--nologo", "-p:TreatWarningsAsErrors=true", .. WithoutServers]);
         var tested = await RunAsync(Path.Combine(folder, "Notes"), "test", "--no-build");
         Assert.Matches(@"succeeded: 3\b", tested.Output);
-        return Path.Combine(folder, "Notes", "Notes", "bin", "Debug", "net10.0", "Notes.dll");
+        return Path.Combine(folder, "Notes", Name, "bin", "Debug", "net10.0", $"{Name}.dll");
     }
 
     private static async Task<Finished> RunAsync(string from, params string[] arguments)
@@ -163,7 +166,7 @@ public sealed class OneLineTests(ProductionMesh mesh) : IDisposable
 
     private List<string> GlobalPackages()
     {
-        var assets = Path.Combine(folder, "Notes", "Notes", "obj", "project.assets.json");
+        var assets = Path.Combine(folder, "Notes", Name, "obj", "project.assets.json");
         return File.Exists(assets)
             ? JsonElement.Parse(File.ReadAllText(assets)).GetProperty("packageFolders").EnumerateObject()
             .Select(packages => packages.Name).ToList()

@@ -14,4 +14,4 @@ dotnet authmesh-local --identity-port 8081 --settings gateway-route.json --detac
 export ASPNETCORE_ENVIRONMENT=Development
 export AuthMesh__Issuer=http://localhost:8080 AuthMesh__IdentityUrl=http://localhost:8081
 export AuthMesh__ServiceKeyFile=$PWD/.authmesh/service.key
-exec dotnet run --project Company.Service1 --no-build --no-launch-profile --urls http://localhost:8083
+exec dotnet run --project "Company.Service-1" --no-build --no-launch-profile --urls http://localhost:8083

@@ -3,7 +3,7 @@ using System.Net.Http.Json;
 using AuthMesh.Testing;
 using Microsoft.AspNetCore.Mvc.Testing;
 
-namespace Company.Service1.Tests;
+namespace Company.Service_1.Tests;
 
 public sealed class GreetingTests : IDisposable
 {
