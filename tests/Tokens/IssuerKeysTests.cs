@@ -22,14 +22,18 @@ public sealed class IssuerKeysTests : IAsyncLifetime
         for (var i = 0; i < 300; i++)
         {
             var forged = new Forge("forged-" + i, ECDsa.Create(ECCurve.NamedCurves.nistP256));
-            (await caller.GetAsync("/protected", forged.Sign(forged.Header(), Forge.Claims()))).AssertError(401, "invalid_token");
+            var token = forged.Sign(forged.Header(), Forge.Claims());
+
+            // 503 while the service cannot know whether it lacks a key, as when a beat of the feed is late.
+            var answer = await Patience.UntilAsync(() => caller.GetAsync("/protected", token), seen => seen.Status != 503);
+            answer.AssertError(401, "invalid_token");
             if (i % 10 == 0)
             {
                 Assert.Equal(200, (await caller.GetAsync("/protected", good)).Status);
             }
         }
 
-        Assert.InRange(issuer.TimesAsked - askedBefore, 0, 10);
+        Assert.InRange(issuer.TimesAsked - askedBefore, 0, 30); // one in five seconds, however long this takes
     }
 
     [Fact]
@@ -112,7 +116,7 @@ public sealed class IssuerKeysTests : IAsyncLifetime
             ["AuthMesh:Issuer"] = ProductionMesh.Issuer,
             ["AuthMesh:ServiceKey"] = ProductionMesh.ServiceKey,
             ["AuthMesh:IdentityUrl"] = issuer.Address.ToString(),
-            ["AuthMesh:KeyRefreshInterval"] = "00:00:01",
+            ["AuthMesh:KeyRefreshInterval"] = "01:00:00", // so that only what a test does causes a fetch
         }, start: WithinThisProcess.StartAsync);
         caller = new Caller(resource.Address);
         await UntilAsync(async () => (await caller.GetAsync("/health/live")).Status == 200);
