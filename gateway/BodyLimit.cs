@@ -52,6 +52,11 @@ internal static class BodyLimit
 
     private static async Task RefuseAsync(HttpContext context, IHttpMaxRequestBodySizeFeature size, Stream rest)
     {
+        if (HttpProtocol.IsHttp11(context.Request.Protocol))
+        {
+            context.Response.Headers.Connection = "close"; // a client whose rest is not read to its end must not send another request
+        }
+
         await TooLarge.ExecuteAsync(context);
         await context.Response.CompleteAsync();
         if (context.Request.ContentLength > Drained)

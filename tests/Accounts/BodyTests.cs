@@ -172,6 +172,7 @@ public sealed class BodyTests(ProductionMesh mesh)
                 request => request.Headers.TransferEncodingChunked = isChunked);
 
             answer.AssertError(413, "body_too_large");
+            Assert.Equal("close", answer.Header("Connection"));
         }
     }
 

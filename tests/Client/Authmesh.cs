@@ -51,7 +51,9 @@ internal sealed class Authmesh : IDisposable
             variables[name] = value;
         }
 
-        return new RunningClient(Finished.Start([Checkout.DotNet, Checkout.Dll("client", "authmesh"), .. arguments], variables));
+        // A shell that starts the tests in the background lets them, and what they start, ignore Ctrl-C.
+        string[] command = ["env", "--default-signal=INT", Checkout.DotNet, Checkout.Dll("client", "authmesh"), .. arguments];
+        return new RunningClient(Finished.Start(command, variables));
     }
 
     /// <summary>
