@@ -29,9 +29,9 @@ options=(--configuration Release --nologo --verbosity quiet -p:Version="$version
 
 services=(identity-service resource-service gateway)
 if [ -z "$no_build" ]; then
-  for project in "${services[@]}" testing templates client local-mesh; do dotnet build $project "${options[@]}"; done
+  for project in "${services[@]}" testing hosting templates client local-mesh; do dotnet build $project "${options[@]}"; done
 fi
-for project in service-defaults testing templates; do
+for project in service-defaults testing hosting templates; do
   dotnet pack $project --no-build "${options[@]}" --output artifacts/packages
 done
 for service in "${services[@]}"; do # for every platform: a tool has one package
@@ -77,7 +77,7 @@ fi
 # --- what they contain
 
 dotnet tool install CycloneDX --version 6.3.1 --tool-path artifacts/tools >/dev/null
-for project in service-defaults testing client local-mesh identity-service resource-service gateway; do
+for project in service-defaults testing hosting client local-mesh identity-service resource-service gateway; do
   artifacts/tools/dotnet-CycloneDX $project/$project.csproj --disable-package-restore --exclude-dev --no-serial-number \
     --output-format Json --output artifacts/sbom --filename "$project-$version.cdx.json" --set-version "$version" >/dev/null
 done
