@@ -151,10 +151,30 @@ public sealed class OneLineTests(ProductionMesh mesh) : IDisposable
             program, text.Replace("return await app", More + "return await app", StringComparison.Ordinal),
             TestContext.Current.CancellationToken);
 
+        await AssertSolutionAsync(hive);
+
         await RunAsync(Path.Combine(folder, "Notes"), ["build", "--nologo", "-p:TreatWarningsAsErrors=true", .. WithoutServers]);
         var tested = await RunAsync(Path.Combine(folder, "Notes"), "test", "--no-build");
         Assert.Matches(@"succeeded: 3\b", tested.Output);
         return Path.Combine(folder, "Notes", Name, "bin", "Debug", "net10.0", $"{Name}.dll");
+    }
+
+    // The template "authmesh" has the same service. Its containers need an engine, so here it is only made.
+    private async Task AssertSolutionAsync(string hive)
+    {
+        var made = Path.Combine(folder, "Solution");
+        await RunAsync(folder, "new", "authmesh", "--name", Name, "--aspire", "--output", made, "--debug:custom-hive", hive);
+
+        var compose = await File.ReadAllTextAsync(Path.Combine(made, "docker-compose.yml"), TestContext.Current.CancellationToken);
+        Assert.Contains("ReverseProxy__Routes__our-notes-service__Match__Path: /our-notes/{**rest}\n", compose, StringComparison.Ordinal);
+        Assert.Contains($"image: authmesh/gateway:{version}\n", compose, StringComparison.Ordinal);
+        Assert.Equal(
+            await File.ReadAllTextAsync(Path.Combine(folder, "Notes", Name, $"{Name}.csproj"), TestContext.Current.CancellationToken),
+            await File.ReadAllTextAsync(Path.Combine(made, Name, $"{Name}.csproj"), TestContext.Current.CancellationToken));
+        var solution = await File.ReadAllTextAsync(Path.Combine(made, $"{Name}.slnx"), TestContext.Current.CancellationToken);
+        Assert.Contains($"{Name}.AppHost.csproj", solution, StringComparison.Ordinal);
+        var host = await File.ReadAllTextAsync(Path.Combine(made, $"{Name}.AppHost", "Program.cs"), TestContext.Current.CancellationToken);
+        Assert.Contains("AddProject<Projects.Our_Notes>", host, StringComparison.Ordinal);
     }
 
     private static async Task<Finished> RunAsync(string from, params string[] arguments)
