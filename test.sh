@@ -31,7 +31,7 @@ export RunAnalyzers=${RunAnalyzers:-false}
 quietly=(--nologo --verbosity quiet --consoleLoggerParameters:ErrorsOnly -p:UseSharedCompilation=true)
 if [ -z "$no_build" ]; then
   dotnet build AuthMesh.sln --configuration Release "${quietly[@]}" -p:AheadOfTime=true
-  dotnet msbuild test-mesh/publish.targets -maxCpuCount "${quietly[@]}"
+  dotnet msbuild packaging/programs.targets -maxCpuCount "${quietly[@]}"
   export AUTHMESH_SERVICES=$PWD/test-mesh/bin/published
 fi
 
