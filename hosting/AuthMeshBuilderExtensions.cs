@@ -10,6 +10,9 @@ public static class AuthMeshBuilderExtensions
     private const string Endpoint = "http", Ready = "/health/ready";
     private const int PortWithin = 8080;
 
+    // The image of the gateway has routes to the sample service of the quick start, which is not part of this mesh.
+    private static readonly string[] SampleRoutes = ["protected", "admin", "stock", "events", "live"];
+
     private static readonly string Version = typeof(AuthMeshBuilderExtensions).Assembly
         .GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion.Split('+')[0];
 
@@ -18,14 +21,14 @@ public static class AuthMeshBuilderExtensions
     /// </summary>
     /// <remarks>
     /// While you develop, the mesh runs in the environment Development at <c>http://localhost:PORT</c>. Its two secrets are generated
-    /// once and kept in the user secrets of the AppHost; without user secrets, each start has new ones and needs an empty database. A
-    /// published application runs in Production. It asks for the parameters <c>NAME-issuer</c>, <c>NAME-service-key</c> and
-    /// <c>NAME-master-key</c>.
+    /// once and kept in the user secrets of the AppHost; without user secrets, each start has new ones and needs an empty database. The
+    /// images are not pulled. A published application runs in Production. It asks for the parameters <c>NAME-issuer</c>,
+    /// <c>NAME-service-key</c> and <c>NAME-master-key</c>.
     /// </remarks>
     /// <param name="builder">The application.</param>
     /// <param name="name">The name of the mesh.</param>
     /// <param name="database">Its database in PostgreSQL 15 or newer.</param>
-    /// <param name="port">The port of the origin on this machine.</param>
+    /// <param name="port">The port of the origin on this machine, while you develop.</param>
     public static IResourceBuilder<AuthMeshResource> AddAuthMesh(
         this IDistributedApplicationBuilder builder, [ResourceName] string name,
         IResourceBuilder<IResourceWithConnectionString> database, int port = 8080)
@@ -33,8 +36,8 @@ public static class AuthMeshBuilderExtensions
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(database);
         var isPublished = builder.ExecutionContext.IsPublishMode;
-        var serviceKey = Secret(builder, $"{name}-service-key", new GenerateParameterDefault { MinLength = 43, Special = false });
-        var masterKey = Secret(builder, $"{name}-master-key", new MasterKeyDefault());
+        var serviceKey = Secret(builder, name, "service-key", new GenerateParameterDefault { MinLength = 43, Special = false });
+        var masterKey = Secret(builder, name, "master-key", new MasterKeyDefault());
         var issuer = isPublished
             ? ReferenceExpression.Create($"{builder.AddParameter($"{name}-issuer")}")
             : ReferenceExpression.Create($"http://localhost:{port.ToString()}");
@@ -49,16 +52,25 @@ public static class AuthMeshBuilderExtensions
 
         var gateway = builder.AddResource(new AuthMeshResource(name, identity.Resource, serviceKey.Resource, issuer))
             .WithImage("authmesh/gateway", Version)
-            .WithHttpEndpoint(port: port, targetPort: PortWithin, name: Endpoint)
+            .WithHttpEndpoint(port: isPublished ? null : port, targetPort: PortWithin, name: Endpoint)
             .WithExternalHttpEndpoints()
             .WithHttpHealthCheck(Ready, endpointName: Endpoint)
             .WithEnvironment("ReverseProxy__Clusters__identity__Destinations__one__Address", identity.GetEndpoint(Endpoint))
-            // The sample service of the quick start, which is not part of this mesh.
             .WithEnvironment("ReverseProxy__Clusters__resource__HealthCheck__Active__Enabled", "false")
             .WaitFor(identity);
+        foreach (var route in SampleRoutes)
+        {
+            gateway.WithEnvironment($"ReverseProxy__Routes__{route}__Match__Path", $"/authmesh-sample/{route}");
+        }
 
         Join(identity, gateway.Resource);
         Join(gateway, gateway.Resource);
+        if (!isPublished)
+        {
+            // Nobody has published them yet, so whatever a registry has under these names is not ours.
+            identity.WithImagePullPolicy(ImagePullPolicy.Never);
+            gateway.WithImagePullPolicy(ImagePullPolicy.Never);
+        }
 
         return gateway;
     }
@@ -76,7 +88,7 @@ public static class AuthMeshBuilderExtensions
             : mesh.WithIdentity(identity => identity.WithEnvironment("Identity__DemoUsers", "true"));
     }
 
-    /// <summary>Changes the identity service, as for its mail server: its settings are in docs/settings.md.</summary>
+    /// <summary>Configures the identity service: docs/settings.md lists its settings.</summary>
     /// <param name="mesh">The mesh.</param>
     /// <param name="change">The change.</param>
     public static IResourceBuilder<AuthMeshResource> WithIdentity(
@@ -90,7 +102,7 @@ public static class AuthMeshBuilderExtensions
 
     /// <summary>
     /// Puts a service behind the mesh. The service gets the settings that <c>AddAuthMesh</c> of AuthMesh.ServiceDefaults needs, and the
-    /// gateway gets a route to it. Call it again for another path.
+    /// gateway gets a route to it, which it uses while <c>/health/ready</c> of the service answers 200. Call it again for another path.
     /// </summary>
     /// <typeparam name="TService">The kind of the service.</typeparam>
     /// <param name="service">A service with an endpoint named <c>http</c>.</param>
@@ -98,7 +110,7 @@ public static class AuthMeshBuilderExtensions
     /// <param name="path">The path of the route, as in <c>/notes/{**rest}</c>.</param>
     /// <param name="methods">The methods of the route, as in <c>GET</c>.</param>
     /// <param name="policy">
-    /// Whom the gateway lets through: <c>signed-in</c>, <c>admin</c>, <c>anonymous</c>, <c>scope:NAME</c> or <c>application:NAME</c>.
+    /// The callers that the gateway admits: <c>signed-in</c>, <c>admin</c>, <c>anonymous</c>, <c>scope:NAME</c> or <c>application:NAME</c>.
     /// </param>
     public static IResourceBuilder<TService> WithAuthMesh<TService>(
         this IResourceBuilder<TService> service, IResourceBuilder<AuthMeshResource> mesh, string path, string[] methods,
@@ -107,22 +119,32 @@ public static class AuthMeshBuilderExtensions
     {
         ArgumentNullException.ThrowIfNull(service);
         ArgumentNullException.ThrowIfNull(mesh);
-        ArgumentException.ThrowIfNullOrEmpty(path);
+        ArgumentNullException.ThrowIfNull(path);
+        if (!path.StartsWith('/'))
+        {
+            throw new ArgumentException($"The path {path} does not begin with /", nameof(path));
+        }
+
         ArgumentNullException.ThrowIfNull(methods);
         ArgumentOutOfRangeException.ThrowIfZero(methods.Length);
         ArgumentException.ThrowIfNullOrEmpty(policy);
 
-        var cluster = service.Resource.Name + "-service"; // the mesh's own clusters and routes have no such names
-        var count = mesh.Resource.CountRoute(service.Resource.Name);
-        if (count == 1)
+        var routes = service.Resource.Annotations.OfType<RoutesAnnotation>().SingleOrDefault();
+        if (routes is not null && routes.Mesh != mesh.Resource)
         {
-            Join(service, mesh.Resource);
-            service.WaitFor(mesh.ApplicationBuilder.CreateResourceBuilder(mesh.Resource.Identity));
-            mesh.WithEnvironment($"ReverseProxy__Clusters__{cluster}__Destinations__one__Address", service.GetEndpoint(Endpoint));
+            throw new InvalidOperationException($"{service.Resource.Name} is behind {routes.Mesh.Name} already: a service has one issuer.");
         }
 
-        var route = $"ReverseProxy__Routes__{cluster}-{count}__";
-        mesh.WithEnvironment(route + "ClusterId", cluster)
+        var name = service.Resource.Name + "-service"; // the mesh's own clusters and routes have no such names
+        if (routes is null)
+        {
+            routes = new RoutesAnnotation(mesh.Resource);
+            service.WithAnnotation(routes);
+            AddCluster(service, mesh, name);
+        }
+
+        var route = $"ReverseProxy__Routes__{name}-{++routes.Count}__";
+        mesh.WithEnvironment(route + "ClusterId", name)
             .WithEnvironment(route + "Match__Path", path)
             .WithEnvironment(route + "AuthorizationPolicy", policy);
         if (policy == "anonymous")
@@ -138,11 +160,29 @@ public static class AuthMeshBuilderExtensions
         return service;
     }
 
+    private static void AddCluster<TService>(
+        IResourceBuilder<TService> service, IResourceBuilder<AuthMeshResource> mesh, string name)
+        where TService : IResourceWithEnvironment, IResourceWithEndpoints, IResourceWithWaitSupport
+    {
+        Join(service, mesh.Resource);
+        service.WithHttpHealthCheck(Ready, endpointName: Endpoint)
+            .WaitFor(mesh.ApplicationBuilder.CreateResourceBuilder(mesh.Resource.Identity));
+        var cluster = $"ReverseProxy__Clusters__{name}__";
+        var probes = cluster + "HealthCheck__Active__";
+        mesh.WithEnvironment(cluster + "Destinations__one__Address", service.GetEndpoint(Endpoint))
+            .WithEnvironment(probes + "Enabled", "true")
+            .WithEnvironment(probes + "Interval", "00:00:01")
+            .WithEnvironment(probes + "Timeout", "00:00:02")
+            .WithEnvironment(probes + "Policy", "Readiness")
+            .WithEnvironment(probes + "Path", Ready);
+    }
+
+    // Under names of their own, because a publication may read the same user secrets.
     private static IResourceBuilder<ParameterResource> Secret(
-        IDistributedApplicationBuilder builder, string name, ParameterDefault whileDeveloping) =>
+        IDistributedApplicationBuilder builder, string mesh, string name, ParameterDefault whileDeveloping) =>
         builder.ExecutionContext.IsPublishMode
-            ? builder.AddParameter(name, secret: true)
-            : builder.AddParameter(name, whileDeveloping, secret: true, persist: true);
+            ? builder.AddParameter($"{mesh}-{name}", secret: true)
+            : builder.AddParameter($"{mesh}-development-{name}", whileDeveloping, secret: true, persist: true);
 
     private static void Join<T>(IResourceBuilder<T> member, AuthMeshResource mesh)
         where T : IResourceWithEnvironment
@@ -166,5 +206,14 @@ public static class AuthMeshBuilderExtensions
         {
             member.WithEnvironment("AuthMesh__IdentityUrl", new EndpointReference(mesh.Identity, Endpoint));
         }
+    }
+
+    /// <summary>On a service behind a mesh.</summary>
+    private sealed class RoutesAnnotation(AuthMeshResource mesh) : IResourceAnnotation
+    {
+        public AuthMeshResource Mesh { get; } = mesh;
+
+        /// <summary>How many routes lead to the service.</summary>
+        public int Count { get; set; }
     }
 }

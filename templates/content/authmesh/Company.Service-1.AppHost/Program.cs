@@ -1,6 +1,6 @@
 var builder = DistributedApplication.CreateBuilder(args);
 
-var accounts = builder.AddPostgres("postgres").WithDataVolume().AddDatabase("accounts");
+var accounts = builder.AddPostgres("postgres").WithImageTag("17").WithDataVolume().AddDatabase("accounts");
 var mesh = builder.AddAuthMesh("auth", accounts).WithDemoUsers();
 
 // The service guards its own endpoints, of which one is open.
