@@ -67,7 +67,7 @@ public static class AuthMeshBuilderExtensions
         Join(gateway, gateway.Resource);
         if (!isPublished)
         {
-            // Nobody has published them yet, so whatever a registry has under these names is not ours.
+            // The images are not published yet. A registry that has images of these names has somebody else's.
             identity.WithImagePullPolicy(ImagePullPolicy.Never);
             gateway.WithImagePullPolicy(ImagePullPolicy.Never);
         }
@@ -129,52 +129,28 @@ public static class AuthMeshBuilderExtensions
         ArgumentOutOfRangeException.ThrowIfZero(methods.Length);
         ArgumentException.ThrowIfNullOrEmpty(policy);
 
-        var routes = service.Resource.Annotations.OfType<RoutesAnnotation>().SingleOrDefault();
-        if (routes is not null && routes.Mesh != mesh.Resource)
+        var behind = ServiceBehindMesh.Find(service.Resource, mesh.Resource);
+        if (behind is null)
         {
-            throw new InvalidOperationException($"{service.Resource.Name} is behind {routes.Mesh.Name} already: a service has one issuer.");
+            behind = new ServiceBehindMesh(service.Resource.Name, mesh.Resource);
+            service.WithAnnotation(behind)
+                .WithHttpHealthCheck(Ready, endpointName: Endpoint)
+                .WaitFor(mesh.ApplicationBuilder.CreateResourceBuilder(mesh.Resource.Identity));
+            Join(service, mesh.Resource);
+            Set(mesh, behind.Cluster(Ready));
+            mesh.WithEnvironment(behind.AddressSetting, service.GetEndpoint(Endpoint));
         }
 
-        var name = service.Resource.Name + "-service"; // the mesh's own clusters and routes have no such names
-        if (routes is null)
-        {
-            routes = new RoutesAnnotation(mesh.Resource);
-            service.WithAnnotation(routes);
-            AddCluster(service, mesh, name);
-        }
-
-        var route = $"ReverseProxy__Routes__{name}-{++routes.Count}__";
-        mesh.WithEnvironment(route + "ClusterId", name)
-            .WithEnvironment(route + "Match__Path", path)
-            .WithEnvironment(route + "AuthorizationPolicy", policy);
-        if (policy == "anonymous")
-        {
-            mesh.WithEnvironment(route + "Metadata__SessionCookie", "IfUsable"); // the service knows a signed-in browser here too
-        }
-
-        for (var i = 0; i < methods.Length; i++)
-        {
-            mesh.WithEnvironment($"{route}Match__Methods__{i}", methods[i]);
-        }
-
+        Set(mesh, behind.NextRoute(path, methods, policy));
         return service;
     }
 
-    private static void AddCluster<TService>(
-        IResourceBuilder<TService> service, IResourceBuilder<AuthMeshResource> mesh, string name)
-        where TService : IResourceWithEnvironment, IResourceWithEndpoints, IResourceWithWaitSupport
+    private static void Set(IResourceBuilder<AuthMeshResource> mesh, IEnumerable<(string Name, string Value)> settings)
     {
-        Join(service, mesh.Resource);
-        service.WithHttpHealthCheck(Ready, endpointName: Endpoint)
-            .WaitFor(mesh.ApplicationBuilder.CreateResourceBuilder(mesh.Resource.Identity));
-        var cluster = $"ReverseProxy__Clusters__{name}__";
-        var probes = cluster + "HealthCheck__Active__";
-        mesh.WithEnvironment(cluster + "Destinations__one__Address", service.GetEndpoint(Endpoint))
-            .WithEnvironment(probes + "Enabled", "true")
-            .WithEnvironment(probes + "Interval", "00:00:01")
-            .WithEnvironment(probes + "Timeout", "00:00:02")
-            .WithEnvironment(probes + "Policy", "Readiness")
-            .WithEnvironment(probes + "Path", Ready);
+        foreach (var (name, value) in settings)
+        {
+            mesh.WithEnvironment(name, value);
+        }
     }
 
     // Under names of their own, because a publication may read the same user secrets.
@@ -206,14 +182,5 @@ public static class AuthMeshBuilderExtensions
         {
             member.WithEnvironment("AuthMesh__IdentityUrl", new EndpointReference(mesh.Identity, Endpoint));
         }
-    }
-
-    /// <summary>On a service behind a mesh.</summary>
-    private sealed class RoutesAnnotation(AuthMeshResource mesh) : IResourceAnnotation
-    {
-        public AuthMeshResource Mesh { get; } = mesh;
-
-        /// <summary>How many routes lead to the service.</summary>
-        public int Count { get; set; }
     }
 }

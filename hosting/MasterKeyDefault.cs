@@ -12,5 +12,5 @@ internal sealed class MasterKeyDefault : ParameterDefault
     public override string GetDefaultValue() => Convert.ToBase64String(RandomNumberGenerator.GetBytes(Bytes));
 
     public override void WriteToManifest(ManifestPublishingContext context) =>
-        throw new NotSupportedException("A published application gets its master key from whoever deploys it.");
+        throw new NotSupportedException("A published application has no generated master key: the deployment sets the parameter.");
 }
