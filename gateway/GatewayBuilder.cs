@@ -86,6 +86,7 @@ internal static class GatewayBuilder
             kestrel.Limits.MaxRequestBodySize = 64 * 1024; // a route that needs more sets its own MaxRequestBodySize
             kestrel.Limits.MaxConcurrentConnections = MaxConnections; // for each listening address
             kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);
+            kestrel.Limits.MinRequestBodyDataRate = new(bytesPerSecond: 240, gracePeriod: TimeSpan.FromSeconds(5));
             kestrel.ConfigureEndpointDefaults(endpoint =>
             {
                 if (inner is null || endpoint.IPEndPoint?.Port != inner.Port)

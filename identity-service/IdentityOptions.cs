@@ -1,6 +1,7 @@
 using AuthMesh.Identity.Accounts;
 using AuthMesh.Identity.Admin;
 using AuthMesh.Identity.ApiKeys;
+using AuthMesh.Identity.ApiReference;
 using AuthMesh.Identity.Applications;
 using AuthMesh.Identity.Keys;
 using AuthMesh.Identity.Mail;
@@ -33,6 +34,8 @@ public sealed class IdentityOptions : MasterKeyOptions
     public AdminOptions Admins { get; set; } = new();
 
     public ApiKeyOptions ApiKeys { get; set; } = new();
+
+    public ApiReferenceOptions ApiReference { get; set; } = new();
 
     public ApplicationOptions Applications { get; set; } = new();
 
@@ -129,6 +132,7 @@ internal static class IdentitySettings
             .AddPart(options => options.Accounts)
             .AddPart(options => options.Admins)
             .AddPart(options => options.ApiKeys)
+            .AddPart(options => options.ApiReference)
             .AddPart(options => options.Applications)
             .AddPart(options => options.BackchannelLogout)
             .AddPart(options => options.Database)

@@ -1,6 +1,7 @@
 using AuthMesh.Identity.Accounts;
 using AuthMesh.Identity.Admin;
 using AuthMesh.Identity.ApiKeys;
+using AuthMesh.Identity.ApiReference;
 using AuthMesh.Identity.Applications;
 using AuthMesh.Identity.Emails;
 using AuthMesh.Identity.Keys;
@@ -32,6 +33,7 @@ internal static class Modules
 {
     public static readonly IReadOnlyList<Module> All =
     [
+        ApiReferenceModule.Instance,
         PagesModule.Instance,
         OpenIdModule.Instance,
         ApplicationsModule.Instance,

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Net.WebSockets;
 using AuthMesh.Errors;
+using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace AuthMesh.Resource;
 
@@ -13,12 +14,17 @@ internal static class Live
         new(StatusCodes.Status400BadRequest, "websocket_required", "This path answers only requests that begin a WebSocket");
 
     // A WebSocket begins with GET over HTTP/1.1, and with CONNECT over HTTP/2 (RFC 8441 §4).
-    public static void MapLive(this IEndpointRouteBuilder app) => app.MapMethods(
-        "/live", [HttpMethods.Get, HttpMethods.Connect],
-        (HttpContext context) => context.WebSockets.IsWebSocketRequest ? EchoAsync(context) : NoWebSocket.ExecuteAsync(context));
+    public static void MapLive(this IEndpointRouteBuilder app) => app
+        .MapMethods("/live", [HttpMethods.Get, HttpMethods.Connect], (Delegate)EchoAsync) // a RequestDelegate would lose its result
+        .Produces(StatusCodes.Status101SwitchingProtocols).Produces(StatusCodes.Status400BadRequest);
 
-    private static async Task EchoAsync(HttpContext context)
+    private static async Task<Results<EmptyHttpResult, Failure>> EchoAsync(HttpContext context)
     {
+        if (!context.WebSockets.IsWebSocketRequest)
+        {
+            return NoWebSocket;
+        }
+
         using var socket = await context.WebSockets.AcceptWebSocketAsync();
         var buffer = ArrayPool<byte>.Shared.Rent(BufferSize);
         try
@@ -40,5 +46,7 @@ internal static class Live
         {
             ArrayPool<byte>.Shared.Return(buffer);
         }
+
+        return TypedResults.Empty;
     }
 }

@@ -88,6 +88,9 @@ public static class AuthMeshBuilder
         {
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestHeadersTotalSize = MaximumHeaders;
+            // Longer than at the gateway, which answers 408 to a body that stalls. A service that gave up at the same moment would make
+            // another answer of it.
+            kestrel.Limits.MinRequestBodyDataRate = new(bytesPerSecond: 240, gracePeriod: TimeSpan.FromSeconds(10));
         });
         builder.AddInnerAddresses();
         // The framework logs an exception with its stack trace for every refused token. The mesh logs outcomes itself.

@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Serialization;
 using AuthMesh.Errors;
 using AuthMesh.Identity.Mail;
@@ -15,7 +16,7 @@ namespace AuthMesh.Identity.Accounts;
 
 public sealed record ChangePasswordRequest(
     [property: JsonPropertyName("current_password")] string? CurrentPassword = null,
-    [property: JsonPropertyName("new_password")] string? NewPassword = null);
+    [property: Required][property: JsonPropertyName("new_password")] string? NewPassword = null);
 
 /// <summary>
 /// Sets a new password. It starts a new epoch, which ends every other sign-in of the account; keys go on with new tokens. An account that
@@ -52,7 +53,8 @@ internal sealed class ChangePassword(
     public static void Map(IEndpointRouteBuilder group) => group.MapPost(
         "/password",
         (ChangePasswordRequest request, HttpContext context, ChangePassword changePassword, CancellationToken cancellationToken) =>
-            changePassword.RunAsync(request, context, cancellationToken));
+            changePassword.RunAsync(request, context, cancellationToken))
+        .ProducesFailure(OwnAccount.ProofDemanded, ProvePassword.WrongPassword, PasswordProof.AccountChanged);
 
     public async Task<Results<Ok<SignInResponse>, Failure>> RunAsync(
         ChangePasswordRequest request, HttpContext context, CancellationToken cancellationToken)

@@ -35,7 +35,8 @@ internal sealed class DeleteAccount(
     public static void Map(IEndpointRouteBuilder group) => group.MapDelete(
         "",
         ([FromBody] DeleteAccountRequest request, HttpContext context, DeleteAccount deleteAccount, CancellationToken cancellationToken) =>
-            deleteAccount.RunAsync(request, context, cancellationToken));
+            deleteAccount.RunAsync(request, context, cancellationToken))
+        .ProducesFailure(OwnAccount.ProofDemanded, ProvePassword.WrongPassword, PasswordProof.AccountChanged, LastAdmin);
 
     public async Task<Results<Ok<MessageResponse>, Failure>> RunAsync(
         DeleteAccountRequest request, HttpContext context, CancellationToken cancellationToken)

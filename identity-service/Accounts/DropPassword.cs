@@ -29,7 +29,8 @@ internal sealed class DropPassword(IdentityDb db, RecoveryCodes recoveryCodes, O
     public static void Map(IEndpointRouteBuilder group) => group.MapDelete(
         "/password",
         (HttpContext context, DropPassword drop, CancellationToken cancellationToken) => drop.RunAsync(context, cancellationToken))
-        .RequireRecentSignIn(ProvedMethods.LongestAge);
+        .RequireRecentSignIn(ProvedMethods.LongestAge)
+        .ProducesFailure(RemovePasskey.LastWayIn);
 
     public async Task<Results<Ok<DropPasswordResponse>, Failure>> RunAsync(HttpContext context, CancellationToken cancellationToken)
     {

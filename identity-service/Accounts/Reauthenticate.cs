@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using AuthMesh.Errors;
@@ -20,7 +21,8 @@ public sealed record ReauthenticateRequest(
 /// <param name="Credential">What <c>navigator.credentials.get()</c> made, as JSON.</param>
 /// <param name="State">The text that came with the options.</param>
 public sealed record PasskeyProofRequest(
-    JsonElement Credential = default, [property: JsonConverter(typeof(AnyTextConverter))] string? State = null);
+    [property: Required] JsonElement? Credential = null,
+    [property: Required][property: JsonConverter(typeof(AnyTextConverter))] string? State = null);
 
 /// <summary>An access token that says when the user proved who they are again. RFC 6749 §5.1 names the token members.</summary>
 public sealed record ReauthenticateResponse(
@@ -41,7 +43,10 @@ internal sealed class Reauthenticate(
     public static void Map(IEndpointRouteBuilder group) => group.MapPost(
         "/reauthenticate",
         (ReauthenticateRequest request, HttpContext context, Reauthenticate reauthenticate, CancellationToken cancellationToken) =>
-            reauthenticate.RunAsync(request, context, cancellationToken));
+            reauthenticate.RunAsync(request, context, cancellationToken))
+        .ProducesFailure(
+            PasskeyChallenge.Invalid, PasskeyCeremony.RefusedForCaller, ProvePassword.WrongPassword, ProveCode.WrongOwnCode,
+            ProveCode.Blocked, PasswordProof.AccountChanged);
 
     public async Task<Results<Ok<ReauthenticateResponse>, Failure>> RunAsync(
         ReauthenticateRequest request, HttpContext context, CancellationToken cancellationToken)
@@ -112,7 +117,7 @@ internal sealed class Reauthenticate(
             return (null, PasskeyChallenge.Invalid);
         }
 
-        return await ceremony.VerifyAsync(challenge, passkey.Credential, context) is { } proved
+        return await ceremony.VerifyAsync(challenge, passkey.Credential!.Value, context) is { } proved
             ? (new Proved(ProvedMethods.Passkey, proved.Account.FactorsEpoch, proved), null)
             : (null, RefusePasskey(context));
     }

@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using AuthMesh.Errors;
 using AuthMesh.Identity.Emails;
 using AuthMesh.Identity.Passwords;
@@ -12,7 +13,8 @@ using Npgsql;
 
 namespace AuthMesh.Identity.Accounts;
 
-public sealed record RegisterRequest(string? Username = null, string? Password = null, string? Email = null);
+public sealed record RegisterRequest(
+    [property: Required] string? Username = null, [property: Required] string? Password = null, string? Email = null);
 
 public sealed record RegisterResponse(string Status, string Message);
 
@@ -28,7 +30,8 @@ internal sealed class Register(
 
     public static void Map(IEndpointRouteBuilder group) => group.MapPost(
         "/register", (RegisterRequest request, HttpContext context, Register register, CancellationToken cancellationToken) =>
-            register.RunAsync(request, context, cancellationToken)).AllowAnonymous();
+            register.RunAsync(request, context, cancellationToken)).AllowAnonymous()
+        .ProducesFailure(UsernameTaken, Closed, MailVerification.NotConfigured);
 
     public async Task<Results<Ok<RegisterResponse>, Failure>> RunAsync(
         RegisterRequest request, HttpContext context, CancellationToken cancellationToken)

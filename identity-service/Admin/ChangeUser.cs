@@ -28,7 +28,8 @@ internal static class ChangeUser
     // Without the admin check: callers may just have demoted themselves.
     private const string Find = $"SELECT {UserRow.Columns} FROM users u {UserRow.Live} WHERE u.id = @id";
 
-    public static void Map(IEndpointRouteBuilder users) => users.MapPatch("/{id}", HandleAsync);
+    public static void Map(IEndpointRouteBuilder users) => users.MapPatch("/{id}", HandleAsync)
+        .ProducesFailure(AdminCaller.NotFound, LockUsers.LastAdmin);
 
     private static async Task<Results<Ok<ShowUserResponse>, Failure>> HandleAsync(
         string id, ChangeUserRequest request, HttpContext context, IdentityDb db, LockUsers lockUsers, AccountProofs proofs,

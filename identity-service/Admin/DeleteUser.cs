@@ -16,7 +16,8 @@ internal static class DeleteUser
 {
     private const string Delete = $"{AdminCaller.WithRecentProof} DELETE FROM users u USING admin WHERE u.id = @id";
 
-    public static void Map(IEndpointRouteBuilder users) => users.MapDelete("/{id}", HandleAsync);
+    public static void Map(IEndpointRouteBuilder users) => users.MapDelete("/{id}", HandleAsync)
+        .ProducesFailure(AdminCaller.NotFound, LockUsers.LastAdmin);
 
     private static async Task<Results<Ok<MessageResponse>, Failure>> HandleAsync(
         string id, HttpContext context, IdentityDb db, LockUsers lockUsers, SessionCookies cookies,

@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Serialization;
 using AuthMesh.Access;
 using AuthMesh.Errors;
@@ -16,7 +17,7 @@ using NpgsqlTypes;
 
 namespace AuthMesh.Identity.Admin;
 
-public sealed record InviteUserRequest(string? Username = null, string? Role = null, string? Email = null);
+public sealed record InviteUserRequest([property: Required] string? Username = null, string? Role = null, string? Email = null);
 
 /// <param name="Link">The invitation for the admin to hand out. It is shown once. Null if it goes out by mail.</param>
 public sealed record InviteUserResponse(
@@ -43,7 +44,8 @@ internal sealed class InviteUser(
 
     public static void Map(IEndpointRouteBuilder users) => users.MapPost(
         "", (InviteUserRequest request, HttpContext context, InviteUser inviteUser, CancellationToken cancellationToken) =>
-            inviteUser.RunAsync(request, context, cancellationToken));
+            inviteUser.RunAsync(request, context, cancellationToken))
+        .ProducesFailure(MailVerification.NotConfigured, Register.UsernameTaken);
 
     public async Task<Results<Created<InviteUserResponse>, Failure>> RunAsync(
         InviteUserRequest request, HttpContext context, CancellationToken cancellationToken)

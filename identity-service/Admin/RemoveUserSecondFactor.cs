@@ -17,7 +17,8 @@ internal sealed class RemoveUserSecondFactor(
     public static void Map(IEndpointRouteBuilder users) => users.MapDelete(
         "/{id}/second-factor",
         (string id, HttpContext context, RemoveUserSecondFactor remove, CancellationToken cancellationToken) =>
-            remove.RunAsync(id, context, cancellationToken));
+            remove.RunAsync(id, context, cancellationToken))
+        .ProducesFailure(AdminCaller.NotFound);
 
     public async Task<Results<Ok<MessageResponse>, Failure>> RunAsync(
         string id, HttpContext context, CancellationToken cancellationToken)

@@ -28,7 +28,8 @@ internal sealed class ResetUserPassword(
     public static void Map(IEndpointRouteBuilder users) => users.MapPost(
         "/{id}/password-reset",
         (string id, HttpContext context, ResetUserPassword resetPassword, CancellationToken cancellationToken) =>
-            resetPassword.RunAsync(id, context, cancellationToken));
+            resetPassword.RunAsync(id, context, cancellationToken))
+        .ProducesFailure(AdminCaller.NotFound, Disabled);
 
     public async Task<Results<Ok<ResetUserPasswordResponse>, Failure>> RunAsync(
         string id, HttpContext context, CancellationToken cancellationToken)

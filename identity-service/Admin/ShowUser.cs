@@ -14,7 +14,8 @@ internal static class ShowUser
         SELECT {UserRow.Columns} FROM admin, users u {UserRow.Live} WHERE u.id = @id
         """;
 
-    public static void Map(IEndpointRouteBuilder users) => users.MapGet("/{id}", HandleAsync);
+    public static void Map(IEndpointRouteBuilder users) => users.MapGet("/{id}", HandleAsync)
+        .ProducesFailure(AdminCaller.NotFound);
 
     private static async Task<Results<Ok<ShowUserResponse>, Failure>> HandleAsync(
         string id, ClaimsPrincipal user, IdentityDb db, CancellationToken cancellationToken)

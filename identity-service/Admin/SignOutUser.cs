@@ -25,7 +25,8 @@ internal static class SignOutUser
         SELECT live.sessions AS "Value" FROM live, raised
         """;
 
-    public static void Map(IEndpointRouteBuilder users) => users.MapDelete("/{id}/sessions", HandleAsync);
+    public static void Map(IEndpointRouteBuilder users) => users.MapDelete("/{id}/sessions", HandleAsync)
+        .ProducesFailure(AdminCaller.NotFound);
 
     private static async Task<Results<Ok<SignOutUserResponse>, Failure>> HandleAsync(
         string id, HttpContext context, IdentityDb db, LockUsers lockUsers, AccountProofs proofs, SessionCookies cookies,

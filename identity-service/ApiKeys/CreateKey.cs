@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Serialization;
 using AuthMesh.Access;
 using AuthMesh.Errors;
@@ -18,7 +19,7 @@ namespace AuthMesh.Identity.ApiKeys;
 /// <param name="Scopes">What it may do.</param>
 /// <param name="ExpiresInDays">When it expires; 90 unless given.</param>
 public sealed record CreateKeyRequest(
-    string? Name = null, IReadOnlyList<string>? Scopes = null,
+    [property: Required] string? Name = null, [property: Required] IReadOnlyList<string>? Scopes = null,
     [property: JsonPropertyName("expires_in_days")] int? ExpiresInDays = null);
 
 /// <param name="Status">"success".</param>
@@ -59,7 +60,8 @@ internal sealed class CreateKey(
 
     public static void Map(IEndpointRouteBuilder group) => group.MapPost(
         "", (CreateKeyRequest request, HttpContext context, CreateKey createKey, CancellationToken cancellationToken) =>
-            createKey.RunAsync(request, context, cancellationToken)).RequireRecentSignIn(ProvedMethods.LongestAge);
+            createKey.RunAsync(request, context, cancellationToken)).RequireRecentSignIn(ProvedMethods.LongestAge)
+        .ProducesFailure(TooMany);
 
     public async Task<Results<Ok<CreateKeyResponse>, Failure>> RunAsync(
         CreateKeyRequest request, HttpContext context, CancellationToken cancellationToken)

@@ -25,7 +25,8 @@ internal sealed class DeleteKey(IdentityDb db, Outbox outbox, SecurityEvents eve
 
     public static void Map(IEndpointRouteBuilder group) => group.MapDelete(
         "/{id}", (string id, HttpContext context, DeleteKey delete, CancellationToken cancellationToken) =>
-            delete.RunAsync(id, context, cancellationToken));
+            delete.RunAsync(id, context, cancellationToken))
+        .ProducesFailure(NotFound);
 
     public async Task<Results<Ok<MessageResponse>, Failure>> RunAsync(string id, HttpContext context, CancellationToken cancellationToken)
     {

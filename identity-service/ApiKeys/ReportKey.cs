@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Serialization;
 using AuthMesh.Errors;
 using AuthMesh.Identity.Mail;
@@ -11,7 +12,7 @@ using Npgsql;
 
 namespace AuthMesh.Identity.ApiKeys;
 
-public sealed record ReportKeyRequest([property: JsonConverter(typeof(AnyTextConverter))] string? Key = null);
+public sealed record ReportKeyRequest([property: Required][property: JsonConverter(typeof(AnyTextConverter))] string? Key = null);
 
 /// <summary>
 /// Ends a leaked key, for everybody who has it: a secret scanner, or a person who found it. Its owner is told. The trigger
@@ -32,7 +33,8 @@ internal sealed class ReportKey(IdentityDb db, Primary database, Outbox outbox, 
 
     public static void Map(IEndpointRouteBuilder group) => group.MapPost(
         "/keys/report", (ReportKeyRequest request, HttpContext context, ReportKey report, CancellationToken cancellationToken) =>
-            report.RunAsync(request, context, cancellationToken)).AllowAnonymous();
+            report.RunAsync(request, context, cancellationToken)).AllowAnonymous()
+        .ProducesFailure(DeleteKey.NotFound);
 
     public async Task<Results<Ok<MessageResponse>, Failure>> RunAsync(
         ReportKeyRequest request, HttpContext context, CancellationToken cancellationToken)

@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using AuthMesh.Errors;
+using AuthMesh.Identity.Admin;
 using AuthMesh.Identity.Platform;
 using AuthMesh.Identity.Platform.Database;
 using AuthMesh.Identity.Sessions;
@@ -29,7 +30,8 @@ internal static class AddSecret
         WHERE (SELECT count(*) FROM application_secrets WHERE application_id = @application) < 2
         """;
 
-    public static void Map(IEndpointRouteBuilder applications) => applications.MapPost("/{id}/secrets", HandleAsync);
+    public static void Map(IEndpointRouteBuilder applications) => applications.MapPost("/{id}/secrets", HandleAsync)
+        .ProducesFailure(AdminCaller.TwoFactorsDemanded, LockApplication.NotFound, LockApplication.Declared, TooMany, Public);
 
     private static async Task<Results<Created<AddSecretResponse>, Failure>> HandleAsync(
         string id, HttpContext context, IdentityDb db, LockApplication lockApplication, TimeProvider clock, SecurityEvents events,

@@ -1,4 +1,5 @@
 using AuthMesh.Errors;
+using AuthMesh.Identity.Admin;
 using AuthMesh.Identity.Platform;
 using AuthMesh.Identity.Platform.Database;
 using AuthMesh.Identity.Sessions;
@@ -14,7 +15,8 @@ public sealed record ChangeApplicationRequest(bool? Disabled = null) : Applicati
 /// </summary>
 internal static class ChangeApplication
 {
-    public static void Map(IEndpointRouteBuilder applications) => applications.MapPatch("/{id}", HandleAsync);
+    public static void Map(IEndpointRouteBuilder applications) => applications.MapPatch("/{id}", HandleAsync)
+        .ProducesFailure(AdminCaller.TwoFactorsDemanded, LockApplication.NotFound, LockApplication.Declared);
 
     private static async Task<Results<Ok<ShowApplicationResponse>, Failure>> HandleAsync(
         string id, ChangeApplicationRequest request, HttpContext context, IdentityDb db, LockApplication lockApplication,

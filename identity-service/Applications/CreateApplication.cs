@@ -1,6 +1,8 @@
 using System.Buffers;
+using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Serialization;
 using AuthMesh.Errors;
+using AuthMesh.Identity.Admin;
 using AuthMesh.Identity.Platform;
 using AuthMesh.Identity.Platform.Database;
 using AuthMesh.Identity.Sessions;
@@ -14,7 +16,8 @@ namespace AuthMesh.Identity.Applications;
 /// <param name="ClientId">By which it is known. It never changes.</param>
 /// <param name="Kind">One of <see cref="ApplicationKind"/>; <c>service</c> unless given. It never changes.</param>
 public sealed record CreateApplicationRequest(
-    [property: JsonPropertyName("client_id")] string? ClientId = null, string? Kind = null) : ApplicationSettingsRequest;
+    [property: Required][property: JsonPropertyName("client_id")] string? ClientId = null, string? Kind = null)
+    : ApplicationSettingsRequest;
 
 /// <param name="ClientSecret">The first secret, shown once; absent if the application keeps none, or authenticates by a key.</param>
 public sealed record CreateApplicationResponse(
@@ -34,7 +37,8 @@ internal static class CreateApplication
 
     private static readonly SearchValues<char> Characters = SearchValues.Create("abcdefghijklmnopqrstuvwxyz0123456789._-");
 
-    public static void Map(IEndpointRouteBuilder applications) => applications.MapPost("", HandleAsync);
+    public static void Map(IEndpointRouteBuilder applications) => applications.MapPost("", HandleAsync)
+        .ProducesFailure(AdminCaller.TwoFactorsDemanded, Taken, TooMany);
 
     private static async Task<Results<Created<CreateApplicationResponse>, Failure>> HandleAsync(
         CreateApplicationRequest request, HttpContext context, IdentityDb db, LockApplication lockApplication, StoreApplication store,

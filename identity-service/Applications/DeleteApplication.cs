@@ -1,4 +1,5 @@
 using AuthMesh.Errors;
+using AuthMesh.Identity.Admin;
 using AuthMesh.Identity.Platform;
 using AuthMesh.Identity.Platform.Database;
 using AuthMesh.Identity.Sessions;
@@ -13,7 +14,8 @@ namespace AuthMesh.Identity.Applications;
 /// </summary>
 internal static class DeleteApplication
 {
-    public static void Map(IEndpointRouteBuilder applications) => applications.MapDelete("/{id}", HandleAsync);
+    public static void Map(IEndpointRouteBuilder applications) => applications.MapDelete("/{id}", HandleAsync)
+        .ProducesFailure(AdminCaller.TwoFactorsDemanded, LockApplication.NotFound, LockApplication.Declared);
 
     private static async Task<Results<Ok<MessageResponse>, Failure>> HandleAsync(
         string id, HttpContext context, IdentityDb db, LockApplication lockApplication, SecurityEvents events,

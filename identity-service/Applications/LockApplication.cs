@@ -18,7 +18,7 @@ internal sealed record LockedApplication(
 
 /// <summary>
 /// Checks that the caller is an admin with a recent proof, and locks the application until the transaction ends. Changes of one application
-/// follow one another, and a grant that starts a session waits for them (<see cref="ServiceSession"/>).
+/// follow one another, and a grant that starts a session waits for them.
 /// </summary>
 internal sealed class LockApplication(IdentityDb db, IOptions<AdminOptions> options)
 {

@@ -1,4 +1,5 @@
 using AuthMesh.Errors;
+using AuthMesh.Identity.Admin;
 using AuthMesh.Identity.Platform;
 using AuthMesh.Identity.Platform.Database;
 using AuthMesh.Identity.Sessions;
@@ -17,7 +18,8 @@ internal static class RemoveSecret
     private static readonly Failure NotFound = new(
         StatusCodes.Status404NotFound, "secret_not_found", "The application has no such secret");
 
-    public static void Map(IEndpointRouteBuilder applications) => applications.MapDelete("/{id}/secrets/{secretId}", HandleAsync);
+    public static void Map(IEndpointRouteBuilder applications) => applications.MapDelete("/{id}/secrets/{secretId}", HandleAsync)
+        .ProducesFailure(AdminCaller.TwoFactorsDemanded, LockApplication.NotFound, LockApplication.Declared, NotFound);
 
     private static async Task<Results<Ok<MessageResponse>, Failure>> HandleAsync(
         string id, string secretId, HttpContext context, IdentityDb db, LockApplication lockApplication, StoreApplication store,

@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using AuthMesh.Access;
 using AuthMesh.Errors;
 using AuthMesh.Identity.Mail;
@@ -12,7 +13,7 @@ using Npgsql;
 
 namespace AuthMesh.Identity.Emails;
 
-public sealed record ChangeEmailRequest(string? Email = null);
+public sealed record ChangeEmailRequest([property: Required] string? Email = null);
 
 /// <summary>Asks for an address. The account keeps its address, which is told, until the owner proves the new one.</summary>
 internal sealed class ChangeEmail(
@@ -27,7 +28,8 @@ internal sealed class ChangeEmail(
 
     public static void Map(IEndpointRouteBuilder group) => group.MapPost(
         "", (ChangeEmailRequest request, HttpContext context, ChangeEmail changeEmail, CancellationToken cancellationToken) =>
-            changeEmail.RunAsync(request, context, cancellationToken)).RequireRecentSignIn(ProvedMethods.LongestAge);
+            changeEmail.RunAsync(request, context, cancellationToken)).RequireRecentSignIn(ProvedMethods.LongestAge)
+        .ProducesFailure(MailVerification.NotConfigured);
 
     public async Task<Results<Ok<MessageResponse>, Failure>> RunAsync(
         ChangeEmailRequest request, HttpContext context, CancellationToken cancellationToken)

@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Serialization;
 using AuthMesh.Errors;
 using AuthMesh.Identity.Platform;
@@ -8,7 +9,7 @@ using Npgsql;
 
 namespace AuthMesh.Identity.Emails;
 
-public sealed record DisownEmailRequest([property: JsonConverter(typeof(AnyTextConverter))] string? Token = null);
+public sealed record DisownEmailRequest([property: Required][property: JsonConverter(typeof(AnyTextConverter))] string? Token = null);
 
 /// <summary>"This is not my account": the owner of the mailbox drops an account's claim to the address.</summary>
 internal sealed class DisownEmail(IdentityDb db, AccountProofs proofs, SecurityEvents events)
@@ -24,7 +25,8 @@ internal sealed class DisownEmail(IdentityDb db, AccountProofs proofs, SecurityE
 
     public static void Map(IEndpointRouteBuilder group) => group.MapPost(
         "/disown", (DisownEmailRequest request, HttpContext context, DisownEmail disownEmail, CancellationToken cancellationToken) =>
-            disownEmail.RunAsync(request, context, cancellationToken)).AllowAnonymous();
+            disownEmail.RunAsync(request, context, cancellationToken)).AllowAnonymous()
+        .ProducesFailure(ProofToken.InvalidOrExpired);
 
     public async Task<Results<Ok<MessageResponse>, Failure>> RunAsync(
         DisownEmailRequest request, HttpContext context, CancellationToken cancellationToken)

@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using System.Diagnostics.Metrics;
 using System.Text.Json.Serialization;
 using AuthMesh.Errors;
@@ -10,7 +11,7 @@ using Npgsql;
 
 namespace AuthMesh.Identity.Emails;
 
-public sealed record ForgotPasswordRequest([property: JsonConverter(typeof(AnyTextConverter))] string? Account = null);
+public sealed record ForgotPasswordRequest([property: Required][property: JsonConverter(typeof(AnyTextConverter))] string? Account = null);
 
 /// <summary>
 /// Takes the request of a person who forgot a password, and does the same for every text: one insert. <see cref="AnswerMailRequests"/>
@@ -48,7 +49,8 @@ internal sealed class ForgotPassword
 
     public static void Map(IEndpointRouteBuilder group) => group.MapPost(
         "/forgot", (ForgotPasswordRequest request, HttpContext context, ForgotPassword forgot, CancellationToken cancellationToken) =>
-            forgot.RunAsync(request, context, cancellationToken)).AllowAnonymous();
+            forgot.RunAsync(request, context, cancellationToken)).AllowAnonymous()
+        .ProducesFailure(MailVerification.NotConfigured);
 
     public async Task<Results<Accepted<MessageResponse>, Failure>> RunAsync(
         ForgotPasswordRequest request, HttpContext context, CancellationToken cancellationToken)

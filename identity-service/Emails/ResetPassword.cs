@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Serialization;
 using AuthMesh.Errors;
 using AuthMesh.Identity.Mail;
@@ -15,8 +16,8 @@ using Npgsql;
 namespace AuthMesh.Identity.Emails;
 
 public sealed record ResetPasswordRequest(
-    [property: JsonConverter(typeof(AnyTextConverter))] string? Token = null,
-    [property: JsonPropertyName("new_password")] string? NewPassword = null,
+    [property: Required][property: JsonConverter(typeof(AnyTextConverter))] string? Token = null,
+    [property: Required][property: JsonPropertyName("new_password")] string? NewPassword = null,
     [property: JsonPropertyName("remove_passkeys")] IReadOnlyList<Guid>? RemovePasskeys = null);
 
 public sealed record ResetPasswordResponse(string Status, string Message, string Username);
@@ -48,7 +49,8 @@ internal sealed class ResetPassword(
 
     public static void Map(IEndpointRouteBuilder group) => group.MapPost(
         "/reset", (ResetPasswordRequest request, HttpContext context, ResetPassword resetPassword, CancellationToken cancellationToken) =>
-            resetPassword.RunAsync(request, context, cancellationToken)).AllowAnonymous();
+            resetPassword.RunAsync(request, context, cancellationToken)).AllowAnonymous()
+        .ProducesFailure(ProofToken.InvalidOrExpired, RemovePasskey.LastWayIn);
 
     public async Task<Results<Ok<ResetPasswordResponse>, Failure>> RunAsync(
         ResetPasswordRequest request, HttpContext context, CancellationToken cancellationToken)

@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Serialization;
 using AuthMesh.Errors;
 using AuthMesh.Identity.Passkeys;
@@ -9,7 +10,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace AuthMesh.Identity.Emails;
 
-public sealed record ShowResetRequest([property: JsonConverter(typeof(AnyTextConverter))] string? Token = null);
+public sealed record ShowResetRequest([property: Required][property: JsonConverter(typeof(AnyTextConverter))] string? Token = null);
 
 /// <param name="IsInvitation">Whether the account gets its first password.</param>
 /// <param name="Passkeys">What else opens the account, newest first. If a thief added one, a new password alone locks nobody out.</param>
@@ -32,7 +33,8 @@ internal sealed class ShowReset(IdentityDb db, AccountProofs proofs, TimeProvide
 
     public static void Map(IEndpointRouteBuilder group) => group.MapPost(
         "/reset/show", (ShowResetRequest request, ShowReset show, CancellationToken cancellationToken) =>
-            show.RunAsync(request, cancellationToken)).AllowAnonymous();
+            show.RunAsync(request, cancellationToken)).AllowAnonymous()
+        .ProducesFailure(ProofToken.InvalidOrExpired);
 
     public async Task<Results<Ok<ShowResetResponse>, Failure>> RunAsync(ShowResetRequest request, CancellationToken cancellationToken)
     {

@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Serialization;
 using AuthMesh.Errors;
 using AuthMesh.Identity.Platform;
@@ -6,7 +7,7 @@ using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace AuthMesh.Identity.Emails;
 
-public sealed record ShowVerificationRequest([property: JsonConverter(typeof(AnyTextConverter))] string? Token = null);
+public sealed record ShowVerificationRequest([property: Required][property: JsonConverter(typeof(AnyTextConverter))] string? Token = null);
 
 /// <param name="SignedIn">Whether the caller is signed in to that account. Otherwise <see cref="VerifyEmail"/> needs its password.</param>
 public sealed record ShowVerificationResponse(
@@ -18,7 +19,8 @@ internal sealed class ShowVerification(AccountProofs proofs)
     public static void Map(IEndpointRouteBuilder group) => group.MapPost(
         "/verify/show",
         (ShowVerificationRequest request, HttpContext context, ShowVerification show, CancellationToken cancellationToken) =>
-            show.RunAsync(request, context, cancellationToken)).AllowAnonymous();
+            show.RunAsync(request, context, cancellationToken)).AllowAnonymous()
+        .ProducesFailure(ProofToken.InvalidOrExpired);
 
     public async Task<Results<Ok<ShowVerificationResponse>, Failure>> RunAsync(
         ShowVerificationRequest request, HttpContext context, CancellationToken cancellationToken) =>

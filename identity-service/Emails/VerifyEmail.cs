@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Serialization;
 using AuthMesh.Errors;
 using AuthMesh.Identity.Platform;
@@ -13,7 +14,7 @@ using NpgsqlTypes;
 namespace AuthMesh.Identity.Emails;
 
 public sealed record VerifyEmailRequest(
-    [property: JsonConverter(typeof(AnyTextConverter))] string? Token = null,
+    [property: Required][property: JsonConverter(typeof(AnyTextConverter))] string? Token = null,
     [property: JsonConverter(typeof(AnyTextConverter))] string? Password = null);
 
 public sealed record VerifyEmailResponse(string Status, string Message, string Username, string Email);
@@ -48,7 +49,8 @@ internal sealed class VerifyEmail(
 
     public static void Map(IEndpointRouteBuilder group) => group.MapPost(
         "/verify", (VerifyEmailRequest request, HttpContext context, VerifyEmail verifyEmail, CancellationToken cancellationToken) =>
-            verifyEmail.RunAsync(request, context, cancellationToken)).AllowAnonymous();
+            verifyEmail.RunAsync(request, context, cancellationToken)).AllowAnonymous()
+        .ProducesFailure(ProofToken.InvalidOrExpired, ProvePassword.WrongPassword, EmailTaken);
 
     public async Task<Results<Ok<VerifyEmailResponse>, Failure>> RunAsync(
         VerifyEmailRequest request, HttpContext context, CancellationToken cancellationToken)

@@ -48,7 +48,8 @@ internal static class AuthorizeDevice
         ON CONFLICT (user_code) DO NOTHING
         """;
 
-    public static void Map(IEndpointRouteBuilder app) => app.MapPost("/device_authorization", HandleAsync).AllowAnonymous();
+    public static void Map(IEndpointRouteBuilder app) => app.MapPost("/device_authorization", HandleAsync).AllowAnonymous()
+        .ProducesFailure(OAuthError.InvalidClient, OAuthError.UnauthorizedClient, OAuthError.InvalidScope, OAuthError.InvalidTarget);
 
     private static async Task<Results<Ok<DeviceAuthorizationResponse>, Failure>> HandleAsync(
         HttpContext context, ClientAuthentication authentication, Budgets budgets, Throttle throttle, IdentityDb db,

@@ -75,7 +75,9 @@ internal static class IntrospectToken
         SELECT true FROM sessions s, applications a WHERE s.id = @session AND {LiveSession.IsLiveService}
         """;
 
-    public static void Map(IEndpointRouteBuilder app) => app.MapPost("/introspect", HandleAsync).AllowAnonymous();
+    public static void Map(IEndpointRouteBuilder app) => app.MapPost("/introspect", HandleAsync).AllowAnonymous()
+        .Produces<IntrospectTokenResponse>()
+        .ProducesFailure(OAuthError.InvalidClient);
 
     private static async Task<IResult> HandleAsync(
         HttpContext context, ClientAuthentication authentication, KeyRing ring, AccessTokenReader reader, Primary database,

@@ -13,7 +13,10 @@ public sealed record PushedResponse(
 /// <summary>Takes authorization requests from the application itself, so that no browser can change them (RFC 9126).</summary>
 internal static class PushedRequests
 {
-    public static void Map(IEndpointRouteBuilder app) => app.MapPost("/par", HandleAsync).AllowAnonymous();
+    public static void Map(IEndpointRouteBuilder app) => app.MapPost("/par", HandleAsync).AllowAnonymous()
+        .ProducesFailure(
+            OAuthError.InvalidClient, OAuthError.InvalidScope, OAuthError.InvalidTarget, OAuthError.UnsupportedResponseType,
+            OAuthError.RequestNotSupported, OAuthError.RegistrationNotSupported);
 
     private static async Task<Results<Created<PushedResponse>, Failure>> HandleAsync(
         HttpContext context, ClientAuthentication authentication, ReadAuthorizationRequest readRequest, StoredRequests storedRequests,

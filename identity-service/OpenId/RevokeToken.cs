@@ -15,7 +15,8 @@ namespace AuthMesh.Identity.OpenId;
 /// </summary>
 internal static class RevokeToken
 {
-    public static void Map(IEndpointRouteBuilder app) => app.MapPost("/revoke", HandleAsync).AllowAnonymous();
+    public static void Map(IEndpointRouteBuilder app) => app.MapPost("/revoke", HandleAsync).AllowAnonymous()
+        .ProducesFailure(OAuthError.InvalidClient);
 
     private static async Task<Results<Ok, Failure>> HandleAsync(
         HttpContext context, ClientAuthentication authentication, KeyRing ring, AccessTokenReader reader, IdentityDb db, Primary database,

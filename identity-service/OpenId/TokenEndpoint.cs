@@ -35,7 +35,11 @@ public sealed record TokenResponse(
 /// <summary>The token endpoint of OAuth 2.0 (RFC 6749 §3.2).</summary>
 internal static class TokenEndpoint
 {
-    public static void Map(IEndpointRouteBuilder app) => app.MapPost("/token", HandleAsync).AllowAnonymous();
+    public static void Map(IEndpointRouteBuilder app) => app.MapPost("/token", HandleAsync).AllowAnonymous()
+        .ProducesFailure(
+            OAuthError.InvalidClient, OAuthError.UnsupportedGrant, OAuthError.UnauthorizedClient, OAuthError.InvalidGrant,
+            OAuthError.InvalidScope, OAuthError.InvalidTarget, OAuthError.AuthorizationPending, OAuthError.SlowDown,
+            OAuthError.AccessDenied, OAuthError.ExpiredToken);
 
     // Each grant is made when a request needs it. To make them all, with their context of the database, takes longer than a signature.
     private static async Task<Results<Ok<TokenResponse>, Failure>> HandleAsync(HttpContext context, CancellationToken cancellationToken)

@@ -39,8 +39,12 @@ internal static class UserInfo
 
     public static void Map(IEndpointRouteBuilder app)
     {
-        app.MapGet("/userinfo", HandleAsync).AllowAnonymous();
-        app.MapPost("/userinfo", HandleAsync).AllowAnonymous(); // §5.3.1: both
+        foreach (string[] method in (string[][])[[HttpMethods.Get], [HttpMethods.Post]]) // §5.3.1: both
+        {
+            app.MapMethods("/userinfo", method, HandleAsync).AllowAnonymous()
+                .Produces<UserInfoResponse>()
+                .ProducesFailure(Missing, CommonFailures.InvalidToken(), CommonFailures.MissingScope(StandardScope.OpenId));
+        }
     }
 
     private static async Task<IResult> HandleAsync(

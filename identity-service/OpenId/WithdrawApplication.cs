@@ -35,7 +35,8 @@ internal sealed class WithdrawApplication(IdentityDb db, SecurityEvents events)
 
     public static void Map(IEndpointRouteBuilder group) => group.MapDelete(
         "/{id}", (string id, HttpContext context, WithdrawApplication withdraw, CancellationToken cancellationToken) =>
-            withdraw.RunAsync(id, context, cancellationToken));
+            withdraw.RunAsync(id, context, cancellationToken))
+        .ProducesFailure(NotFound);
 
     public async Task<Results<Ok<MessageResponse>, Failure>> RunAsync(string id, HttpContext context, CancellationToken cancellationToken)
     {

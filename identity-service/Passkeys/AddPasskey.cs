@@ -1,4 +1,5 @@
 using System.Buffers.Text;
+using System.ComponentModel.DataAnnotations;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text.Json;
@@ -21,8 +22,8 @@ namespace AuthMesh.Identity.Passkeys;
 /// <param name="Credential">What <c>navigator.credentials.create()</c> made, as JSON.</param>
 /// <param name="State">The text that came with the options.</param>
 public sealed record AddPasskeyRequest(
-    string? Name = null, JsonElement Credential = default,
-    [property: JsonConverter(typeof(AnyTextConverter))] string? State = null);
+    string? Name = null, [property: Required] JsonElement? Credential = null,
+    [property: Required][property: JsonConverter(typeof(AnyTextConverter))] string? State = null);
 
 public sealed record AddPasskeyResponse(string Status, string Message, Guid Id, string Name);
 
@@ -57,8 +58,9 @@ internal sealed class AddPasskey(
 
     public static void Map(IEndpointRouteBuilder group)
     {
-        group.MapPost("/options", HandleOfferAsync).RequireRecentSignIn(ProvedMethods.LongestAge);
-        group.MapPost("", HandleAsync).RequireRecentSignIn(ProvedMethods.LongestAge);
+        group.MapPost("/options", HandleOfferAsync).RequireRecentSignIn(ProvedMethods.LongestAge).ProducesFailure(TooMany);
+        group.MapPost("", HandleAsync).RequireRecentSignIn(ProvedMethods.LongestAge)
+            .ProducesFailure(PasskeyChallenge.Invalid, PasskeyCeremony.RefusedForCaller, Registered, TooMany);
     }
 
     /// <returns>The options for the browser, or the refusal.</returns>
@@ -150,7 +152,7 @@ internal sealed class AddPasskey(
             return CommonFailures.InvalidRequest(errors);
         }
 
-        var (added, refusal) = await add.RunAsync(request.Name, request.Credential, request.State!, context, cancellationToken);
+        var (added, refusal) = await add.RunAsync(request.Name, request.Credential!.Value, request.State!, context, cancellationToken);
         return added is not null ? TypedResults.Ok(added) : refusal!;
     }
 

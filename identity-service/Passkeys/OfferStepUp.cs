@@ -11,7 +11,8 @@ internal sealed class OfferStepUp(IdentityDb db, PasskeyCeremony ceremony)
     private static readonly Failure NoPasskey = new(
         StatusCodes.Status404NotFound, "passkey_not_found", "You have no passkey");
 
-    public static void Map(IEndpointRouteBuilder group) => group.MapPost("/assertion-options", HandleAsync);
+    public static void Map(IEndpointRouteBuilder group) => group.MapPost("/assertion-options", HandleAsync)
+        .ProducesFailure(NoPasskey);
 
     /// <returns>The options, or the refusal.</returns>
     public async Task<(PasskeyOptionsResponse? Options, Failure? Refusal)> RunAsync(

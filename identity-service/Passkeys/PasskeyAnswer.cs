@@ -6,13 +6,12 @@ namespace AuthMesh.Identity.Passkeys;
 internal static class PasskeyAnswer
 {
     /// <summary>Checks only the form. The handler alone reads the credential.</summary>
-    public static Dictionary<string, string[]> FindFaults(JsonElement credential, string? state)
+    public static Dictionary<string, string[]> FindFaults(JsonElement? credential, string? state)
     {
         var errors = new Dictionary<string, string[]>();
-        if (credential.ValueKind != JsonValueKind.Object)
+        if (credential?.ValueKind != JsonValueKind.Object)
         {
-            var isMissing = credential.ValueKind is JsonValueKind.Undefined or JsonValueKind.Null;
-            errors["credential"] = [isMissing ? "is required" : "must be an object"];
+            errors["credential"] = [credential is null ? "is required" : "must be an object"];
         }
 
         if (state is null)

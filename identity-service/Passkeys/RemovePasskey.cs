@@ -20,7 +20,8 @@ internal sealed class RemovePasskey(IdentityDb db, Outbox outbox, SecurityEvents
             StatusCodes.Status409Conflict, "last_sign_in_method", "Without this you could no longer sign in. Add another way first");
 
     public static void Map(IEndpointRouteBuilder group) =>
-        group.MapDelete("/{id}", HandleAsync).RequireRecentSignIn(ProvedMethods.LongestAge);
+        group.MapDelete("/{id}", HandleAsync).RequireRecentSignIn(ProvedMethods.LongestAge)
+        .ProducesFailure(NotFound, LastWayIn);
 
     /// <returns>The id in a path, or an id that no passkey has.</returns>
     public static Guid ParseId(string id) => RequestText.TryReadId(id, out var parsed) ? parsed : Guid.Empty;

@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using AuthMesh.Errors;
 using AuthMesh.Identity.Platform;
 using AuthMesh.Identity.Sessions;
@@ -7,7 +8,7 @@ using Npgsql;
 
 namespace AuthMesh.Identity.Passkeys;
 
-public sealed record RenamePasskeyRequest(string? Name = null);
+public sealed record RenamePasskeyRequest([property: Required] string? Name = null);
 
 internal sealed class RenamePasskey(Primary database)
 {
@@ -18,7 +19,8 @@ internal sealed class RenamePasskey(Primary database)
         SELECT (SELECT count(*) FROM caller) = 1, (SELECT count(*) FROM renamed) = 1
         """;
 
-    public static void Map(IEndpointRouteBuilder group) => group.MapPatch("/{id}", HandleAsync);
+    public static void Map(IEndpointRouteBuilder group) => group.MapPatch("/{id}", HandleAsync)
+        .ProducesFailure(RemovePasskey.NotFound);
 
     /// <param name="id">The passkey.</param>
     /// <param name="name">The new name.</param>

@@ -2,7 +2,7 @@
 namespace AuthMesh.Identity.Passwords;
 
 /// <summary>A caller who wants a password hashed, with the facts that the lane needs to be fair.</summary>
-/// <param name="Network">The request's origin, from <see cref="CallerAddress.NetworkOf"/>.</param>
+/// <param name="Network">The request's origin, from <c>CallerAddress</c>.</param>
 /// <param name="Account">The typed name in lower case, or the id of the signed-in user.</param>
 /// <param name="IsKnownDevice">Whether the request comes from a device or session that has proved the account's password before.</param>
 internal sealed record Applicant(string Network, string Account, bool IsKnownDevice);

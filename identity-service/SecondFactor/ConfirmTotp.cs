@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Serialization;
 using AuthMesh.Errors;
 using AuthMesh.Identity.Keys;
@@ -11,7 +12,7 @@ using Npgsql;
 
 namespace AuthMesh.Identity.SecondFactor;
 
-public sealed record ConfirmTotpRequest([property: JsonConverter(typeof(AnyTextConverter))] string? Code = null);
+public sealed record ConfirmTotpRequest([property: Required][property: JsonConverter(typeof(AnyTextConverter))] string? Code = null);
 
 /// <param name="Status">"success".</param>
 /// <param name="Message">For people.</param>
@@ -48,7 +49,8 @@ internal sealed class ConfirmTotp(
     public static void Map(IEndpointRouteBuilder group) => group.MapPost(
         "/totp/confirm",
         (ConfirmTotpRequest request, HttpContext context, ConfirmTotp confirm, CancellationToken cancellationToken) =>
-            confirm.RunAsync(request, context, cancellationToken));
+            confirm.RunAsync(request, context, cancellationToken))
+        .ProducesFailure(WrongCode, NotBegun);
 
     public async Task<Results<Ok<ConfirmTotpResponse>, Failure>> RunAsync(
         ConfirmTotpRequest request, HttpContext context, CancellationToken cancellationToken)

@@ -18,7 +18,8 @@ internal sealed class RemoveTotp(IdentityDb db, Outbox outbox, SecurityEvents ev
 
     public static void Map(IEndpointRouteBuilder group) => group.MapDelete(
         "/totp",
-        (HttpContext context, RemoveTotp remove, CancellationToken cancellationToken) => remove.RunAsync(context, cancellationToken));
+        (HttpContext context, RemoveTotp remove, CancellationToken cancellationToken) => remove.RunAsync(context, cancellationToken))
+        .ProducesFailure(NotEnabled);
 
     public async Task<Results<Ok<MessageResponse>, Failure>> RunAsync(HttpContext context, CancellationToken cancellationToken)
     {

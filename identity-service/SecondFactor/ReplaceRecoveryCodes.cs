@@ -24,7 +24,8 @@ internal sealed class ReplaceRecoveryCodes(IdentityDb db, RecoveryCodes recovery
     public static void Map(IEndpointRouteBuilder group) => group.MapPost(
         "/recovery-codes",
         (HttpContext context, ReplaceRecoveryCodes replace, CancellationToken cancellationToken) =>
-            replace.RunAsync(context, cancellationToken));
+            replace.RunAsync(context, cancellationToken))
+        .ProducesFailure(TwoStepOff);
 
     public async Task<Results<Ok<RecoveryCodesResponse>, Failure>> RunAsync(HttpContext context, CancellationToken cancellationToken)
     {

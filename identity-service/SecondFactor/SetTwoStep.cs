@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Serialization;
 using AuthMesh.Errors;
 using AuthMesh.Identity.Mail;
@@ -9,7 +10,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace AuthMesh.Identity.SecondFactor;
 
-public sealed record SetTwoStepRequest(bool? Enabled = null);
+public sealed record SetTwoStepRequest([property: Required] bool? Enabled = null);
 
 /// <param name="Status">"success".</param>
 /// <param name="Message">For people.</param>
@@ -36,7 +37,8 @@ internal sealed class SetTwoStep(IdentityDb db, RecoveryCodes recoveryCodes, Out
     public static void Map(IEndpointRouteBuilder group) => group.MapPost(
         "/two-step",
         (SetTwoStepRequest request, HttpContext context, SetTwoStep set, CancellationToken cancellationToken) =>
-            set.RunAsync(request, context, cancellationToken));
+            set.RunAsync(request, context, cancellationToken))
+        .ProducesFailure(NoPasskey, TotpDecides, NoPassword);
 
     public async Task<Results<Ok<SetTwoStepResponse>, Failure>> RunAsync(
         SetTwoStepRequest request, HttpContext context, CancellationToken cancellationToken)

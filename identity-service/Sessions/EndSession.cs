@@ -26,7 +26,8 @@ internal sealed class EndSession(IdentityDb db, SessionCookies cookies, Security
 
     public static void Map(IEndpointRouteBuilder group) => group.MapDelete(
         "/{id}", (string id, HttpContext context, EndSession endSession, CancellationToken cancellationToken) =>
-            endSession.RunAsync(id, context, cancellationToken));
+            endSession.RunAsync(id, context, cancellationToken))
+        .ProducesFailure(SessionNotFound);
 
     public async Task<Results<Ok<MessageResponse>, Failure>> RunAsync(string id, HttpContext context, CancellationToken cancellationToken)
     {

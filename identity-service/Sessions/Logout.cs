@@ -67,7 +67,8 @@ internal sealed class Logout(
 
     public static void Map(IEndpointRouteBuilder group) => group.MapPost(
         "/logout", (LogoutRequest request, HttpContext context, Logout logout, CancellationToken cancellationToken) =>
-            logout.RunAsync(request, context, cancellationToken)).AllowAnonymous();
+            logout.RunAsync(request, context, cancellationToken)).AllowAnonymous()
+        .Accepts<LogoutRequest>(isOptional: true, "application/json");
 
     public async Task<Ok<MessageResponse>> RunAsync(LogoutRequest request, HttpContext context, CancellationToken cancellationToken)
     {

@@ -38,6 +38,12 @@ internal sealed record OwnAccount(
 
     private const string OfSignIn = $"{Caller.With} {Columns}", OfAnyKind = $"{Caller.WithAnyKind} {Columns}";
 
+    /// <summary>The caller's proof is too old or too weak for a change to how one gets in.</summary>
+    public static readonly Failure
+        ProofDemanded = CommonFailures.InsufficientAuthentication((int)ProvedMethods.LongestAge.TotalSeconds, null),
+        TwoFactorsDemanded = CommonFailures.InsufficientAuthentication(
+            (int)ProvedMethods.LongestAge.TotalSeconds, Assurance.TwoFactors);
+
     /// <summary>The parameter of <see cref="IsProved"/>.</summary>
     public NpgsqlParameter Verified => new("verified", NpgsqlDbType.Text) { Value = (object?)PasswordHash ?? DBNull.Value };
 
@@ -75,8 +81,7 @@ internal sealed record OwnAccount(
         var isTokenStrong = !TwoStep || user.HasClaim(AccessTokenClaims.Assurance, Assurance.TwoFactors);
         return isTokenStrong && IsRecentToken(user) && IsProvedRecently
             ? null
-            : CommonFailures.InsufficientAuthentication(
-                (int)ProvedMethods.LongestAge.TotalSeconds, TwoStep ? Assurance.TwoFactors : null);
+            : TwoStep ? TwoFactorsDemanded : ProofDemanded;
     }
 
     private static async Task<OwnAccount?> FindAsync(

@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Serialization;
 using AuthMesh.Errors;
 using AuthMesh.Identity.Keys;
@@ -9,7 +10,8 @@ using Npgsql;
 namespace AuthMesh.Identity.Sessions;
 
 public sealed record RefreshRequest(
-    [property: JsonPropertyName("refresh_token")][property: JsonConverter(typeof(AnyTextConverter))] string? RefreshToken = null);
+    [property: Required][property: JsonPropertyName("refresh_token")][property: JsonConverter(typeof(AnyTextConverter))]
+    string? RefreshToken = null);
 
 /// <summary>Exchanges a refresh token of a sign-in for its successor and a new access token.</summary>
 internal static partial class Refresh
@@ -21,7 +23,8 @@ internal static partial class Refresh
     private static readonly RefreshTokenRotation Rotation =
         new(LiveSession.IsLiveSignIn, LiveSession.Columns, LiveSession.Expiry);
 
-    public static void Map(IEndpointRouteBuilder group) => group.MapPost("/refresh", HandleAsync).AllowAnonymous();
+    public static void Map(IEndpointRouteBuilder group) => group.MapPost("/refresh", HandleAsync).AllowAnonymous()
+        .ProducesFailure(InvalidRefreshToken);
 
     private static async Task<Results<Ok<SignInResponse>, Failure>> HandleAsync(
         RefreshRequest request, HttpContext context, IdentityDb db, Primary database, KeyRing ring, IssueTokens issueTokens,

@@ -12,20 +12,25 @@ internal sealed class DemandSecondFactor(IdentityDb db, PendingSignIns pendingSi
     /// <summary>The members of the refusal, by their names on the wire.</summary>
     public const string LoginToken = "login_token", Methods = "methods", ExpiresIn = "expires_in";
 
+    /// <summary>What it looks like.</summary>
+    public static readonly Failure Example = Failure("", ["totp"]);
+
     public async Task<Failure> RunAsync(SignInTicket ticket, HttpContext context, CancellationToken cancellationToken)
     {
         var factors = await EnabledFactors.FindAsync(db, ticket.User.Id, cancellationToken);
         var token = await pendingSignIns.BeginAsync(ticket, context, cancellationToken);
         events.Write(SecurityEvent.SecondFactorDemanded(ticket.User.Id), context);
-        return new Failure(
-            StatusCodes.Status401Unauthorized, "second_factor_required", "Enter a code of your authenticator app, or use another way")
-        {
-            Members = new JsonObject
-            {
-                [LoginToken] = token.Text,
-                [Methods] = new JsonArray([.. factors.Methods.Select(method => JsonValue.Create(method))]),
-                [ExpiresIn] = (int)PendingSignIns.Lifetime.TotalSeconds,
-            },
-        };
+        return Failure(token.Text, factors.Methods);
     }
+
+    private static Failure Failure(string loginToken, IEnumerable<string> methods) => new(
+        StatusCodes.Status401Unauthorized, "second_factor_required", "Enter a code of your authenticator app, or use another way")
+    {
+        Members = new JsonObject
+        {
+            [LoginToken] = loginToken,
+            [Methods] = new JsonArray([.. methods.Select(method => JsonValue.Create(method))]),
+            [ExpiresIn] = (int)PendingSignIns.Lifetime.TotalSeconds,
+        },
+    };
 }

@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Serialization;
 using AuthMesh.Errors;
 using AuthMesh.Identity.Platform;
@@ -7,15 +8,16 @@ using Microsoft.AspNetCore.Http.HttpResults;
 namespace AuthMesh.Identity.SignIn;
 
 public sealed record LoginRequest(
-    [property: JsonConverter(typeof(AnyTextConverter))] string? Username = null,
-    [property: JsonConverter(typeof(AnyTextConverter))] string? Password = null);
+    [property: Required][property: JsonConverter(typeof(AnyTextConverter))] string? Username = null,
+    [property: Required][property: JsonConverter(typeof(AnyTextConverter))] string? Password = null);
 
 /// <summary>Signs in by a name and a password. An account that demands more is answered 401 <c>second_factor_required</c>.</summary>
 internal sealed class Login(ProvePassword provePassword, DemandSecondFactor demandSecondFactor, CompleteSignIn completeSignIn)
 {
     public static void Map(IEndpointRouteBuilder group) => group.MapPost(
         "/login", (LoginRequest request, HttpContext context, Login login, CancellationToken cancellationToken) =>
-            login.RunAsync(request, context, cancellationToken)).AllowAnonymous();
+            login.RunAsync(request, context, cancellationToken)).AllowAnonymous()
+        .ProducesFailure(ProvePassword.InvalidCredentials, DemandSecondFactor.Example);
 
     public async Task<Results<Ok<SignInResponse>, Failure>> RunAsync(
         LoginRequest request, HttpContext context, CancellationToken cancellationToken)

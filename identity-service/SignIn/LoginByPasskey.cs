@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using AuthMesh.Errors;
@@ -20,8 +21,8 @@ public sealed record PasskeyLoginOptionsRequest(
 /// <param name="LoginToken">The same as for the options.</param>
 /// <param name="TrustDevice">After a password: whether a password alone signs in here from now on.</param>
 public sealed record LoginByPasskeyRequest(
-    JsonElement Credential = default,
-    [property: JsonConverter(typeof(AnyTextConverter))] string? State = null,
+    [property: Required] JsonElement? Credential = null,
+    [property: Required][property: JsonConverter(typeof(AnyTextConverter))] string? State = null,
     [property: JsonPropertyName("login_token")][property: JsonConverter(typeof(AnyTextConverter))] string? LoginToken = null,
     [property: JsonPropertyName("trust_device")] bool TrustDevice = false);
 
@@ -41,11 +42,13 @@ internal sealed class LoginByPasskey(
             async Task<Results<Ok<PasskeyOptionsResponse>, Failure>> (
                 PasskeyLoginOptionsRequest request, HttpContext context, LoginByPasskey login, CancellationToken cancellationToken) =>
                 await login.OfferAsync(request.LoginToken, context, cancellationToken) is { } options
-                    ? TypedResults.Ok(options) : PendingSignIns.InvalidToken).AllowAnonymous();
+                    ? TypedResults.Ok(options) : PendingSignIns.InvalidToken).AllowAnonymous()
+            .ProducesFailure(PendingSignIns.InvalidToken);
         group.MapPost(
             "/login/passkey",
             (LoginByPasskeyRequest request, HttpContext context, LoginByPasskey login, CancellationToken cancellationToken) =>
-                login.RunAsync(request, context, cancellationToken)).AllowAnonymous();
+                login.RunAsync(request, context, cancellationToken)).AllowAnonymous()
+            .ProducesFailure(PendingSignIns.InvalidToken, PasskeyChallenge.Invalid, PasskeyCeremony.RefusedAtSignIn);
     }
 
     /// <returns>The options for the browser, or null if the login token is not good.</returns>
@@ -85,7 +88,7 @@ internal sealed class LoginByPasskey(
         }
 
         // 2. Verify it.
-        var (proved, refusal) = await VerifyAsync(challenge, request.Credential, context, cancellationToken);
+        var (proved, refusal) = await VerifyAsync(challenge, request.Credential!.Value, context, cancellationToken);
         if (proved is null)
         {
             return refusal!;

@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Serialization;
 using AuthMesh.Errors;
 using AuthMesh.Identity.Platform;
@@ -7,8 +8,9 @@ using Microsoft.AspNetCore.Http.HttpResults;
 namespace AuthMesh.Identity.SignIn;
 
 public sealed record LoginWithCodeRequest(
-    [property: JsonPropertyName("login_token")][property: JsonConverter(typeof(AnyTextConverter))] string? LoginToken = null,
-    [property: JsonConverter(typeof(AnyTextConverter))] string? Code = null,
+    [property: Required][property: JsonPropertyName("login_token")][property: JsonConverter(typeof(AnyTextConverter))]
+    string? LoginToken = null,
+    [property: Required][property: JsonConverter(typeof(AnyTextConverter))] string? Code = null,
     [property: JsonPropertyName("trust_device")] bool TrustDevice = false);
 
 /// <summary>Finishes a sign-in whose password was right, by a code of an authenticator app or by a recovery code.</summary>
@@ -18,11 +20,13 @@ internal sealed class LoginWithCode(ProveCode proveCode, CompleteSignIn complete
     {
         group.MapPost(
             "/login/totp", (LoginWithCodeRequest request, HttpContext context, LoginWithCode login, CancellationToken cancellationToken) =>
-                login.RunAsync(CodeKind.Totp, request, context, cancellationToken)).AllowAnonymous();
+                login.RunAsync(CodeKind.Totp, request, context, cancellationToken)).AllowAnonymous()
+            .ProducesFailure(PendingSignIns.InvalidToken, ProveCode.WrongLoginCode, ProveCode.Blocked);
         group.MapPost(
             "/login/recovery-code",
             (LoginWithCodeRequest request, HttpContext context, LoginWithCode login, CancellationToken cancellationToken) =>
-                login.RunAsync(CodeKind.RecoveryCode, request, context, cancellationToken)).AllowAnonymous();
+                login.RunAsync(CodeKind.RecoveryCode, request, context, cancellationToken)).AllowAnonymous()
+            .ProducesFailure(PendingSignIns.InvalidToken, ProveCode.WrongLoginCode);
     }
 
     public async Task<Results<Ok<SignInResponse>, Failure>> RunAsync(

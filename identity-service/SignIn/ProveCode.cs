@@ -24,7 +24,7 @@ internal sealed class ProveCode(
     IdentityDb db, PendingSignIns pendingSignIns, ProveTotp totp, RecoveryCodes recoveryCodes, TrustedDevices trustedDevices,
     Budgets budgets, Throttle throttle, Outbox outbox, SecurityEvents events)
 {
-    private static readonly Failure
+    public static readonly Failure
         WrongLoginCode = new(StatusCodes.Status401Unauthorized, "wrong_code", "The code is wrong, or was used before"),
         // Not a 401: the token is valid, and a new sign-in would not help.
         WrongOwnCode = new(StatusCodes.Status403Forbidden, "wrong_code", "The code is wrong, or was used before"),

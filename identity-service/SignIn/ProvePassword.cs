@@ -24,7 +24,7 @@ internal sealed partial class ProvePassword(
         StatusCodes.Status401Unauthorized, "invalid_credentials", "Invalid credentials");
 
     // Not a 401: the token is valid, and a new sign-in would not help.
-    private static readonly Failure WrongPassword = new(StatusCodes.Status403Forbidden, "wrong_password", "The current password is wrong");
+    public static readonly Failure WrongPassword = new(StatusCodes.Status403Forbidden, "wrong_password", "The current password is wrong");
 
     /// <summary>A sign-in step: checks a name and a password.</summary>
     public async Task<SignInStep> ForNameAsync(string name, string password, HttpContext context, CancellationToken cancellationToken)

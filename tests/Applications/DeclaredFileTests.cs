@@ -40,7 +40,7 @@ public sealed class DeclaredFileTests(ProductionMesh mesh)
         await WriteAsync(own, 1, job, shop, signer);
         await using (var first = await StartAsync(own))
         {
-            using var identity = new Caller(first.Address);
+            using var identity = new Caller(first);
             var admin = await AdminTokenAsync(own, identity);
             var listed = await ListAsync(identity, admin);
             Assert.Equal(

@@ -26,7 +26,8 @@ public sealed class ConventionTests
     public void Exactly_these_identity_endpoints_are_anonymous() => Assert.Equal(
         [
             "GET /.well-known/jwks.json", "GET /.well-known/oauth-authorization-server", "GET /.well-known/openid-configuration",
-            "GET /userinfo", "POST /device_authorization",
+            "GET /docs/favicon.svg", "GET /docs/scalar.aspnetcore.js", "GET /docs/scalar.js", "GET /docs/{documentName?}",
+            "GET /openapi/identity.json", "GET /userinfo", "POST /device_authorization",
             "POST /email/disown", "POST /email/verify", "POST /email/verify/show", "POST /introspect",
             "POST /keys/report", "POST /login",
             "POST /login/passkey", "POST /login/passkey/options", "POST /login/recovery-code", "POST /login/totp", "POST /logout",
@@ -43,10 +44,11 @@ public sealed class ConventionTests
 
     [Theory]
     [InlineData("anonymous", "/.well-known/jwks.json", "/.well-known/oauth-authorization-server", "/.well-known/openid-configuration",
-        "/device_authorization",
+        "/device_authorization", "/docs/{file?}",
         "/email/disown", "/email/verify", "/email/verify/show", "/introspect", "/keys/report", "/login", "/login/passkey",
         "/login/passkey/options",
-        "/login/recovery-code", "/login/totp", "/logout", "/par", "/password/forgot", "/password/reset", "/password/reset/show",
+        "/login/recovery-code", "/login/totp", "/logout", "/openapi/identity.json", "/openapi/resource.json",
+        "/par", "/password/forgot", "/password/reset", "/password/reset/show",
         "/refresh", "/register", "/revoke", "/token", "/userinfo")]
     [InlineData("signed-in", "/account", "/account/applications", "/account/applications/{id}", "/account/email",
         "/account/keys", "/account/keys/{id}", "/account/passkeys",

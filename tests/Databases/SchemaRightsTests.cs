@@ -35,7 +35,7 @@ public sealed class SchemaRightsTests(ProductionMesh mesh) : IAsyncLifetime
     public async Task A_service_that_may_not_change_the_schema_waits_for_migrate_and_then_does_all_its_work()
     {
         await using var service = await own.StartAsync();
-        using var identity = new Caller(service.Address);
+        using var identity = new Caller(service);
         var waiting = await Patience.UntilAsync(
             () => identity.GetAsync("/health/ready"), answer => answer.Text.Contains("identity-service migrate", StringComparison.Ordinal));
         waiting.AssertError(503, "not_ready");

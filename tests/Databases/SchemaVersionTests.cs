@@ -22,7 +22,7 @@ public sealed partial class SchemaVersionTests(ProductionMesh mesh)
         await using var service = await own.StartAsync();
 
         await service.WaitUntilReadyAsync(cancellation: TestContext.Current.CancellationToken);
-        using var identity = new Caller(service.Address);
+        using var identity = new Caller(service);
         Assert.Equal(200, (await identity.RegisterAsync("somebody", "a password for a test")).Status);
         await service.UntilLoggedAsync($"The schema is that of a newer version (migration {Future}), which this version can use");
     }

@@ -53,7 +53,7 @@ public sealed class UpgradeTests(ProductionMesh mesh)
         own.Settings["Identity:MasterKey"] = MasterKey;
         await using var service = await own.StartAsync();
         await service.WaitUntilReadyAsync(cancellation: TestContext.Current.CancellationToken);
-        using var identity = new Caller(service.Address);
+        using var identity = new Caller(service);
 
         // 1. Session cookies and refresh tokens go on. Their sessions began with a password, at the time of the sign-in.
         foreach (var cookie in (string[])[Cookie, DavesCookie])

@@ -18,7 +18,7 @@ public sealed class DeadServerTests(ProductionMesh production)
         own.Settings["Identity:Mail:From"] = "AuthMesh <no-reply@example.test>";
         await using var service = await own.StartAsync();
         await service.WaitUntilReadyAsync(cancellation: TestContext.Current.CancellationToken);
-        using var identity = new Caller(service.Address);
+        using var identity = new Caller(service);
         var (name, address) = (ProductionMesh.NewName(), EmailCalls.NewAddress());
 
         // 1. Register, prove the address, sign in.

@@ -19,7 +19,7 @@ public sealed class NoMailTests(ProductionMesh production) : IAsyncLifetime
         own.Settings["Identity:Accounts:Registration"] = "Invitation";
         service = await own.StartAsync();
         await service.WaitUntilReadyAsync(cancellation: TestContext.Current.CancellationToken);
-        identity = new Caller(service.Address);
+        identity = new Caller(service);
         var password = (await File.ReadAllTextAsync(own.FileIn("generated-password"), TestContext.Current.CancellationToken)).Trim();
         admin = await identity.TokenAsync("admin", password);
     }

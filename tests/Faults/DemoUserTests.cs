@@ -18,7 +18,7 @@ public sealed class DemoUserTests(ProductionMesh mesh)
         own.Settings["Identity:DemoUsers"] = "true";
         own.Settings.Remove("Identity:Hashing:WorkFactor");
         await using var service = await StartReadyAsync(own, "Development");
-        using var identity = new Caller(service.Address);
+        using var identity = new Caller(service);
 
         foreach (var (name, password, role) in DemoUsers)
         {
@@ -48,7 +48,7 @@ public sealed class DemoUserTests(ProductionMesh mesh)
 
         own.Settings["Identity:DemoUsers"] = "true";
         await using var service = await StartReadyAsync(own, "Development");
-        using var identity = new Caller(service.Address);
+        using var identity = new Caller(service);
         Assert.Equal(
             "native t t {http://127.0.0.1/callback} {authorization_code,refresh_token,urn:ietf:params:oauth:grant-type:device_code}",
             await own.Database.ScalarAsync<string>(
@@ -73,7 +73,7 @@ public sealed class DemoUserTests(ProductionMesh mesh)
         await using var own = await OwnDatabase.CreateAsync(mesh);
         own.Settings["Identity:DemoUsers"] = "true";
         await using var service = await StartReadyAsync(own, "Development");
-        using var identity = new Caller(service.Address);
+        using var identity = new Caller(service);
         Assert.Equal(200, (await identity.RegisterAsync("carol", "a password of her own")).Status);
         await own.Database.ExecuteAsync(
             "UPDATE users SET password_hash = (SELECT password_hash FROM users WHERE username = 'carol') WHERE username = 'alice'");
@@ -98,7 +98,7 @@ public sealed class DemoUserTests(ProductionMesh mesh)
         await using var own = await OwnDatabase.CreateAsync(mesh);
         own.Settings["Identity:FirstAdmin:Username"] = "chief";
         await using var service = await StartReadyAsync(own, "Development");
-        using var identity = new Caller(service.Address);
+        using var identity = new Caller(service);
         Assert.Equal(200, (await identity.RegisterAsync("Bob", "bob's own password")).Status);
         Assert.Equal(200, (await identity.RegisterAsync("admin", "admin's own password")).Status);
         var before = await own.Database.ScalarAsync<string>(
@@ -107,7 +107,7 @@ public sealed class DemoUserTests(ProductionMesh mesh)
 
         own.Settings["Identity:DemoUsers"] = "true";
         await using var withDemoUsers = await StartReadyAsync(own, "Development");
-        using var again = new Caller(withDemoUsers.Address);
+        using var again = new Caller(withDemoUsers);
 
         Assert.Equal(
             before, await own.Database.ScalarAsync<string>(
@@ -126,7 +126,7 @@ public sealed class DemoUserTests(ProductionMesh mesh)
         own.Settings["Identity:DemoUsers"] = "true";
         await using (var development = await StartReadyAsync(own, "Development"))
         {
-            using var identity = new Caller(development.Address);
+            using var identity = new Caller(development);
             Assert.Equal(200, (await identity.RegisterAsync("carol", "a password of her own")).Status);
         }
 
@@ -143,7 +143,7 @@ public sealed class DemoUserTests(ProductionMesh mesh)
         Assert.Equal("carol", await own.Database.ScalarAsync<string>("SELECT string_agg(username, ' ') FROM users"));
 
         await using var production = await StartReadyAsync(own, "Production");
-        using var cured = new Caller(production.Address);
+        using var cured = new Caller(production);
         Assert.Equal(200, (await cured.LoginAsync("carol", "a password of her own")).Status);
         foreach (var (name, password, _) in DemoUsers)
         {

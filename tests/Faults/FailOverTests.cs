@@ -25,7 +25,7 @@ public sealed class FailOverTests(PostgresPair pair)
             pair.ConnectionString(), new("Identity:Mail:PickupFolder", mails),
             new("Identity:Mail:From", "The Example <no-reply@example.test>"));
         await service.WaitUntilReadyAsync(cancellation: TestContext.Current.CancellationToken);
-        using var identity = new Caller(service.Address);
+        using var identity = new Caller(service);
         var (ended, live) = (await identity.SignUpAsync(), await identity.SignUpAsync());
         Assert.Equal(200, (await identity.LogoutAsync((await identity.SignInAgainAsync(ended)).Token)).Status); // both servers have it
         await using var feed = Feed.Open(identity);
@@ -84,7 +84,7 @@ public sealed class FailOverTests(PostgresPair pair)
         await pair.WholeAsync();
         await using var service = await pair.StartServiceAsync(pair.ConnectionString());
         await service.WaitUntilReadyAsync(cancellation: TestContext.Current.CancellationToken);
-        using var identity = new Caller(service.Address);
+        using var identity = new Caller(service);
         var user = await identity.SignUpAsync();
         await Patience.UntilAsync(async () => await pair.OfSecond.ScalarAsync<long>("SELECT count(*) FROM users") > 0);
 
@@ -226,7 +226,7 @@ public sealed class FailOverTests(PostgresPair pair)
         first.SslMode = SslMode.Disable; // or Npgsql would try once with it and once without
         await using var service = await pair.StartServiceAsync(first.ConnectionString);
         await service.WaitUntilReadyAsync(cancellation: TestContext.Current.CancellationToken);
-        using var identity = new Caller(service.Address);
+        using var identity = new Caller(service);
         var user = await identity.SignUpAsync();
         Assert.Equal(1, met); // the search for the primary
 

@@ -16,7 +16,7 @@ public sealed class FirstAdminTests(ProductionMesh mesh)
         var file = own.FileIn("generated-password");
         await File.WriteAllTextAsync(file, "left behind, and readable by all", TestContext.Current.CancellationToken);
         await using var service = await StartReadyAsync(own);
-        using var identity = new Caller(service.Address);
+        using var identity = new Caller(service);
 
         var password = (await File.ReadAllTextAsync(file, TestContext.Current.CancellationToken)).TrimEnd('\n');
         Assert.Matches("^[A-Za-z0-9]{24}$", password);
@@ -53,7 +53,7 @@ public sealed class FirstAdminTests(ProductionMesh mesh)
         await using var own = await OwnDatabase.CreateAsync(mesh);
         await using (var service = await StartReadyAsync(own))
         {
-            using var identity = new Caller(service.Address);
+            using var identity = new Caller(service);
             Assert.Equal(200, (await identity.RegisterAsync("Chief", "an ordinary password")).Status);
         }
 
@@ -95,7 +95,7 @@ public sealed class FirstAdminTests(ProductionMesh mesh)
 
         await File.WriteAllTextAsync(own.FileIn("password"), "eIgHt--8\n", TestContext.Current.CancellationToken);
         await using var service = await StartReadyAsync(own);
-        using var identity = new Caller(service.Address);
+        using var identity = new Caller(service);
         Assert.Equal("admin", RoleIn(await identity.TokenAsync("admin", "eIgHt--8")));
         Assert.DoesNotContain("eIgHt--8", service.Output, StringComparison.Ordinal);
         Assert.False(File.Exists(own.FileIn("generated-password")));
@@ -108,7 +108,7 @@ public sealed class FirstAdminTests(ProductionMesh mesh)
         own.Settings["Identity:FirstAdmin:PasswordFile"] = own.FileIn("password");
         await File.WriteAllTextAsync(own.FileIn("password"), "the old password", TestContext.Current.CancellationToken);
         await using var service = await StartReadyAsync(own);
-        using var identity = new Caller(service.Address);
+        using var identity = new Caller(service);
         Assert.Equal(200, (await identity.RegisterAsync("carol", "an ordinary password")).Status);
         await own.Database.ExecuteAsync("UPDATE users SET disabled_at = now() WHERE username = 'admin'");
 

@@ -13,7 +13,7 @@ public sealed class KeyRingTests(ProductionMesh mesh)
         await using var own = await OwnDatabase.CreateAsync(mesh);
         await using var service = await own.StartAsync();
         await service.WaitUntilReadyAsync(cancellation: TestContext.Current.CancellationToken);
-        using var identity = new Caller(service.Address);
+        using var identity = new Caller(service);
         Assert.Equal(200, (await identity.RegisterAsync("carol", "a password of her own")).Status);
         Assert.Equal(200, (await identity.LoginAsync("carol", "a password of her own")).Status);
         var keys = (await identity.GetAsync("/.well-known/jwks.json")).Text;

@@ -66,7 +66,7 @@ public sealed class OutageTests(OwnMesh mesh)
         };
         await using var impatient = await ServiceProcess.StartAsync("gateway", settings, mesh.Mesh.Gateway.Environment);
         await impatient.WaitUntilReadyAsync(cancellation: TestContext.Current.CancellationToken);
-        using var gateway = new Caller(impatient.Address);
+        using var gateway = new Caller(impatient);
         Assert.Equal(200, (await gateway.LoginAsync(name, password)).Status);
 
         mesh.Mesh.Identity.Suspend();
@@ -147,7 +147,7 @@ public sealed class OutageTests(OwnMesh mesh)
         { ["Identity:Database:ConnectionString"] = connection.ConnectionString };
         await using var replica = await ServiceProcess.StartAsync("identity-service", settings, mesh.Mesh.Identity.Environment);
         await replica.WaitUntilReadyAsync(cancellation: TestContext.Current.CancellationToken);
-        using var identity = new Caller(replica.Address);
+        using var identity = new Caller(replica);
         Assert.Equal(200, (await identity.LoginAsync(name, password)).Status);
 
         relay.FallSilent();

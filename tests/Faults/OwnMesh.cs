@@ -40,9 +40,9 @@ public sealed class OwnMesh : IAsyncLifetime
                 ["Identity:FirstAdmin:GeneratedPasswordFile"] = Path.Combine(folder, "admin-password"),
             },
         });
-        Gateway = new Caller(Mesh.Gateway.Address);
-        Identity = new Caller(Mesh.Identity.Address);
-        Resource = new Caller(Mesh.Resource.Address);
+        Gateway = new Caller(Mesh.Gateway);
+        Identity = new Caller(Mesh.Identity);
+        Resource = new Caller(Mesh.Resource);
         // Without a pool, because a pooled connection from before a crash would fail the test.
         Database = new Database(Mesh.ConnectionString + ";Pooling=false");
     }

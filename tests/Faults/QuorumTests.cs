@@ -25,7 +25,7 @@ public sealed class QuorumTests(PostgresPair pair)
         await pair.RequireAsync("*");
         await using var service = await pair.StartServiceAsync(pair.ConnectionString(), Quorum);
         await service.WaitUntilReadyAsync(cancellation: TestContext.Current.CancellationToken);
-        using var identity = new Caller(service.Address);
+        using var identity = new Caller(service);
         var (user, other) = (await identity.SignUpAsync(), await identity.SignUpAsync());
         await Patience.UntilAsync(() => identity.GetAsync("/health/ready"), answer => answer.Message == "Ready");
 
@@ -119,7 +119,7 @@ public sealed class QuorumTests(PostgresPair pair)
         var role = "limited_" + Guid.NewGuid().ToString("N");
         await pair.OfFirst.ExecuteAsync($"CREATE ROLE {role} LOGIN PASSWORD 'secret'; GRANT USAGE, CREATE ON SCHEMA public TO {role}");
         await using var service = await pair.StartServiceAsync(pair.ConnectionString($"Username={role};Password=secret"), Quorum);
-        using var identity = new Caller(service.Address);
+        using var identity = new Caller(service);
 
         await UntilNotReadyAsync("PostgreSQL does not show its standbys to the service's user. GRANT pg_monitor TO …;");
         await pair.OfFirst.ExecuteAsync($"GRANT pg_monitor TO {role}");

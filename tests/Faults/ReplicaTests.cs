@@ -22,9 +22,9 @@ public sealed class ReplicaTests(ProductionMesh production)
                 IdentityReplicas = replicas,
             },
             TestContext.Current.CancellationToken);
-        using var gateway = new Caller(mesh.Gateway.Address);
-        using var resource = new Caller(mesh.Resource.Address);
-        var identities = mesh.Identities.Select(replica => new Caller(replica.Address)).ToList();
+        using var gateway = new Caller(mesh.Gateway);
+        using var resource = new Caller(mesh.Resource);
+        var identities = mesh.Identities.Select(replica => new Caller(replica)).ToList();
 
         // 1. Exactly one replica did each step.
         await Task.WhenAll(mesh.Identities.Select(replica => replica.UntilLoggedAsync("Schema, key ring and first users are in place")));

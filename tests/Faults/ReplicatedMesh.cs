@@ -104,5 +104,5 @@ public sealed class ReplicatedMesh(ProductionMesh production) : IAsyncLifetime
     }
 
     private static List<Caller> Callers(IEnumerable<ServiceProcess> services) =>
-        [.. services.Select(service => new Caller(service.Address))];
+        [.. services.Select(service => new Caller(service))];
 }

@@ -56,7 +56,7 @@ public sealed class RevocationFaultTests(ReplicatedMesh mesh) : IClassFixture<Re
             "resource-service", new Dictionary<string, string>(mesh.Mesh.Resource.Settings) { ["AuthMesh:Revocations:OnStale"] = "Reject" },
             "Production");
         await strict.WaitUntilReadyAsync(cancellation: TestContext.Current.CancellationToken);
-        using var strictCaller = new Caller(strict.Address);
+        using var strictCaller = new Caller(strict);
         Assert.Equal(200, (await strictCaller.GetAsync("/protected", token)).Status);
 
         if (isCutFromPostgres)
@@ -204,7 +204,7 @@ public sealed class RevocationFaultTests(ReplicatedMesh mesh) : IClassFixture<Re
         await AssertRefusedAsync(raisedLater);
         await using var late = await ServiceProcess.StartAsync("resource-service", mesh.Mesh.Resource.Settings, "Production");
         await late.WaitUntilReadyAsync(cancellation: TestContext.Current.CancellationToken);
-        using var lateCaller = new Caller(late.Address);
+        using var lateCaller = new Caller(late);
         foreach (var token in new[] { endedLater, raisedLater, endedAfterwards, endedAfterThat })
         {
             (await lateCaller.GetAsync("/protected", token)).AssertError(401, "invalid_token");

@@ -66,7 +66,7 @@ public sealed class RollingRestartTests(ProductionMesh production)
 
     private static async Task<SignedIn> SignUpAsync(Mesh mesh)
     {
-        using var gateway = new Caller(mesh.Gateway.Address);
+        using var gateway = new Caller(mesh.Gateway);
         return await gateway.SignUpAsync();
     }
 

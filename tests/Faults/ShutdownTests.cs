@@ -27,7 +27,7 @@ public sealed class ShutdownTests(ProductionMesh production)
 
     private static async Task AssertFinishesAsync(ServiceProcess service)
     {
-        var callers = Enumerable.Range(0, Logins).Select(_ => new Caller(service.Address)).ToList();
+        var callers = Enumerable.Range(0, Logins).Select(_ => new Caller(service)).ToList();
         await Task.WhenAll(callers.Select(caller => caller.GetAsync("/health/live"))); // connects before the test counts
 
         var logins = callers.Select(caller => caller.LoginAsync("nobody", "nobody's password")).ToList();

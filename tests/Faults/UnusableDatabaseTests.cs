@@ -111,7 +111,7 @@ public sealed class UnusableDatabaseTests(ProductionMesh mesh, LimitedService li
             Database = name, Username = name, Password = password,
         }.ConnectionString;
         await using var service = await own.StartAsync();
-        using var identity = new Caller(service.Address);
+        using var identity = new Caller(service);
 
         var refused = await UntilNotReadyAsync("PostgreSQL refuses the user or the password (28P01). Correct Identity:Database");
         Assert.DoesNotContain("waiting for PostgreSQL", refused.Text, StringComparison.Ordinal);
@@ -144,7 +144,7 @@ public sealed class UnusableDatabaseTests(ProductionMesh mesh, LimitedService li
         own.Settings["Identity:Database:ConnectionString"] =
             new NpgsqlConnectionStringBuilder(own.Database.ConnectionString) { Username = name, Password = password }.ConnectionString;
         await using var service = await own.StartAsync();
-        using var identity = new Caller(service.Address);
+        using var identity = new Caller(service);
 
         var waiting = await Patience.UntilAsync(
             () => identity.GetAsync("/health/ready"), answer => answer.Text.Contains("GRANT CREATE ON SCHEMA", StringComparison.Ordinal));
@@ -210,7 +210,7 @@ public sealed class LimitedService(ProductionMesh mesh) : IAsyncLifetime
         }.ConnectionString;
         Service = await own.StartAsync();
         await Service.WaitUntilReadyAsync();
-        Identity = new Caller(Service.Address);
+        Identity = new Caller(Service);
     }
 
     public async Task<(string Name, string Password)> SignUpAsync()

@@ -172,8 +172,8 @@ public sealed class ErrorTests(ProductionMesh mesh, DevelopmentMesh development)
     [Fact]
     public async Task Development_shows_the_same_errors_as_Production()
     {
-        using var gateway = new Caller(development.Mesh.Gateway.Address);
-        using var identity = new Caller(development.Mesh.Identity.Address);
+        using var gateway = new Caller(development.Mesh.Gateway);
+        using var identity = new Caller(development.Mesh.Identity);
 
         foreach (var caller in new[] { gateway, identity })
         {

@@ -166,7 +166,7 @@ public sealed partial class PagesHostTests(PagesHostTests.SeparateMesh mesh) : I
             });
             foreach (var host in (string[])[Api, Pages])
             {
-                callers[host] = new Caller(mesh.Gateway.Address, host);
+                callers[host] = new Caller(mesh.Gateway, host);
             }
         }
 

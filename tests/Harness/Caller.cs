@@ -2,6 +2,8 @@ using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Net.Sockets;
 using System.Text;
+using AuthMesh.LocalMesh;
+using AuthMesh.Tests.OpenApi;
 
 namespace AuthMesh.Tests.Harness;
 
@@ -15,6 +17,12 @@ public sealed class Caller(Uri address, string? host = null) : IDisposable
         BaseAddress = address,
         Timeout = TimeSpan.FromSeconds(40),
     };
+
+    private readonly bool isOfMesh;
+
+    /// <summary>A client of a real service. Its answers must be those of the OpenAPI documents.</summary>
+    public Caller(ServiceProcess service, string? host = null)
+        : this(service.Address, host) => isOfMesh = true;
 
     public Uri Address => address;
 
@@ -36,8 +44,16 @@ public sealed class Caller(Uri address, string? host = null) : IDisposable
         change?.Invoke(request);
         try
         {
+            // Later it is gone.
+            var (body, bodyType) = isOfMesh ? (await TextOfAsync(content), content?.Headers.ContentType?.ToString()) : default;
             using var response = await http.SendAsync(request, TestContext.Current.CancellationToken);
-            return await Answer.ReadAsync(response);
+            var answer = await Answer.ReadAsync(response);
+            if (isOfMesh)
+            {
+                Contract.Check(method.Method, path, body, bodyType, answer);
+            }
+
+            return answer;
         }
         catch (SocketException exception) // SocketsHttpHandler wraps every other failure, but not the reset of a connection just made
         {
@@ -58,6 +74,10 @@ public sealed class Caller(Uri address, string? host = null) : IDisposable
     }
 
     public void Dispose() => http.Dispose();
+
+    // Other contents are sent while they are made.
+    private static async Task<string?> TextOfAsync(HttpContent? content) =>
+        content is JsonContent or ByteArrayContent ? await content.ReadAsStringAsync() : null;
 
     private static Action<HttpRequestMessage> Bearer(string? token) => request =>
     {

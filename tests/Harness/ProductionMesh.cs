@@ -61,9 +61,9 @@ public sealed class ProductionMesh : IAsyncLifetime
                 GatewaySettings = Echo.RouteSettings(),
                 WritesMails = true,
             });
-        Gateway = new Caller(mesh.Gateway.Address);
-        Identity = new Caller(mesh.Identity.Address);
-        Resource = new Caller(mesh.Resource.Address);
+        Gateway = new Caller(mesh.Gateway);
+        Identity = new Caller(mesh.Identity);
+        Resource = new Caller(mesh.Resource);
         Database = new Database(mesh.ConnectionString);
         Mails = new MailFolder(mesh.MailFolder);
         Forge = await Forge.OpenAsync(Database, masterKey);

@@ -12,9 +12,9 @@ internal sealed class KeyMesh : IAsyncDisposable
     private KeyMesh(OwnDatabase own, Mesh mesh)
     {
         (Own, Mesh) = (own, mesh);
-        Identities = [.. mesh.Identities.Select(service => new Caller(service.Address))];
-        Gateways = [.. mesh.Gateways.Select(service => new Caller(service.Address))];
-        Verifiers = [.. mesh.Resources.Select(service => new Caller(service.Address)), .. Gateways];
+        Identities = [.. mesh.Identities.Select(service => new Caller(service))];
+        Gateways = [.. mesh.Gateways.Select(service => new Caller(service))];
+        Verifiers = [.. mesh.Resources.Select(service => new Caller(service)), .. Gateways];
     }
 
     public OwnDatabase Own { get; }

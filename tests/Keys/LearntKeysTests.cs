@@ -196,6 +196,6 @@ public sealed class LearntKeysTests : IAsyncLifetime
                 ',', new[] { one, two }.Select(issuer => issuer.Address.GetLeftPart(UriPartial.Authority))),
             ["AuthMesh:KeyRefreshInterval"] = keyRefreshInterval,
         }, start: WithinThisProcess.StartAsync);
-        caller = new Caller(resource.Address);
+        caller = new Caller(resource);
     }
 }

@@ -133,7 +133,7 @@ public sealed class ResealTests(ProductionMesh production) : IAsyncLifetime
         oldKey = own.Settings[MasterKey];
         own.Settings["Identity:Keys:MaxAge"] = "00:00:01";
         service = await own.StartAsync();
-        identity = new Caller(service.Address);
+        identity = new Caller(service);
         resource = await ServiceProcess.StartAsync(
             "resource-service",
             new Dictionary<string, string>
@@ -144,7 +144,7 @@ public sealed class ResealTests(ProductionMesh production) : IAsyncLifetime
             },
             "Production",
             start: WithinThisProcess.StartAsync);
-        verifier = new Caller(resource.Address);
+        verifier = new Caller(resource);
         await service.WaitUntilReadyAsync(cancellation: TestContext.Current.CancellationToken);
         await resource.WaitUntilReadyAsync(cancellation: TestContext.Current.CancellationToken);
     }

@@ -53,7 +53,7 @@ public sealed class RenderedSettingsTests(ProductionMesh production) : IDisposab
             },
             TestContext.Current.CancellationToken);
 
-        using var caller = new Caller(mesh.Gateway.Address);
+        using var caller = new Caller(mesh.Gateway);
         var token = await caller.TokenAsync("admin", ProductionMesh.AdminPassword);
         Assert.Equal(200, (await caller.GetAsync("/protected", token)).Status);
         // The two routes of the service of one's own: an anonymous one, and one that demands a token.

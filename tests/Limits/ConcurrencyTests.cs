@@ -1,6 +1,7 @@
 using AuthMesh.LocalMesh;
 using AuthMesh.Tests.Gateway;
 using AuthMesh.Tests.Harness;
+using AuthMesh.Tests.OpenApi;
 
 namespace AuthMesh.Tests.Limits;
 
@@ -121,7 +122,9 @@ public sealed class ConcurrencyTests(ConcurrencyTests.Narrow fixture) : IClassFi
         var others = new[] { SendAsync("GET", "/piped/wait"), SendAsync("GET", "/piped/wait") };
         await Patience.UntilAsync(() => UnderWay == 2 * Most);
 
-        (await Caller.GetAsync(path)).AssertError(503, "service_busy");
+        var refused = await Caller.GetAsync(path);
+        refused.AssertError(503, "service_busy");
+        Contract.CheckRefusal(refused);
 
         await ReleaseUntilAsync(() => held.Concat(others).All(request => request.IsCompleted));
         Assert.Equal(200, (await Caller.GetAsync(path)).Status);

@@ -8,7 +8,7 @@ public sealed class UnhandledExceptionTests(DevelopmentMesh development)
     [Fact]
     public async Task The_trace_id_of_a_500_stands_in_the_line_with_the_exception_and_in_the_one_about_the_answer()
     {
-        using var gateway = new Caller(development.Mesh.Gateway.Address);
+        using var gateway = new Caller(development.Mesh.Gateway);
         var database = new Database(development.Mesh.ConnectionString);
         await database.ExecuteAsync("ALTER TABLE sessions ADD CONSTRAINT ck_refuse_trace CHECK (false) NOT VALID");
         Answer answer;

@@ -98,7 +98,7 @@ public sealed class ObservedMesh(ProductionMesh production) : IAsyncLifetime
                 ["Gateway:InnerUrl"] = Origin("gateway"),
             },
         });
-        Gateway = new Caller(mesh.Gateway.Address);
+        Gateway = new Caller(mesh.Gateway);
         Database = new Database(mesh.ConnectionString);
         Assert.Equal(200, (await Gateway.RegisterAsync(Username, Password)).Status);
         await UseAsync();

@@ -46,6 +46,10 @@ public sealed class ClientAssertionTests(ProductionMesh mesh)
         Assert.True(refreshed.Status == 200, refreshed.ToString());
         var introspected = await mesh.Gateway.FormAsync("/introspect", [("token", refreshed.Member("access_token")!), .. Assertion()]);
         Assert.Equal("True", introspected.Member("active"));
+        var ofDevice = await mesh.Gateway.AddDeviceClientAsync(
+            await mesh.AdminTokenAsync(), new { grants = (string[])[DeviceCalls.Grant], jwks = key.Jwks, kind = "web" });
+        var device = await mesh.Gateway.FormAsync("/device_authorization", AssertionKey.Form(key.Sign(ofDevice.ClientId)));
+        Assert.True(device.Status == 200, device.ToString());
         Assert.Equal(200, (await mesh.Gateway.FormAsync("/revoke", [("token", refreshed.Member("access_token")!), .. Assertion()])).Status);
         Assert.True(await mesh.Database.IsRevokedAsync(new(refreshed.Member("access_token")!)));
 

@@ -114,7 +114,7 @@ public sealed class DeviceThrottlingTests(ThrottledMesh mesh, ProductionMesh pro
         own.Settings["Identity:Throttling:DevicesOfApplication:Attempts"] = "3";
         await using var service = await own.StartAsync();
         await service.WaitUntilReadyAsync(cancellation: TestContext.Current.CancellationToken);
-        using var identity = new Caller(service.Address);
+        using var identity = new Caller(service);
         var (client, other) = (await AddClientAsync(own.Database), await AddClientAsync(own.Database));
 
         var answers = await Together.RunAsync(8, i => AuthorizeAsync(identity, client, NewNetwork()));

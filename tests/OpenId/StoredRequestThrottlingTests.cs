@@ -19,7 +19,7 @@ public sealed class StoredRequestThrottlingTests(ProductionMesh production)
         own.Settings["Identity:Throttling:AuthorizationRequests:Attempts"] = Most.ToString(null as IFormatProvider);
         await using var service = await own.StartAsync();
         await service.WaitUntilReadyAsync(cancellation: TestContext.Current.CancellationToken);
-        using var identity = new Caller(service.Address);
+        using var identity = new Caller(service);
         var browser = new CodeFlow(await AddAsync(own.Database, "spa"));
         var server = new CodeFlow(await AddAsync(own.Database, "web"));
         var network = NewNetwork();

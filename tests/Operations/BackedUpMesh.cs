@@ -49,8 +49,8 @@ public sealed class BackedUpMesh(ProductionMesh production) : IAsyncLifetime
         own = await OwnDatabase.CreateAsync(production);
         Mesh = await Mesh.StartAsync(
             InProduction.On(own.Database.ConnectionString, own.Settings) with { Start = WithinThisProcess.StartAsync });
-        Gateway = new Caller(Mesh.Gateway.Address);
-        Resource = new Caller(Mesh.Resource.Address);
+        Gateway = new Caller(Mesh.Gateway);
+        Resource = new Caller(Mesh.Resource);
         Database = new Database(own.Database.ConnectionString + ";Pooling=false");
         Backups = new Backups(production.Postgres);
         Stays = await Gateway.SignUpAsync();

@@ -36,7 +36,7 @@ public sealed class RestoreTests(BackedUpMesh mesh, ProductionMesh production) :
         await using var starting = await ServiceProcess.StartAsync(
             "resource-service", mesh.Mesh.Resource.Settings, "Production", start: WithinThisProcess.StartAsync);
         await starting.WaitUntilReadyAsync(cancellation: TestContext.Current.CancellationToken);
-        using var started = new Caller(starting.Address);
+        using var started = new Caller(starting);
         Assert.Equal(200, (await started.GetAsync("/protected", stays.Token)).Status);
         await AssertRefusedAsync([gateway, resource, started], leaves.Token, changes.Token);
         Assert.Contains("lost an acknowledged revocation", mesh.Mesh.Identity.Output, StringComparison.Ordinal);
@@ -79,7 +79,7 @@ public sealed class RestoreTests(BackedUpMesh mesh, ProductionMesh production) :
         elsewhere.Settings["Identity:MasterKey"] = mesh.MasterKey;
         await using var service = await elsewhere.StartAsync();
         await service.WaitUntilReadyAsync(cancellation: TestContext.Current.CancellationToken);
-        using var identity = new Caller(service.Address);
+        using var identity = new Caller(service);
         Assert.Equal(200, (await identity.LoginAsync(mesh.Stays.Username, mesh.Stays.Password)).Status);
         var renewed = await identity.RefreshAsync(mesh.Stays.RefreshToken);
         Assert.Equal(200, renewed.Status);

@@ -16,7 +16,7 @@ public sealed partial class PageOptionsTests(ProductionMesh production)
         await using var own = await OwnDatabase.CreateAsync(production);
         own.Settings["Identity:Pages:Enabled"] = "false";
         await using var service = await StartAsync(own);
-        using var identity = new Caller(service.Address);
+        using var identity = new Caller(service);
 
         foreach (var path in (string[])["/", "/signin", "/signup", "/forgot", "/reset", "/me", "/me/security"])
         {
@@ -38,7 +38,7 @@ public sealed partial class PageOptionsTests(ProductionMesh production)
         own.Settings["Identity:Pages:ProductName"] = "Ben & <Jerry>";
         own.Settings["Identity:Pages:Accent"] = "#8a1538";
         await using var service = await StartAsync(own);
-        using var identity = new Caller(service.Address);
+        using var identity = new Caller(service);
 
         var page = (await identity.GetAsync("/signin")).Text;
         Assert.DoesNotContain( // this service has no mail
@@ -58,7 +58,7 @@ public sealed partial class PageOptionsTests(ProductionMesh production)
         await using var own = await OwnDatabase.CreateAsync(production);
         own.Settings["Identity:Throttling:AccountAndNetwork:Attempts"] = "1";
         await using var service = await StartAsync(own);
-        using var identity = new Caller(service.Address);
+        using var identity = new Caller(service);
         var visitor = new Visitor(identity, ProductionMesh.Issuer);
         (string, string)[] form = [("username", "somebody"), ("password", "not the password")];
         Assert.Equal(401, (await visitor.PostAsync("/signin", form)).Status);

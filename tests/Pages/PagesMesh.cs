@@ -32,7 +32,7 @@ public sealed class PagesMesh(ProductionMesh production) : IAsyncLifetime
             IdentitySettings = Unthrottled.WithCheapHashes,
             WritesMails = true,
         });
-        Gateway = new Caller(Mesh.Gateway.Address);
+        Gateway = new Caller(Mesh.Gateway);
         Database = new Database(Mesh.ConnectionString);
     }
 

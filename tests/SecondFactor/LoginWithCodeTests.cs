@@ -280,6 +280,8 @@ public sealed class LoginWithCodeTests(ProductionMesh mesh)
         var refused = await mesh.Gateway.LoginTotpAsync(token, totp.Code());
 
         refused.AssertError(403, "totp_blocked");
+        (await mesh.Gateway.CallAsync(HttpMethod.Post, "/account/reauthenticate", totp.Token, new { totp = totp.Code() }))
+            .AssertError(403, "totp_blocked");
         var demanded = await mesh.Gateway.LoginAsync(totp.User.Username, totp.User.Password);
         Assert.Equal("""["recovery_code"]""", demanded.Member("methods"));
         Assert.Equal(200, (await mesh.Gateway.LoginRecoveryCodeAsync(token, totp.RecoveryCodes[0])).Status);

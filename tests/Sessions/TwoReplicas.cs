@@ -35,8 +35,8 @@ public sealed class TwoReplicas(ProductionMesh production) : IAsyncLifetime
             Start = WithinThisProcess.StartAsync,
             IdentityReplicas = 2,
         });
-        Gateway = new Caller(mesh.Gateway.Address);
-        replicas = [.. mesh.Identities.Select(replica => new Caller(replica.Address))];
+        Gateway = new Caller(mesh.Gateway);
+        replicas = [.. mesh.Identities.Select(replica => new Caller(replica))];
     }
 
     public async Task RestartAsync(int replica)

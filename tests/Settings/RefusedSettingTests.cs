@@ -292,7 +292,7 @@ public sealed class RefusedSettingTests
     public async Task The_unchanged_settings_start_the_service(string name)
     {
         await using var service = await ServiceProcess.StartAsync(name, Good(name), "Production", start: WithinThisProcess.StartAsync);
-        using var caller = new Caller(service.Address);
+        using var caller = new Caller(service);
 
         await Patience.UntilAsync(async () =>
         {

@@ -14,7 +14,7 @@ public sealed class SecondGatewayTests(SecondGatewayTests.Gateways mesh) : IClas
     public async Task A_stopping_gateway_tells_its_sockets_and_cuts_the_other_streams()
     {
         var session = mesh.First.SignIn();
-        using var caller = new Caller(mesh.Second.Address);
+        using var caller = new Caller(mesh.Second);
         using var socket = await caller.OpenAsync(session.Token);
         using var events = await EventReader.OpenAsync(caller, session.Token);
 

@@ -55,8 +55,8 @@ public sealed class ThrottledMesh(ProductionMesh production) : IAsyncLifetime
                 WritesMails = true,
             });
         Mails = new MailFolder(mesh.MailFolder);
-        Gateway = new Caller(mesh.Gateway.Address);
-        replicas = [.. mesh.Identities.Select(replica => new Caller(replica.Address))];
+        Gateway = new Caller(mesh.Gateway);
+        replicas = [.. mesh.Identities.Select(replica => new Caller(replica))];
     }
 
     /// <summary>Alternates between the replicas.</summary>

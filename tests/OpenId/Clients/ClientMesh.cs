@@ -42,7 +42,7 @@ public sealed class ClientMesh(ProductionMesh production) : IAsyncLifetime
             IdentitySettings = Unthrottled.WithCheapHashes,
             GatewaySettings = new Dictionary<string, string> { ["Gateway:CorsOrigins:0"] = SinglePageOrigin },
         });
-        Gateway = new Caller(mesh.Gateway.Address);
+        Gateway = new Caller(mesh.Gateway);
     }
 
     /// <summary>An origin of localhost that nothing listens on.</summary>

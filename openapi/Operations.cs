@@ -1,0 +1,52 @@
+using AuthMesh.Errors;
+using Microsoft.AspNetCore.OpenApi;
+using Microsoft.OpenApi;
+
+namespace AuthMesh.OpenApi;
+
+/// <summary>Says of each operation what it does, who may call it, and every error that it answers with.</summary>
+internal static class Operations
+{
+    public static Task Complete(OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken cancellationToken)
+    {
+        var endpoint = $"{context.Description.HttpMethod} /{context.Description.RelativePath!.TrimEnd('/')}";
+        var metadata = context.Description.ActionDescriptor.EndpointMetadata;
+        var described = ApiPage.Find(endpoint);
+        operation.Summary = described.Summary;
+        operation.Description = described.Text;
+        operation.Tags = new HashSet<OpenApiTagReference> { new(described.Group, context.Document) };
+        operation.OperationId = IdOf(endpoint);
+        Forms.Complete(endpoint, operation);
+        Headers.Complete(endpoint, operation, context.Document!);
+        if (operation.Responses!.TryGetValue("200", out var stream) && stream.Content!.TryGetValue("text/event-stream", out var events))
+        {
+            events.Schema = new OpenApiSchema { Type = JsonSchemaType.String };
+        }
+
+        var protocol = metadata.OfType<ErrorProtocol>().Any();
+        var demands = Demands.Of(metadata);
+        operation.Security = Security(demands.Caller, protocol, context.Document!);
+        var failures = demands.Failures.Concat(metadata.OfType<ProducedFailures>().SelectMany(known => known.Failures));
+        Errors.Complete(operation, failures, protocol, context.Document!);
+        return Task.CompletedTask;
+    }
+
+    // "GET /account/keys/{id}" becomes "getAccountKeysId".
+    private static string IdOf(string endpoint)
+    {
+        var words = endpoint.Split([' ', '/', '-', '_', '.', '{', '}', '*'], StringSplitOptions.RemoveEmptyEntries);
+        return words[0].ToLowerInvariant() + string.Concat(words.Skip(1).Select(word => char.ToUpperInvariant(word[0]) + word[1..]));
+    }
+
+    private static List<OpenApiSecurityRequirement> Security(CallerKind caller, bool protocol, OpenApiDocument document)
+    {
+        return caller switch
+        {
+            CallerKind.Anybody => protocol ? [Requirement(Document.Application), []] : [],
+            CallerKind.Application => [Requirement(Document.Bearer)],
+            _ => [Requirement(Document.Bearer), Requirement(Document.Session)],
+        };
+
+        OpenApiSecurityRequirement Requirement(string scheme) => new() { [new OpenApiSecuritySchemeReference(scheme, document)] = [] };
+    }
+}
