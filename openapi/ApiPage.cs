@@ -3,12 +3,13 @@ using System.Text.RegularExpressions;
 namespace AuthMesh.OpenApi;
 
 /// <summary>What docs/api.md says of an endpoint.</summary>
+/// <param name="Place">Its row.</param>
 /// <param name="Group">The title of its table.</param>
 /// <param name="Text">What it does.</param>
-internal sealed record Described(string Group, string Text)
+internal sealed record Described(int Place, string Group, string Text)
 {
     /// <summary>The first clause.</summary>
-    public string Summary => ApiPage.FirstClause().Match(Text).Value;
+    public string Summary => ApiPage.FirstClause().Match(Text).Value.Replace("`", "", StringComparison.Ordinal).TrimEnd();
 }
 
 /// <summary>The tables of docs/api.md say in words what each endpoint does, so the documents repeat them.</summary>
@@ -35,8 +36,8 @@ internal static partial class ApiPage
             }
             else if (Row().Match(line) is { Success: true } row)
             {
-                rows[row.Groups["endpoint"].Value] =
-                    new(group, UpperFirst(WithoutLinks(row.Groups["text"].Value.Replace("\\|", "|", StringComparison.Ordinal))));
+                var text = WithoutLinks(row.Groups["text"].Value.Replace("\\|", "|", StringComparison.Ordinal));
+                rows[row.Groups["endpoint"].Value] = new(rows.Count, group, UpperFirst(text));
             }
         }
 
@@ -54,6 +55,6 @@ internal static partial class ApiPage
     [GeneratedRegex(@"\[(?<label>[^\]]*)\]\([^)]*\)")]
     private static partial Regex Link();
 
-    [GeneratedRegex(@"^([^.:;(`]|\.(?! ))+[^.:;(` ]")]
+    [GeneratedRegex(@"^([^.:;(]|\.(?! ))+")]
     internal static partial Regex FirstClause();
 }

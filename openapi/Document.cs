@@ -17,6 +17,7 @@ internal static class Document
                 + "HEAD answers wherever GET does.",
         };
         document.Servers = [new() { Url = "/" }];
+        document.Paths = InOrder(document.Paths);
         // The framework collects the names of the methods' classes. The operations have better ones.
         var groups = document.Paths.Values.SelectMany(path => path.Operations!.Values).SelectMany(operation => operation.Tags!)
             .Select(tag => tag.Reference.Id!).Distinct();
@@ -45,5 +46,18 @@ internal static class Document
             },
         };
         return Task.CompletedTask;
+    }
+
+    // As docs/api.md lists them.
+    private static OpenApiPaths InOrder(OpenApiPaths paths)
+    {
+        var ordered = new OpenApiPaths();
+        foreach (var (path, item) in paths.OrderBy(
+            pair => pair.Value.Operations!.Keys.Min(method => ApiPage.Find($"{method} {pair.Key}").Place)))
+        {
+            ordered.Add(path, item);
+        }
+
+        return ordered;
     }
 }

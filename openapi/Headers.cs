@@ -36,6 +36,7 @@ internal static class Headers
         ["Content-Security-Policy"] = Text("An error that is a page"),
         ["Access-Control-Allow-Origin"] = Text("Any answer to an origin that Gateway:CorsOrigins lists"),
         ["Access-Control-Expose-Headers"] = Text("Any such answer"),
+        ["Content-Encoding"] = Text("An event stream: identity"),
         ["Location"] = Text("A redirect to https"),
     };
 

@@ -1,4 +1,5 @@
 using AuthMesh.Errors;
+using AuthMesh.Identity.Sessions;
 using Microsoft.AspNetCore.OpenApi;
 using Microsoft.OpenApi;
 
@@ -7,7 +8,8 @@ namespace AuthMesh.OpenApi;
 /// <summary>Says of each operation what it does, who may call it, and every error that it answers with.</summary>
 internal static class Operations
 {
-    public static Task Complete(OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken cancellationToken)
+    public static async Task Complete(
+        OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken cancellationToken)
     {
         var endpoint = $"{context.Description.HttpMethod} /{context.Description.RelativePath!.TrimEnd('/')}";
         var metadata = context.Description.ActionDescriptor.EndpointMetadata;
@@ -17,6 +19,20 @@ internal static class Operations
         operation.Tags = new HashSet<OpenApiTagReference> { new(described.Group, context.Document) };
         operation.OperationId = IdOf(endpoint);
         Forms.Complete(endpoint, operation);
+        if (endpoint == "POST /logout")
+        {
+            // It binds its body itself: the framework would refuse a request without a body that has another content type.
+            var schema = await context.GetOrCreateSchemaAsync(typeof(LogoutRequest), cancellationToken: cancellationToken);
+            context.Document!.AddComponent(nameof(LogoutRequest), schema);
+            operation.RequestBody = new OpenApiRequestBody
+            {
+                Content = new Dictionary<string, OpenApiMediaType>
+                {
+                    ["application/json"] = new() { Schema = new OpenApiSchemaReference(nameof(LogoutRequest), context.Document) },
+                },
+            };
+        }
+
         Headers.Complete(endpoint, operation, context.Document!);
         if (operation.Responses!.TryGetValue("200", out var stream) && stream.Content!.TryGetValue("text/event-stream", out var events))
         {
@@ -28,7 +44,6 @@ internal static class Operations
         operation.Security = Security(demands.Caller, protocol, context.Document!);
         var failures = demands.Failures.Concat(metadata.OfType<ProducedFailures>().SelectMany(known => known.Failures));
         Errors.Complete(operation, failures, protocol, context.Document!);
-        return Task.CompletedTask;
     }
 
     // "GET /account/keys/{id}" becomes "getAccountKeysId".

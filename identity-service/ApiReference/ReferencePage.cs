@@ -39,6 +39,7 @@ internal static class ReferencePage
             .DisableAgent()
             .DisableTelemetry()
             .HideDeveloperTools()
+            .HideClientButton() // it leads to a program on another host
             .AddDocument("identity", "Accounts, sessions and tokens", "/openapi/identity.json", isDefault: true)
             .AddDocument("resource", "The example service", "/openapi/resource.json");
     }

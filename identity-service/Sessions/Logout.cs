@@ -67,8 +67,7 @@ internal sealed class Logout(
 
     public static void Map(IEndpointRouteBuilder group) => group.MapPost(
         "/logout", (LogoutRequest request, HttpContext context, Logout logout, CancellationToken cancellationToken) =>
-            logout.RunAsync(request, context, cancellationToken)).AllowAnonymous()
-        .Accepts<LogoutRequest>(isOptional: true, "application/json");
+            logout.RunAsync(request, context, cancellationToken)).AllowAnonymous();
 
     public async Task<Ok<MessageResponse>> RunAsync(LogoutRequest request, HttpContext context, CancellationToken cancellationToken)
     {

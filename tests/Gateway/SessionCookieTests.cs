@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using AuthMesh.Tests.Harness;
+using AuthMesh.Tests.OpenApi;
 
 namespace AuthMesh.Tests.Gateway;
 
@@ -441,6 +442,7 @@ public sealed class SessionCookieTests : IClassFixture<LoneGateway>
         var answer = await gateway.GetAsync("/protected", cookie);
 
         answer.AssertError(503, "sessions_unavailable", "Sessions cannot be checked right now");
+        Contract.CheckRefusal(answer);
         Assert.Equal("1", answer.Header("Retry-After"));
         Assert.Null(answer.Header("Set-Cookie"));
         Assert.Equal(200, (await gateway.GetAsync("/protected", held)).Status);

@@ -77,7 +77,7 @@ public sealed class Caller(Uri address, string? host = null) : IDisposable
 
     // Other contents are sent while they are made.
     private static async Task<string?> TextOfAsync(HttpContent? content) =>
-        content is JsonContent or ByteArrayContent ? await content.ReadAsStringAsync() : null;
+        content is JsonContent or ByteArrayContent ? Encoding.UTF8.GetString(await content.ReadAsByteArrayAsync()) : null;
 
     private static Action<HttpRequestMessage> Bearer(string? token) => request =>
     {

@@ -3,6 +3,7 @@ using System.Diagnostics.Metrics;
 using System.Globalization;
 using AuthMesh.Tests.Gateway;
 using AuthMesh.Tests.Harness;
+using AuthMesh.Tests.OpenApi;
 
 namespace AuthMesh.Tests.Limits;
 
@@ -43,6 +44,7 @@ public sealed class RateLimitTests(RateLimitTests.Limited fixture) : IClassFixtu
         var refused = await AskAsync("/echo/x", full);
 
         refused.AssertError(429, "too_many_requests", "Too many requests from your network");
+        Contract.CheckRefusal(refused);
         Assert.InRange(int.Parse(refused.Header("Retry-After")!, CultureInfo.InvariantCulture), 600, 3600 / Requests);
         Assert.InRange(refusals, 1, int.MaxValue);
         await Gateway.UntilLoggedAsync("Gateway:RateLimits:Anonymous has refused");

@@ -26,11 +26,6 @@ internal sealed class AnswerCheck(Operation operation, Answer answer, Action<str
             : Operation.PlaceOf(operation.Responses.GetProperty("default"), "");
         CheckHeaders(response, place);
         var mediaType = answer.ContentHeaders.ContentType?.MediaType;
-        if (!hasBody || (answer.Status >= 400 && mediaType == "text/html")) // the page of an error shows the same
-        {
-            return;
-        }
-
         if (answer.Status < 400)
         {
             if (!isNamed && Operation.CodesOf(response)?.Contains($"{answer.Status}") is not true)
@@ -41,6 +36,11 @@ internal sealed class AnswerCheck(Operation operation, Answer answer, Action<str
 
             see(isNamed ? place : $"{place} {answer.Status}");
             CheckBody(response, place, mediaType);
+            return;
+        }
+
+        if (!hasBody || mediaType == "text/html") // the page of an error says the same
+        {
             return;
         }
 

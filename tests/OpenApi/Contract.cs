@@ -5,7 +5,7 @@ namespace AuthMesh.Tests.OpenApi;
 
 /// <summary>
 /// Compares what real meshes answer with what the OpenAPI documents say. Every test that calls a mesh through <see cref="Caller"/> takes
-/// part: an answer that is not documented fails that test. What was seen is remembered for <see cref="EverythingWasSeen"/>.
+/// part: an answer that is not documented fails that test. What was seen is remembered for <see cref="EverythingWasSeenTests"/>.
 /// </summary>
 internal static class Contract
 {

@@ -151,7 +151,8 @@ public sealed class SeldomAnswerTests(ProductionMesh mesh)
     [Theory]
     [InlineData("/events")]
     [InlineData("/live")]
-    public async Task A_stream_is_for_users_without_limits(string path)
+    [InlineData("/admin")]
+    public async Task Some_paths_are_for_users_without_limits(string path)
     {
         var application = await mesh.Gateway.AddApplicationAsync(await mesh.AdminTokenAsync(), "stock.read");
         (await mesh.Gateway.GetAsync(path, await mesh.Gateway.ServiceTokenAsync(application))).AssertError(403, "forbidden");

@@ -1,6 +1,7 @@
 using System.Net.WebSockets;
 using AuthMesh.Tests.Gateway;
 using AuthMesh.Tests.Harness;
+using AuthMesh.Tests.OpenApi;
 
 namespace AuthMesh.Tests.Streams;
 
@@ -23,6 +24,7 @@ public sealed class LimitTests(LimitTests.Limited mesh) : IClassFixture<LimitTes
 
         var refused = await mesh.Caller.GetAsync("/events", session.Token);
         refused.AssertError(429, "too_many_streams");
+        Contract.CheckRefusal(refused);
         Assert.Equal("1", refused.Header("Retry-After"));
         Assert.Equal(429, await RefusedAsync(session.Token));
         using var another = await mesh.Caller.OpenAsync(mesh.SignIn().Token);
@@ -39,7 +41,9 @@ public sealed class LimitTests(LimitTests.Limited mesh) : IClassFixture<LimitTes
 
         Assert.Equal(503, await RefusedAsync(mesh.SignIn().Token));
         var events = await Together.RunAsync(Total, async _ => await EventReader.OpenAsync(mesh.Caller, mesh.SignIn().Token));
-        (await mesh.Caller.GetAsync("/events", mesh.SignIn().Token)).AssertError(503, "streams_full");
+        var full = await mesh.Caller.GetAsync("/events", mesh.SignIn().Token);
+        full.AssertError(503, "streams_full");
+        Contract.CheckRefusal(full);
 
         Array.ForEach(sockets, socket => socket.Dispose());
         Array.ForEach(events, stream => stream.Dispose());

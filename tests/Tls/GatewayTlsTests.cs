@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.WebSockets;
 using AuthMesh.LocalMesh.Processes;
 using AuthMesh.Tests.Harness;
+using AuthMesh.Tests.OpenApi;
 using AuthMesh.Tests.Streams;
 
 namespace AuthMesh.Tests.Tls;
@@ -86,6 +87,7 @@ public sealed class GatewayTlsTests(GatewayTlsTests.Edge edge) : IClassFixture<G
         var answer = await edge.Gateway.Caller.SendAsync(new HttpMethod(method), path);
 
         answer.AssertError(403, "https_required");
+        Contract.CheckRefusal(answer);
         Assert.Null(answer.Header("Strict-Transport-Security"));
     }
 
@@ -93,7 +95,9 @@ public sealed class GatewayTlsTests(GatewayTlsTests.Edge edge) : IClassFixture<G
     public async Task A_plain_GET_with_a_token_is_403_because_it_has_told_everybody_the_token()
     {
         (await edge.Gateway.Caller.GetAsync("/protected", "a-token")).AssertError(403, "https_required");
-        Assert.Equal("no-store", (await edge.Gateway.Caller.GetAsync("/protected")).Header("Cache-Control"));
+        var led = await edge.Gateway.Caller.GetAsync("/protected");
+        Assert.Equal((308, "no-store"), (led.Status, led.Header("Cache-Control")));
+        Contract.CheckRefusal(led);
     }
 
     [Fact]
