@@ -16,7 +16,11 @@ internal sealed class AnswerCheck(Operation operation, Answer answer, Action<str
 
     private readonly List<string> faults = [];
 
+    private readonly Lazy<JsonElement> json = new(() => answer.Json);
+
     public IReadOnlyList<string> Faults => faults;
+
+    private JsonElement Json => json.Value;
 
     public void Run(bool hasBody)
     {
@@ -45,7 +49,7 @@ internal sealed class AnswerCheck(Operation operation, Answer answer, Action<str
         }
 
         // An error that only this operation has, or one that any request may get.
-        var code = answer.Text.StartsWith('{') ? answer.Code : null;
+        var code = answer.Text.StartsWith('{') ? Json.GetProperty("code").GetString() : null;
         if (Operation.CodesOf(response) is not { } codes)
         {
             see(place);
@@ -123,14 +127,13 @@ internal sealed class AnswerCheck(Operation operation, Answer answer, Action<str
     {
         var documented = Operation.Members(response, "headers").Select(header => header.Name)
             .ToHashSet(StringComparer.OrdinalIgnoreCase);
-        var general = operation.GeneralHeaders.ToHashSet(StringComparer.OrdinalIgnoreCase);
         foreach (var (name, _) in answer.Headers.Concat(answer.ContentHeaders))
         {
             if (documented.Contains(name))
             {
                 see($"{place} header {name}");
             }
-            else if (!general.Contains(name) && !OfTransport.Contains(name))
+            else if (!operation.GeneralHeaders.Contains(name) && !OfTransport.Contains(name))
             {
                 faults.Add($"the header {name} of {answer.Status} is not documented");
             }
@@ -154,7 +157,7 @@ internal sealed class AnswerCheck(Operation operation, Answer answer, Action<str
         if (mediaType.EndsWith("json", StringComparison.Ordinal))
         {
             var schema = content.Value.GetProperty("schema");
-            CheckValue(schema, Operation.PlaceOf(schema, place), answer.Json);
+            CheckValue(schema, Operation.PlaceOf(schema, place), Json);
         }
     }
 

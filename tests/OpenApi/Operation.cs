@@ -13,10 +13,16 @@ internal sealed class Operation
     {
         (this.document, this.described, Method, Path) = (document, described, method, path);
         segments = path.Split('/');
+        Parameters = segments.Count(IsParameter);
+        Responses = described.GetProperty("responses");
+        QueryParameters = described.TryGetProperty("parameters", out var parameters)
+            ? [.. parameters.EnumerateArray().Where(parameter => parameter.GetProperty("in").GetString() == "query")
+                .Select(parameter => parameter.GetProperty("name").GetString()!)]
+            : [];
+        GeneralHeaders = document.GetProperty("components").GetProperty("headers").EnumerateObject().Select(header => header.Name)
+            .Except(["Retry-After", "WWW-Authenticate", "Set-Cookie"]) // answers refer to these
+            .ToHashSet(StringComparer.OrdinalIgnoreCase);
     }
-
-    // Answers refer to these.
-    private static string[] NamedHeaders => ["Retry-After", "WWW-Authenticate", "Set-Cookie"];
 
     public string Method { get; }
 
@@ -25,13 +31,12 @@ internal sealed class Operation
     public string Name => $"{Method} {Path}";
 
     /// <summary>The number of segments that are parameters.</summary>
-    public int Parameters => segments.Count(IsParameter);
+    public int Parameters { get; }
 
-    public JsonElement Responses => described.GetProperty("responses");
+    public JsonElement Responses { get; }
 
     /// <summary>The headers that any answer may have, because no answer names them.</summary>
-    public IEnumerable<string> GeneralHeaders => document.GetProperty("components").GetProperty("headers").EnumerateObject()
-        .Select(header => header.Name).Except(NamedHeaders);
+    public IReadOnlySet<string> GeneralHeaders { get; }
 
     /// <summary>The names of everything that a test should see.</summary>
     public IEnumerable<string> Expected => ExpectedAnswers().Concat(ExpectedOfRequest());
@@ -45,8 +50,8 @@ internal sealed class Operation
     }
 
     public bool Matches(string method, string[] path) =>
-        method == Method && path.Length == segments.Length
-        && segments.Zip(path).All(pair => pair.First == pair.Second || (IsParameter(pair.First) && pair.Second.Length > 0));
+        path.Length == segments.Length && method == Method && !segments.Where(
+            (segment, i) => segment != path[i] && !(IsParameter(segment) && path[i].Length > 0)).Any();
 
     /// <summary>The answer with this status, or the answer that describes all others.</summary>
     public JsonElement ResponseOf(int status) =>
@@ -60,11 +65,7 @@ internal sealed class Operation
         described.TryGetProperty("requestBody", out var body) && body.GetProperty("content").TryGetProperty(mediaType, out var content)
             ? content.GetProperty("schema") : null;
 
-    public IEnumerable<string> QueryParameters =>
-        described.TryGetProperty("parameters", out var parameters)
-            ? parameters.EnumerateArray().Where(parameter => parameter.GetProperty("in").GetString() == "query")
-                .Select(parameter => parameter.GetProperty("name").GetString()!)
-            : [];
+    public IReadOnlyList<string> QueryParameters { get; }
 
     /// <summary>What a reference points to, or the element itself.</summary>
     public JsonElement Resolve(JsonElement element)

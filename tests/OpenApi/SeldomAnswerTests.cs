@@ -11,6 +11,7 @@ using AuthMesh.Tests.Pages;
 using AuthMesh.Tests.Passkeys;
 using AuthMesh.Tests.Sessions;
 using AuthMesh.Tests.Streams;
+using Npgsql;
 
 namespace AuthMesh.Tests.OpenApi;
 
@@ -178,6 +179,56 @@ public sealed class SeldomAnswerTests(ProductionMesh mesh)
         Assert.Equal(HttpStatusCode.SwitchingProtocols, socket.HttpStatusCode);
         Contract.Check("GET", "/live", null, null, await Answer.ReadAsync(response));
         await socket.CloseAsync(WebSocketCloseStatus.NormalClosure, null, TestContext.Current.CancellationToken);
+    }
+
+    [Theory]
+    [InlineData("POST", "/account/password", """{"current_password":"a password for a test","new_password":"another password"}""")]
+    [InlineData("DELETE", "/account", """{"current_password":"a password for a test"}""")]
+    [InlineData("POST", "/account/reauthenticate", """{"password":"a password for a test"}""")]
+    public async Task A_change_at_the_same_moment_is_told_apart_from_a_wrong_password(string method, string path, string body)
+    {
+        var user = await mesh.Gateway.SignUpAsync();
+        await using var connection = new NpgsqlConnection(mesh.Database.ConnectionString);
+        await connection.OpenAsync(TestContext.Current.CancellationToken);
+        await using var change = await connection.BeginTransactionAsync(TestContext.Current.CancellationToken);
+        await using var statement = new NpgsqlCommand(
+            """
+            WITH changed AS (UPDATE users SET password_hash = 'changed' WHERE id = $1)
+            UPDATE sessions SET ended_at = now() WHERE user_id = $1
+            """, connection, change) { Parameters = { new() { Value = user.UserId } } };
+        await statement.ExecuteNonQueryAsync(TestContext.Current.CancellationToken);
+
+        var asked = mesh.Gateway.SendAsync(
+            new HttpMethod(method), path, new StringContent(body, new System.Net.Http.Headers.MediaTypeHeaderValue("application/json")),
+            request => request.Headers.Authorization = new("Bearer", user.Token));
+        await Patience.UntilAsync(() => mesh.Database.ScalarAsync<bool>(
+            "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE $1 = ANY(pg_blocking_pids(pid)))", connection.ProcessID));
+        await change.CommitAsync(TestContext.Current.CancellationToken);
+
+        (await asked).AssertError(409, "account_changed");
+    }
+
+    [Fact]
+    public async Task A_full_queue_of_passwords_refuses_more()
+    {
+        await using var own = await OwnDatabase.CreateAsync(mesh);
+        own.Settings["Identity:Hashing:WorkFactor"] = "14"; // a second for each
+        own.Settings["Identity:Hashing:QueueLength"] = "64";
+        await using var service = await own.StartAsync();
+        await service.WaitUntilReadyAsync(cancellation: TestContext.Current.CancellationToken);
+        using var identity = new Caller(service);
+
+        var logins = Enumerable.Range(0, 120).Select(i => identity.LoginAsync($"nobody-{i}", "a wrong password")).ToList();
+        Answer answer;
+        do
+        {
+            var ended = await Task.WhenAny(logins);
+            logins.Remove(ended);
+            answer = await ended;
+        }
+        while (answer.Status == 401);
+
+        answer.AssertError(503, "overloaded");
     }
 
     /// <summary>It waits for real time: the web server gives a body five seconds before it measures its pace.</summary>
