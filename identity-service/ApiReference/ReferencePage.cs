@@ -23,7 +23,9 @@ internal static class ReferencePage
             ReferenceVisibility.InDevelopment => services.GetRequiredService<IHostEnvironment>().IsDevelopment(),
             _ => false,
         };
-        return isShown ? next(context) : new(CommonFailures.FromStatus(StatusCodes.Status404NotFound));
+        // The library takes a name in the path for that of a document, wherever it leads.
+        return isShown && context.HttpContext.GetRouteValue("documentName") is null
+            ? next(context) : new(CommonFailures.FromStatus(StatusCodes.Status404NotFound));
     }
 
     private static void Configure(ScalarOptions options, HttpContext context)
@@ -38,6 +40,7 @@ internal static class ReferencePage
             .DisableDefaultFonts()
             .DisableAgent()
             .DisableTelemetry()
+            .AddPreferredSecuritySchemes("bearer")
             .HideDeveloperTools()
             .HideClientButton() // it leads to a program on another host
             .AddDocument("identity", "Accounts, sessions and tokens", "/openapi/identity.json", isDefault: true)
