@@ -195,7 +195,8 @@ public sealed class SeldomAnswerTests(ProductionMesh mesh)
             """
             WITH changed AS (UPDATE users SET password_hash = 'changed' WHERE id = $1)
             UPDATE sessions SET ended_at = now() WHERE user_id = $1
-            """, connection, change) { Parameters = { new() { Value = user.UserId } } };
+            """, connection, change);
+        statement.Parameters.AddWithValue(user.UserId);
         await statement.ExecuteNonQueryAsync(TestContext.Current.CancellationToken);
 
         var asked = mesh.Gateway.SendAsync(
