@@ -5,7 +5,7 @@ namespace AuthMesh.OpenApi;
 /// <summary>What docs/api.md says of an endpoint.</summary>
 /// <param name="Place">Its row.</param>
 /// <param name="Group">The title of its table.</param>
-/// <param name="Text">What it does.</param>
+/// <param name="Text">The words that describe the endpoint.</param>
 internal sealed record Described(int Place, string Group, string Text)
 {
     /// <summary>The first clause.</summary>

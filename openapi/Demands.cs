@@ -24,11 +24,13 @@ internal sealed record Demands(CallerKind Caller, IReadOnlyList<Failure> Failure
         var requirements = metadata.OfType<AuthorizationPolicy>().SelectMany(policy => policy.Requirements).ToList();
         var scope = requirements.OfType<ScopeDemand>().FirstOrDefault();
         var isForApplications = scope is { IsForApplications: true };
+        var isForAdmins = scope is { IsForAdmins: true } || metadata.OfType<IAuthorizeData>().Any(data => data.Policy == Policies.Admin);
         var failures = new List<Failure>
         {
             CommonFailures.FromStatus(401),
             CommonFailures.InvalidToken(),
-            CommonFailures.Forbidden(isForApplications ? "Only applications may do this" : "Only users may do this"),
+            CommonFailures.Forbidden(
+                isForApplications ? "Only applications may do this" : isForAdmins ? "Admin access required" : "Only users may do this"),
             CommonFailures.MissingScope(scope?.Scope),
         };
         if (requirements.Any(requirement => requirement is RecentSignIn))

@@ -8,6 +8,9 @@ namespace AuthMesh.OpenApi;
 /// <summary>Says of each operation what it does, who may call it, and every error that it answers with.</summary>
 internal static class Operations
 {
+    // Open to everybody, and a caller who is signed in gets more.
+    private static readonly HashSet<string> ForSignedInToo = ["POST /logout", "POST /email/verify", "POST /email/verify/show"];
+
     public static async Task Complete(
         OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken cancellationToken)
     {
@@ -41,8 +44,10 @@ internal static class Operations
 
         var protocol = metadata.OfType<ErrorProtocol>().Any();
         var demands = Demands.Of(metadata);
-        operation.Security = Security(demands.Caller, protocol, context.Document!);
-        var failures = demands.Failures.Concat(metadata.OfType<ProducedFailures>().SelectMany(known => known.Failures));
+        var failures = demands.Failures.Concat(metadata.OfType<ProducedFailures>().SelectMany(known => known.Failures)).ToList();
+        // An OAuth endpoint that misses a token is called by its holder, the others by an application.
+        var caller = protocol && failures.Any(failure => failure.Code == "missing_token") ? CallerKind.Application : demands.Caller;
+        operation.Security = Security(endpoint, caller, protocol, context.Document!);
         Errors.Complete(operation, failures, protocol, context.Document!);
     }
 
@@ -53,11 +58,13 @@ internal static class Operations
         return words[0].ToLowerInvariant() + string.Concat(words.Skip(1).Select(word => char.ToUpperInvariant(word[0]) + word[1..]));
     }
 
-    private static List<OpenApiSecurityRequirement> Security(CallerKind caller, bool protocol, OpenApiDocument document)
+    private static List<OpenApiSecurityRequirement> Security(string endpoint, CallerKind caller, bool protocol, OpenApiDocument document)
     {
         return caller switch
         {
-            CallerKind.Anybody => protocol ? [Requirement(Document.Application), []] : [],
+            CallerKind.Anybody when protocol => [Requirement(Document.Application), []],
+            CallerKind.Anybody when ForSignedInToo.Contains(endpoint) => [Requirement(Document.Bearer), Requirement(Document.Session), []],
+            CallerKind.Anybody => [],
             CallerKind.Application => [Requirement(Document.Bearer)],
             _ => [Requirement(Document.Bearer), Requirement(Document.Session)],
         };
