@@ -64,7 +64,11 @@ internal sealed class RunningClient : IDisposable
 
     public void Dispose()
     {
-        process.Kill(entireProcessTree: true); // does nothing if it has exited
+        if (!process.HasExited)
+        {
+            process.Kill(entireProcessTree: true);
+        }
+
         process.Dispose();
     }
 

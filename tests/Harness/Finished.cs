@@ -38,7 +38,10 @@ public sealed record Finished(int ExitCode, string Output, string Errors)
         }
         finally
         {
-            process.Kill(entireProcessTree: true); // does nothing if it has exited
+            if (!process.HasExited) // Kill would search all processes of the machine for children
+            {
+                process.Kill(entireProcessTree: true);
+            }
         }
     }
 

@@ -18,7 +18,6 @@ public sealed class WorkerTests(ProductionMesh mesh)
             "worker",
             new Dictionary<string, string>
             {
-                ["hostBuilder:reloadConfigOnChange"] = "false",
                 ["Logging:Console:FormatterName"] = "simple",
                 ["AuthMesh:Issuer"] = gateway,
                 ["AuthMesh:Client:Id"] = made.ClientId,

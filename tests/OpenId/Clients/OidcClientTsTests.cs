@@ -37,7 +37,6 @@ public sealed class OidcClientTsTests(ClientMesh mesh, Chromium chromium)
             {
                 ["urls"] = origin,
                 ["contentRoot"] = folder,
-                ["hostBuilder:reloadConfigOnChange"] = "false",
                 ["Logging:Console:FormatterName"] = "simple",
                 ["Page:Issuer"] = mesh.Issuer,
                 ["Page:ClientId"] = registered.Id,
