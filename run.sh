@@ -46,12 +46,16 @@ start_in_containers() {
 start_on_this_machine() {
   require_sdk
   stop_local >/dev/null # a build must not overwrite running programs
+  local-mesh/ensure-postgres.sh --early & # mostly downloads, while the build computes
+  local installing=$!
+  trap 'wait' EXIT # a package manager that is stopped in the middle leaves a mess
   echo "Building"
   export RunAnalyzers=${RunAnalyzers:-false} # other builds run them
   for project in local-mesh client; do
     dotnet build "$project" --configuration Release --nologo --verbosity quiet --consoleLoggerParameters:ErrorsOnly
   done
-  local-mesh/ensure-postgres.sh
+  wait "$installing" || true
+  local-mesh/ensure-postgres.sh # says what is wrong, if anything is
   dotnet "$mesh" --data "$data" --port "$AUTHMESH_PORT" --detach
   mails="in $data/mails"
   tour=(dotnet run --project client --configuration Release --no-build -- tour --server "$server")

@@ -1,10 +1,15 @@
 #!/usr/bin/env bash
 # Makes sure that the local mesh and the tests find a PostgreSQL to start. If none is installed, it installs Debian's or Ubuntu's package
-# when run as root, and otherwise says what to install. Scripts call it after building local-mesh.
+# when run as root, and otherwise says what to install. Scripts call it after building local-mesh. With --early, which needs no build, it
+# only installs the package, and only where no PostgreSQL is in sight.
 set -euo pipefail
 
 mesh="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/bin/Release/net10.0/local-mesh.dll"
-if dotnet "$mesh" --check >/dev/null 2>&1; then exit 0; fi
+if [ "${1:-}" = --early ]; then
+  if command -v postgres >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || [ "$(id -u)" != 0 ]; then exit 0; fi
+elif dotnet "$mesh" --check >/dev/null 2>&1; then
+  exit 0
+fi
 
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
   echo "No PostgreSQL on this machine: installing the distribution's package"
@@ -18,4 +23,4 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
   apt-get install -qq -y --no-install-recommends postgresql >/dev/null
 fi
 
-dotnet "$mesh" --check
+if [ "${1:-}" != --early ]; then dotnet "$mesh" --check; fi
