@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Makes sure that the local mesh and the tests find a PostgreSQL to start. If none is installed, it installs Debian's or Ubuntu's package
 # when run as root, and otherwise says what to install. Scripts call it after building local-mesh. With --early, which needs no build, it
-# only installs the package, and only where no PostgreSQL is in sight.
+# only installs the package, and only where neither a PostgreSQL nor a container engine is in sight.
 set -euo pipefail
 
 mesh="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/bin/Release/net10.0/local-mesh.dll"
 if [ "${1:-}" = --early ]; then
-  if command -v postgres >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || [ "$(id -u)" != 0 ]; then exit 0; fi
+  if command -v postgres || compgen -G '/usr/lib/postgresql/*/bin/postgres' || docker version; then exit 0; fi >/dev/null 2>&1
 elif dotnet "$mesh" --check >/dev/null 2>&1; then
   exit 0
 fi
