@@ -64,7 +64,7 @@ internal sealed class RunningClient : IDisposable
 
     public void Dispose()
     {
-        if (!process.HasExited)
+        if (!process.HasExited) // Kill would search all processes of the machine for children
         {
             process.Kill(entireProcessTree: true);
         }
