@@ -20,7 +20,8 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
   trap 'rm -f "$unwanted"' EXIT
   export DEBIAN_FRONTEND=noninteractive
   apt-get update -qq
-  apt-get install -qq -y --no-install-recommends postgresql >/dev/null
+  # The package complains that its own tools are not there yet. What is said matters only if the installation fails.
+  said=$(apt-get install -qq -y --no-install-recommends postgresql 2>&1) || { echo "$said" >&2; exit 1; }
 fi
 
 if [ "${1:-}" != --early ]; then dotnet "$mesh" --check; fi
